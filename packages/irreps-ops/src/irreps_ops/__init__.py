@@ -1,0 +1,1 @@
+"""Equivariant operations and framework-free layers."""
