@@ -1,0 +1,40 @@
+"""NumPy in, NumPy out; JAX in, JAX out: which array library answers."""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def is_jax(x: object) -> bool:
+    """Whether `x` is a JAX array or tracer. Never imports JAX: without JAX nothing is a JAX array."""
+    jax = sys.modules.get("jax")
+    return jax is not None and isinstance(x, jax.Array)
+
+
+def array_namespace(*arrays: Any) -> Any:
+    """The array library of `arrays`: ``jax.numpy`` if any of them is a JAX array, else ``numpy``.
+
+    Python numbers, lists and None belong to no library and follow the others.
+
+    Example:
+        >>> array_namespace(np.ones(3), 1.0).__name__
+        'numpy'
+    """
+    for x in arrays:
+        if is_jax(x):
+            return x.__array_namespace__()
+    return np
+
+
+def as_float_arrays(*arrays: Any) -> tuple[Any, ...]:
+    """Arrays of one library and one floating dtype, made from numbers, lists and arrays.
+
+    NumPy integers and Python numbers become float64; JAX ones follow JAX's default float.
+    """
+    xp = array_namespace(*arrays)
+    dtypes = [x.dtype for x in arrays if hasattr(x, "dtype")]
+    dtype = xp.result_type(*dtypes) if dtypes else np.dtype(float)
+    if not xp.isdtype(dtype, "real floating"):
+        dtype = xp.zeros(()).dtype
+    return tuple(xp.asarray(x, dtype=dtype) for x in arrays)
