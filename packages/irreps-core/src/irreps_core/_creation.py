@@ -1,0 +1,194 @@
+"""Making an `IrrepsArray`: from chunks or arrays, of zeros, of ones, of random numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._irreps import IntoIrreps, Irreps
+from ._irreps_array import IrrepsArray
+from ._namespace import array_namespace, is_jax
+
+
+def _default_backend() -> Any:
+    """JAX's arrays where JAX is installed (what is made from nothing is to be used with it), else NumPy's."""
+    try:
+        import jax.numpy as jnp
+    except ImportError:
+        return np
+    return jnp
+
+
+def from_chunks(
+    irreps: IntoIrreps,
+    chunks: Sequence[Any],
+    leading_shape: Sequence[int],
+    dtype: Any = None,
+    *,
+    backend: Any = None,
+) -> IrrepsArray:
+    """An IrrepsArray from the data of each item.
+
+    Args:
+        irreps: the irreps.
+        chunks: for each item an array of shape (*leading_shape, mul, 2l+1), or None for zeros.
+        leading_shape: shape without the irreps axis.
+        dtype: of the result when every chunk is None.
+        backend: the array library (``numpy`` or ``jax.numpy``) when every chunk is None.
+
+    Raises:
+        ValueError: wrong number of chunks, wrong shapes, or nothing says which dtype.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> ic.from_chunks("2x0e + 1o", [None, np.ones((1, 3))], ())
+        2x0e+1x1o [0. 0. 1. 1. 1.]
+    """
+    irreps = Irreps(irreps)
+    leading = tuple(leading_shape)
+    if len(chunks) != len(irreps):
+        raise ValueError(f"from_chunks expects {len(irreps)} chunks for {irreps}, got {len(chunks)}")
+    for item, chunk in zip(irreps, chunks, strict=True):
+        if chunk is None:
+            continue
+        if not hasattr(chunk, "shape"):
+            raise TypeError(f"from_chunks: the chunk of {item} is no array but {type(chunk).__name__}")
+        if tuple(chunk.shape) != (*leading, item.mul, item.ir.dim):
+            raise ValueError(
+                f"from_chunks: the chunk of {item} must have shape {(*leading, item.mul, item.ir.dim)}, "
+                f"got {tuple(chunk.shape)}"
+            )
+    known = [chunk for chunk in chunks if chunk is not None]
+    xp = array_namespace(*known) if known else (backend or _default_backend())
+    if known:
+        dtype = known[0].dtype if len(known) == 1 else xp.result_type(*known)
+    elif dtype is None:
+        raise ValueError("from_chunks: dtype must be given when every chunk is None")
+    flat = [
+        xp.zeros((*leading, item.dim), dtype) if chunk is None else chunk.reshape((*leading, item.dim))
+        for item, chunk in zip(irreps, chunks, strict=True)
+    ]
+    if len(flat) == 1:
+        array = flat[0]
+    else:
+        array = xp.concatenate(flat, axis=-1) if flat else xp.zeros((*leading, 0), dtype)
+    return IrrepsArray(irreps, array, zero_flags=[chunk is None for chunk in chunks])
+
+
+def as_irreps_array(array: Any, *, backend: Any = None) -> IrrepsArray:
+    """An IrrepsArray unchanged; any other array as scalars ``n x 0e`` on its last axis.
+
+    Raises:
+        ValueError: the array has no axis.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> ic.as_irreps_array(np.ones(3))
+        3x0e [1. 1. 1.]
+    """
+    if isinstance(array, IrrepsArray):
+        return array
+    if not hasattr(array, "shape"):
+        array = (backend or _default_backend()).asarray(array)
+    if len(array.shape) == 0:
+        raise ValueError("as_irreps_array: a single number has no axis for its irreps; give it shape (1,)")
+    return IrrepsArray(Irreps([(array.shape[-1], "0e")]), array)
+
+
+def zeros(
+    irreps: IntoIrreps, leading_shape: Sequence[int] = (), dtype: Any = None, *, backend: Any = None
+) -> IrrepsArray:
+    """Zeros, known to be zero.
+
+    Args:
+        irreps: the irreps.
+        leading_shape: shape without the irreps axis.
+        dtype: default: the array library's default float.
+        backend: ``numpy`` or ``jax.numpy`` (default: JAX where it is installed).
+
+    Example:
+        >>> import irreps_core as ic
+        >>> ic.zeros("0e + 1o", (2,)).zero_flags
+        (True, True)
+    """
+    irreps = Irreps(irreps)
+    array = (backend or _default_backend()).zeros((*leading_shape, irreps.dim), dtype=dtype)
+    return IrrepsArray(irreps, array, zero_flags=(True,) * len(irreps))
+
+
+def ones(
+    irreps: IntoIrreps, leading_shape: Sequence[int] = (), dtype: Any = None, *, backend: Any = None
+) -> IrrepsArray:
+    """Ones in every component (a constant vector is not equivariant: for tests). Arguments as :func:`zeros`."""
+    irreps = Irreps(irreps)
+    array = (backend or _default_backend()).ones((*leading_shape, irreps.dim), dtype=dtype)
+    return IrrepsArray(irreps, array)
+
+
+def zeros_like(x: IrrepsArray) -> IrrepsArray:
+    """Zeros of the irreps, shape and dtype of `x`."""
+    return zeros(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
+
+
+def ones_like(x: IrrepsArray) -> IrrepsArray:
+    """Ones of the irreps, shape and dtype of `x`."""
+    return ones(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
+
+
+def normal(
+    irreps: IntoIrreps,
+    key: Any = None,
+    leading_shape: Sequence[int] = (),
+    *,
+    normalize: bool = False,
+    normalization: str = "component",
+    dtype: Any = None,
+) -> IrrepsArray:
+    """Normally distributed data.
+
+    Args:
+        irreps: the irreps.
+        key: a JAX random key, or a ``numpy.random.Generator`` (then the result is NumPy).
+        leading_shape: shape without the irreps axis.
+        normalize: whether every irrep is scaled to norm 1.
+        normalization: ``"component"``: every component has variance 1; ``"norm"``: every irrep has mean
+            squared norm 1. Not used with `normalize`.
+        dtype: default: the array library's default float.
+
+    Raises:
+        TypeError: `key` is missing or neither of the two.
+        ValueError: unknown normalization.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> x = ic.normal("0e + 1o", np.random.default_rng(0), (10,), normalize=True)
+        >>> ic.norm(x)[0]
+        1x0e+1x0e [1. 1.]
+    """
+    irreps = Irreps(irreps)
+    if normalization not in ("component", "norm"):
+        raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
+    shape = (*leading_shape, irreps.dim)
+    if isinstance(key, np.random.Generator):
+        array = key.standard_normal(shape).astype(np.float64 if dtype is None else dtype)
+    elif is_jax(key):
+        import jax
+
+        array = jax.random.normal(key, shape, float if dtype is None else dtype)
+    else:
+        raise TypeError(
+            f"normal expects a JAX random key or a numpy.random.Generator, got {type(key).__name__}: "
+            "for example ic.normal(irreps, jax.random.key(0))"
+        )
+    x = IrrepsArray(irreps, array)
+    if not normalize and normalization == "component":
+        return x
+    xp = array_namespace(array)
+    chunks = [
+        chunk / xp.linalg.norm(chunk, axis=-1, keepdims=True) if normalize else chunk / ir.dim**0.5
+        for (_, ir), chunk in zip(irreps, x.chunks, strict=True)
+    ]
+    return from_chunks(irreps, chunks, tuple(leading_shape), x.dtype, backend=xp)
