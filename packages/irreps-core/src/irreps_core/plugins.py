@@ -1,0 +1,300 @@
+"""Plugins of the irreps family: found by metadata, imported only when somebody asks for one by name.
+
+A distribution offers a plugin through an entry point of a group, as ``irreps.bindings``, ``irreps.layers`` or
+``irreps.kernels``. The package that owns a group says what it expects of a plugin with a :class:`Group`, which
+it publishes as an entry point of the group ``irreps.groups``. Nothing happens at import: :func:`discover` reads
+metadata at the first question; :func:`load` imports the one plugin that was asked for, and checks it; what
+fails, fails for the one who asked. Where a name can be given, the object itself can be given.
+
+The environment variable ``IRREPS_DISABLE_PLUGINS`` turns plugins off: ``all``, or a comma-separated list of
+``name``, ``group/name`` or ``distribution:name``.
+"""
+
+import contextlib
+import difflib
+import functools
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ._caches import _clearers
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints  # at run time only where used: slow to import
+
+_SWITCH = "IRREPS_DISABLE_PLUGINS"
+_DESCRIPTIONS = "irreps.groups"
+
+# Whose import is under way in this thread or task: a plugin that asks for itself would see half a module.
+_importing: ContextVar[frozenset["Plugin"]] = ContextVar("importing", default=frozenset())
+
+
+class PluginLoadError(ImportError):
+    """A plugin was asked for and is unknown, ambiguous, switched off, broken or not what is expected."""
+
+
+@dataclass(frozen=True, order=True)
+class Plugin:
+    """What metadata says about a plugin, nothing of it imported; `value` is ``"module:attribute"``."""
+
+    group: str
+    name: str
+    value: str
+    distribution: str = "unknown"
+    version: str = "unknown"
+
+    @property
+    def full_name(self) -> str:
+        """``"distribution:name"``, to be asked for where two distributions claim the name."""
+        return f"{self.distribution}:{self.name}"
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} from {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the owner of an entry-point group expects of its plugins.
+
+    Attributes:
+        name: the entry-point group, as ``"irreps.bindings"``.
+        interface: what a plugin must have: a Protocol, or the names of attributes.
+        api: number of the interface, which a plugin repeats as its attribute ``irreps_api``; None: unchecked.
+        builtin: what the owner itself provides. These names are reserved: no plugin takes their place.
+        providers: the distribution known to provide a name, for the advice to a user who lacks it.
+
+    Example:
+        >>> shapes = Group("geometry.shapes", interface=("area",))
+        >>> class Square:
+        ...     irreps_api = 1
+        ...     area = 1.0
+        >>> load(shapes, Square()).area  # an object in place of a name
+        1.0
+    """
+
+    name: str
+    interface: type | tuple[str, ...] = ()
+    api: int | None = 1
+    builtin: Mapping[str, Any] = field(default_factory=dict)
+    providers: Mapping[str, str] = field(default_factory=dict)
+
+    def _refusal(self, candidate: object) -> str | None:
+        """Why `candidate` is no plugin of this group, or None if it is one."""
+        kind = type(candidate).__name__
+        what = f"class {candidate.__name__}" if isinstance(candidate, type) else f"{kind} object"
+        missing = [repr(name) for name in _attributes(self.interface) if not hasattr(candidate, name)]
+        if missing:
+            return f"{what} lacks the attribute {', '.join(missing)}"
+        found = getattr(candidate, "irreps_api", "missing")
+        if self.api is not None and found != self.api:
+            return f"{what} was written for another interface: irreps_api is {found}, expected {self.api}"
+        return None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A plugin, its state and, if it is not ready, the reason: one line of :func:`available`."""
+
+    plugin: Plugin
+    state: Literal["ready", "failed", "disabled"]
+    reason: str = ""
+
+
+def discover(group: str | Group, entry_points: "EntryPoints | None" = None) -> Mapping[str, Plugin]:
+    """The plugins of a group according to the metadata of what is installed. Imports none of them.
+
+    Args:
+        group: the entry-point group, by name or description.
+        entry_points: where to look. Default: everything installed, read once (see :func:`refresh`).
+
+    Returns:
+        Read-only, sorted mapping from the name to ask for, to the plugin. That is the plugin's own name, or
+        ``"distribution:name"`` where that name is reserved or claimed by several distributions.
+
+    Example:
+        >>> from importlib.metadata import EntryPoint, EntryPoints
+        >>> installed = EntryPoints([EntryPoint("Mine", "my_package:Mine", "irreps.layers")])
+        >>> discover("irreps.layers", installed)["Mine"].value
+        'my_package:Mine'
+    """
+    description = group if isinstance(group, Group) else Group(group)
+    found = _installed() if entry_points is None else entry_points
+    plugins = {_record(entry) for entry in found.select(group=description.name)}
+    claims = Counter([*description.builtin, *(name for p in plugins for name in (p.name, p.full_name))])
+
+    def key(plugin: Plugin) -> str:
+        names = (plugin.name, plugin.full_name, f"{plugin.full_name}={plugin.value}")
+        return next(name for name in names if claims[name] <= 1)
+
+    return MappingProxyType({key(plugin): plugin for plugin in sorted(plugins)})
+
+
+def load(group: str | Group, which: object, entry_points: "EntryPoints | None" = None) -> Any:
+    """The plugin of that name, imported and checked; or the object itself, checked.
+
+    Args:
+        group: the entry-point group, by description, or by name (the published description is looked up).
+        which: a name, ``"distribution:name"``, or an object to be used as a plugin.
+        entry_points: where to look for names. Default: everything installed.
+
+    Returns:
+        What the entry point refers to; the built-in object of that name; `which` itself if it is no string.
+
+    Raises:
+        PluginLoadError: the name is unknown, claimed by several distributions or switched off; or the plugin
+            fails to import (the cause is chained) or is not what the group expects.
+        TypeError: `which` is an object and not what the group expects.
+
+    Example:
+        >>> load(Group("irreps.kernels", builtin={"xla": "the built-in one"}), "xla")
+        'the built-in one'
+    """
+    description = _described(group, entry_points)
+    if isinstance(which, str):
+        if which in description.builtin:
+            return description.builtin[which]
+        return _import(_find(description, which, entry_points), description)
+    refusal = description._refusal(which)
+    if refusal:
+        raise TypeError(f"expected the name of a plugin of {description.name}, or a plugin itself: {refusal}")
+    return which
+
+
+def available(
+    group: str | Group | None = None, entry_points: "EntryPoints | None" = None
+) -> tuple[Status, ...]:
+    """Every plugin of a group (default: of all groups ``irreps.*``) and whether it is ready. Never raises.
+
+    To know that, it imports every plugin that is not switched off; :func:`discover` lists them without.
+
+    Example:
+        >>> from importlib.metadata import EntryPoint, EntryPoints
+        >>> broken = EntryPoints([EntryPoint("Mine", "no_such_package:Mine", "irreps.layers")])
+        >>> for status in available("irreps.layers", broken):
+        ...     print(status.plugin.name, status.state, status.reason)
+        Mine failed ModuleNotFoundError("No module named 'no_such_package'")
+    """
+    if group is None:
+        found = _installed() if entry_points is None else entry_points
+        groups = sorted(name for name in found.groups if name.startswith("irreps.") and name != _DESCRIPTIONS)
+        return tuple(status for name in groups for status in available(name, entry_points))
+    try:
+        description = _described(group, entry_points)
+    except PluginLoadError as error:
+        return tuple(
+            Status(plugin, "failed", str(error)) for plugin in discover(group, entry_points).values()
+        )
+    return tuple(_status(plugin, description) for plugin in discover(description, entry_points).values())
+
+
+def refresh() -> None:
+    """Forget what is installed; the next question looks again. Needed after an installation while running.
+
+    Example:
+        >>> refresh()
+    """
+    import importlib
+
+    importlib.invalidate_caches()
+    _installed.cache_clear()
+
+
+@functools.lru_cache(maxsize=1)
+def _installed() -> "EntryPoints":
+    from importlib.metadata import EntryPoints, entry_points
+
+    found = entry_points()
+    return EntryPoints(entry for group in found.groups for entry in found.select(group=group))
+
+
+_clearers.append(refresh)
+
+
+def _record(entry: "EntryPoint") -> Plugin:
+    name = version = None
+    with contextlib.suppress(Exception):  # damaged metadata of one distribution must not hide the others
+        name, version = entry.dist and entry.dist.name, entry.dist and entry.dist.version
+    name = re.sub(r"[-_.]+", "-", name or "unknown").lower()
+    return Plugin(entry.group, entry.name, entry.value, name, version or "unknown")
+
+
+def _find(description: Group, which: str, entry_points: "EntryPoints | None") -> Plugin:
+    """The one plugin that `which` means and that is not switched off."""
+    plugins = discover(description, entry_points)
+    found = {key: p for key, p in plugins.items() if which in (key, p.name, p.full_name)}
+    enabled = {key: plugin for key, plugin in found.items() if not _disabled(plugin)}
+    if len(enabled) == 1:
+        return enabled.popitem()[1]
+    if enabled:
+        claims = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in enabled.values())
+        ways = " or ".join(map(repr, enabled))
+        message = f"is claimed by {claims}; ask for {ways}, or pass the object itself"
+    elif found:
+        message = f"is switched off by {_SWITCH}={os.environ[_SWITCH]!r}; unset it, or pass the object itself"
+    else:
+        names = sorted({*plugins, *description.builtin})
+        close = "".join(f" Did you mean {name!r}?" for name in difflib.get_close_matches(which, names, n=1))
+        command = f"`pip install {description.providers.get(which, '...')}`"
+        message = (
+            f"is not installed; there are: {', '.join(names) or 'none'}.{close} Install it ({command}), "
+            "or pass the object itself. `python -m irreps_core plugins` lists what is installed."
+        )
+    raise PluginLoadError(f"plugin {which!r} of {description.name} {message}")
+
+
+def _import(plugin: Plugin, description: Group) -> Any:
+    from importlib.metadata import EntryPoint
+
+    if plugin in _importing.get():
+        raise PluginLoadError(f"{plugin} asks for itself while it is imported; it must ask where it uses it")
+    token = _importing.set(_importing.get() | {plugin})
+    try:
+        candidate = EntryPoint(plugin.name, plugin.value, plugin.group).load()
+        refusal = description._refusal(candidate)
+    except (Exception, SystemExit) as error:  # it may fail in any way; the one who asked is told which
+        raise PluginLoadError(f"{plugin} failed to import ({plugin.value}): {error!r}") from error
+    finally:
+        _importing.reset(token)
+    if refusal:
+        raise PluginLoadError(f"{plugin} ({plugin.value}) does not fit {plugin.group}: {refusal}")
+    return candidate
+
+
+def _status(plugin: Plugin, description: Group) -> Status:
+    if _disabled(plugin):
+        return Status(plugin, "disabled", f"{_SWITCH}={os.environ[_SWITCH]}")
+    try:
+        _import(plugin, description)
+    except PluginLoadError as error:
+        return Status(plugin, "failed", str(error) if error.__cause__ is None else repr(error.__cause__))
+    return Status(plugin, "ready")
+
+
+def _described(group: str | Group, entry_points: "EntryPoints | None") -> Group:
+    """The description itself, or the published one of that name, or one that expects nothing."""
+    if isinstance(group, Group):
+        return group
+    descriptions = Group(_DESCRIPTIONS, interface=Group, api=None)
+    owners = [
+        p for p in discover(descriptions, entry_points).values() if p.name == group and not _disabled(p)
+    ]
+    return load(descriptions, group, entry_points) if owners else Group(group, api=None)
+
+
+def _disabled(plugin: Plugin) -> bool:
+    words = {word.strip() for word in os.environ.get(_SWITCH, "").split(",")}
+    return bool(words & {"all", "1", "true", plugin.name, plugin.full_name, f"{plugin.group}/{plugin.name}"})
+
+
+def _attributes(interface: type | tuple[str, ...]) -> tuple[str, ...]:
+    """The names that an interface asks for; of a class its public members and ``__call__``."""
+    if isinstance(interface, tuple):
+        return interface
+    classes = [cls for cls in interface.__mro__ if cls not in (object, Protocol)]
+    names = {name for cls in classes for name in (*vars(cls), *getattr(cls, "__annotations__", ()))}
+    return tuple(sorted(name for name in names if name == "__call__" or not name.startswith("_")))
