@@ -1,10 +1,10 @@
 """Plugins of the irreps family: found by metadata, imported only when somebody asks for one by name.
 
 A distribution offers a plugin through an entry point of a group, as ``irreps.bindings``, ``irreps.layers`` or
-``irreps.kernels``. The package that owns a group says what it expects of a plugin with a :class:`Group`, which
-it publishes as an entry point of the group ``irreps.groups``. Nothing happens at import: :func:`discover` reads
-metadata at the first question; :func:`load` imports the one plugin that was asked for, and checks it; what
-fails, fails for the one who asked. Where a name can be given, the object itself can be given.
+``irreps.kernels``. The package that owns a group says what it expects of a plugin with a :class:`Group`, and
+publishes that as an entry point of the group ``irreps.groups``. Nothing happens at import: :func:`discover`
+reads metadata at the first question; :func:`load` imports the one plugin that was asked for, and checks it;
+what fails, fails for the one who asked. Where a name can be given, the object itself can be given.
 
 The environment variable ``IRREPS_DISABLE_PLUGINS`` turns plugins off: ``all``, or a comma-separated list of
 ``name``, ``group/name`` or ``distribution:name``.
