@@ -71,10 +71,10 @@ def generators(l: SupportsIndex) -> np.ndarray:
         ValueError: l is negative.
 
     Example:
-        >>> generators(1)[1]  # about y: z turns to x, x to -z
-        array([[ 0., 0., 1.],
-               [ 0., 0., 0.],
-               [-1., 0., 0.]])
+        >>> generators(1)[1].astype(int)  # about y: z turns to x, x to -z
+        array([[ 0,  0,  1],
+               [ 0,  0,  0],
+               [-1,  0,  0]])
     """
     return _generators(check_degree("l", l))
 
@@ -110,10 +110,8 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
         ValueError: a degree is negative.
 
     Example:
-        >>> clebsch_gordan(1, 1, 1)[0]  # the cross product, divided by sqrt(6)
-        array([[ 0. ,  0. ,  0. ],
-               [ 0. ,  0. ,  0.408],
-               [ 0. , -0.408,  0. ]])
+        >>> clebsch_gordan(1, 1, 1)[0].round(3).tolist()  # the cross product, divided by sqrt(6)
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.408], [0.0, -0.408, 0.0]]
     """
     return _clebsch_gordan(check_degree("l1", l1), check_degree("l2", l2), check_degree("l3", l3))
 

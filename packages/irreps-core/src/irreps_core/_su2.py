@@ -65,9 +65,8 @@ def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) 
 
     Example:
         >>> c = su2_clebsch_gordan(1 / 2, 1 / 2, 0)  # the singlet
-        >>> c[:, :, 0]
-        array([[ 0.   , -0.707],
-               [ 0.707,  0.   ]])
+        >>> c[:, :, 0].round(3).tolist()
+        [[0.0, -0.707], [0.707, 0.0]]
     """
     return _su2_clebsch_gordan(check_spin("j1", j1), check_spin("j2", j2), check_spin("j3", j3))
 
