@@ -1,0 +1,268 @@
+"""Rotations as matrices R of shape (..., 3, 3), which act on columns (x, y, z)."""
+
+from typing import Any
+
+from ._namespace import array_namespace, as_float_arrays, is_jax
+from ._quaternion import (
+    IDENTITY,
+    compose_quaternion,
+    quaternion_to_angles,
+    quaternion_to_axis_angle,
+    quaternion_to_log_coordinates,
+    quaternion_to_matrix,
+    rotation_angle_from_quaternion,
+)
+from ._vectors import checked, normalize
+
+
+def compose_matrix(R1: Any, R2: Any) -> Any:
+    """The rotation R2 followed by the rotation R1: the matrix product R1 R2.
+
+    Args:
+        R1: array of shape ``(..., 3, 3)``.
+        R2: array of shape ``(..., 3, 3)``.
+
+    Returns:
+        Array of shape ``(..., 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> compose_matrix(matrix_x(np.pi), matrix_y(np.pi)).round(9) + 0
+        array([[-1.,  0.,  0.],
+               [ 0., -1.,  0.],
+               [ 0.,  0.,  1.]])
+    """
+    R1, R2 = checked((3, 3), R1=R1, R2=R2)
+    R1, R2 = array_namespace(R1).broadcast_arrays(R1, R2)
+    return _product(R1, R2)
+
+
+def inverse_matrix(R: Any) -> Any:
+    """The inverse rotation: the transposed matrix.
+
+    Args:
+        R: array of shape ``(..., 3, 3)``.
+
+    Returns:
+        Array of shape ``(..., 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> np.allclose(inverse_matrix(matrix_x(0.3)), matrix_x(-0.3))
+        True
+    """
+    (R,) = checked((3, 3), R=R)
+    return array_namespace(R).swapaxes(R, -1, -2)
+
+
+def rotation_angle_from_matrix(R1: Any, R2: Any = None) -> Any:
+    """The angle, from 0 to pi, of the rotation R1; or of the rotation that leads from R1 to R2.
+
+    Args:
+        R1: array of shape ``(..., 3, 3)``.
+        R2: array of shape ``(..., 3, 3)``; left out, it is the identity.
+
+    Returns:
+        Array of shape ``(...)``, in radians.
+
+    Example:
+        >>> rotation_angle_from_matrix(matrix_x(0.25))
+        0.25
+    """
+    q1 = matrix_to_quaternion(R1)
+    if R2 is not None:
+        return rotation_angle_from_quaternion(q1, matrix_to_quaternion(R2))
+    xp = array_namespace(q1)
+    identity = xp.broadcast_to(xp.asarray(IDENTITY, dtype=q1.dtype), q1.shape)
+    return rotation_angle_from_quaternion(identity, q1)
+
+
+def matrix_x(angle: Any) -> Any:
+    """The rotation about x, which turns y towards z.
+
+    Args:
+        angle: array of shape ``(...)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> matrix_x(np.pi / 2).round(9) @ [0, 1, 0]
+        array([0., 0., 1.])
+    """
+    (angle,) = as_float_arrays(angle)
+    xp = array_namespace(angle)
+    c, s, one, zero = xp.cos(angle), xp.sin(angle), xp.ones_like(angle), xp.zeros_like(angle)
+    return _stack([[one, zero, zero], [zero, c, -s], [zero, s, c]], xp)
+
+
+def matrix_y(angle: Any) -> Any:
+    """The rotation about y, which turns z towards x.
+
+    Args:
+        angle: array of shape ``(...)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> matrix_y(np.pi / 2).round(9) @ [0, 0, 1]
+        array([1., 0., 0.])
+    """
+    (angle,) = as_float_arrays(angle)
+    xp = array_namespace(angle)
+    c, s, one, zero = xp.cos(angle), xp.sin(angle), xp.ones_like(angle), xp.zeros_like(angle)
+    return _stack([[c, zero, s], [zero, one, zero], [-s, zero, c]], xp)
+
+
+def matrix_z(angle: Any) -> Any:
+    """The rotation about z, which turns x towards y.
+
+    Args:
+        angle: array of shape ``(...)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> matrix_z(np.pi / 2).round(9) @ [1, 0, 0]
+        array([0., 1., 0.])
+    """
+    (angle,) = as_float_arrays(angle)
+    xp = array_namespace(angle)
+    c, s, one, zero = xp.cos(angle), xp.sin(angle), xp.ones_like(angle), xp.zeros_like(angle)
+    return _stack([[c, -s, zero], [s, c, zero], [zero, zero, one]], xp)
+
+
+def matrix_to_quaternion(R: Any) -> Any:
+    """The unit quaternion with w >= 0 of a rotation matrix.
+
+    A matrix that is orthogonal only to rounding stands for the rotation nearest to it, and so do the derivatives with
+    respect to its nine entries.
+
+    Args:
+        R: array of shape ``(..., 3, 3)``, of determinant 1.
+
+    Returns:
+        Array of shape ``(..., 4)``.
+
+    Example:
+        >>> import numpy as np
+        >>> matrix_to_quaternion(np.diag([1.0, -1.0, -1.0]))
+        array([0., 1., 0., 0.])
+    """
+    (R,) = checked((3, 3), R=R)
+    if is_jax(R):
+        from . import _rotation_jvp
+
+        return _rotation_jvp.matrix_to_quaternion(R)
+    return quaternion_of_matrix(R)
+
+
+def quaternion_of_matrix(R: Any) -> Any:
+    """The values of :func:`matrix_to_quaternion`."""
+    xp = array_namespace(R)
+    r = [[R[..., i, j] for j in range(3)] for i in range(3)]
+    # The sixteen products 4 q_i q_j of a rotation matrix; its row of the largest q_i^2 gives q without cancellation.
+    w, x, y, z = r[2][1] - r[1][2], r[0][2] - r[2][0], r[1][0] - r[0][1], r[0][0] + r[1][1] + r[2][2]
+    xy, xz, yz = r[0][1] + r[1][0], r[0][2] + r[2][0], r[1][2] + r[2][1]
+    products = _stack(
+        [
+            [1 + z, w, x, y],
+            [w, 1 + 2 * r[0][0] - z, xy, xz],
+            [x, xy, 1 + 2 * r[1][1] - z, yz],
+            [y, xz, yz, 1 + 2 * r[2][2] - z],
+        ],
+        xp,
+    )
+    squares = xp.stack([products[..., i, i] for i in range(4)], axis=-1)
+    largest = xp.argmax(squares, axis=-1)[..., None, None]
+    q = normalize(xp.take_along_axis(products, largest, axis=-2)[..., 0, :], IDENTITY)
+    for _ in range(2):
+        half = angular_part(q, R, R) / 2
+        step = xp.concat([xp.ones_like(half[..., :1]), half], axis=-1)
+        q = normalize(compose_quaternion(q, step), IDENTITY)
+    return xp.where(q[..., :1] < 0, -q, q)
+
+
+def angular_part(q: Any, R: Any, dR: Any) -> Any:
+    """The angular velocity omega, in the frame of q, at which the rotation nearest to R turns when R moves by dR.
+
+    The nearest rotation Q is the orthogonal factor of R = Q P, P symmetric. The antisymmetric part of Q^T dR says
+    (tr(P) - P) omega = vee(Q^T dR - dR^T Q). For dR = R it is Newton's step from q to the nearest rotation.
+    """
+    xp = array_namespace(R)
+    QT = xp.swapaxes(quaternion_to_matrix(q), -1, -2)
+    B, P = _product(QT, dR), _product(QT, R)
+    vee = xp.stack([B[..., i, j] - B[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], axis=-1)
+    P = (P + xp.swapaxes(P, -1, -2)) / 2
+    trace = (P[..., 0, 0] + P[..., 1, 1] + P[..., 2, 2])[..., None]
+    a, b, c = (trace * xp.broadcast_to(xp.eye(3, dtype=R.dtype)[i], vee.shape) - P[..., i, :] for i in range(3))
+    # Cramer's rule: the matrix is close to 2, and it is symmetric.
+    determinant = xp.sum(a * xp.cross(b, c), axis=-1, keepdims=True)
+    regular = determinant > 1e-3
+    rows = (xp.cross(b, c), xp.cross(c, a), xp.cross(a, b))
+    omega = sum(vee[..., i : i + 1] * rows[i] for i in range(3)) / xp.where(regular, determinant, 1)
+    return xp.where(regular, omega, 0)
+
+
+def _product(a: Any, b: Any) -> Any:
+    """Matrix product of small matrices as sums of products, which no device rounds to fewer bits."""
+    return array_namespace(a, b).sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
+
+
+def _stack(rows: list[list[Any]], xp: Any) -> Any:
+    return xp.stack([xp.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
+    """The Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+
+    Where beta is 0 or pi, only alpha + gamma or alpha - gamma matters: there alpha is 0.
+
+    Args:
+        R: array of shape ``(..., 3, 3)``, of determinant 1.
+
+    Returns:
+        alpha in [-pi, pi], beta in [0, pi] and gamma in [-pi, pi], each of shape ``(...)``, in radians.
+
+    Example:
+        >>> matrix_to_angles(matrix_x(0.5))
+        (0.0, 0.5, 0.0)
+    """
+    return quaternion_to_angles(matrix_to_quaternion(R))
+
+
+def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
+    """The unit axis and the angle in [0, pi] of a rotation matrix. The axis of the identity is arbitrary: it is y.
+
+    Args:
+        R: array of shape ``(..., 3, 3)``, of determinant 1.
+
+    Returns:
+        The axis of shape ``(..., 3)`` and the angle of shape ``(...)``, in radians.
+
+    Example:
+        >>> matrix_to_axis_angle(matrix_x(0.5))
+        (array([1., 0., 0.]), 0.5)
+    """
+    return quaternion_to_axis_angle(matrix_to_quaternion(R))
+
+
+def matrix_to_log_coordinates(R: Any) -> Any:
+    """The log coordinates, of length at most pi, of a rotation matrix.
+
+    Args:
+        R: array of shape ``(..., 3, 3)``, of determinant 1.
+
+    Returns:
+        Array of shape ``(..., 3)``, in radians.
+
+    Example:
+        >>> matrix_to_log_coordinates(matrix_x(0.5))
+        array([0.5, 0. , 0. ])
+    """
+    return quaternion_to_log_coordinates(matrix_to_quaternion(R))

@@ -1,0 +1,55 @@
+"""Derivative rules, for JAX, of the few steps of rotations that plain differentiation would get wrong.
+
+Each rule is again made of functions that have such a rule: derivatives of every order, forward and reverse, are exact.
+"""
+
+from functools import partial
+
+import jax
+
+from . import _analytic
+from ._matrix import angular_part, quaternion_of_matrix
+from ._quaternion import compose_quaternion
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def bessel(n: int, t: jax.Array) -> jax.Array:
+    """f_n(t) = j_n(sqrt(t)) / sqrt(t)^n; f_n' = -f_{n+1} / 2."""
+    return _analytic.bessel(n, t)
+
+
+@bessel.defjvp
+def _bessel_jvp(
+    n: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (t,), (dt,) = primals, tangents
+    return bessel(n, t), -bessel(n + 1, t) / 2 * dt
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def arc(n: int, s: jax.Array) -> jax.Array:
+    """The n-th derivative of arcsin(sqrt(s)) / sqrt(s (1 - s))."""
+    return _analytic.arc(n, s)
+
+
+@arc.defjvp
+def _arc_jvp(n: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (s,), (ds,) = primals, tangents
+    return arc(n, s), arc(n + 1, s) * ds
+
+
+@jax.custom_jvp
+def matrix_to_quaternion(R: jax.Array) -> jax.Array:
+    """The quaternion of the rotation nearest to R."""
+    return quaternion_of_matrix(R)
+
+
+@matrix_to_quaternion.defjvp
+def _matrix_to_quaternion_jvp(
+    primals: tuple[jax.Array], tangents: tuple[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (R,), (dR,) = primals, tangents
+    q = matrix_to_quaternion(R)
+    omega = angular_part(q, R, dR)
+    turn = jax.numpy.concat([jax.numpy.zeros_like(omega[..., :1]), omega], axis=-1)
+    return q, compose_quaternion(q, turn) / 2
