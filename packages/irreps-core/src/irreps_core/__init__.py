@@ -15,6 +15,7 @@ from ._caches import clear_caches as clear_caches
 from ._clebsch_gordan import clebsch_gordan as clebsch_gordan
 from ._irrep import Irrep as Irrep
 from ._irrep import MulIrrep as MulIrrep
+from ._irreps import IntoIrreps as IntoIrreps
 from ._irreps import Irreps as Irreps
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ._creation import zeros as zeros
     from ._creation import zeros_like as zeros_like
     from ._irreps_array import IrrepsArray as IrrepsArray
+    from ._rearranging import align as align
     from ._reducing import cross as cross
     from ._reducing import dot as dot
     from ._reducing import mean as mean
@@ -44,6 +46,7 @@ _LAZY = {
     "_combining": ("concatenate", "stack", "where"),
     "_creation": ("as_irreps_array", "from_chunks", "normal", "ones", "ones_like", "zeros", "zeros_like"),
     "_irreps_array": ("IrrepsArray",),
+    "_rearranging": ("align",),
     "_reducing": ("cross", "dot", "mean", "norm", "sum"),
     "_vmap": ("vmap",),
 }

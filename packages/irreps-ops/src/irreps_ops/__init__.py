@@ -1,1 +1,31 @@
-"""Equivariant operations and framework-free layers."""
+"""Equivariant operations and framework-free layers on JAX arrays.
+
+* Operations take and give :class:`irreps_core.IrrepsArray`: :func:`tensor_product`, :func:`linear`, ...
+* Layers are frozen dataclasses called with a scope that supplies parameters: :class:`Linear`, ... They work
+  without a framework (:func:`init`, :func:`apply`) and in every framework that has a binding.
+"""
+
+from ._bindings import Binding as Binding
+from ._bindings import Layer as Layer
+from ._bindings import binding as binding
+from ._bindings import layer as layer
+from ._bindings import layers as layers
+from ._linear import FunctionalLinear as FunctionalLinear
+from ._linear import LinearPath as LinearPath
+from ._linear import linear as linear
+from ._linear_layer import Linear as Linear
+from ._module_class import module_class as module_class
+from ._module_class import module_lookup as module_lookup
+from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
+from ._scope import Initializer as Initializer
+from ._scope import ParameterSpec as ParameterSpec
+from ._scope import Scope as Scope
+from ._scope import apply as apply
+from ._scope import check_parameter as check_parameter
+from ._scope import init as init
+from ._scope import named_key as named_key
+from ._scope import parameter_specs as parameter_specs
+from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
+from ._tensor_product import tensor_product as tensor_product
+
+__version__ = "0.1.0"

@@ -1,0 +1,93 @@
+"""Every irreps layer as a Flax nnx module, ours and those of plugins.
+
+``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in` (the irreps of the
+input, or a tuple of those of several inputs), then the arguments of the layer, then `rngs` and `param_dtype`.
+Parameters are made at once, as nnx has it. No mathematics is here.
+
+Example:
+    >>> import jax.numpy as jnp
+    >>> import irreps_core as ic
+    >>> from flax import nnx
+    >>> import irreps_flax.nnx
+    >>> linear = irreps_flax.nnx.Linear("2x0e + 1o", "4x0e + 1o", rngs=nnx.Rngs(0))
+    >>> linear(ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))).irreps
+    4x0e+1x1o
+    >>> sorted(nnx.to_pure_dict(nnx.state(linear)))
+    ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']
+"""
+
+import functools
+import inspect
+from typing import Any
+
+import irreps_ops
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+
+class _Branch(nnx.Module):
+    """A branch of the parameters of a layer, and the scope of it: every parameter is an attribute."""
+
+    def __init__(self, specs: dict[str, Any], rngs: nnx.Rngs) -> None:
+        for name, spec in specs.items():
+            if isinstance(spec, irreps_ops.ParameterSpec):
+                setattr(self, name, nnx.Param(spec.make(rngs.params())))
+            else:
+                setattr(self, name, _Branch(spec, rngs))
+
+    def parameter(
+        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
+    ) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return irreps_ops.check_parameter(name, getattr(self, name)[...], shape)
+
+    def child(self, name: str) -> "_Branch":
+        """See :class:`irreps_ops.Scope`."""
+        return getattr(self, name)
+
+
+class _LayerModule(_Branch):
+    """An nnx module made of a layer class, the class attribute `layer_class`."""
+
+    layer_class: Any
+
+    def __init__(
+        self, irreps_in: Any, *args: Any, rngs: nnx.Rngs, param_dtype: Any = jnp.float32, **kwargs: Any
+    ) -> None:
+        # Irreps are tuples too, but stand for one input.
+        inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
+        if "irreps_in" in inspect.signature(self.layer_class).parameters:
+            kwargs["irreps_in"] = inputs[-1]
+        self.layer = self.layer_class(*args, **kwargs)
+        super().__init__(
+            irreps_ops.parameter_specs(self.layer, *self.layer.example(*inputs, dtype=param_dtype)), rngs
+        )
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.layer(self, *inputs)
+
+
+class NnxBinding:
+    """Makes nnx modules of layers, see :class:`irreps_ops.Binding`."""
+
+    irreps_api = 1
+
+    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    def module(self, layer: type) -> type[nnx.Module]:
+        """The nnx module class of a layer class: `irreps_in`, the arguments of the layer, `rngs`."""
+        return irreps_ops.module_class(
+            _LayerModule,
+            layer,
+            first={"irreps_in": Any},
+            keywords={"rngs": (nnx.Rngs, inspect.Parameter.empty), "param_dtype": (Any, jnp.float32)},
+        )
+
+
+binding = NnxBinding()
+
+__getattr__ = irreps_ops.module_lookup(__name__, binding)
+
+
+def __dir__() -> list[str]:
+    return [*irreps_ops.layers(), "binding"]

@@ -1,0 +1,54 @@
+"""The Haiku binding: parameters by ``hk.get_parameter``, a Haiku module for each branch of their names."""
+
+import functools
+from typing import Any
+
+import haiku as hk
+import irreps_ops
+import jax
+
+
+class _Branch(hk.Module):
+    """The scope of a Haiku module: its parameters and, as modules within it, its branches."""
+
+    def parameter(
+        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
+    ) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+
+        def init(shape: Any, dtype: Any) -> jax.Array:
+            return initializer(hk.next_rng_key(), tuple(shape), dtype)
+
+        return irreps_ops.check_parameter(name, hk.get_parameter(name, shape, dtype, init), shape)
+
+    @hk.transparent  # so that the branch is named module/branch, not module/~child/branch
+    def child(self, name: str) -> "_Branch":
+        """See :class:`irreps_ops.Scope`."""
+        return _Branch(name=name)
+
+
+class _LayerModule(_Branch):
+    """A Haiku module made of a layer class, the class attribute `layer_class`."""
+
+    layer_class: Any
+
+    def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name)
+        self.layer = self.layer_class(*args, **kwargs)
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.layer(self, *inputs)
+
+
+class HaikuBinding:
+    """Makes Haiku modules of layers, see :class:`irreps_ops.Binding`."""
+
+    irreps_api = 1
+
+    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    def module(self, layer: type) -> type[hk.Module]:
+        """The Haiku module class of a layer class: the arguments of the layer, and `name`."""
+        return irreps_ops.module_class(_LayerModule, layer, keywords={"name": (str | None, None)})
+
+
+binding = HaikuBinding()

@@ -1,0 +1,86 @@
+"""Layers and bindings by name: our own, and those that other distributions offer through entry points.
+
+A *layer* is a frozen dataclass whose instances are called with a :class:`Scope` and inputs. A *binding* makes
+a module of its framework out of a layer. So every layer exists in every framework.
+"""
+
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+from irreps_core import IntoIrreps, plugins
+
+from ._linear_layer import Linear
+from ._multi_layer_perceptron import MultiLayerPerceptron
+from ._scope import Scope
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """What a layer is: a frozen dataclass with these two methods (and ``irreps_api = 1`` in a plugin)."""
+
+    def example(self, *irreps_in: IntoIrreps, dtype: Any = ...) -> tuple[Any, ...]:
+        """Abstract inputs of one row for these irreps, from which the shapes of the parameters follow."""
+        ...
+
+    def __call__(self, scope: Scope, *inputs: Any) -> Any:
+        """Compute; ask the scope for the parameters."""
+        ...
+
+
+@runtime_checkable
+class Binding(Protocol):
+    """What a binding is: it makes modules of its framework (and has ``irreps_api = 1``)."""
+
+    def module(self, layer: type) -> type:
+        """The class of the framework's module of a layer class; constructed with the arguments of the layer."""
+        ...
+
+
+LAYERS = plugins.Group(
+    "irreps.layers",
+    interface=Layer,
+    builtin=MappingProxyType({"Linear": Linear, "MultiLayerPerceptron": MultiLayerPerceptron}),
+)
+BINDINGS = plugins.Group(
+    "irreps.bindings",
+    interface=Binding,
+    providers=MappingProxyType({"haiku": "irreps-haiku", "linen": "irreps-flax", "nnx": "irreps-flax"}),
+)
+
+
+def layers() -> tuple[str, ...]:
+    """The names of all layers, ours and those of plugins. Imports no plugin.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> "Linear" in io.layers()
+        True
+    """
+    return tuple(sorted({*LAYERS.builtin, *plugins.discover(LAYERS)}))
+
+
+def layer(name: str | type) -> Any:
+    """The layer class of that name, ours or a plugin's; a class is given back.
+
+    Raises:
+        irreps_core.plugins.PluginLoadError: there is none, or the plugin is broken; says why.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> io.layer("Linear").__name__
+        'Linear'
+    """
+    return plugins.load(LAYERS, name) if isinstance(name, str) else name
+
+
+def binding(name: str | Binding) -> Any:
+    """The binding of that name (``"nnx"``, ``"linen"``, ``"haiku"``, or a plugin's); an object is given back.
+
+    Raises:
+        irreps_core.plugins.PluginLoadError: it is not installed, or broken; says why and how to install it.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> Linear = io.binding("nnx").module(io.Linear)  # doctest: +SKIP
+    """
+    return plugins.load(BINDINGS, name)

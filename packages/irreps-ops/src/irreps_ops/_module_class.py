@@ -1,0 +1,69 @@
+"""What every binding needs: a module class with the signature and the documentation of a layer."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._bindings import Binding, layer, layers
+
+
+def module_class(
+    base: type,
+    layer_class: type,
+    *,
+    first: Mapping[str, Any] | None = None,
+    keywords: Mapping[str, tuple[Any, Any]] | None = None,
+) -> type:
+    """A subclass of a framework's module class for one layer class.
+
+    The subclass has the layer's name, documentation and signature, and the class attribute `layer_class`.
+
+    Args:
+        base: module class of the framework; its ``__init__`` takes the arguments of the layer.
+        layer_class: the layer.
+        first: positional arguments that the framework adds before those of the layer: name and type.
+        keywords: keyword arguments that the framework adds: name, type and default
+            (``inspect.Parameter.empty`` for none).
+    """
+    parameter = inspect.Parameter
+    own = list(inspect.signature(layer_class).parameters.values())
+    before = [
+        parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind) for name, kind in (first or {}).items()
+    ]
+    own = [p for p in own if p.name not in {b.name for b in before}]
+    after = [
+        parameter(name, parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in (keywords or {}).items()
+    ]
+    signature = [*before, *own, *after]
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        base.__init__(self, *args, **kwargs)  # type: ignore[misc]  # the base is the framework's own
+
+    this = parameter("self", parameter.POSITIONAL_ONLY)
+    __init__.__signature__ = inspect.Signature([this, *signature])  # type: ignore[attr-defined]  # read by help()
+    body = {
+        "__doc__": layer_class.__doc__,
+        "__init__": __init__,
+        "__module__": base.__module__,
+        # Metaclasses of frameworks hide the signature of __init__; some have their own of this name.
+        "__signature__": inspect.Signature(signature),
+        "layer_class": layer_class,
+    }
+    return type(base)(layer_class.__name__, (base,), body)
+
+
+def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:
+    """``__getattr__`` of a binding's package: its attributes are the modules of all layers.
+
+    Args:
+        package: name of the package, for the error message.
+        binding: the binding.
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_") or name not in layers():
+            raise AttributeError(f"module {package!r} has no attribute {name!r}; layers: {', '.join(layers())}")
+        return binding.module(layer(name))
+
+    return __getattr__

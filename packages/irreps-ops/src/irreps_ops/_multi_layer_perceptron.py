@@ -1,0 +1,95 @@
+"""The layer `MultiLayerPerceptron`: a plain neural network on scalars."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from irreps_core import IntoIrreps, IrrepsArray
+
+from ._activation import normalize_function
+from ._normalization import Normalization, normalization_exponent
+from ._scope import Scope, example_inputs
+
+Activation = Callable[[jax.Array], jax.Array]
+
+
+@dataclass(frozen=True)
+class MultiLayerPerceptron:
+    """A plain neural network on scalars; it is equivariant because scalars do not change.
+
+    x -> act(x W / sqrt(n)) for each layer, n the number of its inputs, and act scaled so that it keeps
+    variance 1 (:func:`normalize_function`).
+
+    Args:
+        list_neurons: how many neurons each layer has, the input not counted.
+        act: activation function (None: none).
+        gradient_normalization: where 1/sqrt(n) stands: ``"path"``, in the forward pass; ``"element"``, in
+            the initial weights; or a number between, 1 and 0.
+        output_activation: whether the last layer is activated too, or by which function.
+        with_bias: whether the layers have biases.
+
+    Raises:
+        ValueError: input that is not scalar (0e), or no layers.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_ops as io
+        >>> mlp = io.MultiLayerPerceptron([64, 1], jax.nn.silu, output_activation=False)
+        >>> params = io.init(mlp, jax.random.key(0), jnp.ones((10, 8)))
+        >>> jax.tree.map(jnp.shape, params)
+        {'linear_0': {'w': (8, 64)}, 'linear_1': {'w': (64, 1)}}
+        >>> io.apply(mlp, params, jnp.ones((10, 8))).shape
+        (10, 1)
+    """
+
+    list_neurons: Sequence[int]
+    act: Activation | None
+    _: KW_ONLY
+    gradient_normalization: Normalization | None = None
+    output_activation: Activation | bool = True
+    with_bias: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without input."""
+        object.__setattr__(self, "list_neurons", tuple(self.list_neurons))
+        if not self.list_neurons or any(n <= 0 for n in self.list_neurons):
+            raise ValueError(f"list_neurons must be one or more positive numbers, got {self.list_neurons}")
+
+    def example(self, *irreps_in: IntoIrreps | int, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        """Abstract inputs of one row: scalars, or an int for that many plain features."""
+        return example_inputs(*irreps_in, dtype=dtype)
+
+    def __call__(self, scope: Scope, x: jax.Array | IrrepsArray) -> jax.Array | IrrepsArray:
+        """Apply the network to data of shape (..., n), an array or scalars; gives back what it got."""
+        if isinstance(x, IrrepsArray):
+            if x.irreps.dim > 0 and not x.irreps.is_scalar():
+                raise ValueError(f"MultiLayerPerceptron works on scalars (0e) only, got {x.irreps}")
+            array = self(scope, x.array)
+            return IrrepsArray([(array.shape[-1], "0e")], array)
+        exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
+        last = len(self.list_neurons) - 1
+        x = jnp.asarray(x)
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            x = x.astype(jnp.zeros(()).dtype)
+        for i, n in enumerate(self.list_neurons):
+            scale = 1 / math.sqrt(max(x.shape[-1], 1))
+            layer = scope.child(f"linear_{i}")
+            normal = jax.nn.initializers.normal(scale ** (1 - exponent))
+            w = layer.parameter("w", (x.shape[-1], n), x.dtype, normal)
+            x = jnp.matmul(x, w, precision=jax.lax.Precision.HIGHEST)
+            if self.with_bias:
+                b = layer.parameter("b", (n,), x.dtype, jax.nn.initializers.zeros)
+                x = x + b.reshape((1,) * (x.ndim - 1) + (n,))
+            x = scale**exponent * x
+            act = self._activation(i == last)
+            x = x if act is None else act(x)
+        return x
+
+    def _activation(self, is_last: bool) -> Activation | None:
+        act = self.act
+        if is_last and self.output_activation is not True:
+            act = None if self.output_activation is False else self.output_activation
+        return None if act is None else normalize_function(act)

@@ -1,0 +1,26 @@
+"""Bringing operands to one dtype and one leading shape."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from irreps_core import IrrepsArray, as_irreps_array
+
+
+def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
+    """IrrepsArrays of one floating dtype on JAX arrays; other arrays are scalars, integers become floats."""
+    arrays = [as_irreps_array(x) for x in operands]
+    dtype = jnp.result_type(*(x.array for x in arrays))
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        dtype = jnp.zeros(()).dtype
+    return tuple(
+        IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags) for x in arrays
+    )
+
+
+def broadcast_leading(*operands: IrrepsArray) -> tuple[tuple[int, ...], tuple[IrrepsArray, ...]]:
+    """The common leading shape, and every operand with as many axes (of length 1 where it broadcasts)."""
+    shape = np.broadcast_shapes(*(x.shape[:-1] for x in operands))
+    return shape, tuple(
+        x.reshape((1,) * (len(shape) + 1 - x.ndim) + x.shape) if x.ndim <= len(shape) else x for x in operands
+    )
