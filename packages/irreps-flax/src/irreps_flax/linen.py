@@ -18,10 +18,11 @@ import dataclasses
 import functools
 from typing import Any
 
-import irreps_ops
 import jax
 from flax import linen
 from flax.core import Scope as FlaxScope
+
+import irreps_ops
 
 
 class _LinenScope:
@@ -66,8 +67,8 @@ class LinenBinding:
             for field in dataclasses.fields(layer)
         }
         body = {
-            **{name: field for name, field in fields.items()},
-            "__annotations__": {name: Any for name in fields},
+            **fields,
+            "__annotations__": dict.fromkeys(fields, Any),
             "__call__": call,
             "__doc__": layer.__doc__,
             "__module__": __name__,

@@ -1,7 +1,7 @@
 """Every irreps layer as a Flax nnx module, ours and those of plugins.
 
-``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in` (the irreps of the
-input, or a tuple of those of several inputs), then the arguments of the layer, then `rngs` and `param_dtype`.
+``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in` (the irreps of
+the input, or a tuple of those of several inputs), then the arguments of the layer, `rngs` and `param_dtype`.
 Parameters are made at once, as nnx has it. No mathematics is here.
 
 Example:
@@ -20,10 +20,11 @@ import functools
 import inspect
 from typing import Any
 
-import irreps_ops
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+import irreps_ops
 
 
 class _Branch(nnx.Module):

@@ -4,8 +4,9 @@ import functools
 from typing import Any
 
 import haiku as hk
-import irreps_ops
 import jax
+
+import irreps_ops
 
 
 class _Branch(hk.Module):

@@ -32,7 +32,7 @@ class Binding(Protocol):
     """What a binding is: it makes modules of its framework (and has ``irreps_api = 1``)."""
 
     def module(self, layer: type) -> type:
-        """The class of the framework's module of a layer class; constructed with the arguments of the layer."""
+        """The framework's module class of a layer class; constructed with the arguments of the layer."""
         ...
 
 

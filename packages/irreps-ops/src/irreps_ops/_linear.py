@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
 
 from ._normalization import Normalization, normalization_exponent
@@ -112,7 +113,7 @@ class FunctionalLinear:
 
     @cached_property
     def output_mask(self) -> np.ndarray:
-        """For each component of the output whether any path reaches it, booleans of shape (irreps_out.dim,)."""
+        """For each component of the output whether any path reaches it, of shape (irreps_out.dim,)."""
         reached = {path.i_out for path in self.paths if 0 not in path.path_shape}
         sizes = [item.dim for item in self.irreps_out]
         return np.repeat([i in reached for i in range(len(sizes))], sizes).astype(bool)
@@ -163,7 +164,8 @@ class FunctionalLinear:
         for path, w in zip(self.paths, ws, strict=True):
             if w.shape[w.ndim - len(path.path_shape) :] != path.path_shape:
                 raise ValueError(
-                    f"weights {self.parameter_name(path)} must have shape (..., {path.path_shape}), got {w.shape}"
+                    f"weights {self.parameter_name(path)} must have shape (..., {path.path_shape}), "
+                    f"got {w.shape}"
                 )
             if path.i_in == -1:
                 # As many axes as the data: a bias is the same for every row.
@@ -195,7 +197,7 @@ class FunctionalLinear:
         Args:
             weights: as for calling, without leading axes.
         """
-        dtype = jnp.result_type(*weights) if isinstance(weights, (list, tuple)) else weights.dtype
+        dtype = jnp.result_type(*jax.tree.leaves(weights))
         unit = IrrepsArray(self.irreps_in, jnp.eye(self.irreps_in.dim, dtype=dtype))
         zero = IrrepsArray(self.irreps_in, jnp.zeros((1, self.irreps_in.dim), dtype))
         return self(weights, unit).array - self(weights, zero).array

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
 from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
 from ._linear import FunctionalLinear, LinearPath

@@ -28,7 +28,8 @@ def module_class(
     parameter = inspect.Parameter
     own = list(inspect.signature(layer_class).parameters.values())
     before = [
-        parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind) for name, kind in (first or {}).items()
+        parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
+        for name, kind in (first or {}).items()
     ]
     own = [p for p in own if p.name not in {b.name for b in before}]
     after = [
@@ -38,10 +39,10 @@ def module_class(
     signature = [*before, *own, *after]
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        base.__init__(self, *args, **kwargs)  # type: ignore[misc]  # the base is the framework's own
+        base.__init__(self, *args, **kwargs)
 
     this = parameter("self", parameter.POSITIONAL_ONLY)
-    __init__.__signature__ = inspect.Signature([this, *signature])  # type: ignore[attr-defined]  # read by help()
+    __init__.__signature__ = inspect.Signature([this, *signature])
     body = {
         "__doc__": layer_class.__doc__,
         "__init__": __init__,
@@ -63,7 +64,9 @@ def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:
 
     def __getattr__(name: str) -> Any:
         if name.startswith("_") or name not in layers():
-            raise AttributeError(f"module {package!r} has no attribute {name!r}; layers: {', '.join(layers())}")
+            raise AttributeError(
+                f"module {package!r} has no attribute {name!r}; layers: {', '.join(layers())}"
+            )
         return binding.module(layer(name))
 
     return __getattr__

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
+
 from irreps_core import IntoIrreps, IrrepsArray
 
 from ._activation import normalize_function
@@ -62,16 +63,22 @@ class MultiLayerPerceptron:
         """Abstract inputs of one row: scalars, or an int for that many plain features."""
         return example_inputs(*irreps_in, dtype=dtype)
 
+    @overload
+    def __call__(self, scope: Scope, x: IrrepsArray) -> IrrepsArray: ...
+    @overload
+    def __call__(self, scope: Scope, x: jax.Array) -> jax.Array: ...
     def __call__(self, scope: Scope, x: jax.Array | IrrepsArray) -> jax.Array | IrrepsArray:
         """Apply the network to data of shape (..., n), an array or scalars; gives back what it got."""
-        if isinstance(x, IrrepsArray):
-            if x.irreps.dim > 0 and not x.irreps.is_scalar():
-                raise ValueError(f"MultiLayerPerceptron works on scalars (0e) only, got {x.irreps}")
-            array = self(scope, x.array)
-            return IrrepsArray([(array.shape[-1], "0e")], array)
+        if not isinstance(x, IrrepsArray):
+            return self._on_array(scope, jnp.asarray(x))
+        if x.irreps.dim > 0 and not x.irreps.is_scalar():
+            raise ValueError(f"MultiLayerPerceptron works on scalars (0e) only, got {x.irreps}")
+        array = self._on_array(scope, jnp.asarray(x.array))
+        return IrrepsArray([(array.shape[-1], "0e")], array)
+
+    def _on_array(self, scope: Scope, x: jax.Array) -> jax.Array:
         exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
         last = len(self.list_neurons) - 1
-        x = jnp.asarray(x)
         if not jnp.issubdtype(x.dtype, jnp.floating):
             x = x.astype(jnp.zeros(()).dtype)
         for i, n in enumerate(self.list_neurons):

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+
 from irreps_core import IrrepsArray, as_irreps_array
 
 
@@ -13,9 +14,7 @@ def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
     dtype = jnp.result_type(*(x.array for x in arrays))
     if not jnp.issubdtype(dtype, jnp.inexact):
         dtype = jnp.zeros(()).dtype
-    return tuple(
-        IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags) for x in arrays
-    )
+    return tuple(IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags) for x in arrays)
 
 
 def broadcast_leading(*operands: IrrepsArray) -> tuple[tuple[int, ...], tuple[IrrepsArray, ...]]:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+
 from irreps_core import Irreps, IrrepsArray
 
 Initializer: TypeAlias = Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
@@ -21,9 +22,7 @@ class Scope(Protocol):
     names: `parameter` makes or finds a leaf, `child` is the branch of a layer within the layer.
     """
 
-    def parameter(
-        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer
-    ) -> jax.Array:
+    def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
         """The parameter of this name: made by ``initializer(key, shape, dtype)`` at first, found later."""
         ...
 
@@ -38,9 +37,7 @@ class _Apply:
     def __init__(self, parameters: Parameters, path: str = "") -> None:
         self._parameters, self._path = parameters, path
 
-    def parameter(
-        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer
-    ) -> jax.Array:
+    def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
         path = self._path + name
         if name not in self._parameters:
             raise ValueError(f"parameter {path!r} is missing, there are {sorted(self._parameters)}")
@@ -89,9 +86,7 @@ class _Record:
     def __init__(self, asked: dict[str, Any]) -> None:
         self._asked = asked
 
-    def parameter(
-        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer
-    ) -> jax.Array:
+    def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
         self._asked.setdefault(name, ParameterSpec(tuple(shape), dtype, initializer))
         return jnp.zeros(shape, dtype)
 

@@ -5,6 +5,7 @@ from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
+
 from irreps_core import (
     IntoIrreps,
     Irrep,
@@ -63,8 +64,8 @@ def tensor_product(
 ) -> Irreps: ...
 @overload
 def tensor_product(
-    input1: Any,
-    input2: Any,
+    input1: IrrepsArray | jax.Array,
+    input2: IrrepsArray | jax.Array,
     *,
     filter_ir_out: Keep = None,
     irrep_normalization: IrrepNormalization = "component",
@@ -146,8 +147,8 @@ def elementwise_tensor_product(
 ) -> Irreps: ...
 @overload
 def elementwise_tensor_product(
-    input1: Any,
-    input2: Any,
+    input1: IrrepsArray | jax.Array,
+    input2: IrrepsArray | jax.Array,
     *,
     filter_ir_out: Keep = None,
     irrep_normalization: IrrepNormalization = "component",
