@@ -1,0 +1,125 @@
+"""The command line: ``python -m irreps_core show "128x0e+64x1o"``, ``product``, ``plugins``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import Irrep, Irreps, __version__, plugins
+
+_NAMES = {(0, 1): "scalar", (0, -1): "pseudoscalar", (1, -1): "vector", (1, 1): "pseudovector"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: the words after the program's name (default: those of this process).
+
+    Returns:
+        The exit code: 0, or 2 after bad input.
+
+    Example:
+        >>> main(["product", "1o", "2e"])
+        1o x 2e: 15 components
+        irrep  copies  components  from
+        1o     1       3           1o x 2e
+        2o     1       5           1o x 2e
+        3o     1       7           1o x 2e
+        total  3       15
+        0
+    """
+    parser = _parser()
+    given = sys.argv[1:] if arguments is None else arguments
+    # "-1x0e" is malformed irreps, not an option: a space in front tells argparse so.
+    words = parser.parse_args([f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in given])
+    try:
+        print(words.table(words))
+    except ValueError as error:
+        parser.error(str(error))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m irreps_core", description="Look at irreps, at their products and at installed plugins."
+    )
+    parser.add_argument("--version", action="version", version=f"irreps-core {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    show = commands.add_parser("show", help="what an irreps is made of: slices, dimensions, memory")
+    show.add_argument("irreps", metavar="IRREPS", help="such as '128x0e+64x1o'")
+    show.set_defaults(table=lambda words: _show(_irreps(words.irreps)))
+
+    product = commands.add_parser("product", help="selection rules: the irreps in a tensor product")
+    product.add_argument("left", metavar="IRREPS", help="such as '1o' or '8x0e+4x1o'")
+    product.add_argument("right", metavar="IRREPS")
+    product.set_defaults(table=lambda words: _product(_irreps(words.left), _irreps(words.right)))
+
+    listing = commands.add_parser("plugins", help="what is installed, and whether it is ready (imports every plugin)")
+    listing.set_defaults(table=lambda words: _plugins())
+    return parser
+
+
+def _irreps(text: str) -> Irreps:
+    irreps = Irreps(text.strip())
+    if not irreps:
+        raise ValueError(f"expected irreps such as '128x0e+64x1o', got {text!r}")
+    return irreps
+
+
+def _show(irreps: Irreps) -> str:
+    rows = [("irreps", "kind", "copies", "components", "slice", "float32 row")]
+    for item, place in zip(irreps, irreps.slices(), strict=True):
+        parity = "even" if item.ir.p == 1 else "odd"
+        kind = _NAMES.get((item.ir.l, item.ir.p), f"degree {item.ir.l}, {parity}")
+        size = f"{item.mul} x {item.ir.dim} = {item.dim}"
+        rows.append((str(item), kind, str(item.mul), size, f"{place.start}:{place.stop}", _bytes(4 * item.dim)))
+    rows.append(("total", "", str(irreps.num_irreps), str(irreps.dim), f"0:{irreps.dim}", _bytes(4 * irreps.dim)))
+    return _table(rows)
+
+
+def _product(left: Irreps, right: Irreps) -> str:
+    copies: dict[Irrep, int] = {}
+    sources: dict[Irrep, list[str]] = {}
+    for mul_1, ir_1 in left:
+        for mul_2, ir_2 in right:
+            for ir in ir_1 * ir_2:
+                copies[ir] = copies.get(ir, 0) + mul_1 * mul_2
+                source = f"{ir_1} x {ir_2}"
+                if source not in sources.setdefault(ir, []):
+                    sources[ir].append(source)
+    rows = [("irrep", "copies", "components", "from")]
+    rows += [(str(ir), str(copies[ir]), str(copies[ir] * ir.dim), ", ".join(sources[ir])) for ir in sorted(copies)]
+    rows.append(("total", str(sum(copies.values())), str(left.dim * right.dim), ""))
+    return f"{_short(left)} x {_short(right)}: {left.dim * right.dim} components\n{_table(rows)}"
+
+
+def _plugins() -> str:
+    found = plugins.available()
+    if not found:
+        return "no plugins are installed"
+    rows = [("group", "name", "distribution", "version", "state")]
+    for status in found:
+        plugin = status.plugin
+        state = f"{status.state}: {status.reason}" if status.reason else status.state
+        rows.append((plugin.group, plugin.name, plugin.distribution, plugin.version, state))
+    return _table(rows)
+
+
+def _short(irreps: Irreps) -> str:
+    """As it prints, without 1x."""
+    return "+".join(str(item.ir) if item.mul == 1 else str(item) for item in irreps)
+
+
+def _bytes(number: int) -> str:
+    return f"{number} B" if number < 1024 else f"{number / 1024:.4g} KiB"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
