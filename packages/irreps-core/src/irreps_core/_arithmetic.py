@@ -98,9 +98,7 @@ def _multiply_irreps(x: "IrrepsArray", y: "IrrepsArray") -> "IrrepsArray":
             "irreps use irreps_ops.elementwise_tensor_product or irreps_ops.tensor_product"
         )
     items = [(mul, (a.l + b.l, a.p * b.p)) for (mul, a), (_, b) in zip(x.irreps, y.irreps, strict=True)]
-    products = [
-        None if a is None or b is None else a * b for a, b in zip(x.chunks, y.chunks, strict=True)
-    ]
+    products = [None if a is None or b is None else a * b for a, b in zip(x.chunks, y.chunks, strict=True)]
     return _assemble(Irreps(items), products, x.array, y.array)
 
 
@@ -110,9 +108,7 @@ def _assemble(irreps: Irreps, chunks: list[Any], *operands: Any) -> "IrrepsArray
 
     xp = array_namespace(*operands)
     leading = np.broadcast_shapes(*(x.shape[:-1] for x in operands))
-    whole = [
-        None if chunk is None else xp.broadcast_to(chunk, (*leading, *chunk.shape[-2:])) for chunk in chunks
-    ]
+    whole = [None if chunk is None else xp.broadcast_to(chunk, (*leading, *chunk.shape[-2:])) for chunk in chunks]
     return from_chunks(irreps, whole, leading, xp.result_type(*operands), backend=xp)
 
 

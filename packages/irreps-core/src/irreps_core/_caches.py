@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def cached(maxsize: int = 4096) -> Callable[[Callable[P, T]], Callable[P, T]]:
             return result
 
         _clearers.append(frozen.cache_clear)
-        return functools.wraps(function)(frozen)
+        return cast(Callable[P, T], frozen)
 
     return decorate
 

@@ -1,7 +1,7 @@
 """Indexing an `IrrepsArray`: leading axes as any array, the last axis by irreps or between irreps."""
 
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -162,7 +162,7 @@ class Place:
             if how == "set":
                 updated[index] = array
             else:
-                np.add.at(updated, index, array)
+                np.add.at(updated, cast(Any, index), array)
         return IrrepsArray(x.irreps, updated, zero_flags=self._zero_flags(values))
 
     def _values(self, values: Any) -> Any:

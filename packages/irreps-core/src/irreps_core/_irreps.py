@@ -1,5 +1,6 @@
 """`Irreps`: a direct sum of irreducible representations, the type of equivariant data. It holds no data."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeAlias, Union, overload
@@ -10,12 +11,6 @@ from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
 
 if TYPE_CHECKING:
     import numpy as np
-
-IntoIrreps: TypeAlias = Union[
-    None, str, Irrep, MulIrrep, "Irreps", Iterable[str | Irrep | MulIrrep | tuple[int, IntoIrrep]]
-]
-Selection: TypeAlias = Union[IntoIrreps, Iterable[IntoIrrep], Callable[[MulIrrep], bool]]
-
 
 class Sorted(NamedTuple):
     """What :meth:`Irreps.sort` returns.
@@ -57,9 +52,9 @@ class Irreps(tuple[MulIrrep, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, irreps: IntoIrreps = None) -> "Irreps":
+    def __new__(cls, irreps: "IntoIrreps" = None) -> "Irreps":
         """See the class."""
-        if type(irreps) is cls:
+        if isinstance(irreps, Irreps):
             return irreps
         if irreps is None:
             return super().__new__(cls, ())
@@ -136,7 +131,7 @@ class Irreps(tuple[MulIrrep, ...]):
             raise ValueError(f"lmax of irreps without any irrep: {self!r}")
         return max(degrees)
 
-    def count(self, ir: IntoIrrep) -> int:  # type: ignore[override]  # of an irrep, as in e3nn, not of an item
+    def count(self, ir: IntoIrrep) -> int:  # of an irrep, as in e3nn, not of an item
         """Total multiplicity of an irrep.
 
         Example:
@@ -182,10 +177,8 @@ class Irreps(tuple[MulIrrep, ...]):
             >>> Irreps("2x0e + 1o").slices()
             [slice(0, 2, None), slice(2, 5, None)]
         """
-        ends = [0]
-        for item in self:
-            ends.append(ends[-1] + item.dim)
-        return [slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        ends = itertools.accumulate((item.dim for item in self), initial=0)
+        return [slice(start, stop) for start, stop in itertools.pairwise(ends)]
 
     # Items
 
@@ -197,9 +190,9 @@ class Irreps(tuple[MulIrrep, ...]):
         item = super().__getitem__(index)
         return item if isinstance(item, MulIrrep) else Irreps(item)
 
-    def __contains__(self, ir: object) -> bool:
+    def __contains__(self, ir: Any) -> bool:
         """Whether an irrep occurs (with multiplicity zero too)."""
-        wanted = Irrep(ir)  # type: ignore[arg-type]  # Irrep checks it
+        wanted = Irrep(ir)
         return any(ir == wanted for _, ir in self)
 
     def __repr__(self) -> str:
@@ -222,7 +215,7 @@ class Irreps(tuple[MulIrrep, ...]):
 
     # Algebra
 
-    def __add__(self, other: IntoIrreps) -> "Irreps":  # type: ignore[override]  # a direct sum is again Irreps
+    def __add__(self, other: "IntoIrreps") -> "Irreps":  # type: ignore[override]  # a direct sum is again Irreps
         """Direct sum.
 
         Example:
@@ -232,12 +225,12 @@ class Irreps(tuple[MulIrrep, ...]):
         """
         return Irreps(tuple(self) + tuple(Irreps(other)))
 
-    def __radd__(self, other: IntoIrreps) -> "Irreps":
+    def __radd__(self, other: "IntoIrreps") -> "Irreps":
         if isinstance(other, int) and other == 0:  # so that the builtin sum works
             return self
         return Irreps(other) + self
 
-    def __mul__(self, other: SupportsIndex) -> "Irreps":  # type: ignore[override]  # multiplies, not repeats
+    def __mul__(self, other: SupportsIndex) -> "Irreps":  # multiplies, not repeats
         """Multiply every multiplicity (to repeat the whole sequence use :meth:`repeat`).
 
         Example:
@@ -252,7 +245,7 @@ class Irreps(tuple[MulIrrep, ...]):
         factor = _non_negative_integer(other, "the factor of irreps", other)
         return Irreps([(item.mul * factor, item.ir) for item in self])
 
-    __rmul__ = __mul__  # type: ignore[assignment]  # as __mul__
+    __rmul__ = __mul__  # as __mul__
 
     def __floordiv__(self, other: SupportsIndex) -> "Irreps":
         """Divide every multiplicity, rounding down.
@@ -350,9 +343,9 @@ class Irreps(tuple[MulIrrep, ...]):
 
     def filter(
         self,
-        keep: Selection = None,
+        keep: "Selection" = None,
         *,
-        drop: Selection = None,
+        drop: "Selection" = None,
         lmax: int | None = None,
         mask: Sequence[bool] | None = None,
     ) -> "Irreps":
@@ -379,9 +372,9 @@ class Irreps(tuple[MulIrrep, ...]):
 
     def filter_mask(
         self,
-        keep: Selection = None,
+        keep: "Selection" = None,
         *,
-        drop: Selection = None,
+        drop: "Selection" = None,
         lmax: int | None = None,
         mask: Sequence[bool] | None = None,
     ) -> tuple[bool, ...]:
@@ -524,6 +517,12 @@ class Irreps(tuple[MulIrrep, ...]):
         return self.D_from_quaternion(log_coordinates_to_quaternion(log_coordinates), k)
 
 
+# What can be written where irreps are expected.
+IntoIrreps: TypeAlias = Irreps | Irrep | MulIrrep | str | Iterable[str | Irrep | MulIrrep | tuple[int, IntoIrrep]] | None
+# What can be written to choose some of the items.
+Selection: TypeAlias = IntoIrreps | Iterable[IntoIrrep] | Callable[[MulIrrep], bool]
+
+
 @cached()
 def _parse(text: str) -> tuple[MulIrrep, ...]:
     if text.strip() in ("", "Irreps()"):  # the second is how the empty sum prints
@@ -546,7 +545,7 @@ def _item(x: Any) -> MulIrrep:
     raise ValueError(f"expected an irrep, '16x1o' or a pair (multiplicity, irrep), got {x!r}")
 
 
-def _selector(chosen: Selection) -> Callable[[MulIrrep], bool]:
+def _selector(chosen: "Selection") -> Callable[[MulIrrep], bool]:
     if callable(chosen):
         return chosen
     if isinstance(chosen, (str, Irrep, MulIrrep, Irreps)) or chosen is None:

@@ -87,9 +87,7 @@ class IrrepsArray:
         if zero_flags is None:
             zero_flags = (False,) * len(irreps)
         elif len(zero_flags) != len(irreps):
-            raise ValueError(
-                f"IrrepsArray({irreps}, ...) expects {len(irreps)} zero flags, got {len(zero_flags)}"
-            )
+            raise ValueError(f"IrrepsArray({irreps}, ...) expects {len(irreps)} zero flags, got {len(zero_flags)}")
         self._fill(irreps, array, tuple(bool(z) for z in zero_flags))
 
     def _fill(self, irreps: Irreps, array: Any, zero_flags: tuple[bool, ...]) -> None:
@@ -436,9 +434,7 @@ class IrrepsArray:
         q, k = rotation_and_inversions(_like(self.array, R))
         return transform(self, q, k, inverse=inverse)
 
-    def transform_by_axis_angle(
-        self, axis: Any, angle: Any, k: Any = 0, inverse: bool = False
-    ) -> "IrrepsArray":
+    def transform_by_axis_angle(self, axis: Any, angle: Any, k: Any = 0, inverse: bool = False) -> "IrrepsArray":
         """Rotate about `axis` (..., 3) by `angle` (...) radians after `k` inversions of space."""
         from ._axis_angle import axis_angle_to_quaternion
         from ._transforming import transform
@@ -446,9 +442,7 @@ class IrrepsArray:
         q = axis_angle_to_quaternion(_like(self.array, axis), _like(self.array, angle))
         return transform(self, q, k, inverse=inverse)
 
-    def transform_by_log_coordinates(
-        self, log_coordinates: Any, k: Any = 0, inverse: bool = False
-    ) -> "IrrepsArray":
+    def transform_by_log_coordinates(self, log_coordinates: Any, k: Any = 0, inverse: bool = False) -> "IrrepsArray":
         """Rotate by log coordinates (axis times angle) of shape (..., 3) after `k` inversions of space."""
         from ._log_coordinates import log_coordinates_to_quaternion
         from ._transforming import transform

@@ -17,13 +17,12 @@ def register(array_class: Any) -> None:
     def with_keys(x: Any) -> tuple[tuple[tuple[Any, Any]], Irreps]:
         return ((jax.tree_util.GetAttrKey("array"), x.array),), x.irreps
 
+    def unflatten(irreps: Irreps, leaves: Any) -> Any:
+        (array,) = leaves
+        return array_class._unchecked(irreps, array)
+
     # The zero flags stay out of the tree: a loop may turn zeros into data, and must keep its structure.
-    jax.tree_util.register_pytree_with_keys(
-        array_class,
-        with_keys,
-        lambda irreps, leaves: array_class._unchecked(irreps, leaves[0]),
-        lambda x: ((x.array,), x.irreps),
-    )
+    jax.tree_util.register_pytree_with_keys(array_class, with_keys, unflatten, lambda x: ((x.array,), x.irreps))
     export.register_pytree_node_serialization(
         array_class,
         serialized_name="irreps_core.IrrepsArray",

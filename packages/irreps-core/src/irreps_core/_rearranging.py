@@ -1,5 +1,6 @@
 """Rearranging the items, multiplicities and axes of an `IrrepsArray`. The data does not change."""
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def align(x: "IrrepsArray", y: "IrrepsArray") -> tuple["IrrepsArray", "IrrepsArr
 
 def _cut_at(irreps: Irreps, cuts: list[int]) -> Irreps:
     each = [ir for mul, ir in irreps for _ in range(mul)]
-    return Irreps([(b - a, each[a]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)])
+    return Irreps([(b - a, each[a]) for a, b in itertools.pairwise(cuts)])
 
 
 def extend_with_zeros(x: "IrrepsArray", irreps: Irreps) -> "IrrepsArray":

@@ -174,7 +174,6 @@ def cross(x: IrrepsArray, y: IrrepsArray) -> IrrepsArray:
     leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     irreps = Irreps([(m, (1, a.p * b.p)) for (m, a), (_, b) in zip(x.irreps, y.irreps, strict=True)])
     chunks = [
-        None if a is None or b is None else xp.cross(a, b, axis=-1)
-        for a, b in zip(x.chunks, y.chunks, strict=True)
+        None if a is None or b is None else xp.cross(a, b, axis=-1) for a, b in zip(x.chunks, y.chunks, strict=True)
     ]
     return from_chunks(irreps, chunks, leading, xp.result_type(x.array, y.array), backend=xp)
