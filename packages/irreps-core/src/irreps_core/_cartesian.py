@@ -46,7 +46,7 @@ class CartesianTensor:
         >>> x = stress.to_irreps(np.diag([1.0, 2.0, 3.0]))  # trace / sqrt(3), then the deviator
         >>> x.array.round(3).tolist()
         [3.464, 0.0, 0.0, 0.0, 0.0, 1.414]
-        >>> stress.from_irreps(x)[1, 1]
+        >>> float(stress.from_irreps(x)[1, 1])
         2.0
         >>> CartesianTensor("ijkl=jikl=klij").irreps
         2x0e+2x2e+1x4e
