@@ -164,7 +164,7 @@ def test_builtin_names_are_reserved(install: Install) -> None:
 def test_wrong_type_names_the_missing_attributes(install: Install) -> None:
     found = install("odd-plugin", "binding = 3")
     with pytest.raises(
-        PluginLoadError, match=r"odd-plugin 0\.3 .*int object lacks the attribute 'parameter', 'state'"
+        PluginLoadError, match=r"odd-plugin 0\.3 .*type int lacks the attribute 'parameter', 'state'"
     ):
         load(BINDINGS, "mine", found)
 
@@ -199,7 +199,7 @@ def test_interface_by_protocol() -> None:
         framework = "none"
 
     with pytest.raises(
-        TypeError, match=r"Half object lacks the attribute '__call__', 'parameter', 'random_key'"
+        TypeError, match=r"type Half lacks the attribute '__call__', 'parameter', 'random_key'"
     ):
         load(group, Half())
 
@@ -220,7 +220,7 @@ def test_interface_by_protocol() -> None:
 
 def test_an_object_in_place_of_a_name_is_checked_too() -> None:
     with pytest.raises(
-        TypeError, match=r"expected the name of a plugin of irreps\.bindings, or a plugin itself: int"
+        TypeError, match=r"expected the name of a plugin of irreps\.bindings, or a plugin itself: an object of type int"
     ):
         load(BINDINGS, 3)
     with pytest.raises(TypeError, match="class Path lacks"):

@@ -86,7 +86,7 @@ class Group:
     def _refusal(self, candidate: object) -> str | None:
         """Why `candidate` is no plugin of this group, or None if it is one."""
         kind = type(candidate).__name__
-        what = f"class {candidate.__name__}" if isinstance(candidate, type) else f"{kind} object"
+        what = f"class {candidate.__name__}" if isinstance(candidate, type) else f"an object of type {kind}"
         missing = [repr(name) for name in _attributes(self.interface) if not hasattr(candidate, name)]
         if missing:
             return f"{what} lacks the attribute {', '.join(missing)}"

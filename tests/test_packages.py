@@ -1,0 +1,165 @@
+"""Each package by itself: its wheel, in an empty environment with what it declares, passes its own tests.
+
+Needs uv and a package registry (or uv's cache of one).
+"""
+
+import ast
+import email
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+UV = shutil.which("uv")
+# What a package must not need. Its own tests run without it; a test that wants more skips itself.
+PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax")
+REQUIRES = {
+    "irreps-core": {"numpy>=2.0"},
+    "irreps-ops": {"irreps-core[jax]<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
+    "irreps-haiku": {"dm-haiku>=0.0.15", "irreps-ops<0.2,>=0.1"},
+    "irreps-flax": {"flax>=0.12.0", "irreps-ops<0.2,>=0.1"},
+}
+MUST_NOT_IMPORT = {
+    "irreps-core": {"jax", "scipy", "haiku", "flax", "irreps_ops", "irreps_haiku", "irreps_flax"},
+    "irreps-ops": {"haiku", "flax", "irreps_haiku", "irreps_flax"},
+    "irreps-haiku": {"flax", "irreps_flax"},
+    "irreps-flax": {"haiku", "irreps_haiku"},
+}
+TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(UV is None, reason="builds and installs wheels with uv, which is not on the path"),
+]
+
+
+def run(*command: str | Path, cwd: Path, timeout: float = 1200) -> str:
+    """Run a command outside the workspace's own environment; fail with its output."""
+    hidden = ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "COVERAGE_PROCESS_START")
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment.setdefault("JAX_PLATFORMS", "cpu")
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheels of the four packages."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for package in PACKAGES:
+        run(UV or "uv", "build", "--wheel", "--package", package, "--out-dir", folder, cwd=ROOT)
+    return folder
+
+
+def wheel_of(package: str, wheels: Path) -> Path:
+    (wheel,) = wheels.glob(f"{package.replace('-', '_')}-*.whl")
+    return wheel
+
+
+def metadata_of(wheel: Path) -> Message:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(archive.read(name))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_wheel(package: str, wheels: Path) -> None:
+    """Small, typed, with its licence, and requiring what the table of the architecture says."""
+    wheel = wheel_of(package, wheels)
+    assert wheel.stat().st_size < 200_000
+    names = zipfile.ZipFile(wheel).namelist()
+    module = package.replace("-", "_")
+    assert f"{module}/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert {name.split("/")[0] for name in names} == {module, wheel.name.split("-py3")[0] + ".dist-info"}
+    metadata = metadata_of(wheel)
+    required = {line.replace(" ", "") for line in metadata.get_all("Requires-Dist", []) if "extra==" not in line}
+    required = {line for line in required if "extra" not in line}
+    assert {_sorted_bounds(line) for line in required} == {_sorted_bounds(line) for line in REQUIRES[package]}
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert len(metadata.get_payload()) > 500, "the README is the description"
+
+
+def _sorted_bounds(requirement: str) -> str:
+    first, *rest = requirement.split(",")
+    at = min(i for i in (first.find("<"), first.find(">"), first.find("=")) if i >= 0)
+    return first[:at] + ",".join(sorted([first[at:], *rest]))
+
+
+@pytest.fixture(scope="session")
+def environments(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each package an environment with nothing but its wheel and what that requires."""
+    made = {}
+    for package in PACKAGES:
+        folder = tmp_path_factory.mktemp(f"only-{package}")
+        run(UV or "uv", "venv", "--python", sys.executable, folder / "venv", cwd=folder)
+        python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        run(
+            UV or "uv", "pip", "install", "--python", python, "--find-links", wheels,
+            wheel_of(package, wheels), cwd=folder,
+        )  # fmt: skip
+        made[package] = python
+    return made
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_import_brings_nothing_of_the_others(package: str, environments: dict[str, Path]) -> None:
+    module = package.replace("-", "_")
+    code = f"import sys, {module}; print(sorted({MUST_NOT_IMPORT[package]!r} & set(sys.modules)))"
+    python = environments[package]
+    assert run(python, "-c", code, cwd=python.parent).strip() == "[]"
+
+
+def test_core_alone_brings_numpy_only(environments: dict[str, Path]) -> None:
+    python = environments["irreps-core"]
+    listed = run(UV or "uv", "pip", "list", "--python", python, "--format", "freeze", cwd=python.parent)
+    assert {line.split("==")[0] for line in listed.split()} == {"irreps-core", "numpy"}
+
+
+def test_core_imports_fast(environments: dict[str, Path]) -> None:
+    """`import irreps_core` loads few modules beyond NumPy (a count, because a time would depend on the machine)."""
+    code = "import sys, numpy; a = set(sys.modules); import irreps_core; print(sorted(set(sys.modules) - a))"
+    python = environments["irreps-core"]
+    loaded = ast.literal_eval(run(python, "-c", code, cwd=python.parent))
+    others = [name for name in loaded if not name.startswith("irreps_core")]
+    assert len(others) < 30, others
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_own_tests_pass(package: str, environments: dict[str, Path], tmp_path: Path) -> None:
+    """A package's tests, copied away from the workspace, against its wheel alone."""
+    python = environments[package]
+    run(UV or "uv", "pip", "install", "--python", python, *TEST_REQUIREMENTS, cwd=tmp_path)
+    shutil.copytree(ROOT / "packages" / package / "tests", tmp_path / "tests")
+    shutil.copy(ROOT / "conftest.py", tmp_path)
+    options = ("--import-mode=importlib", "-q", "-ra", "-m", "not slow", "-W", "error", "-p", "no:cacheprovider")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n{_markers()}")
+    out = run(python, "-m", "pytest", *options, "tests", cwd=tmp_path)
+    assert " passed" in out
+    skipped = [line for line in out.splitlines() if line.startswith("SKIPPED")]
+    allowed: Sequence[str] = ("could not import 'jax'", "JAX", "GPU")
+    assert all(any(reason in line for reason in allowed) for line in skipped), skipped
+
+
+def _markers() -> str:
+    import tomllib
+
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return "".join(f"    {marker}\n" for marker in configuration["tool"]["pytest"]["ini_options"]["markers"])
