@@ -18,9 +18,7 @@ from irreps_core import plugins
 from irreps_core.plugins import Group, Plugin, PluginLoadError, available, discover, load
 
 Install = Callable[..., EntryPoints]
-BINDINGS = Group(
-    "irreps.bindings", interface=("parameter", "state"), api=1, providers={"haiku": "irreps-haiku"}
-)
+BINDINGS = Group("irreps.bindings", interface=("parameter", "state"), api=1, providers={"haiku": "irreps-haiku"})
 GOOD = "class binding:\n    irreps_api = 1\n    parameter = state = None\n"
 
 
@@ -85,9 +83,7 @@ def test_only_the_one_asked_for_is_imported(install: Install) -> None:
 def test_broken_plugin_fails_for_the_one_who_asks(install: Install, code: str, cause: type) -> None:
     install("good-plugin", GOOD, "good")
     found = install("irreps-haiku", code, "haiku")
-    with pytest.raises(
-        PluginLoadError, match=r"^plugin 'haiku' from irreps-haiku 0\.3 failed to import"
-    ) as info:
+    with pytest.raises(PluginLoadError, match=r"^plugin 'haiku' from irreps-haiku 0\.3 failed to import") as info:
         load(BINDINGS, "haiku", found)
     assert isinstance(info.value.__cause__, cause)
     assert cause.__name__ in str(info.value)
@@ -120,9 +116,7 @@ def test_two_distributions_with_one_name_have_no_winner(install: Install) -> Non
     install("irreps-a", GOOD, "haiku", version="1.0")
     found = install("irreps-b", GOOD, "haiku", version="2.0")
     assert list(discover(BINDINGS, found)) == ["irreps-a:haiku", "irreps-b:haiku"]
-    with pytest.raises(
-        PluginLoadError, match=r"claimed by irreps-a 1\.0 and irreps-b 2\.0; ask for 'irreps-a:haiku'"
-    ):
+    with pytest.raises(PluginLoadError, match=r"claimed by irreps-a 1\.0 and irreps-b 2\.0; ask for 'irreps-a:haiku'"):
         load(BINDINGS, "haiku", found)
     assert load(BINDINGS, "irreps-b:haiku", found).__module__ == "irreps_b"
     assert [status.state for status in available(BINDINGS, found)] == ["ready", "ready"]
@@ -163,15 +157,11 @@ def test_builtin_names_are_reserved(install: Install) -> None:
 
 def test_wrong_type_names_the_missing_attributes(install: Install) -> None:
     found = install("odd-plugin", "binding = 3")
-    with pytest.raises(
-        PluginLoadError, match=r"odd-plugin 0\.3 .*type int lacks the attribute 'parameter', 'state'"
-    ):
+    with pytest.raises(PluginLoadError, match=r"odd-plugin 0\.3 .*type int lacks the attribute 'parameter', 'state'"):
         load(BINDINGS, "mine", found)
 
 
-@pytest.mark.parametrize(
-    ("line", "number"), [("irreps_api = 0", "0"), ("irreps_api = '1'", "1"), ("", "missing")]
-)
+@pytest.mark.parametrize(("line", "number"), [("irreps_api = 0", "0"), ("irreps_api = '1'", "1"), ("", "missing")])
 def test_old_interface_names_both_numbers(install: Install, line: str, number: str) -> None:
     found = install("old-plugin", f"class binding:\n    parameter = state = None\n    {line}\n")
     with pytest.raises(PluginLoadError, match=rf"irreps_api is {number}, expected 1"):
@@ -198,9 +188,7 @@ def test_interface_by_protocol() -> None:
         irreps_api = 1
         framework = "none"
 
-    with pytest.raises(
-        TypeError, match=r"type Half lacks the attribute '__call__', 'parameter', 'random_key'"
-    ):
+    with pytest.raises(TypeError, match=r"type Half lacks the attribute '__call__', 'parameter', 'random_key'"):
         load(group, Half())
 
     class Whole(Half):
@@ -227,9 +215,7 @@ def test_an_object_in_place_of_a_name_is_checked_too() -> None:
         load(BINDINGS, Path)
 
 
-@pytest.mark.parametrize(
-    "value", ["all", "1", "mine", "other, mine", "irreps.bindings/mine", "a-plugin:mine"]
-)
+@pytest.mark.parametrize("value", ["all", "1", "mine", "other, mine", "irreps.bindings/mine", "a-plugin:mine"])
 def test_switched_off(install: Install, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     found = install("a-plugin", "raise RuntimeError('must not be imported')")
     monkeypatch.setenv("IRREPS_DISABLE_PLUGINS", value)
@@ -268,9 +254,7 @@ def test_a_plugin_that_asks_for_itself_is_told_so(install: Install, monkeypatch:
     assert plugins._importing.get() == frozenset()
 
 
-def test_a_plugin_may_list_the_plugins_and_load_another(
-    install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plugin_may_list_the_plugins_and_load_another(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install("a-plugin", GOOD, "alpha")
     code = "from irreps_core import plugins as p\nseen = p.available()\np.load('irreps.bindings', 'alpha')\n"
     found = install("b-plugin", code + GOOD, "beta")
@@ -282,9 +266,7 @@ def test_a_plugin_may_list_the_plugins_and_load_another(
 def test_two_threads_may_load_one_plugin(install: Install) -> None:
     found = install("slow-plugin", "import time\ntime.sleep(0.2)\n" + GOOD)
     results: list[object] = []
-    threads = [
-        threading.Thread(target=lambda: results.append(load(BINDINGS, "mine", found))) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: results.append(load(BINDINGS, "mine", found))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -293,9 +275,7 @@ def test_two_threads_may_load_one_plugin(install: Install) -> None:
     assert results[0] is results[1]
 
 
-DESCRIPTION = (
-    "from irreps_core.plugins import Group\nbinding = Group('irreps.bindings', interface=('parameter',))\n"
-)
+DESCRIPTION = "from irreps_core.plugins import Group\nbinding = Group('irreps.bindings', interface=('parameter',))\n"
 
 
 def test_the_description_is_published_by_the_owner_of_the_group(install: Install) -> None:
@@ -328,9 +308,7 @@ def test_damaged_metadata_hides_nothing(install: Install, tmp_path: Path) -> Non
     assert states == {"mine": "ready", "other": "failed"}
 
 
-def test_what_is_installed_is_read_once_until_refreshed(
-    install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_installed_is_read_once_until_refreshed(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     plugins.refresh()
     assert "mine" not in discover(BINDINGS)
     install("new-plugin", GOOD)

@@ -165,9 +165,7 @@ def load(group: str | Group, which: object, entry_points: "EntryPoints | None" =
     return which
 
 
-def available(
-    group: str | Group | None = None, entry_points: "EntryPoints | None" = None
-) -> tuple[Status, ...]:
+def available(group: str | Group | None = None, entry_points: "EntryPoints | None" = None) -> tuple[Status, ...]:
     """Every plugin of a group (default: of all groups ``irreps.*``) and whether it is ready. Never raises.
 
     To know that, it imports every plugin that is not switched off; :func:`discover` lists them without.
@@ -186,9 +184,7 @@ def available(
     try:
         description = _described(group, entry_points)
     except PluginLoadError as error:
-        return tuple(
-            Status(plugin, "failed", str(error)) for plugin in discover(group, entry_points).values()
-        )
+        return tuple(Status(plugin, "failed", str(error)) for plugin in discover(group, entry_points).values())
     return tuple(_status(plugin, description) for plugin in discover(description, entry_points).values())
 
 
@@ -280,9 +276,7 @@ def _described(group: str | Group, entry_points: "EntryPoints | None") -> Group:
     if isinstance(group, Group):
         return group
     descriptions = Group(_DESCRIPTIONS, interface=Group, api=None)
-    owners = [
-        p for p in discover(descriptions, entry_points).values() if p.name == group and not _disabled(p)
-    ]
+    owners = [p for p in discover(descriptions, entry_points).values() if p.name == group and not _disabled(p)]
     return load(descriptions, group, entry_points) if owners else Group(group, api=None)
 
 
