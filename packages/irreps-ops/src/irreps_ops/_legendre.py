@@ -119,9 +119,9 @@ def legendre(lmax: int, x: jax.Array, phase: float, is_normalized: bool = False)
     scale = mantissa * np.sqrt(1 / (np.where(m > 0, 2, 1) * 4 * math.pi))
     if not is_normalized:
         scale = _unnormalized(mantissa)
-    sign = jnp.asarray(phase, x.dtype) ** np.arange(lmax + 1)
-    powers = sign[:, None] * _powers(rho, lmax)
-    ratios = legendre_ratios(np.where(m <= l, exponent, 0), flat, rho2)
+    signs = jnp.asarray(np.power(float(phase), m), x.dtype)
+    powers = signs[:, None] * _powers(rho, lmax)
+    ratios = legendre_ratios(exponent, flat, rho2)
     out = jnp.asarray(scale, x.dtype)[..., None] * ratios * powers[None]
     return out.reshape(lmax + 1, lmax + 1, *x.shape)
 

@@ -38,8 +38,10 @@ def solid_harmonics(degrees: tuple[int, ...], v: jax.Array) -> jax.Array:
     Returns:
         Array of shape (..., sum of 2l+1): the degrees one after the other, m = -l, ..., l.
     """
-    if max(degrees, default=0) <= HIGHEST_STRAIGHT:
-        return from_columns(_straight(degrees, v[..., 0], v[..., 1], v[..., 2]), v)
+    if not degrees:
+        return jnp.zeros((*v.shape[:-1], 0), v.dtype)
+    if max(degrees) <= HIGHEST_STRAIGHT:
+        return from_columns(_straight(degrees, v[..., 0], v[..., 1], v[..., 2]))
     flat = v.reshape(-1, 3).T
     rows = _looped(max(degrees), flat)
     rows = jnp.concatenate([rows[l * l : (l + 1) ** 2] for l in degrees])
