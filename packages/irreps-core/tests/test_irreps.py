@@ -1,5 +1,6 @@
 """Irrep, MulIrrep and Irreps: parsing, printing, algebra, order, slicing."""
 
+import itertools
 import pickle
 import random
 import string
@@ -139,7 +140,7 @@ def test_values_are_immutable_and_pickle() -> None:
 def test_order_and_iterator() -> None:
     in_order = [Irrep(s) for s in ("0e", "0o", "1o", "1e", "2e", "2o", "3o", "3e")]
     assert list(Irrep.iterator(3)) == in_order
-    assert sorted(reversed(in_order)) == in_order
+    assert sorted(random.Random(0).sample(in_order, 8)) == in_order
     endless = Irrep.iterator()
     assert [next(endless) for _ in range(8)] == in_order
 
@@ -177,7 +178,7 @@ def test_simplifying_sorting_and_regrouping(a: Irreps) -> None:
     simple = a.simplify()
     assert simple.dim == a.dim
     assert simple.simplify() == simple
-    assert all(x.ir != y.ir for x, y in zip(simple[:-1], simple[1:], strict=True))
+    assert all(x.ir != y.ir for x, y in itertools.pairwise(simple))
     assert all(item.mul > 0 for item in simple)
 
     irreps, p, inv = a.sort()
