@@ -11,12 +11,65 @@ is imported, where it is installed, at the first use of :class:`IrrepsArray`, wh
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._angles import angles_to_axis_angle as angles_to_axis_angle
+from ._angles import angles_to_log_coordinates as angles_to_log_coordinates
+from ._angles import angles_to_matrix as angles_to_matrix
+from ._angles import angles_to_quaternion as angles_to_quaternion
+from ._angles import compose_angles as compose_angles
+from ._angles import inverse_angles as inverse_angles
+from ._angles import rotation_angle_from_angles as rotation_angle_from_angles
+from ._axis_angle import axis_angle_to_angles as axis_angle_to_angles
+from ._axis_angle import axis_angle_to_log_coordinates as axis_angle_to_log_coordinates
+from ._axis_angle import axis_angle_to_matrix as axis_angle_to_matrix
+from ._axis_angle import axis_angle_to_quaternion as axis_angle_to_quaternion
+from ._axis_angle import compose_axis_angle as compose_axis_angle
+from ._axis_angle import inverse_axis_angle as inverse_axis_angle
+from ._axis_angle import rotation_angle_from_axis_angle as rotation_angle_from_axis_angle
 from ._caches import clear_caches as clear_caches
+from ._cartesian import CartesianTensor as CartesianTensor
+from ._change_of_basis import change_of_basis as change_of_basis
+from ._change_of_basis import clebsch_gordan_sign as clebsch_gordan_sign
+from ._clebsch_gordan import change_basis_real_to_complex as change_basis_real_to_complex
 from ._clebsch_gordan import clebsch_gordan as clebsch_gordan
+from ._clebsch_gordan import clebsch_gordan_sparse as clebsch_gordan_sparse
+from ._clebsch_gordan import generators as generators
 from ._irrep import Irrep as Irrep
 from ._irrep import MulIrrep as MulIrrep
 from ._irreps import IntoIrreps as IntoIrreps
 from ._irreps import Irreps as Irreps
+from ._log_coordinates import compose_log_coordinates as compose_log_coordinates
+from ._log_coordinates import inverse_log_coordinates as inverse_log_coordinates
+from ._log_coordinates import log_coordinates_to_angles as log_coordinates_to_angles
+from ._log_coordinates import log_coordinates_to_axis_angle as log_coordinates_to_axis_angle
+from ._log_coordinates import log_coordinates_to_matrix as log_coordinates_to_matrix
+from ._log_coordinates import log_coordinates_to_quaternion as log_coordinates_to_quaternion
+from ._log_coordinates import rotation_angle_from_log_coordinates as rotation_angle_from_log_coordinates
+from ._matrix import compose_matrix as compose_matrix
+from ._matrix import inverse_matrix as inverse_matrix
+from ._matrix import matrix_to_angles as matrix_to_angles
+from ._matrix import matrix_to_axis_angle as matrix_to_axis_angle
+from ._matrix import matrix_to_log_coordinates as matrix_to_log_coordinates
+from ._matrix import matrix_to_quaternion as matrix_to_quaternion
+from ._matrix import matrix_x as matrix_x
+from ._matrix import matrix_y as matrix_y
+from ._matrix import matrix_z as matrix_z
+from ._matrix import rotation_angle_from_matrix as rotation_angle_from_matrix
+from ._quaternion import compose_quaternion as compose_quaternion
+from ._quaternion import inverse_quaternion as inverse_quaternion
+from ._quaternion import quaternion_to_angles as quaternion_to_angles
+from ._quaternion import quaternion_to_axis_angle as quaternion_to_axis_angle
+from ._quaternion import quaternion_to_log_coordinates as quaternion_to_log_coordinates
+from ._quaternion import quaternion_to_matrix as quaternion_to_matrix
+from ._quaternion import rotation_angle_from_quaternion as rotation_angle_from_quaternion
+from ._su2 import su2_clebsch_gordan as su2_clebsch_gordan
+from ._su2 import su2_generators as su2_generators
+from ._voigt import from_voigt as from_voigt
+from ._voigt import to_voigt as to_voigt
+from ._wigner import wigner_D_from_angles as wigner_D_from_angles
+from ._wigner import wigner_D_from_axis_angle as wigner_D_from_axis_angle
+from ._wigner import wigner_D_from_log_coordinates as wigner_D_from_log_coordinates
+from ._wigner import wigner_D_from_matrix as wigner_D_from_matrix
+from ._wigner import wigner_D_from_quaternion as wigner_D_from_quaternion
 
 if TYPE_CHECKING:
     from . import irrep as irrep
