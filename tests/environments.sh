@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# The tests of the packages under the oldest dependencies that they declare, and under other Pythons.
+#   tests/environments.sh            all of them
+#   tests/environments.sh oldest     one of them: oldest, 3.12, 3.13
+set -euo pipefail
+cd "$(dirname "$0")/.."
+packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax)
+tools=(pytest hypothesis mpmath sympy flatbuffers)
+
+run() { # name, Python, options of the installation
+    local place python
+    place=$(mktemp -d) python=$2
+    uv venv --quiet --python "$python" "$place/venv"
+    # The tools are not ours to bound: they come first, at their newest.
+    uv pip install --quiet --python "$place/venv" "${tools[@]}"
+    uv pip install --quiet --python "$place/venv" "${@:3}" "${packages[@]}"
+    echo "== $1"
+    uv pip list --python "$place/venv" 2>/dev/null | grep -E "^(jax|jaxlib|numpy|flax|dm-haiku|optax) " || true
+    "$place/venv/bin/python" -m pytest packages tests/test_bindings.py tests/test_imports.py
+    rm -rf "$place"
+}
+
+for name in "${@:-oldest 3.12 3.13}"; do
+    for one in $name; do
+        case $one in
+        oldest) run "oldest dependencies" 3.11 --resolution lowest-direct ;;
+        *) run "Python $one" "$one" ;;
+        esac
+    done
+done
