@@ -115,9 +115,7 @@ def test_golden_wigner_d_rotates_the_golden_harmonics(harmonics, matrices):
             # R takes the north pole to the point with these angles: Y_l there is the middle column of D.
             value = d[:, l] * np.sqrt((2 * l + 1) / (4 * np.pi))
             np.testing.assert_allclose(d @ y[l][north], value, atol=1e-14)
-            assert value[l] == pytest.approx(
-                legendre(l, image[1]) * np.sqrt((2 * l + 1) / (4 * np.pi)), abs=1e-13
-            )
+            assert value[l] == pytest.approx(legendre(l, image[1]) * np.sqrt((2 * l + 1) / (4 * np.pi)), abs=1e-13)
 
 
 def legendre(l, u):
@@ -135,10 +133,8 @@ def make_golden() -> ModuleType:
 
 
 def test_the_tables_are_what_the_script_makes(tables, matrices, harmonics):
-    import mpmath
-
     script = make_golden()
-    with mpmath.workdps(40):
+    with script.mp.workdps(40):
         for ls in [(0, 0, 0), (1, 2, 2), (3, 2, 4)]:
             np.testing.assert_array_equal(script.real_clebsch_gordan(*ls), tables[ls])
         for (angles, blocks), l in zip(matrices, (0, 1, 2, 3, 1, 2, 3, 4), strict=True):
