@@ -5,10 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from irreps_core import Irrep, Irreps, IrrepsArray, clear_caches
-from irreps_core._cartesian import CartesianTensor
+from irreps_core import CartesianTensor, Irrep, Irreps, IrrepsArray, clear_caches, from_voigt, to_voigt
 from irreps_core._symmetric_basis import parse_symmetry, symmetric_basis
-from irreps_core._voigt import from_voigt, to_voigt
 
 FORMULAS = {
     "i": "1o",

@@ -7,8 +7,7 @@ from math import factorial
 import numpy as np
 import pytest
 
-from irreps_core import Irrep, Irreps, clebsch_gordan
-from irreps_core._change_of_basis import change_of_basis, clebsch_gordan_sign
+from irreps_core import Irrep, Irreps, change_of_basis, clebsch_gordan, clebsch_gordan_sign
 
 NAMES = ["e3nn", "e3nn-0.4", "e3x", "pyscf", "scipy", "sphericart"]
 LMAX = 6

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irreps_core._clebsch_gordan import (
+from irreps_core import (
     change_basis_real_to_complex,
     clebsch_gordan,
     clebsch_gordan_sparse,
     generators,
+    su2_clebsch_gordan,
+    su2_generators,
 )
-from irreps_core._su2 import su2_clebsch_gordan, su2_generators
 
 degrees = st.integers(0, 20)
 LARGE = [(40, 40, 40), (60, 30, 50), (40, 40, 2), (30, 30, 60), (100, 3, 99)]
@@ -258,7 +259,7 @@ def test_sparse_of_huge_degree():
 def test_needs_numpy_only():
     code = """if True:
         import sys
-        from irreps_core._clebsch_gordan import clebsch_gordan
+        from irreps_core import clebsch_gordan
         clebsch_gordan(2, 2, 2)
         assert not {"jax", "scipy", "sympy"} & set(sys.modules)
     """

@@ -44,9 +44,7 @@ def test_representations_multiply_and_are_orthogonal(pair):
         np.testing.assert_allclose(a @ b, ab, atol=1e-14)
         np.testing.assert_allclose(a @ a.T, np.eye(len(a)), atol=1e-14)
         assert np.linalg.det(a) == pytest.approx(perm.sign(p))
-    assert np.trace(perm.natural_representation(p)) == pytest.approx(
-        1 + np.trace(perm.standard_representation(p))
-    )
+    assert np.trace(perm.natural_representation(p)) == pytest.approx(1 + np.trace(perm.standard_representation(p)))
     np.testing.assert_array_equal(perm.natural_representation(p) @ np.eye(len(p))[0], np.eye(len(p))[p[0]])
 
 

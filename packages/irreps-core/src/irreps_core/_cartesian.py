@@ -39,7 +39,7 @@ class CartesianTensor:
 
     Example:
         >>> import numpy as np
-        >>> from irreps_core._cartesian import CartesianTensor
+        >>> from irreps_core import CartesianTensor
         >>> stress = CartesianTensor("ij=ji")
         >>> stress.irreps
         1x0e+1x2e
@@ -67,7 +67,7 @@ class CartesianTensor:
         """The tensors of the basis, float64 of shape (3, ..., 3, irreps.dim): T = Q x, and x = Qᵀ T. Read-only.
 
         Example:
-            >>> from irreps_core._cartesian import CartesianTensor
+            >>> from irreps_core import CartesianTensor
             >>> CartesianTensor("ij=-ji").change_of_basis[..., 2].round(3).tolist()  # about z
             [[0.0, 0.707, 0.0], [-0.707, 0.0, 0.0], [0.0, 0.0, 0.0]]
         """

@@ -78,7 +78,7 @@ def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps
         TypeError: the degree is not an integer.
 
     Example:
-        >>> from irreps_core._change_of_basis import change_of_basis
+        >>> from irreps_core import change_of_basis
         >>> change_of_basis("e3nn", "sphericart", 1).round().astype(int)  # (x, y, z) to (y, z, x)
         array([[0, 1, 0],
                [0, 0, 1],
@@ -133,7 +133,7 @@ def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l
         TypeError: a degree is not an integer.
 
     Example:
-        >>> from irreps_core._change_of_basis import clebsch_gordan_sign
+        >>> from irreps_core import clebsch_gordan_sign
         >>> clebsch_gordan_sign("e3nn-0.4", 1, 1, 2), clebsch_gordan_sign("e3nn-0.4", 1, 2, 2)
         (1, -1)
     """

@@ -28,6 +28,7 @@ def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
         ValueError: l is negative.
 
     Example:
+        >>> from irreps_core import change_basis_real_to_complex
         >>> change_basis_real_to_complex(1).round(3)
         array([[-0.707+0.j   ,  0.   +0.j   ,  0.   -0.707j],
                [ 0.   +0.j   ,  0.   -1.j   ,  0.   +0.j   ],
@@ -71,6 +72,7 @@ def generators(l: SupportsIndex) -> np.ndarray:
         ValueError: l is negative.
 
     Example:
+        >>> from irreps_core import generators
         >>> generators(1)[1].astype(int)  # about y: z turns to x, x to -z
         array([[ 0,  0,  1],
                [ 0,  0,  0],
@@ -110,6 +112,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
         ValueError: a degree is negative.
 
     Example:
+        >>> from irreps_core import clebsch_gordan
         >>> clebsch_gordan(1, 1, 1)[0].round(3).tolist()  # the cross product, divided by sqrt(6)
         [[0.0, 0.0, 0.0], [0.0, 0.0, 0.408], [0.0, -0.408, 0.0]]
     """
@@ -124,9 +127,7 @@ def _clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
     return table
 
 
-def clebsch_gordan_sparse(
-    l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex
-) -> tuple[np.ndarray, np.ndarray]:
+def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> tuple[np.ndarray, np.ndarray]:
     r"""The elements of :func:`clebsch_gordan` that are not zero.
 
     Selection rules: |m3| = |m1| + |m2| or ||m1| - |m2||, and the number of negative m (sines) has the parity
@@ -146,6 +147,7 @@ def clebsch_gordan_sparse(
         ValueError: a degree is negative.
 
     Example:
+        >>> from irreps_core import clebsch_gordan_sparse
         >>> indices, values = clebsch_gordan_sparse(1, 1, 0)  # the dot product, divided by sqrt(3)
         >>> indices
         array([[0, 0, 0],
@@ -187,9 +189,7 @@ def _sorted_nonzeros(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]
     row, mu3 = np.nonzero(half)
     mu1 = row - l1
     mu = np.stack([mu1, mu3 - mu1, mu3])
-    zeros = np.sum(
-        mu == 0, axis=0
-    )  # each of the three norms is sqrt(1/2) unless μ = 0; two equal terms unless all are
+    zeros = np.sum(mu == 0, axis=0)  # each of the three norms is sqrt(1/2) unless μ = 0; two equal terms unless all are
     norm = np.array([np.sqrt(0.5), 1.0, 1.0, 1.0])[zeros] / np.sqrt(2 * l3 + 1)
     minus_ones = np.sum(np.maximum(mu, 0), axis=0) + (l1 + l2 - l3) // 2
     value = norm * (1 - 2 * (minus_ones % 2)) * half[row, mu3]

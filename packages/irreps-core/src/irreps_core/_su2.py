@@ -26,6 +26,8 @@ def su2_generators(j: SupportsFloat) -> np.ndarray:
         ValueError: j is negative or 2j is not an integer.
 
     Example:
+        >>> import numpy as np
+        >>> from irreps_core import su2_generators
         >>> x, y, z = su2_generators(1 / 2)
         >>> bool(np.allclose(x @ y - y @ x, z))
         True
@@ -64,6 +66,7 @@ def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) 
         ValueError: a spin is negative or not a multiple of 1/2.
 
     Example:
+        >>> from irreps_core import su2_clebsch_gordan
         >>> c = su2_clebsch_gordan(1 / 2, 1 / 2, 0)  # the singlet
         >>> c[:, :, 0].round(3).tolist()
         [[0.0, -0.707], [0.707, 0.0]]

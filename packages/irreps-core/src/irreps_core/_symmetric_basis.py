@@ -89,6 +89,7 @@ def symmetric_basis(irreps: tuple[Irreps, ...], group: Group) -> Basis:
         ValueError: no index, or exchanged indices differ in their irreps.
 
     Example:
+        >>> from irreps_core import Irreps
         >>> _, group = parse_symmetry("ij=ji")
         >>> basis = symmetric_basis((Irreps("1o"), Irreps("1o")), group)
         >>> {ir: copies.shape for ir, copies in basis.items()}

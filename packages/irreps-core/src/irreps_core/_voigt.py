@@ -36,7 +36,7 @@ def to_voigt(tensor: Any, kind: VoigtKind) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> from irreps_core._voigt import to_voigt
+        >>> from irreps_core import to_voigt
         >>> shear = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, 0.0], [0.0, 0.0, 3.0]])
         >>> to_voigt(shear, "stress").tolist(), to_voigt(shear, "strain").tolist()
         ([1.0, 2.0, 3.0, 0.0, 0.0, 0.5], [1.0, 2.0, 3.0, 0.0, 0.0, 1.0])
@@ -67,7 +67,7 @@ def from_voigt(voigt: Any, kind: VoigtKind) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> from irreps_core._voigt import from_voigt
+        >>> from irreps_core import from_voigt
         >>> from_voigt(np.array([1.0, 2.0, 3.0, 0.0, 0.0, 1.0]), "strain").tolist()
         [[1.0, 0.5, 0.0], [0.5, 2.0, 0.0], [0.0, 0.0, 3.0]]
     """
