@@ -1,7 +1,7 @@
-"""Two families of analytic functions, each closed under differentiation, that carry rotations through the identity.
+"""Two families of analytic functions, closed under differentiation, that carry rotations through the identity.
 
-cos(sqrt(t)) and sin(sqrt(t)) / sqrt(t) are entire functions of t, though their formulas divide by zero at t = 0. They and
-all their derivatives are members of f_n(t) = j_n(sqrt(t)) / sqrt(t)^n with the spherical Bessel functions j_n:
+cos(sqrt(t)) and sin(sqrt(t)) / sqrt(t) are entire functions of t, though the formulas are singular at t = 0. They
+and all their derivatives are of the form f_n(t) = j_n(sqrt(t)) / sqrt(t)^n, j_n the spherical Bessel functions:
 f_{-1} = cos(sqrt(t)), f_0 = sin(sqrt(t)) / sqrt(t), f_n' = -f_{n+1} / 2 (DLMF 10.47, 10.51).
 
 arcsin(sqrt(s)) / sqrt(s (1 - s)) = 2F1(1, 1; 3/2; s) (DLMF 15.4.4), and its derivatives satisfy

@@ -29,7 +29,7 @@ def compose_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: Any) -> tupl
 
     Example:
         >>> import numpy as np
-        >>> np.round(compose_angles(0.1, 0.2, 0.3, -0.3, 0.4, 0.5), 9)
+        >>> np.stack(compose_angles(0.1, 0.2, 0.3, -0.3, 0.4, 0.5)).round(9)
         array([0.1, 0.6, 0.5])
     """
     q1, q2 = angles_to_quaternion(a1, b1, c1), angles_to_quaternion(a2, b2, c2)
@@ -48,8 +48,9 @@ def inverse_angles(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
         The angles (-c, -b, -a), each of shape ``(...)``.
 
     Example:
-        >>> inverse_angles(0.1, 0.2, 0.3)
-        (-0.3, -0.2, -0.1)
+        >>> import numpy as np
+        >>> np.stack(inverse_angles(0.1, 0.2, 0.3))
+        array([-0.3, -0.2, -0.1])
     """
     a, b, c = as_float_arrays(a, b, c)
     return -c, -b, -a
@@ -70,7 +71,7 @@ def rotation_angle_from_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: 
         Array of shape ``(...)``, in radians.
 
     Example:
-        >>> rotation_angle_from_angles(0.1, 0.2, 0.3, 0.1, 0.6, 0.3)
+        >>> float(rotation_angle_from_angles(0.1, 0.2, 0.3, 0.1, 0.6, 0.3))
         0.4
     """
     return rotation_angle_from_quaternion(angles_to_quaternion(a1, b1, c1), angles_to_quaternion(a2, b2, c2))
@@ -89,7 +90,7 @@ def angles_to_quaternion(alpha: Any, beta: Any, gamma: Any) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> angles_to_quaternion(0.0, np.pi, 0.0).round(9)
+        >>> angles_to_quaternion(0.0, np.pi, 0.0).round(9) + 0
         array([0., 1., 0., 0.])
     """
     alpha, beta, gamma = as_float_arrays(alpha, beta, gamma)
@@ -132,7 +133,8 @@ def angles_to_axis_angle(alpha: Any, beta: Any, gamma: Any) -> tuple[Any, Any]:
         The axis of shape ``(..., 3)`` and the angle of shape ``(...)``, in radians.
 
     Example:
-        >>> angles_to_axis_angle(0.0, 0.5, 0.0)
+        >>> axis, angle = angles_to_axis_angle(0.0, 0.5, 0.0)
+        >>> axis + 0, float(angle)
         (array([1., 0., 0.]), 0.5)
     """
     return quaternion_to_axis_angle(angles_to_quaternion(alpha, beta, gamma))
@@ -150,7 +152,7 @@ def angles_to_log_coordinates(alpha: Any, beta: Any, gamma: Any) -> Any:
         Array of shape ``(..., 3)``, in radians.
 
     Example:
-        >>> angles_to_log_coordinates(0.1, 0.0, 0.2)
+        >>> angles_to_log_coordinates(0.1, 0.0, 0.2) + 0
         array([0. , 0.3, 0. ])
     """
     return quaternion_to_log_coordinates(angles_to_quaternion(alpha, beta, gamma))

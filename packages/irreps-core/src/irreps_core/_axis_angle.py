@@ -1,4 +1,4 @@
-"""Rotations as axis n and angle t, counterclockwise when n points to the viewer. The axis may have any length but zero."""
+"""Rotations as axis n and angle t, counterclockwise when n points to the viewer. The length of n does not matter."""
 
 from typing import Any
 
@@ -29,7 +29,8 @@ def compose_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: Any) -> tupl
     Example:
         >>> import numpy as np
         >>> x = np.array([1.0, 0.0, 0.0])
-        >>> compose_axis_angle(x, 0.5, x, 0.25)
+        >>> axis, angle = compose_axis_angle(x, 0.5, x, 0.25)
+        >>> axis, float(angle)
         (array([1., 0., 0.]), 0.75)
     """
     q1, q2 = axis_angle_to_quaternion(axis1, angle1), axis_angle_to_quaternion(axis2, angle2)
@@ -48,8 +49,9 @@ def inverse_axis_angle(axis: Any, angle: Any) -> tuple[Any, Any]:
 
     Example:
         >>> import numpy as np
-        >>> inverse_axis_angle(np.array([1.0, 0.0, 0.0]), 0.5)
-        (array([1., 0., 0.]), array(-0.5))
+        >>> axis, angle = inverse_axis_angle(np.array([1.0, 0.0, 0.0]), 0.5)
+        >>> axis, float(angle)
+        (array([1., 0., 0.]), -0.5)
     """
     axis, angle = _axis_and_angle(axis, angle)
     return axis, -angle
@@ -70,7 +72,7 @@ def rotation_angle_from_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: 
     Example:
         >>> import numpy as np
         >>> x = np.array([1.0, 0.0, 0.0])
-        >>> rotation_angle_from_axis_angle(x, 0.5, x, 0.25)
+        >>> float(rotation_angle_from_axis_angle(x, 0.5, x, 0.25))
         0.25
     """
     q1, q2 = axis_angle_to_quaternion(axis1, angle1), axis_angle_to_quaternion(axis2, angle2)
@@ -128,8 +130,8 @@ def axis_angle_to_angles(axis: Any, angle: Any) -> tuple[Any, Any, Any]:
 
     Example:
         >>> import numpy as np
-        >>> axis_angle_to_angles(np.array([1.0, 0.0, 0.0]), 0.5)
-        (0.0, 0.5, 0.0)
+        >>> np.stack(axis_angle_to_angles(np.array([1.0, 0.0, 0.0]), 0.5))
+        array([0. , 0.5, 0. ])
     """
     return quaternion_to_angles(axis_angle_to_quaternion(axis, angle))
 

@@ -1,4 +1,4 @@
-"""Rotations as log coordinates v: the rotation by the angle |v| about the direction of v, R = exp(v_x X_x + v_y X_y + v_z X_z)."""
+"""Rotations as log coordinates v: by the angle |v| about the direction of v, R = exp(v_x X_x + v_y X_y + v_z X_z)."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def compose_log_coordinates(log1: Any, log2: Any) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> compose_log_coordinates(np.array([0.0, 0.5, 0.0]), np.array([0.0, 0.25, 0.0]))
+        >>> compose_log_coordinates(np.array([0.0, 0.5, 0.0]), np.array([0.0, 0.25, 0.0])) + 0
         array([0.  , 0.75, 0.  ])
     """
     q1, q2 = log_coordinates_to_quaternion(log1), log_coordinates_to_quaternion(log2)
@@ -64,12 +64,10 @@ def rotation_angle_from_log_coordinates(log1: Any, log2: Any) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> rotation_angle_from_log_coordinates(np.array([0.0, 0.5, 0.0]), np.array([0.0, 0.25, 0.0]))
+        >>> float(rotation_angle_from_log_coordinates(np.array([0, 0.5, 0]), np.array([0, 0.25, 0])))
         0.25
     """
-    return rotation_angle_from_quaternion(
-        log_coordinates_to_quaternion(log1), log_coordinates_to_quaternion(log2)
-    )
+    return rotation_angle_from_quaternion(log_coordinates_to_quaternion(log1), log_coordinates_to_quaternion(log2))
 
 
 def log_coordinates_to_quaternion(log_coordinates: Any) -> Any:
@@ -122,8 +120,8 @@ def log_coordinates_to_angles(log_coordinates: Any) -> tuple[Any, Any, Any]:
 
     Example:
         >>> import numpy as np
-        >>> log_coordinates_to_angles(np.array([0.5, 0.0, 0.0]))
-        (0.0, 0.5, 0.0)
+        >>> np.stack(log_coordinates_to_angles(np.array([0.5, 0.0, 0.0]))) + 0
+        array([0. , 0.5, 0. ])
     """
     return quaternion_to_angles(log_coordinates_to_quaternion(log_coordinates))
 
@@ -139,7 +137,8 @@ def log_coordinates_to_axis_angle(log_coordinates: Any) -> tuple[Any, Any]:
 
     Example:
         >>> import numpy as np
-        >>> log_coordinates_to_axis_angle(np.array([0.0, 0.0, -0.5]))
+        >>> axis, angle = log_coordinates_to_axis_angle(np.array([0.0, 0.0, -0.5]))
+        >>> axis, float(angle)
         (array([ 0.,  0., -1.]), 0.5)
     """
     (v,) = checked((3,), log_coordinates=log_coordinates)

@@ -66,7 +66,7 @@ def rotation_angle_from_matrix(R1: Any, R2: Any = None) -> Any:
         Array of shape ``(...)``, in radians.
 
     Example:
-        >>> rotation_angle_from_matrix(matrix_x(0.25))
+        >>> float(rotation_angle_from_matrix(matrix_x(0.25)))
         0.25
     """
     q1 = matrix_to_quaternion(R1)
@@ -140,7 +140,7 @@ def matrix_z(angle: Any) -> Any:
 def matrix_to_quaternion(R: Any) -> Any:
     """The unit quaternion with w >= 0 of a rotation matrix.
 
-    A matrix that is orthogonal only to rounding stands for the rotation nearest to it, and so do the derivatives with
+    A matrix that is orthogonal only to rounding stands for the rotation nearest to it. So do the derivatives with
     respect to its nine entries.
 
     Args:
@@ -166,7 +166,7 @@ def quaternion_of_matrix(R: Any) -> Any:
     """The values of :func:`matrix_to_quaternion`."""
     xp = array_namespace(R)
     r = [[R[..., i, j] for j in range(3)] for i in range(3)]
-    # The sixteen products 4 q_i q_j of a rotation matrix; its row of the largest q_i^2 gives q without cancellation.
+    # The sixteen products 4 q_i q_j. The row of the largest q_i^2 gives q without cancellation.
     w, x, y, z = r[2][1] - r[1][2], r[0][2] - r[2][0], r[1][0] - r[0][1], r[0][0] + r[1][1] + r[2][2]
     xy, xz, yz = r[0][1] + r[1][0], r[0][2] + r[2][0], r[1][2] + r[2][1]
     products = _stack(
@@ -189,10 +189,11 @@ def quaternion_of_matrix(R: Any) -> Any:
 
 
 def angular_part(q: Any, R: Any, dR: Any) -> Any:
-    """The angular velocity omega, in the frame of q, at which the rotation nearest to R turns when R moves by dR.
+    """The angular velocity, in the frame of q, at which the rotation nearest to R turns when R moves by dR.
 
-    The nearest rotation Q is the orthogonal factor of R = Q P, P symmetric. The antisymmetric part of Q^T dR says
-    (tr(P) - P) omega = vee(Q^T dR - dR^T Q). For dR = R it is Newton's step from q to the nearest rotation.
+    The nearest rotation Q is the orthogonal factor of R = Q P, P symmetric. Of the angular velocity w, the
+    antisymmetric part of Q^T dR says (tr(P) - P) w = vee(Q^T dR - dR^T Q). For dR = R the result is Newton's step
+    from q to the nearest rotation.
     """
     xp = array_namespace(R)
     QT = xp.swapaxes(quaternion_to_matrix(q), -1, -2)
@@ -230,14 +231,15 @@ def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
         alpha in [-pi, pi], beta in [0, pi] and gamma in [-pi, pi], each of shape ``(...)``, in radians.
 
     Example:
-        >>> matrix_to_angles(matrix_x(0.5))
-        (0.0, 0.5, 0.0)
+        >>> import numpy as np
+        >>> np.stack(matrix_to_angles(matrix_x(0.5)))
+        array([0. , 0.5, 0. ])
     """
     return quaternion_to_angles(matrix_to_quaternion(R))
 
 
 def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
-    """The unit axis and the angle in [0, pi] of a rotation matrix. The axis of the identity is arbitrary: it is y.
+    """The unit axis and the angle in [0, pi] of a rotation matrix; the axis of the identity is y.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.
@@ -246,7 +248,8 @@ def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
         The axis of shape ``(..., 3)`` and the angle of shape ``(...)``, in radians.
 
     Example:
-        >>> matrix_to_axis_angle(matrix_x(0.5))
+        >>> axis, angle = matrix_to_axis_angle(matrix_x(0.5))
+        >>> axis, float(angle)
         (array([1., 0., 0.]), 0.5)
     """
     return quaternion_to_axis_angle(matrix_to_quaternion(R))

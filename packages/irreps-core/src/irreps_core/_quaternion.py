@@ -1,6 +1,6 @@
 """Rotations as quaternions (w, x, y, z), the hub of all other parametrisations.
 
-The unit quaternion q = (cos(t/2), n sin(t/2)) is the rotation by the angle t about the unit vector n, and so is -q.
+The unit quaternion q = (cos(t/2), n sin(t/2)) is the rotation by the angle t about the unit vector n. So is -q.
 """
 
 from typing import Any
@@ -76,7 +76,7 @@ def rotation_angle_from_quaternion(q1: Any, q2: Any) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> rotation_angle_from_quaternion(np.array([1.0, 0.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0, 0.0]))
+        >>> float(rotation_angle_from_quaternion(np.array([1.0, 0, 0, 0]), np.array([0.0, 1, 0, 0])))
         3.14159
     """
     q = compose_quaternion(inverse_quaternion(q1), q2)
@@ -125,7 +125,8 @@ def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
 
     Example:
         >>> import numpy as np
-        >>> quaternion_to_axis_angle(np.array([0.0, 1.0, 0.0, 0.0]))
+        >>> axis, angle = quaternion_to_axis_angle(np.array([0.0, 1.0, 0.0, 0.0]))
+        >>> axis, float(angle)
         (array([1., 0., 0.]), 3.14159)
     """
     (q,) = checked((4,), q=q)
@@ -147,8 +148,8 @@ def quaternion_to_log_coordinates(q: Any) -> Any:
 
     Example:
         >>> import numpy as np
-        >>> quaternion_to_log_coordinates(np.array([0.0, 1.0, 0.0, 0.0]))
-        array([3.14159, 0.     , 0.     ])
+        >>> quaternion_to_log_coordinates(np.array([0.0, 1.0, 0.0, 0.0])) / np.pi
+        array([1., 0., 0.])
     """
     (q,) = checked((4,), q=q)
     xp = array_namespace(q)
@@ -157,8 +158,10 @@ def quaternion_to_log_coordinates(q: Any) -> Any:
     negative = q[..., :1] < 0
     half = xp.where(negative, -q, q)
     log = 2 * half[..., 1:] * arc_ratio((1 - half[..., :1]) / 2)
-    turn = 2 * xp.pi * normalize(xp.where(negative, q[..., 1:], 0), (0.0, 0.0, 0.0))
-    return log + turn
+    far = negative & (length(q[..., 1:])[..., None] > 0)
+    axis = xp.broadcast_to(xp.asarray(Y_AXIS, dtype=q.dtype), log.shape)
+    turn = 2 * xp.pi * normalize(xp.where(far, q[..., 1:], axis), Y_AXIS)
+    return log + xp.where(far, turn, 0)
 
 
 def quaternion_to_angles(q: Any) -> tuple[Any, Any, Any]:
@@ -174,32 +177,36 @@ def quaternion_to_angles(q: Any) -> tuple[Any, Any, Any]:
 
     Example:
         >>> import numpy as np
-        >>> quaternion_to_angles(np.array([1.0, 1.0, 0.0, 0.0]))
-        (0.0, 1.57079, 0.0)
+        >>> np.stack(quaternion_to_angles(np.array([1.0, 1.0, 0.0, 0.0]))) / np.pi
+        array([0. , 0.5, 0. ])
     """
     (q,) = checked((4,), q=q)
     xp = array_namespace(q)
-    (cos_a, sin_a), (cos_b, sin_b), (cos_c, sin_c) = euler_phases(q)
-    return xp.arctan2(sin_a, cos_a), xp.arctan2(sin_b, cos_b), xp.arctan2(sin_c, cos_c)
+    cos, sin = euler_phases(q)
+    alpha, beta, gamma = (xp.arctan2(sin[..., i], cos[..., i]) for i in range(3))
+    return alpha, beta, gamma
 
 
-def euler_phases(q: Any) -> tuple[tuple[Any, Any], tuple[Any, Any], tuple[Any, Any]]:
-    """The cosine and sine of the Euler angles alpha, beta, gamma of a quaternion, without trigonometry.
+def euler_phases(q: Any) -> tuple[Any, Any]:
+    """The cosines and the sines of the Euler angles alpha, beta, gamma, each of shape (..., 3), by algebra alone.
 
-    w + iy = cos(beta/2) exp(i(alpha+gamma)/2) and x - iz = sin(beta/2) exp(i(alpha-gamma)/2), so the phases of
-    alpha and gamma are the product and the quotient of the two directions. At a pole one of them is undefined:
+    w + iy = cos(beta/2) exp(i(alpha+gamma)/2) and x - iz = sin(beta/2) exp(i(alpha-gamma)/2), so that the phases
+    of alpha and gamma are the product and the quotient of two directions. At a pole one of the two is undefined:
     it is replaced by the conjugate of the other, which makes alpha zero.
     """
     xp = array_namespace(q)
     q = normalize(q, IDENTITY)
-    sum_pair = xp.stack([q[..., 0], q[..., 2]], axis=-1)
-    difference_pair = xp.stack([q[..., 1], 0 - q[..., 3]], axis=-1)
-    cos_half, sin_half = length(sum_pair), length(difference_pair)
+    plus = xp.stack([q[..., 0], q[..., 2]], axis=-1)
+    minus = xp.stack([q[..., 1], 0 - q[..., 3]], axis=-1)
+    cos_half, sin_half = length(plus), length(minus)
     tiny = xp.finfo(q.dtype).tiny
-    flip = xp.broadcast_to(xp.asarray([1, -1], dtype=q.dtype), sum_pair.shape)
-    plus = xp.where((cos_half < tiny)[..., None], difference_pair * flip, sum_pair)
-    minus = xp.where((sin_half < tiny)[..., None], sum_pair * flip, difference_pair)
-    plus, minus = normalize(plus, (1.0, 0.0)), normalize(minus, (1.0, 0.0))
+    conjugate = xp.broadcast_to(xp.asarray([1, -1], dtype=q.dtype), plus.shape)
+    plus, minus = (
+        normalize(xp.where((cos_half < tiny)[..., None], minus * conjugate, plus), (1.0, 0.0)),
+        normalize(xp.where((sin_half < tiny)[..., None], plus * conjugate, minus), (1.0, 0.0)),
+    )
     (c1, s1), (c2, s2) = (plus[..., 0], plus[..., 1]), (minus[..., 0], minus[..., 1])
-    beta = (cos_half - sin_half) * (cos_half + sin_half), 2 * cos_half * sin_half
-    return (c1 * c2 - s1 * s2, s1 * c2 + c1 * s2), beta, (c1 * c2 + s1 * s2, s1 * c2 - c1 * s2)
+    cos_beta, sin_beta = (cos_half - sin_half) * (cos_half + sin_half), 2 * cos_half * sin_half
+    cos = xp.stack([c1 * c2 - s1 * s2, cos_beta, c1 * c2 + s1 * s2], axis=-1)
+    sin = xp.stack([s1 * c2 + c1 * s2, sin_beta, s1 * c2 - c1 * s2], axis=-1)
+    return cos, sin

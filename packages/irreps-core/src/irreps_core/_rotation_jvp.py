@@ -1,6 +1,6 @@
 """Derivative rules, for JAX, of the few steps of rotations that plain differentiation would get wrong.
 
-Each rule is again made of functions that have such a rule: derivatives of every order, forward and reverse, are exact.
+Each rule is made of functions that have such a rule: derivatives of every order, forward and reverse, are exact.
 """
 
 from functools import partial
@@ -19,9 +19,7 @@ def bessel(n: int, t: jax.Array) -> jax.Array:
 
 
 @bessel.defjvp
-def _bessel_jvp(
-    n: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+def _bessel_jvp(n: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     (t,), (dt,) = primals, tangents
     return bessel(n, t), -bessel(n + 1, t) / 2 * dt
 
@@ -45,9 +43,7 @@ def matrix_to_quaternion(R: jax.Array) -> jax.Array:
 
 
 @matrix_to_quaternion.defjvp
-def _matrix_to_quaternion_jvp(
-    primals: tuple[jax.Array], tangents: tuple[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
+def _matrix_to_quaternion_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     (R,), (dR,) = primals, tangents
     q = matrix_to_quaternion(R)
     omega = angular_part(q, R, dR)

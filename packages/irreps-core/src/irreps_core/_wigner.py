@@ -1,21 +1,21 @@
 """Real Wigner D matrices of any degree.
 
-D^l(q) is the rotation q written on the 2l+1 real components of degree l, m = -l .. l about the polar axis y; D^1(q) is the
-rotation matrix on (x, y, z).
+D^l(q) is the rotation q written on the 2l+1 real components of degree l, m = -l .. l about the polar axis y; D^1(q)
+is the rotation matrix on (x, y, z).
 
-With the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma), D = Z(alpha) J Z(beta) J Z(gamma): Z turns the components
-m and -m by m times the angle, and J is the constant matrix of the rotation by pi that exchanges x and y. Only the phases
-of the angles are needed, and those are algebraic in the quaternion: there is no trigonometry, and no pole.
+With the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma), D = Z(alpha) J Z(beta) J Z(gamma): Z turns the
+components m and -m by m times the angle, and J is the constant matrix of the rotation by pi that exchanges x and y.
+Only the phases of the angles are needed, and those are algebraic in the quaternion: there is no trigonometry, and no
+pole.
 The derivative, for JAX, is the group's own: see ``_wigner_jvp``.
 """
 
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
-import numpy as np
-
 from ._angles import angles_to_quaternion
 from ._axis_angle import axis_angle_to_quaternion
+from ._block_diagonal import block_diagonal as block_diagonal
 from ._degrees import check_degree
 from ._log_coordinates import log_coordinates_to_quaternion
 from ._matrix import matrix_to_quaternion
@@ -24,7 +24,7 @@ from ._quaternion import euler_phases
 from ._vectors import checked
 from ._wigner_constants import axis_exchange, rotation_x_table
 
-# Up to here one product with a table of (2l+1)^3 numbers gives d(beta); the tables of higher degrees would be large.
+# Up to here one product with a table of (2l+1)^3 numbers gives J Z(beta) J; those of higher degrees would be large.
 TABLE_DEGREE = 12
 
 
@@ -33,7 +33,7 @@ def wigner_D_from_quaternion(l: SupportsIndex, q: Any) -> Any:
 
     Args:
         l: degree.
-        q: array of shape ``(..., 4)``, in the order (w, x, y, z). Its norm does not matter; zero counts as the identity.
+        q: array of shape ``(..., 4)``, (w, x, y, z). Its norm does not matter; zero counts as the identity.
 
     Returns:
         Array of shape ``(..., 2l+1, 2l+1)``.
@@ -135,7 +135,7 @@ def wigner_D_blocks(ls: Sequence[SupportsIndex], q: Any) -> list[Any]:
 
     Args:
         ls: degrees.
-        q: array of shape ``(..., 4)``, in the order (w, x, y, z). Its norm does not matter; zero counts as the identity.
+        q: array of shape ``(..., 4)``, (w, x, y, z). Its norm does not matter; zero counts as the identity.
 
     Returns:
         One array of shape ``(..., 2l+1, 2l+1)`` for each degree.
@@ -166,100 +166,55 @@ def evaluate_blocks(ls: tuple[int, ...], q: Any) -> list[Any]:
         return []
     xp = array_namespace(q)
     lmax = ls[-1]
-    (cos_a, sin_a), (cos_b, sin_b), (cos_c, sin_c) = (multiples(*phase, lmax) for phase in euler_phases(q))
+    cos, sin = multiples(*euler_phases(q), lmax)
     blocks = []
     for l in ls:
+        m = slice(lmax - l, lmax + l + 1)
+        (cos_a, cos_b, cos_c), (sin_a, sin_b, sin_c) = ([x[..., i, m] for i in range(3)] for x in (cos, sin))
         d = _rotation_x(l, cos_b, sin_b)
         # Z(alpha) d Z(gamma), where Z has cos(m a) at (m, m) and -sin(m a) at (m, -m).
-        d = d * _even(cos_c, l, xp)[..., None, :] + xp.flip(d, -1) * _odd(sin_c, l, xp)[..., None, :]
-        d = d * _even(cos_a, l, xp)[..., :, None] - xp.flip(d, -2) * _odd(sin_a, l, xp)[..., :, None]
+        d = d * cos_c[..., None, :] + xp.flip(d, -1) * sin_c[..., None, :]
+        d = d * cos_a[..., :, None] - xp.flip(d, -2) * sin_a[..., :, None]
         blocks.append(d)
     return blocks
 
 
-def multiples(cos: Any, sin: Any, n: int) -> tuple[Any, Any]:
-    """The cosines and sines of 0, 1, ..., n times an angle, of shape (..., n+1).
+def multiples(cos: Any, sin: Any, lmax: int) -> tuple[Any, Any]:
+    """The cosines and sines of m times an angle, m = -lmax .. lmax on a new last axis.
 
     Powers of the phase, doubled in number in each step and brought back to the unit circle.
     """
     xp = array_namespace(cos)
     c, s = xp.stack([xp.ones_like(cos), cos], axis=-1), xp.stack([xp.zeros_like(sin), sin], axis=-1)
-    while c.shape[-1] <= n:
+    while c.shape[-1] <= lmax:
         c1, s1, c2, s2 = c[..., -1:], s[..., -1:], c[..., 1:], s[..., 1:]
         c2, s2 = c1 * c2 - s1 * s2, s1 * c2 + c1 * s2
         # One Newton step for 1 / sqrt(c^2 + s^2), which is 1 up to rounding.
         unit = 1.5 - (c2 * c2 + s2 * s2) / 2
         c, s = xp.concat([c, c2 * unit], axis=-1), xp.concat([s, s2 * unit], axis=-1)
-    return c[..., : n + 1], s[..., : n + 1]
-
-
-def _even(cos: Any, l: int, xp: Any) -> Any:
-    """cos(m a) for m = -l .. l."""
-    return xp.concat([xp.flip(cos[..., 1 : l + 1], -1), cos[..., : l + 1]], axis=-1)
-
-
-def _odd(sin: Any, l: int, xp: Any) -> Any:
-    """sin(m a) for m = -l .. l."""
-    return xp.concat([-xp.flip(sin[..., 1 : l + 1], -1), sin[..., : l + 1]], axis=-1)
+    c, s = c[..., : lmax + 1], s[..., : lmax + 1]
+    negative_c, negative_s = xp.flip(c[..., 1:], -1), -xp.flip(s[..., 1:], -1)
+    return xp.concat([negative_c, c], axis=-1), xp.concat([negative_s, s], axis=-1)
 
 
 def _rotation_x(l: int, cos: Any, sin: Any) -> Any:
-    """D of the rotation about x whose angle has these multiples: J Z(beta) J."""
+    """D of the rotation about x by the angle whose multiples these are: J Z J."""
     xp = array_namespace(cos)
     n = 2 * l + 1
     if l <= TABLE_DEGREE:
-        waves = xp.concat([xp.flip(sin[..., 1 : l + 1], -1), cos[..., : l + 1]], axis=-1)
-        table = rotation_x_table(l)
-        return matmul(waves, xp.asarray(table, dtype=cos.dtype)).reshape(*cos.shape[:-1], n, n)
-    J = xp.broadcast_to(xp.asarray(axis_exchange(l), dtype=cos.dtype), (*cos.shape[:-1], n, n))
-    JZ = J * _even(cos, l, xp)[..., None, :] + xp.flip(J, -1) * _odd(sin, l, xp)[..., None, :]
-    return matmul(JZ, xp.asarray(axis_exchange(l), dtype=cos.dtype))
+        waves = xp.concat([-sin[..., :l], cos[..., l:]], axis=-1)
+        table = xp.asarray(rotation_x_table(l), dtype=cos.dtype)
+        return _matmul(waves, table).reshape(*cos.shape[:-1], n, n)
+    J, mirrored = (xp.asarray(x, dtype=cos.dtype) for x in (axis_exchange(l), axis_exchange(l)[:, ::-1]))
+    shape = (*cos.shape[:-1], n, n)
+    left = xp.broadcast_to(J, shape) * cos[..., None, :] + xp.broadcast_to(mirrored, shape) * sin[..., None, :]
+    return _matmul(left, J)
 
 
-def matmul(a: Any, b: Any) -> Any:
-    """The product of a stack of matrices (or one row) and one matrix; float32 stays float32 on every device."""
+def _matmul(a: Any, b: Any) -> Any:
     if is_jax(a):
         import jax
 
+        # float32 means float32 on every device.
         return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
     return a @ b
-
-
-def block_diagonal(blocks: Sequence[Any]) -> Any:
-    """The block diagonal matrices of square blocks.
-
-    Args:
-        blocks: at least one array of shape ``(..., d, d)``; their leading axes are broadcast, each has its own d.
-
-    Returns:
-        Array of shape ``(..., n, n)``, where n is the sum of the d.
-
-    Raises:
-        ValueError: there are no blocks, or one is not square.
-
-    Example:
-        >>> import numpy as np
-        >>> block_diagonal([np.array([[1.0]]), np.array([[2.0, 3.0], [4.0, 5.0]])])
-        array([[1., 0., 0.],
-               [0., 2., 3.],
-               [0., 4., 5.]])
-    """
-    if not blocks:
-        raise ValueError("block_diagonal needs at least one block, received none")
-    for block in blocks:
-        if block.ndim < 2 or block.shape[-1] != block.shape[-2]:
-            raise ValueError(f"blocks must have shape (..., d, d), received shape {tuple(block.shape)}")
-    xp = array_namespace(*blocks)
-    leading = np.broadcast_shapes(*(block.shape[:-2] for block in blocks))
-    dim = sum(block.shape[-1] for block in blocks)
-    matrix = xp.zeros((*leading, dim, dim), dtype=xp.result_type(*blocks))
-    start = 0
-    for block in blocks:
-        stop = start + block.shape[-1]
-        index = (..., slice(start, stop), slice(start, stop))
-        if xp is np:
-            matrix[index] = block
-        else:
-            matrix = matrix.at[index].set(xp.broadcast_to(block, (*leading, *block.shape[-2:])))
-        start = stop
-    return matrix

@@ -1,4 +1,4 @@
-"""The constant matrices of Wigner D: the rotation that exchanges two axes, of any degree, by a stable recursion."""
+"""The constant matrices of Wigner D: the exchange of two axes, of any degree, by a stable recursion."""
 
 import numpy as np
 
@@ -28,20 +28,17 @@ def rotation_x_table(l: int) -> np.ndarray:
     Returns:
         float64 array of shape (2l+1, (2l+1)^2). Read-only.
     """
+    # Sum over m of J[:, m] cos(m b) J[m, :] - J[:, m] sin(m b) J[-m, :], with m and -m taken together.
     J = axis_exchange(l)
-    diagonal = J.T[:, :, None] * J[:, None, :]
-    crossed = J.T[:, :, None] * J[::-1, None, :]
-    table = np.zeros_like(diagonal)
-    table[l] = diagonal[l]
-    table[l + 1 :] = diagonal[l + 1 :] + diagonal[:l][::-1]
-    table[:l] = (crossed[:l][::-1] - crossed[l + 1 :])[::-1]
+    even, odd = J.T[:, :, None] * J[:, None, :], J.T[:, :, None] * J[::-1, None, :]
+    table = np.concatenate([(odd - odd[::-1])[:l], even[l : l + 1], (even + even[::-1])[l + 1 :]])
     return table.reshape(2 * l + 1, -1)
 
 
 def real_quarter_turn(l: int) -> np.ndarray:
     """D^l of the rotation by pi/2 about x. The cosines (m >= 0) and the sines (m < 0) do not mix.
 
-    d_{-m',m}(pi/2) = (-1)^(l+m) d_{m'm}(pi/2), so each entry of the real matrix is twice one of d(pi/2), or zero.
+    d_{-m',m}(pi/2) = (-1)^(l+m) d_{m'm}(pi/2), so each entry of the real matrix is zero or twice one of d(pi/2).
     """
     d, m = quarter_turn(l), np.arange(l + 1)
     even = (m[:, None] + m[None, :]) % 2 == 0

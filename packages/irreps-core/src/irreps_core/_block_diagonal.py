@@ -1,0 +1,72 @@
+"""Block diagonal matrices: a direct sum of representations, from its parts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._namespace import array_namespace, as_float_arrays, is_jax
+
+
+def block_diagonal(blocks: Sequence[Any]) -> Any:
+    """The block diagonal matrices of square blocks.
+
+    Args:
+        blocks: at least one array of shape ``(..., d, d)``, each of its own d; the leading axes are broadcast.
+
+    Returns:
+        Array of shape ``(..., n, n)``, where n is the sum of the d.
+
+    Raises:
+        ValueError: there are no blocks, or one is not square.
+
+    Example:
+        >>> import numpy as np
+        >>> block_diagonal([np.array([[1.0]]), np.array([[2.0, 3.0], [4.0, 5.0]])])
+        array([[1., 0., 0.],
+               [0., 2., 3.],
+               [0., 4., 5.]])
+    """
+    if not blocks:
+        raise ValueError("block_diagonal needs at least one block, received none")
+    arrays = as_float_arrays(*blocks)
+    for block in arrays:
+        if block.ndim < 2 or block.shape[-1] != block.shape[-2]:
+            raise ValueError(f"blocks must have shape (..., d, d), received shape {tuple(block.shape)}")
+    xp = array_namespace(*arrays)
+    leading = np.broadcast_shapes(*(block.shape[:-2] for block in arrays))
+    arrays = [xp.broadcast_to(block, (*leading, *block.shape[-2:])) for block in arrays]
+    if is_jax(arrays[0]):
+        from ._wigner_jvp import block_diagonal as differentiable
+
+        return differentiable(arrays)
+    return written(arrays)
+
+
+def written(blocks: Sequence[Any]) -> Any:
+    """Zeros, into which the blocks are written: touches each number of the result once."""
+    xp = array_namespace(*blocks)
+    dim = sum(block.shape[-1] for block in blocks)
+    matrix = xp.zeros((*blocks[0].shape[:-2], dim, dim), dtype=blocks[0].dtype)
+    stop = 0
+    for block in blocks:
+        start, stop = stop, stop + block.shape[-1]
+        index = (..., slice(start, stop), slice(start, stop))
+        if is_jax(matrix):
+            matrix = matrix.at[index].set(block)
+        else:
+            matrix[index] = block
+    return matrix
+
+
+def concatenated(blocks: Sequence[Any]) -> Any:
+    """Rows of zeros, block and zeros, one below the other: its transpose only reads the blocks."""
+    xp = array_namespace(*blocks)
+    dim = sum(block.shape[-1] for block in blocks)
+    rows, stop = [], 0
+    for block in blocks:
+        start, stop = stop, stop + block.shape[-1]
+        before = xp.zeros((*block.shape[:-1], start), dtype=block.dtype)
+        after = xp.zeros((*block.shape[:-1], dim - stop), dtype=block.dtype)
+        rows.append(xp.concat([before, block, after], axis=-1))
+    return xp.concat(rows, axis=-2)

@@ -1,0 +1,93 @@
+"""The identity rotation in each parametrisation, as NumPy arrays (which JAX functions take as they are)."""
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ._quaternion import IDENTITY, Y_AXIS
+
+
+def identity_matrix(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np.ndarray:
+    """Identity matrices.
+
+    Args:
+        shape: the leading axes.
+        dtype: floating dtype.
+
+    Returns:
+        Array of shape ``(*shape, 3, 3)``.
+
+    Example:
+        >>> identity_matrix()
+        array([[1., 0., 0.],
+               [0., 1., 0.],
+               [0., 0., 1.]])
+    """
+    return np.tile(np.eye(3, dtype=dtype), (*shape, 1, 1))
+
+
+def identity_quaternion(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np.ndarray:
+    """Quaternions (1, 0, 0, 0).
+
+    Args:
+        shape: the leading axes.
+        dtype: floating dtype.
+
+    Returns:
+        Array of shape ``(*shape, 4)``.
+
+    Example:
+        >>> identity_quaternion()
+        array([1., 0., 0., 0.])
+    """
+    return np.tile(np.array(IDENTITY, dtype=dtype), (*shape, 1))
+
+
+def identity_angles(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Euler angles alpha = beta = gamma = 0.
+
+    Args:
+        shape: the leading axes.
+        dtype: floating dtype.
+
+    Returns:
+        Three arrays of that shape.
+
+    Example:
+        >>> identity_angles((2,))
+        (array([0., 0.]), array([0., 0.]), array([0., 0.]))
+    """
+    return np.zeros(shape, dtype), np.zeros(shape, dtype), np.zeros(shape, dtype)
+
+
+def identity_axis_angle(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> tuple[np.ndarray, np.ndarray]:
+    """The angle 0 about the axis y, which is as good as any other.
+
+    Args:
+        shape: the leading axes.
+        dtype: floating dtype.
+
+    Returns:
+        Axes of shape ``(*shape, 3)`` and angles of that shape.
+
+    Example:
+        >>> identity_axis_angle()
+        (array([0., 1., 0.]), array(0.))
+    """
+    return np.tile(np.array(Y_AXIS, dtype=dtype), (*shape, 1)), np.zeros(shape, dtype)
+
+
+def identity_log_coordinates(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np.ndarray:
+    """Log coordinates (0, 0, 0).
+
+    Args:
+        shape: the leading axes.
+        dtype: floating dtype.
+
+    Returns:
+        Array of shape ``(*shape, 3)``.
+
+    Example:
+        >>> identity_log_coordinates()
+        array([0., 0., 0.])
+    """
+    return np.zeros((*shape, 3), dtype)
