@@ -145,6 +145,8 @@ def test_normal(normalization: str) -> None:
 
 def test_normal_refuses() -> None:
     with pytest.raises(TypeError, match="random key"):
+        ic.normal("0e", 3)
+    with pytest.warns(UserWarning, match="random key"):
         ic.normal("0e")
     with pytest.raises(ValueError, match="banana"):
         ic.normal("0e", np.random.default_rng(0), normalization="banana")

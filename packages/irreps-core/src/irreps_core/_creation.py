@@ -150,7 +150,8 @@ def normal(
 
     Args:
         irreps: the irreps.
-        key: a JAX random key, or a ``numpy.random.Generator`` (then the result is NumPy).
+        key: a JAX random key, or a ``numpy.random.Generator`` (then the result is NumPy). Without one the
+            numbers depend on the irreps alone, and a warning says so.
         leading_shape: shape without the irreps axis.
         normalize: whether every irrep is scaled to norm 1.
         normalization: ``"component"``: every component has variance 1; ``"norm"``: every irrep has mean
@@ -158,7 +159,7 @@ def normal(
         dtype: default: the array library's default float.
 
     Raises:
-        TypeError: `key` is missing or neither of the two.
+        TypeError: `key` is neither of the two.
         ValueError: unknown normalization.
 
     Example:
@@ -171,24 +172,53 @@ def normal(
     irreps = Irreps(irreps)
     if normalization not in ("component", "norm"):
         raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
-    shape = (*leading_shape, irreps.dim)
+    if key is None:
+        key = _key_of(irreps)
+    leading = tuple(leading_shape)
+    if not normalize and normalization == "component":
+        return IrrepsArray(irreps, _standard_normal(key, (*leading, irreps.dim), dtype))
+    chunks = []
+    for mul, ir in irreps:
+        key, own = _split_key(key)
+        chunk = _standard_normal(own, (*leading, mul, ir.dim), dtype)
+        xp = array_namespace(chunk)
+        chunks.append(chunk / (xp.linalg.norm(chunk, axis=-1, keepdims=True) if normalize else ir.dim**0.5))
+    empty = _standard_normal(key, (0,), dtype)
+    return from_chunks(irreps, chunks, leading, empty.dtype, backend=array_namespace(empty))
+
+
+def _key_of(irreps: Irreps) -> Any:
+    """A random key made of the irreps alone: every call gives the same numbers, which is worth a warning."""
+    import warnings
+    import zlib
+
+    warnings.warn("normal without a key gives the same numbers in every call: pass a random key", stacklevel=3)
+    seed = zlib.crc32(repr(irreps).encode())
+    try:
+        import jax
+    except ImportError:
+        return np.random.default_rng(seed)
+    return jax.random.key(seed)
+
+
+def _split_key(key: Any) -> tuple[Any, Any]:
+    """The key to go on with, and one to use now (the order is e3nn-jax's: the same key, the same numbers)."""
+    if not is_jax(key):
+        return key, key
+    import jax
+
+    key, own = jax.random.split(key)
+    return key, own
+
+
+def _standard_normal(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     if isinstance(key, np.random.Generator):
-        array = key.standard_normal(shape).astype(np.float64 if dtype is None else dtype)
-    elif is_jax(key):
+        return key.standard_normal(shape).astype(np.float64 if dtype is None else dtype)
+    if is_jax(key):
         import jax
 
-        array = jax.random.normal(key, shape, float if dtype is None else dtype)
-    else:
-        raise TypeError(
-            f"normal expects a JAX random key or a numpy.random.Generator, got {type(key).__name__}: "
-            "for example ic.normal(irreps, jax.random.key(0))"
-        )
-    x = IrrepsArray(irreps, array)
-    if not normalize and normalization == "component":
-        return x
-    xp = array_namespace(array)
-    chunks = [
-        chunk / xp.linalg.norm(chunk, axis=-1, keepdims=True) if normalize else chunk / ir.dim**0.5
-        for (_, ir), chunk in zip(irreps, x.chunks, strict=True)
-    ]
-    return from_chunks(irreps, chunks, tuple(leading_shape), x.dtype, backend=xp)
+        return jax.random.normal(key, shape, float if dtype is None else dtype)
+    raise TypeError(
+        f"normal expects a JAX random key or a numpy.random.Generator, got {type(key).__name__}: "
+        "for example ic.normal(irreps, jax.random.key(0))"
+    )
