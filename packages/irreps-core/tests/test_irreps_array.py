@@ -404,8 +404,11 @@ def test_multiplicities_and_axes(xp: Any) -> None:
         x.axis_to_mul(-1)
     with pytest.raises(ValueError, match="does not exist"):
         x.axis_to_mul(7)
-    with pytest.raises(ValueError, match="same sequence"):
-        x.irreps_to_axis(2)
+    assert_same(data(xp, "2x0e", 3).axis_to_irreps(), "6x0e", data(xp, "2x0e", 3).array.reshape(6))
+    assert data(xp, "6x0e").irreps_to_axis(3).irreps == "2x0e"
+    for length in (0, 2, 4):
+        with pytest.raises(ValueError, match="same sequence"):
+            data(xp, "2x0e + 1o").irreps_to_axis(length)
 
 
 def test_reshape_and_broadcast(xp: Any) -> None:

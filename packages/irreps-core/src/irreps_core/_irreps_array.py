@@ -368,7 +368,7 @@ class IrrepsArray:
         return rearranging.axis_to_mul(self, axis)
 
     def axis_to_irreps(self, axis: int = -2) -> "IrrepsArray":
-        """Put the entries of an axis one after another on the last axis.
+        """Put the entries of an axis one after another on the last axis; the irreps are simplified.
 
         Example:
             >>> import numpy as np

@@ -161,7 +161,7 @@ def axis_to_irreps(x: "IrrepsArray", axis: int) -> "IrrepsArray":
     n = x.shape[axis]
     array = array_namespace(x.array).moveaxis(x.array, axis, -2)
     array = array.reshape((*array.shape[:-2], n * x.irreps.dim))
-    return IrrepsArray(x.irreps.repeat(n), array, zero_flags=x.zero_flags * n)
+    return IrrepsArray(x.irreps.repeat(n), array, zero_flags=x.zero_flags * n).simplify()
 
 
 def irreps_to_axis(x: "IrrepsArray", length: int, axis: int) -> "IrrepsArray":
@@ -169,11 +169,15 @@ def irreps_to_axis(x: "IrrepsArray", length: int, axis: int) -> "IrrepsArray":
     from ._irreps_array import IrrepsArray
 
     axis = normalize_axis(axis, x.ndim + 1, "irreps_to_axis")
-    period, rest = divmod(len(x.irreps), length) if length > 0 else (0, 1)
-    if rest or x.irreps[:period].repeat(length) != x.irreps:
+    try:
+        irreps = x.irreps.slice_by_dim[: x.irreps.dim // length]
+        periodic = irreps.repeat(length).simplify() == x.irreps.simplify()
+    except (IndexError, ZeroDivisionError):  # a cut inside an irrep, or no cut at all
+        periodic = False
+    if not periodic:
         raise ValueError(f"irreps_to_axis: {x.irreps} is not {length} times the same sequence of irreps")
-    irreps = x.irreps[:period]
+    pieces = x.rechunk(irreps.repeat(length))
+    # An item is known to be zero if it is at every place of the new axis.
+    flags = [all(pieces.zero_flags[i :: len(irreps)]) for i in range(len(irreps))]
     array = x.array.reshape((*x.shape[:-1], length, irreps.dim))
-    # A period is known to be zero at a place only if every period is.
-    flags = [all(x.zero_flags[i::period]) for i in range(period)]
     return IrrepsArray(irreps, array_namespace(array).moveaxis(array, -2, axis), zero_flags=flags)
