@@ -16,33 +16,42 @@ Example:
 
 import dataclasses
 import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
 from flax import linen
 from flax.core import Scope as FlaxScope
+from flax.core import meta
 
 import irreps_ops
+
+# Perceptrons of e3nn_jax.flax have Flax's own names, Dense_0/kernel for our linear_0/w: those are found, too.
+_FLAX_NAMES = {"w": "kernel", "b": "bias"}
 
 
 class _LinenScope:
     """Parameters of a linen scope; branches are scopes within it."""
 
-    def __init__(self, scope: FlaxScope) -> None:
-        self._scope = scope
+    def __init__(self, scope: FlaxScope, names: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._scope, self._names = scope, names
 
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        if self._scope.has_variable("params", name):
-            value = self._scope.get_variable("params", name)
-        else:
-            value = self._scope.param(name, initializer, shape, dtype)
-        return irreps_ops.check_parameter(name, value, shape)
+        name = self._names.get(name, name)
+        if not self._scope.has_variable("params", name):
+            return self._scope.param(name, initializer, shape, dtype)
+        value = meta.unbox(self._scope.get_variable("params", name))
+        return irreps_ops.check_parameter("/".join((*self._scope.path, name)), value, shape)
 
     def child(self, name: str) -> "_LinenScope":
         """See :class:`irreps_ops.Scope`."""
+        dense = name.replace("linear_", "Dense_")
+        if dense != name and self._scope.has_variable("params", dense):
+            return _LinenScope(self._scope.push(dense, reuse=True), _FLAX_NAMES)
         return _LinenScope(self._scope.push(name, reuse=True))
 
 
@@ -54,25 +63,32 @@ class LinenBinding:
     @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
     def module(self, layer: Any) -> type[linen.Module]:
         """The linen module class of a layer class: a dataclass with the fields of the layer."""
+        layer = irreps_ops.layer(layer)
+        fields = [field for field in dataclasses.fields(layer) if field.init]
+
+        def make(self: linen.Module) -> Any:
+            return layer(**{field.name: getattr(self, field.name) for field in fields})
+
+        def post_init(self: linen.Module) -> None:
+            make(self)  # refuses wrong arguments at once
+            linen.Module.__post_init__(self)
 
         @linen.compact
         def call(self: Any, *inputs: Any) -> Any:
-            made = layer(**{field.name: getattr(self, field.name) for field in dataclasses.fields(layer)})
-            return made(_LinenScope(self.scope), *inputs)
+            return make(self)(_LinenScope(self.scope), *inputs)
 
-        fields = {
-            field.name: dataclasses.field(
-                default=field.default, default_factory=field.default_factory, kw_only=field.kw_only
-            )
-            for field in dataclasses.fields(layer)
-        }
         body = {
-            **fields,
-            "__annotations__": dict.fromkeys(fields, Any),
+            "__annotations__": {field.name: field.type for field in fields},
             "__call__": call,
             "__doc__": layer.__doc__,
             "__module__": __name__,
+            "__post_init__": post_init,
+            "layer_class": layer,
         }
+        for field in fields:
+            body[field.name] = dataclasses.field(
+                default=field.default, default_factory=field.default_factory, kw_only=field.kw_only
+            )
         return type(layer.__name__, (linen.Module,), body)
 
 

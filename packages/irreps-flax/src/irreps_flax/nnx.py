@@ -1,8 +1,9 @@
 """Every irreps layer as a Flax nnx module, ours and those of plugins.
 
-``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in` (the irreps of
-the input, or a tuple of those of several inputs), then the arguments of the layer, `rngs` and `param_dtype`.
-Parameters are made at once, as nnx has it. No mathematics is here.
+``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in`, then the arguments
+of the layer, `rngs` and `param_dtype`. Parameters are made at once, as nnx has it, from `irreps_in`: the irreps
+of the input, or an int for that many plain features, or data of the right shape (with channels, say); for a layer
+of several inputs a tuple of these. No mathematics is here.
 
 Example:
     >>> import jax.numpy as jnp
@@ -28,24 +29,39 @@ import irreps_ops
 
 
 class _Branch(nnx.Module):
-    """A branch of the parameters of a layer, and the scope of it: every parameter is an attribute."""
+    """A branch of the tree of parameters: each parameter, and each branch of it, is an attribute."""
 
     def __init__(self, specs: dict[str, Any], rngs: nnx.Rngs) -> None:
         for name, spec in specs.items():
+            if hasattr(self, name):
+                raise ValueError(f"nnx modules have an attribute {name!r}: a parameter needs another name")
             if isinstance(spec, irreps_ops.ParameterSpec):
                 setattr(self, name, nnx.Param(spec.make(rngs.params())))
             else:
                 setattr(self, name, _Branch(spec, rngs))
 
+
+class _NnxScope:
+    """The parameters that a branch has."""
+
+    def __init__(self, branch: _Branch, path: str = "") -> None:
+        self._path = path
+        self._found = {
+            name: value for name, value in vars(branch).items() if isinstance(value, (nnx.Variable, _Branch))
+        }
+
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        return irreps_ops.check_parameter(name, getattr(self, name)[...], shape)
+        path = self._path + name
+        variable = irreps_ops.find_parameter(path, self._found, name)
+        return irreps_ops.check_parameter(path, variable[...], shape)
 
-    def child(self, name: str) -> "_Branch":
+    def child(self, name: str) -> "_NnxScope":
         """See :class:`irreps_ops.Scope`."""
-        return getattr(self, name)
+        path = self._path + name
+        return _NnxScope(irreps_ops.find_parameter(path, self._found, name), f"{path}/")
 
 
 class _LayerModule(_Branch):
@@ -59,14 +75,14 @@ class _LayerModule(_Branch):
         # Irreps are tuples too, but stand for one input.
         inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
         if "irreps_in" in inspect.signature(self.layer_class).parameters:
-            kwargs["irreps_in"] = inputs[-1]
+            (x,) = irreps_ops.example_inputs(inputs[-1])
+            kwargs["irreps_in"] = getattr(x, "irreps", None)
         self.layer = self.layer_class(*args, **kwargs)
-        super().__init__(
-            irreps_ops.parameter_specs(self.layer, *self.layer.example(*inputs, dtype=param_dtype)), rngs
-        )
+        examples = self.layer.example(*inputs, dtype=param_dtype)
+        super().__init__(irreps_ops.parameter_specs(self.layer, *examples), rngs)
 
     def __call__(self, *inputs: Any) -> Any:
-        return self.layer(self, *inputs)
+        return self.layer(_NnxScope(self), *inputs)
 
 
 class NnxBinding:
@@ -79,7 +95,7 @@ class NnxBinding:
         """The nnx module class of a layer class: `irreps_in`, the arguments of the layer, `rngs`."""
         return irreps_ops.module_class(
             _LayerModule,
-            layer,
+            irreps_ops.layer(layer),
             first={"irreps_in": Any},
             keywords={"rngs": (nnx.Rngs, inspect.Parameter.empty), "param_dtype": (Any, jnp.float32)},
         )

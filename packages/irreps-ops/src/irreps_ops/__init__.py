@@ -22,6 +22,8 @@ from ._scope import ParameterSpec as ParameterSpec
 from ._scope import Scope as Scope
 from ._scope import apply as apply
 from ._scope import check_parameter as check_parameter
+from ._scope import example_inputs as example_inputs
+from ._scope import find_parameter as find_parameter
 from ._scope import init as init
 from ._scope import named_key as named_key
 from ._scope import parameter_specs as parameter_specs

@@ -7,7 +7,7 @@ a module of its framework out of a layer. So every layer exists in every framewo
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from irreps_core import IntoIrreps, plugins
+from irreps_core import plugins
 
 from ._linear_layer import Linear
 from ._multi_layer_perceptron import MultiLayerPerceptron
@@ -18,8 +18,8 @@ from ._scope import Scope
 class Layer(Protocol):
     """What a layer is: a frozen dataclass with these two methods (and ``irreps_api = 1`` in a plugin)."""
 
-    def example(self, *irreps_in: IntoIrreps, dtype: Any = ...) -> tuple[Any, ...]:
-        """Abstract inputs of one row for these irreps, from which the shapes of the parameters follow."""
+    def example(self, *irreps_in: Any, dtype: Any = ...) -> tuple[Any, ...]:
+        """Abstract inputs of one row, from which the shapes of parameters follow: see `example_inputs`."""
         ...
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
@@ -60,17 +60,27 @@ def layers() -> tuple[str, ...]:
 
 
 def layer(name: str | type) -> Any:
-    """The layer class of that name, ours or a plugin's; a class is given back.
+    """The layer class of that name, ours or a plugin's; a class is checked and given back.
 
     Raises:
         irreps_core.plugins.PluginLoadError: there is none, or the plugin is broken; says why.
+        TypeError: neither a name nor a layer class.
 
     Example:
         >>> import irreps_ops as io
         >>> io.layer("Linear").__name__
         'Linear'
     """
-    return plugins.load(LAYERS, name) if isinstance(name, str) else name
+    found = plugins.load(LAYERS, name) if isinstance(name, str) else name
+    methods = {method for base in getattr(found, "__mro__", ()) for method in vars(base)}
+    # Frozen, because frameworks compare and hash it: it is the static part of a module.
+    options = getattr(found, "__dataclass_params__", None)
+    if options is None or not options.frozen or not {"example", "__call__"} <= methods:
+        raise TypeError(
+            "expected the name of a layer or a layer class, which is a frozen dataclass with the methods "
+            f"example and __call__, got {name!r}"
+        )
+    return found
 
 
 def binding(name: str | Binding) -> Any:

@@ -96,9 +96,7 @@ class FunctionalLinear:
             )
             scale = 1 / math.sqrt(fan_in) if fan_in > 0 else 1.0
             shape = (irreps_in[i_in].mul, irreps_out[i_out].mul)
-            paths.append(
-                LinearPath(i_in, i_out, shape, scale**gradient_exponent, scale ** (1 - gradient_exponent))
-            )
+            paths.append(LinearPath(i_in, i_out, shape, scale**gradient_exponent, scale ** (1 - gradient_exponent)))
         for i_out, biased in enumerate(_biases(irreps_out, biases)):
             if biased:
                 paths.append(LinearPath(-1, i_out, (irreps_out[i_out].mul,), 1.0, 0.0))
@@ -115,8 +113,11 @@ class FunctionalLinear:
     def output_mask(self) -> np.ndarray:
         """For each component of the output whether any path reaches it, of shape (irreps_out.dim,)."""
         reached = {path.i_out for path in self.paths if 0 not in path.path_shape}
-        sizes = [item.dim for item in self.irreps_out]
-        return np.repeat([i in reached for i in range(len(sizes))], sizes).astype(bool)
+        mask = np.zeros(self.irreps_out.dim, bool)
+        for i, place in enumerate(self.irreps_out.slices()):
+            mask[place] = i in reached
+        mask.flags.writeable = False
+        return mask
 
     def parameter_name(self, path: LinearPath) -> str:
         """The name of the weights of a path: ``w[0,1] 8x0e,4x0e``, for a bias ``b[1] 4x0e``."""
@@ -131,9 +132,7 @@ class FunctionalLinear:
             ValueError: the last axis has another length.
         """
         if weights.shape[-1:] != (self.num_weights,):
-            raise ValueError(
-                f"expected weights of shape (..., {self.num_weights}), got {tuple(weights.shape)}"
-            )
+            raise ValueError(f"expected weights of shape (..., {self.num_weights}), got {tuple(weights.shape)}")
         out, start = [], 0
         for path in self.paths:
             n = math.prod(path.path_shape)
@@ -159,29 +158,27 @@ class FunctionalLinear:
         ws = weights if isinstance(weights, (list, tuple)) else self.split_weights(jnp.asarray(weights))
         if len(ws) != len(self.paths):
             raise ValueError(f"expected {len(self.paths)} arrays of weights, got {len(ws)}")
-        leading, chunks = x.shape[:-1], x.chunks
+        chunks = x.chunks
+        leading = np.broadcast_shapes(x.shape[:-1], *map(self._rows, self.paths, ws))
         sums: list[Any] = [None] * len(self.irreps_out)
         for path, w in zip(self.paths, ws, strict=True):
-            if w.shape[w.ndim - len(path.path_shape) :] != path.path_shape:
-                raise ValueError(
-                    f"weights {self.parameter_name(path)} must have shape (..., {path.path_shape}), "
-                    f"got {w.shape}"
-                )
-            if path.i_in == -1:
-                # As many axes as the data: a bias is the same for every row.
-                term = w.reshape((1,) * (x.ndim - w.ndim) + (*w.shape, 1))
-            else:
-                term = self._term(path, w, chunks[path.i_in])
+            term = w[..., None] if path.i_in == -1 else self._term(path, w, chunks[path.i_in])
             if term is not None:
+                mul, ir = self.irreps_out[path.i_out]
+                term = jnp.broadcast_to(term, (*leading, mul, ir.dim))
                 previous = sums[path.i_out]
                 sums[path.i_out] = term if previous is None else previous + term
-        dtype = jnp.result_type(x.array, *ws)
-        leading = np.broadcast_shapes(leading, *(s.shape[:-2] for s in sums if s is not None))
-        whole = [
-            None if s is None else jnp.broadcast_to(s, (*leading, item.mul, item.ir.dim))
-            for s, item in zip(sums, self.irreps_out, strict=True)
-        ]
-        return from_chunks(self.irreps_out, whole, leading, dtype, backend=jnp)
+        return from_chunks(self.irreps_out, sums, leading, jnp.result_type(x.array, *ws), backend=jnp)
+
+    def _rows(self, path: LinearPath, w: jax.Array) -> tuple[int, ...]:
+        """The leading axes of the weights of a path: for each row its own."""
+        rows = max(w.ndim - len(path.path_shape), 0)
+        if w.shape[rows:] != path.path_shape:
+            raise ValueError(
+                f"weights {self.parameter_name(path)} must have shape (..., {', '.join(map(str, path.path_shape))}), "
+                f"got {tuple(w.shape)}"
+            )
+        return w.shape[:rows]
 
     def _term(self, path: LinearPath, w: jax.Array, chunk: Any) -> Any:
         """What a path adds to its output item, of shape (..., mul_out, 2l+1), or None for zero."""
@@ -197,7 +194,7 @@ class FunctionalLinear:
         Args:
             weights: as for calling, without leading axes.
         """
-        dtype = jnp.result_type(*jax.tree.leaves(weights))
+        dtype = jnp.result_type(*(jax.tree.leaves(weights) or [float]))
         unit = IrrepsArray(self.irreps_in, jnp.eye(self.irreps_in.dim, dtype=dtype))
         zero = IrrepsArray(self.irreps_in, jnp.zeros((1, self.irreps_in.dim), dtype))
         return self(weights, unit).array - self(weights, zero).array

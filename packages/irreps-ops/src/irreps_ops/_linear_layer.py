@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
@@ -39,15 +40,15 @@ class Linear:
         parameter_initializer: makes the initializer of each parameter, instead of a normal distribution of
             the right standard deviation.
         instructions: pairs (input item, output item) to connect; needs `irreps_in`.
-        num_indexed_weights: how many maps there are to choose from by index.
-        weights_per_channel: with external weights, a map of its own for each channel of the last axis before
-            the irreps.
+        num_indexed_weights: how many maps there are to choose from by index; any other index gives NaN.
+        weights_per_channel: a map of its own for each channel, the last axis before the irreps.
         force_irreps_out: return `irreps_out` exactly, zeros where nothing can be.
-        simplify_irreps_internally: sort and merge the irreps before mixing them.
+        simplify_irreps_internally: sort and merge the irreps before mixing them and, unless `irreps_in` is
+            given, leave out the input that is known to be zero.
 
     Raises:
-        ValueError: arguments that exclude one another, input of other irreps than `irreps_in`, or weights
-            that are neither indices nor scalars.
+        ValueError: arguments that exclude one another, input of other irreps than `irreps_in` or without a
+            channel axis, or weights that are neither indices nor scalars.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -78,21 +79,41 @@ class Linear:
         object.__setattr__(self, "irreps_out", Irreps(self.irreps_out))
         if self.irreps_in is not None:
             object.__setattr__(self, "irreps_in", Irreps(self.irreps_in))
+        for name in ("channel_out", "num_indexed_weights"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"Linear: {name} must be positive, got {value}")
+        if self.weights_per_channel and self.channel_out is not None:
+            raise ValueError(
+                f"Linear: channel_out={self.channel_out} mixes the channels, "
+                "weights_per_channel=True keeps them apart: choose one"
+            )
         if self.instructions is not None:
             object.__setattr__(self, "instructions", tuple((int(i), int(o)) for i, o in self.instructions))
-            if self.simplify_irreps_internally or self.channel_out is not None or self.irreps_in is None:
-                raise ValueError(
-                    "Linear with instructions needs irreps_in and simplify_irreps_internally=False, "
-                    "and excludes channel_out: instructions count the items as they come"
-                )
-        if self.weights_per_channel and (self.channel_out is not None or self.num_indexed_weights):
-            raise ValueError("Linear: weights_per_channel excludes channel_out and num_indexed_weights")
+            self._check_instructions()
+        # For its refusals of instructions and normalizations.
+        self._map(Irreps(self.irreps_in) if self.irreps_in is not None else Irreps(self.irreps_out))
 
-    def example(self, *irreps_in: IntoIrreps, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+    def _check_instructions(self) -> None:
+        if self.simplify_irreps_internally or self.channel_out is not None or self.irreps_in is None:
+            raise ValueError(
+                f"Linear: instructions={self.instructions} count the items as they come: they need irreps_in "
+                f"and simplify_irreps_internally=False, and exclude channel_out; got irreps_in={self.irreps_in}, "
+                f"simplify_irreps_internally={self.simplify_irreps_internally}, channel_out={self.channel_out}"
+            )
+        dropped = Irreps(self.irreps_out).filter(drop=self.irreps_in)
+        if dropped and not self.force_irreps_out:
+            raise ValueError(
+                f"Linear: instructions={self.instructions} count the items of irreps_out={self.irreps_out}, but "
+                f"{dropped} of them would be dropped: leave them out, or set force_irreps_out=True"
+            )
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Abstract inputs of one row, from which the shapes of the parameters follow.
 
         Args:
-            irreps_in: irreps of the data; before them those of the external weights, if there are any.
+            irreps_in: irreps of the data, or data (with channels, say); before them those of the external
+                weights, if there are any.
             dtype: of the data.
         """
         inputs = example_inputs(*irreps_in, dtype=dtype)
@@ -103,23 +124,15 @@ class Linear:
     def __call__(self, scope: Scope, *inputs: Any) -> IrrepsArray:
         """Apply the layer: ``(x)``, ``(weights, x)`` or ``(indices, x)``, see the class."""
         weights, x = self._operands(inputs)
-        irreps_out = Irreps(self.irreps_out)
-        self._check_irreps(x)
+        self._check_input(x)
         if self.simplify_irreps_internally:
-            x = x.remove_zero_chunks().regroup()
-            irreps_out = irreps_out.simplify()
-        if not self.force_irreps_out:
-            irreps_out = irreps_out.filter(keep=x.irreps)
+            # Where irreps_in is given, the parameters must not depend on what happens to be zero.
+            x = (x.remove_zero_chunks() if self.irreps_in is None else x).regroup()
         if self.channel_out is not None:
-            x, irreps_out = x.axis_to_mul(), self.channel_out * irreps_out
-        f = FunctionalLinear(
-            x.irreps,
-            irreps_out,
-            self.instructions,
-            self.biases,
-            self.path_normalization,
-            self.gradient_normalization,
-        )
+            x = x.axis_to_mul()
+        if weights is not None:
+            x = self._with_rows_of(weights, x)
+        f = self._map(x.irreps)
         out = f([self._weights(scope, f, path, weights, x) for path in f.paths], x)
         if self.channel_out is not None:
             out = out.mul_to_axis(self.channel_out)
@@ -131,7 +144,9 @@ class Linear:
             raise ValueError(f"Linear takes (x), (weights, x) or (indices, x), got {len(inputs)} inputs")
         if len(inputs) == 1:
             if self.num_indexed_weights is not None:
-                raise ValueError("Linear with num_indexed_weights takes (indices, x), got only x")
+                raise ValueError(
+                    f"Linear with num_indexed_weights={self.num_indexed_weights} takes (indices, x), got only x"
+                )
             (x,) = floating(inputs[0])
             return None, x
         weights = inputs[0]
@@ -140,7 +155,8 @@ class Linear:
                 raise ValueError(f"the external weights of Linear must be scalars (0e), got {weights.irreps}")
             weights = weights.array
         weights = jnp.asarray(weights)
-        if jnp.issubdtype(weights.dtype, jnp.integer) != (self.num_indexed_weights is not None):
+        expected = jnp.inexact if self.num_indexed_weights is None else jnp.integer
+        if not jnp.issubdtype(weights.dtype, expected):
             raise ValueError(
                 "Linear takes integer indices if num_indexed_weights is given, and floating weights if not: "
                 f"got {weights.dtype} with num_indexed_weights={self.num_indexed_weights}"
@@ -151,16 +167,44 @@ class Linear:
         weights_array, x = floating(weights, inputs[1])
         return weights_array.array, x
 
-    def _check_irreps(self, x: IrrepsArray) -> None:
+    def _check_input(self, x: IrrepsArray) -> None:
+        if (self.channel_out is not None or self.weights_per_channel) and x.ndim < 2:
+            raise ValueError(
+                "Linear with channel_out or weights_per_channel expects data of shape (..., channel, irreps.dim), "
+                f"got shape {tuple(x.shape)}"
+            )
         if self.irreps_in is None:
             return
-        expected = Irreps(self.irreps_in)
-        if self.instructions is not None:
-            matches = x.irreps == expected
-        else:
-            matches = x.irreps.regroup() == expected.regroup()
-        if not matches:
-            raise ValueError(f"Linear was made for irreps_in={expected}, got input of irreps {x.irreps}")
+        expected, found = Irreps(self.irreps_in), x.irreps
+        # Instructions count the items, so those must be the same.
+        same = found == expected if self.instructions is not None else found.regroup() == expected.regroup()
+        if not same:
+            raise ValueError(f"Linear was made for irreps_in={expected}, got input of irreps {found}")
+
+    def _map(self, irreps_in: Irreps) -> FunctionalLinear:
+        """The map of data of these irreps, in which channels count as multiplicities."""
+        irreps_out = Irreps(self.irreps_out)
+        if self.simplify_irreps_internally:
+            irreps_out = irreps_out.simplify()
+        if not self.force_irreps_out:
+            irreps_out = irreps_out.filter(keep=irreps_in)
+        if self.channel_out is not None:
+            irreps_out = self.channel_out * irreps_out
+        return FunctionalLinear(
+            irreps_in,
+            irreps_out,
+            self.instructions,
+            self.biases,
+            self.path_normalization,
+            self.gradient_normalization,
+        )
+
+    def _with_rows_of(self, weights: jax.Array, x: IrrepsArray) -> IrrepsArray:
+        """The data with as many rows as there are weights or indices."""
+        rows = weights.shape if self.num_indexed_weights is not None else weights.shape[:-1]
+        row = x.shape[-2:] if self.weights_per_channel else x.shape[-1:]
+        leading = np.broadcast_shapes(x.shape[: x.ndim - len(row)], rows)
+        return x.broadcast_to((*leading, *row))
 
     def _initializer(self, std: float) -> Initializer:
         if self.parameter_initializer is not None:
@@ -168,20 +212,20 @@ class Linear:
         return jax.nn.initializers.normal(std) if std > 0 else jax.nn.initializers.zeros
 
     def _weights(
-        self, scope: Scope, f: FunctionalLinear, path: LinearPath, weights: Any, x: IrrepsArray
+        self, scope: Scope, f: FunctionalLinear, path: LinearPath, weights: jax.Array | None, x: IrrepsArray
     ) -> jax.Array:
-        """The weights of a path, of shape (path_shape) or (..., path_shape)."""
-        name, shape, dtype = f.parameter_name(path), path.path_shape, x.dtype
+        """The weights of a path, of shape ([rows, channel,] *path_shape)."""
+        name, std = f.parameter_name(path), path.weight_std
+        shape = (*x.shape[-2:-1], *path.path_shape) if self.weights_per_channel else path.path_shape
         if weights is None:
-            return scope.parameter(name, shape, dtype, self._initializer(path.weight_std))
+            return scope.parameter(name, shape, x.dtype, self._initializer(std))
         if self.num_indexed_weights is not None:
-            initializer = self._initializer(path.weight_std)
-            return scope.parameter(name, (self.num_indexed_weights, *shape), dtype, initializer)[weights]
+            w = scope.parameter(name, (self.num_indexed_weights, *shape), x.dtype, self._initializer(std))
+            # JAX would take the last map for every index that is too large.
+            return w.at[weights].get(mode="fill", fill_value=jnp.nan)
         # Each row mixes d maps by its d weights, scaled as the last layer of a perceptron would be.
         d = weights.shape[-1]
+        scale = max(d, 1) ** -0.5
         exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
-        scale = d**-0.5
-        initializer = self._initializer(scale ** (1 - exponent) * path.weight_std)
-        channels = x.shape[-2:-1] if self.weights_per_channel else ()
-        w = scale**exponent * scope.parameter(name, (d, *channels, *shape), dtype, initializer)
-        return jnp.tensordot(weights, w, axes=1, precision=jax.lax.Precision.HIGHEST)
+        w = scope.parameter(name, (d, *shape), x.dtype, self._initializer(scale ** (1 - exponent) * std))
+        return jnp.tensordot(weights, scale**exponent * w, axes=1, precision=jax.lax.Precision.HIGHEST)

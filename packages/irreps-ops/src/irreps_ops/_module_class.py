@@ -27,10 +27,7 @@ def module_class(
     """
     parameter = inspect.Parameter
     own = list(inspect.signature(layer_class).parameters.values())
-    before = [
-        parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
-        for name, kind in (first or {}).items()
-    ]
+    before = [parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind) for name, kind in (first or {}).items()]
     own = [p for p in own if p.name not in {b.name for b in before}]
     after = [
         parameter(name, parameter.KEYWORD_ONLY, default=default, annotation=kind)
@@ -64,9 +61,7 @@ def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:
 
     def __getattr__(name: str) -> Any:
         if name.startswith("_") or name not in layers():
-            raise AttributeError(
-                f"module {package!r} has no attribute {name!r}; layers: {', '.join(layers())}"
-            )
+            raise AttributeError(f"module {package!r} has no attribute {name!r}; layers: {', '.join(layers())}")
         return binding.module(layer(name))
 
     return __getattr__

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from numbers import Integral
 from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, IrrepsArray
+from irreps_core import IrrepsArray
 
 from ._activation import normalize_function
 from ._normalization import Normalization, normalization_exponent
@@ -56,11 +57,16 @@ class MultiLayerPerceptron:
     def __post_init__(self) -> None:
         """Check what can be checked without input."""
         object.__setattr__(self, "list_neurons", tuple(self.list_neurons))
-        if not self.list_neurons or any(n <= 0 for n in self.list_neurons):
-            raise ValueError(f"list_neurons must be one or more positive numbers, got {self.list_neurons}")
+        if not self.list_neurons or any(not isinstance(n, Integral) or n <= 0 for n in self.list_neurons):
+            raise ValueError(f"list_neurons must be one or more positive integers, got {self.list_neurons}")
+        if not (self.act is None or callable(self.act)):
+            raise ValueError(f"act must be a function or None, got {self.act!r}")
+        if not (isinstance(self.output_activation, bool) or callable(self.output_activation)):
+            raise ValueError(f"output_activation must be a bool or a function, got {self.output_activation!r}")
+        normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
 
-    def example(self, *irreps_in: IntoIrreps | int, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row: scalars, or an int for that many plain features."""
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        """Abstract inputs of one row: of scalar irreps or, for an int, of that many plain features."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     @overload

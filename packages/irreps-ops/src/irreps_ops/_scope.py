@@ -19,7 +19,8 @@ class Scope(Protocol):
     """Supplies a layer with its parameters: the interface between a layer and a framework.
 
     A binding implements it for its framework; a layer only uses it. The parameters of a layer form a tree of
-    names: `parameter` makes or finds a leaf, `child` is the branch of a layer within the layer.
+    names: `parameter` makes or finds a leaf, `child` is the branch of a layer within the layer. A name that is
+    asked for twice is one parameter, shared.
     """
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
@@ -39,12 +40,24 @@ class _Apply:
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
         path = self._path + name
-        if name not in self._parameters:
-            raise ValueError(f"parameter {path!r} is missing, there are {sorted(self._parameters)}")
-        return check_parameter(path, self._parameters[name], shape)
+        return check_parameter(path, find_parameter(path, self._parameters, name), shape)
 
     def child(self, name: str) -> "_Apply":
         return _Apply(self._parameters.get(name, {}), f"{self._path}{name}/")
+
+
+def find_parameter(path: str, parameters: Parameters, name: str) -> Any:
+    """The parameter `name`.
+
+    Raises:
+        ValueError: there is none; names its path and what there is.
+    """
+    if name not in parameters:
+        raise ValueError(
+            f"parameter {path!r} is missing, there are {sorted(parameters)}: "
+            "these belong to a layer of other irreps or arguments"
+        )
+    return parameters[name]
 
 
 def check_parameter(name: str, value: Any, shape: tuple[int, ...]) -> Any:
@@ -87,7 +100,7 @@ class _Record:
         self._asked = asked
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        self._asked.setdefault(name, ParameterSpec(tuple(shape), dtype, initializer))
+        check_parameter(name, self._asked.setdefault(name, ParameterSpec(tuple(shape), dtype, initializer)), shape)
         return jnp.zeros(shape, dtype)
 
     def child(self, name: str) -> "_Record":
@@ -120,10 +133,24 @@ def parameter_specs(layer: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
 
 
 def example_inputs(*irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-    """Abstract data of one row for each of the irreps; an int stands for that many plain features."""
+    """Abstract data of one row, from which the shapes of parameters follow.
+
+    Args:
+        irreps_in: for each input its irreps; or an int, for that many plain features; or data, which is taken
+            as it is.
+        dtype: of the data.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> x, features = io.example_inputs("2x0e + 1o", 8)
+        >>> x.irreps, x.shape, features.shape
+        (2x0e+1x1o, (5,), (8,))
+    """
     inputs = []
     for irreps in irreps_in:
-        if isinstance(irreps, int):
+        if hasattr(irreps, "shape"):
+            inputs.append(irreps)
+        elif isinstance(irreps, int):
             inputs.append(jax.ShapeDtypeStruct((irreps,), dtype))
         else:
             irreps = Irreps(irreps)

@@ -1,6 +1,8 @@
 """Tensor products of irreps, reduced to irreps by Clebsch-Gordan coefficients."""
 
+import itertools
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, overload
 
 import jax
@@ -20,34 +22,37 @@ from irreps_core import (
 from ._normalization import IrrepNormalization, product_scale
 from ._operands import broadcast_leading, floating
 
-Keep = str | Irrep | Iterable[str | Irrep] | None
+Keep = IntoIrreps | Iterable[str | Irrep]
 
 
 def _without_arrays(*inputs: Any) -> bool:
-    return all(isinstance(x, (str, Irrep, MulIrrep, Irreps)) for x in inputs)
+    """Whether all inputs are irreps alone.
+
+    Raises:
+        TypeError: some are and some are not.
+    """
+    alone = [isinstance(x, (str, Irrep, MulIrrep, Irreps)) for x in inputs]
+    if any(alone) and not all(alone):
+        raise TypeError(f"expected data twice or irreps twice, got irreps {inputs[alone.index(True)]} with data")
+    return all(alone)
 
 
 def _irreps_of(function: Callable[..., IrrepsArray], *irreps: IntoIrreps) -> Irreps:
     """The irreps that a function of IrrepsArrays returns, found without computing anything."""
-    inputs = [
-        IrrepsArray(ir, jax.ShapeDtypeStruct((Irreps(ir).dim,), jnp.float32)) for ir in map(Irreps, irreps)
-    ]
+    inputs = [IrrepsArray(ir, jax.ShapeDtypeStruct((Irreps(ir).dim,), jnp.float32)) for ir in map(Irreps, irreps)]
     return jax.eval_shape(function, *inputs).irreps
 
 
-def _kept(filter_ir_out: Keep) -> Callable[[Irrep], bool]:
-    if filter_ir_out is None:
-        return lambda ir: True
-    if isinstance(filter_ir_out, (str, Irrep)):
-        wanted = {ir for _, ir in Irreps(filter_ir_out)}
-    else:
-        wanted = {Irrep(ir) for ir in filter_ir_out}
-    return lambda ir: ir in wanted
+def _paths(
+    irreps1: Irreps, irreps2: Irreps, pairs: Iterable[tuple[int, int]], filter_ir_out: Keep
+) -> list[tuple[int, int, Irrep]]:
+    """Places of two items and an irrep of their product, for all that are wanted."""
+    paths = [(i, j, ir) for i, j in pairs for ir in irreps1[i].ir * irreps2[j].ir]
+    wanted = Irreps([(1, ir) for _, _, ir in paths]).filter_mask(filter_ir_out)
+    return list(itertools.compress(paths, wanted))
 
 
-def _coefficients(
-    ir1: Irrep, ir2: Irrep, ir_out: Irrep, normalization: IrrepNormalization, dtype: Any
-) -> jax.Array:
+def _coefficients(ir1: Irrep, ir2: Irrep, ir_out: Irrep, normalization: IrrepNormalization, dtype: Any) -> jax.Array:
     scale = product_scale(normalization, ir1.dim, ir2.dim, ir_out.dim)
     # Made in float64, rounded once.
     return jnp.asarray(scale * clebsch_gordan(ir1.l, ir2.l, ir_out.l), dtype)
@@ -97,6 +102,7 @@ def tensor_product(
 
     Raises:
         ValueError: unknown normalization.
+        TypeError: irreps alone with data.
 
     Example:
         >>> import jax.numpy as jnp
@@ -111,7 +117,12 @@ def tensor_product(
     """
     if _without_arrays(input1, input2):
         return _irreps_of(
-            lambda x, y: tensor_product(x, y, filter_ir_out=filter_ir_out, regroup_output=regroup_output),
+            partial(
+                tensor_product,
+                filter_ir_out=filter_ir_out,
+                irrep_normalization=irrep_normalization,
+                regroup_output=regroup_output,
+            ),
             input1,
             input2,
         )
@@ -119,14 +130,15 @@ def tensor_product(
     if regroup_output:
         x, y = x.regroup(), y.regroup()
     leading, (x, y) = broadcast_leading(x, y)
-    keep = _kept(filter_ir_out)
     items, chunks = [], []
-    for (mul1, ir1), a in zip(x.irreps, x.chunks, strict=True):
-        for (mul2, ir2), b in zip(y.irreps, y.chunks, strict=True):
-            for ir in filter(keep, ir1 * ir2):
-                items.append((mul1 * mul2, ir))
-                C = _coefficients(ir1, ir2, ir, irrep_normalization, x.dtype)
-                chunks.append(_product("...ui,...vj,ijk->...uvk", a, b, C, (*leading, mul1 * mul2, ir.dim)))
+    x_chunks, y_chunks = x.chunks, y.chunks
+    pairs = itertools.product(range(len(x.irreps)), range(len(y.irreps)))
+    for i, j, ir in _paths(x.irreps, y.irreps, pairs, filter_ir_out):
+        (mul1, ir1), (mul2, ir2) = x.irreps[i], y.irreps[j]
+        C = _coefficients(ir1, ir2, ir, irrep_normalization, x.dtype)
+        shape = (*leading, mul1 * mul2, ir.dim)
+        items.append((mul1 * mul2, ir))
+        chunks.append(_product("...ui,...vj,ijk->...uvk", x_chunks[i], y_chunks[j], C, shape))
     out = from_chunks(items, chunks, leading, x.dtype, backend=jnp).sort()
     return out.simplify() if regroup_output else out
 
@@ -185,7 +197,13 @@ def elementwise_tensor_product(
     """
     if _without_arrays(input1, input2):
         return _irreps_of(
-            lambda x, y: elementwise_tensor_product(x, y, filter_ir_out=filter_ir_out), input1, input2
+            partial(
+                elementwise_tensor_product,
+                filter_ir_out=filter_ir_out,
+                irrep_normalization=irrep_normalization,
+            ),
+            input1,
+            input2,
         )
     x, y = floating(input1, input2)
     if x.irreps.num_irreps != y.irreps.num_irreps:
@@ -194,11 +212,12 @@ def elementwise_tensor_product(
             f"{x.irreps.num_irreps} and {y.irreps} with {y.irreps.num_irreps}"
         )
     leading, (x, y) = broadcast_leading(*align(x, y))
-    keep = _kept(filter_ir_out)
     items, chunks = [], []
-    for (mul, ir1), a, (_, ir2), b in zip(x.irreps, x.chunks, y.irreps, y.chunks, strict=True):
-        for ir in filter(keep, ir1 * ir2):
-            items.append((mul, ir))
-            C = _coefficients(ir1, ir2, ir, irrep_normalization, x.dtype)
-            chunks.append(_product("...ui,...uj,ijk->...uk", a, b, C, (*leading, mul, ir.dim)))
+    x_chunks, y_chunks = x.chunks, y.chunks
+    pairs = ((i, i) for i in range(len(x.irreps)))
+    for i, _, ir in _paths(x.irreps, y.irreps, pairs, filter_ir_out):
+        (mul, ir1), (_, ir2) = x.irreps[i], y.irreps[i]
+        C = _coefficients(ir1, ir2, ir, irrep_normalization, x.dtype)
+        items.append((mul, ir))
+        chunks.append(_product("...ui,...uj,ijk->...uk", x_chunks[i], y_chunks[i], C, (*leading, mul, ir.dim)))
     return from_chunks(items, chunks, leading, x.dtype, backend=jnp)
