@@ -119,7 +119,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
     return _clebsch_gordan(check_degree("l1", l1), check_degree("l2", l2), check_degree("l3", l3))
 
 
-@cached()
+@cached(maxsize=1024)  # fewer than the sparse ones, from which they are made quickly: they are large
 def _clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
     table = np.zeros((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1))
     indices, values = _nonzeros(l1, l2, l3)
