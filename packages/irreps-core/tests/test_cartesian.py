@@ -1,6 +1,7 @@
 """Cartesian tensors: the change of basis is what its definition says, for many symmetries; Voigt's rules."""
 
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -128,9 +129,22 @@ def test_jax_jit_grad_vmap_and_float32(formula):
         np.testing.assert_allclose(y.array, expected, atol=1e-6)
 
 
+def test_strict_dtype_promotion_and_half_precision():
+    jax = pytest.importorskip("jax")
+    kind = CartesianTensor("ij=ji")
+    with jax.numpy_dtype_promotion("strict"):
+        for dtype in (jax.numpy.bfloat16, jax.numpy.float16, jax.numpy.float32):
+            t = jax.numpy.ones((4, 3, 3), dtype)
+            assert kind.from_irreps(kind.to_irreps(t)).dtype == dtype
+            assert from_voigt(to_voigt(t, "strain"), "strain").dtype == dtype
+
+
 def test_value_semantics():
     assert CartesianTensor("ij=ji") == CartesianTensor("ij=ji") != CartesianTensor("ij")
     assert len({CartesianTensor("ij=ji"), CartesianTensor("ij=ji")}) == 1
+    copy = pickle.loads(pickle.dumps(CartesianTensor("ij=ji")))
+    assert copy == CartesianTensor("ij=ji")
+    assert copy.irreps == "0e+2e"
     assert repr(CartesianTensor("ij=ji")) == "CartesianTensor(formula='ij=ji')"
     with pytest.raises(AttributeError):
         CartesianTensor("ij").formula = "ij=ji"
