@@ -1,9 +1,9 @@
 """Activation functions of scalars and of norms, parity respected.
 
-A function may act on each even scalar (0e) as it likes. An odd scalar (0o) changes sign under a mirror, so only an odd
-function gives an odd scalar and only an even function gives an even one; any other function would break the symmetry.
-Components of higher degree must not be acted on one by one: their norm may be (:func:`norm_activation`), or a scalar may
-multiply them (:func:`irreps_ops.gate`).
+Any function may act on an even scalar (0e). An odd scalar (0o) changes sign under a mirror, so only an odd function
+gives an odd scalar and only an even function gives an even one; any other function would break the symmetry. Components
+of higher degree must not be acted on one by one: their norm may be (:func:`norm_activation`), or a scalar may multiply
+them (:func:`irreps_ops.gate`).
 """
 
 import math
@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, overload
 
 import jax
+import jax.core
 import jax.numpy as jnp
+
 from irreps_core import Irreps, IrrepsArray
 from irreps_core._caches import cached
 
@@ -86,9 +88,7 @@ def _root_mean_square(phi: Activation, dtype: Any) -> float:
         )
     constant = math.sqrt(float(mean))
     if not 0 < constant < math.inf:
-        raise ValueError(
-            f"normalize_function: the root mean square of {phi!r} is {constant}: pass normalize_act=False"
-        )
+        raise ValueError(f"normalize_function: the root mean square of {phi!r} is {constant}: pass normalize_act=False")
     return constant
 
 

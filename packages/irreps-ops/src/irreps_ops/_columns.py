@@ -49,7 +49,5 @@ def _in_place(*columns: jax.Array) -> jax.Array:
 @_in_place.def_vmap
 def _(size: int, batched: Sequence[bool], *columns: jax.Array) -> tuple[jax.Array, bool]:
     # JAX's own rule would turn every update into a scatter.
-    columns = tuple(
-        c if b else jnp.broadcast_to(c, (size, *c.shape)) for c, b in zip(columns, batched, strict=True)
-    )
+    columns = tuple(c if b else jnp.broadcast_to(c, (size, *c.shape)) for c, b in zip(columns, batched, strict=True))
     return _in_place(*columns), True

@@ -3,6 +3,7 @@
 from typing import Any, overload
 
 import jax
+
 from irreps_core import Irreps, IrrepsArray, concatenate, zeros
 
 from ._activation import Activation, scalar_activation, soft_odd
@@ -37,8 +38,8 @@ def gate(
 ) -> Any:
     """Activate the scalars, and multiply everything else by activated scalars.
 
-    For each irrep that is no scalar one scalar is used up as its gate: the last scalars, in order. The other scalars are
-    activated by :func:`irreps_ops.scalar_activation`. A gate that is odd changes the parity of what it multiplies.
+    For each irrep that is no scalar one scalar is used up as its gate: the last scalars, in order. The other scalars
+    are activated by :func:`irreps_ops.scalar_activation`. An odd gate changes the parity of what it multiplies.
 
     Args:
         input: data of shape (..., irreps.dim), a plain array of scalars, or irreps alone.
@@ -73,8 +74,8 @@ def gate(
     rest = scalars.irreps.num_irreps - gated.irreps.num_irreps
     if rest < 0:
         raise ValueError(
-            f"gate of {x.irreps} expects a scalar for each of its {gated.irreps.num_irreps} irreps that are no scalars, "
-            f"got {scalars.irreps.num_irreps} scalars: put {-rest} more scalars (0e or 0o) in front"
+            f"gate of {x.irreps} expects {gated.irreps.num_irreps} scalars, one for each irrep that is no scalar, "
+            f"got {scalars.irreps.num_irreps}: put {-rest} more scalars (0e or 0o) in front"
         )
     activated = scalar_activation(
         scalars.slice_by_mul[:rest], even_act=even_act, odd_act=odd_act, normalize_act=normalize_act

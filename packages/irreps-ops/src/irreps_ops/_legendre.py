@@ -115,7 +115,7 @@ def legendre(lmax: int, x: jax.Array, phase: float, is_normalized: bool = False)
     rho = jnp.where(inside, jnp.sqrt(jnp.where(inside, rho2, 1)), 0)
 
     mantissa, exponent = harmonic_scales(lmax)
-    l, m = np.arange(lmax + 1)[:, None], np.arange(lmax + 1)
+    m = np.arange(lmax + 1)
     scale = mantissa * np.sqrt(1 / (np.where(m > 0, 2, 1) * 4 * math.pi))
     if not is_normalized:
         scale = _unnormalized(mantissa)

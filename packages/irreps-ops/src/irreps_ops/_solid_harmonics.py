@@ -28,23 +28,26 @@ Axes = tuple[jax.Array, jax.Array, jax.Array]
 
 
 @partial(jax.jit, static_argnums=0, inline=True)
-def solid_harmonics(degrees: tuple[int, ...], v: jax.Array) -> jax.Array:
-    """Solid harmonics of some degrees, each component of variance 1 on the unit sphere.
+def solid_harmonics(scales: tuple[tuple[int, float], ...], v: jax.Array) -> jax.Array:
+    """Solid harmonics of some degrees, times a factor for each degree.
 
     Args:
-        degrees: ascending, without repetition.
+        scales: pairs of a degree and its factor, degrees ascending; with factor 1 each component has variance 1 on the
+            unit sphere.
         v: vectors (x, y, z), shape (..., 3), of a floating dtype.
 
     Returns:
         Array of shape (..., sum of 2l+1): the degrees one after the other, m = -l, ..., l.
     """
-    if not degrees:
+    if not scales:
         return jnp.zeros((*v.shape[:-1], 0), v.dtype)
+    degrees = tuple(l for l, _ in scales)
     if max(degrees) <= HIGHEST_STRAIGHT:
-        return from_columns(_straight(degrees, v[..., 0], v[..., 1], v[..., 2]))
-    flat = v.reshape(-1, 3).T
-    rows = _looped(max(degrees), flat)
-    rows = jnp.concatenate([rows[l * l : (l + 1) ** 2] for l in degrees])
+        components = _straight(degrees, v[..., 0], v[..., 1], v[..., 2])
+        factors = [scale for l, scale in scales for _ in range(2 * l + 1)]
+        return from_columns(tuple(f * c for f, c in zip(factors, components, strict=True)))
+    rows = _looped(max(degrees), v.reshape(-1, 3).T)
+    rows = jnp.concatenate([scale * rows[l * l : (l + 1) ** 2] for l, scale in scales])
     return rows.T.reshape(*v.shape[:-1], -1)
 
 
@@ -141,9 +144,10 @@ def _looped(lmax: int, v: jax.Array) -> jax.Array:
     x, y, z = v
     mantissa, exponent = harmonic_scales(lmax)
     ratios = legendre_ratios(exponent, y, x * x + z * z)
-    l, m = (np.array(i) for i in zip(*_components(lmax), strict=True))
-    scale = jnp.asarray(mantissa[l, abs(m)], v.dtype)
-    return scale[:, None] * ratios[l, abs(m)] * _looped_circular(lmax, x, z)[m + lmax]
+    l, m = np.array(_components(lmax)).T
+    order = np.abs(m)
+    scale = jnp.asarray(mantissa[l, order], v.dtype)
+    return scale[:, None] * ratios[l, order] * _looped_circular(lmax, x, z)[m + lmax]
 
 
 def _looped_circular(lmax: int, x: jax.Array, z: jax.Array) -> jax.Array:
