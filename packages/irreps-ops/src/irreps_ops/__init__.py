@@ -5,11 +5,18 @@
   without a framework (:func:`init`, :func:`apply`) and in every framework that has a binding.
 """
 
+from ._activation import Activation as Activation
+from ._activation import norm_activation as norm_activation
+from ._activation import normalize_function as normalize_function
+from ._activation import scalar_activation as scalar_activation
+from ._activation import soft_odd as soft_odd
 from ._bindings import Binding as Binding
 from ._bindings import Layer as Layer
 from ._bindings import binding as binding
 from ._bindings import layer as layer
 from ._bindings import layers as layers
+from ._gate import gate as gate
+from ._legendre import legendre as legendre
 from ._linear import FunctionalLinear as FunctionalLinear
 from ._linear import LinearPath as LinearPath
 from ._linear import linear as linear

@@ -85,6 +85,8 @@ class MultiLayerPerceptron:
     def _on_array(self, scope: Scope, x: jax.Array) -> jax.Array:
         exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
         last = len(self.list_neurons) - 1
+        if x.ndim == 0:
+            raise ValueError("MultiLayerPerceptron expects data of shape (..., features), got shape ()")
         if not jnp.issubdtype(x.dtype, jnp.floating):
             x = x.astype(jnp.zeros(()).dtype)
         for i, n in enumerate(self.list_neurons):

@@ -124,11 +124,17 @@ def parameter_specs(layer: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
         {'w[0,0] 1x1o,4x1o': (1, 4)}
     """
     asked: dict[str, Any] = {}
+    leaves, tree = jax.tree.flatten(inputs, is_leaf=lambda x: isinstance(x, IrrepsArray))
 
-    def record(*inputs: Any) -> None:
-        layer(_Record(asked), *inputs)
+    def record(arrays: list[Any]) -> None:
+        # What is known to be zero decides, too, which parameters there are; a JAX tree does not keep it.
+        known = [
+            IrrepsArray(leaf.irreps, array, zero_flags=leaf.zero_flags) if isinstance(leaf, IrrepsArray) else array
+            for leaf, array in zip(leaves, arrays, strict=True)
+        ]
+        layer(_Record(asked), *jax.tree.unflatten(tree, known))
 
-    jax.eval_shape(record, *inputs)
+    jax.eval_shape(record, [leaf.array if isinstance(leaf, IrrepsArray) else leaf for leaf in leaves])
     return asked
 
 

@@ -1,0 +1,83 @@
+"""The same numbers as e3nn-jax, where it is installed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_ops as io
+
+e3nn = pytest.importorskip("e3nn_jax")
+
+F = jnp.float64
+CLOSE = {"rtol": 1e-13, "atol": 1e-13}
+
+
+def theirs(x):
+    return e3nn.IrrepsArray(str(x.irreps), x.array)
+
+
+def data(irreps, seed, shape=()):
+    return ic.normal(irreps, jax.random.key(seed), shape, dtype=F)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+@pytest.mark.parametrize("regroup_output", [True, False])
+@pytest.mark.parametrize("keep", [None, "0e + 1o + 2e"])
+@pytest.mark.parametrize(("a", "b"), [("2x0e + 1o", "1o + 2e"), ("3e + 2x1e + 0o", "2o + 2x1o"), ("1o", "4x1o")])
+def test_tensor_product(a, b, keep, regroup_output, normalization):
+    x, y = data(a, 1, (2, 1)), data(b, 2, (3,))
+    options = {"filter_ir_out": keep, "irrep_normalization": normalization, "regroup_output": regroup_output}
+    ours = io.tensor_product(x, y, **options)
+    expected = e3nn.tensor_product(
+        theirs(x), theirs(y), **(options | {"filter_ir_out": keep and [ir for _, ir in e3nn.Irreps(keep)]})
+    )
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, **CLOSE)
+    assert repr(io.tensor_product(a, b, **options)) == repr(ours.irreps)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+@pytest.mark.parametrize(("a", "b"), [("2x1o + 0e", "0e + 1o + 1e"), ("3x2e", "1e + 2x0o"), ("3x0e", "3x4o")])
+def test_elementwise_tensor_product(a, b, normalization):
+    x, y = data(a, 1, (2,)), data(b, 2, (2,))
+    ours = io.elementwise_tensor_product(x, y, irrep_normalization=normalization)
+    expected = e3nn.elementwise_tensor_product(theirs(x), theirs(y), irrep_normalization=normalization)
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"path_normalization": "path"},
+        {"gradient_normalization": "element"},
+        {"path_normalization": 0.3, "gradient_normalization": 0.6, "biases": True},
+        {"biases": [True, False, True]},
+        {"instructions": [(2, 2), (1, 1), (0, 2)]},
+    ],
+)
+def test_functional_linear(options):
+    a, b = "2x0e + 1o + 3x0e", "0e + 2x1o + 4x0e"
+    ours, other = io.FunctionalLinear(a, b, **options), e3nn.FunctionalLinear(e3nn.Irreps(a), e3nn.Irreps(b), **options)
+    fields = ("i_in", "i_out", "path_shape", "path_weight", "weight_std")
+    assert [[getattr(p, f) for f in fields] for p in ours.paths] == [
+        [pytest.approx(getattr(p, f)) if f in fields[3:] else getattr(p, f) for f in fields] for p in other.instructions
+    ]
+    assert ours.num_weights == other.num_weights
+    np.testing.assert_array_equal(ours.output_mask, other.output_mask)
+    x = data(a, 1)
+    ws = [jax.random.normal(jax.random.key(i), p.path_shape, F) for i, p in enumerate(ours.paths)]
+    # e3nn-jax wants weights and outputs of one rank, and gives biases no component axis: add them by hand.
+    maps = [(w, p) for w, p in zip(ws, ours.paths, strict=True) if p.i_in != -1]
+    expected = x.array @ np.asarray(
+        e3nn.FunctionalLinear(e3nn.Irreps(a), e3nn.Irreps(b), **(options | {"biases": False})).matrix(
+            [w for w, _ in maps]
+        )
+    )
+    for w, path in zip(ws, ours.paths, strict=True):
+        if path.i_in == -1:
+            expected = expected.at[ours.irreps_out.slices()[path.i_out]].add(w)
+    np.testing.assert_allclose(ours(ws, x).array, expected, **CLOSE)

@@ -1,0 +1,159 @@
+"""The scope of no framework: parameters by name, made, found, refused."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_ops as io
+
+normal = jax.nn.initializers.normal(1.0)
+
+
+def two_floors(scope, x):
+    """A layer within a layer, and a parameter asked for twice."""
+    w = scope.parameter("w", (3,), x.dtype, normal)
+    inner = scope.child("inner").child("deep").parameter("w", (3,), x.dtype, normal)
+    again = scope.child("inner").child("deep").parameter("w", (3,), x.dtype, normal)
+    return w * x + inner + again
+
+
+X = jnp.ones(3)
+
+
+def test_specs_are_a_tree_of_names():
+    specs = io.parameter_specs(two_floors, X)
+    assert list(specs) == ["w", "inner"]
+    assert specs["inner"]["deep"]["w"].shape == (3,)
+    assert specs["w"].initializer is normal
+    assert specs["w"] == io.ParameterSpec((3,), jnp.dtype("float64"), normal)
+
+
+def test_nothing_is_computed_for_the_specs():
+    def layer(scope, x):
+        w = scope.parameter("w", (x.shape[-1], 2), x.dtype, normal)
+        return jax.pure_callback(lambda *_: pytest.fail("computed"), jax.ShapeDtypeStruct((2,), x.dtype), x @ w)
+
+    huge = jax.ShapeDtypeStruct((10**9,), jnp.float32)
+    assert io.parameter_specs(layer, huge)["w"].shape == (10**9, 2)
+
+
+def test_init_and_apply_agree():
+    params = io.init(two_floors, jax.random.key(0), X)
+    np.testing.assert_allclose(
+        io.apply(two_floors, params, X), params["w"] * X + 2 * params["inner"]["deep"]["w"], atol=1e-15
+    )
+
+
+def test_each_parameter_has_a_key_of_its_name():
+    """Another parameter, or another order, changes no value."""
+
+    def other_order(scope, x):
+        inner = scope.child("inner").child("deep").parameter("w", (3,), x.dtype, normal)
+        return inner + scope.parameter("another", (3,), x.dtype, normal) + scope.parameter("w", (3,), x.dtype, normal)
+
+    one, other = (io.init(layer, jax.random.key(0), X) for layer in (two_floors, other_order))
+    np.testing.assert_array_equal(one["w"], other["w"])
+    np.testing.assert_array_equal(one["inner"]["deep"]["w"], other["inner"]["deep"]["w"])
+    values = [other["w"], other["another"], other["inner"]["deep"]["w"]]
+    assert len({float(v[0]) for v in values}) == 3
+    assert not jnp.allclose(one["w"], io.init(two_floors, jax.random.key(1), X)["w"])
+
+
+def test_init_is_traceable():
+    shapes = jax.eval_shape(lambda key: io.init(two_floors, key, X), jax.random.key(0))
+    assert shapes["inner"]["deep"]["w"].shape == (3,)
+    many = jax.vmap(lambda key: io.init(two_floors, key, X))(jax.random.split(jax.random.key(0), 5))
+    assert many["w"].shape == (5, 3)
+    np.testing.assert_array_equal(
+        jax.jit(lambda key: io.init(two_floors, key, X))(jax.random.key(0))["w"],
+        io.init(two_floors, jax.random.key(0), X)["w"],
+    )
+
+
+def test_keys_of_the_old_kind_will_do():
+    layer = io.Linear("0e")
+    params = io.init(layer, jax.random.PRNGKey(0), ic.normal("0e", jax.random.key(0)))
+    assert list(params) == ["w[0,0] 1x0e,1x0e"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.pop("w"), r"parameter 'w' is missing, there are \['inner'\]"),
+        (lambda p: p.pop("inner"), r"parameter 'inner/deep/w' is missing, there are \[\]"),
+        (lambda p: p.update(w=jnp.ones(4)), r"parameter 'w' must have shape \(3,\), got \(4,\)"),
+        (
+            lambda p: p.update(inner={"deep": {"w": jnp.ones((3, 1))}}),
+            r"parameter 'inner/deep/w' must have shape \(3,\), got \(3, 1\)",
+        ),
+    ],
+)
+def test_wrong_parameters_are_named_with_their_path(change, message):
+    params = io.init(two_floors, jax.random.key(0), X)
+    change(params)
+    with pytest.raises(ValueError, match=message):
+        io.apply(two_floors, params, X)
+
+
+def test_one_name_is_one_shape():
+    def confused(scope, x):
+        return scope.parameter("w", (2,), x.dtype, normal) + scope.parameter("w", (3,), x.dtype, normal)
+
+    with pytest.raises(ValueError, match=r"parameter 'w' must have shape \(3,\), got \(2,\)"):
+        io.parameter_specs(confused, X)
+
+
+def test_what_is_known_to_be_zero_is_known_to_the_layer():
+    x = ic.concatenate([ic.zeros("0e"), ic.normal("1o", jax.random.key(0))])
+    layer = io.Linear("0e + 1o")
+    params = io.init(layer, jax.random.key(0), x)
+    assert list(params) == ["w[0,0] 1x1o,1x1o"]
+    assert io.apply(layer, params, x).irreps == "1o"
+
+
+def test_examples_are_irreps_numbers_or_data():
+    data = ic.IrrepsArray("1o", jax.ShapeDtypeStruct((7, 3), jnp.float32))
+    x, features, same = io.example_inputs("2x0e + 1o", 8, data, dtype=jnp.float64)
+    assert (x.irreps, x.shape, x.dtype) == ("2x0e + 1o", (5,), jnp.float64)
+    assert (features.shape, features.dtype) == ((8,), jnp.float64)
+    assert same is data
+
+
+def test_protocols_recognize_what_fits():
+    class MyScope:
+        def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: io.Initializer) -> jax.Array:
+            return initializer(jax.random.key(0), shape, dtype)
+
+        def child(self, name: str) -> "MyScope":
+            return self
+
+    assert isinstance(MyScope(), io.Scope)
+    assert not isinstance(object(), io.Scope)
+    assert isinstance(io.Linear("0e"), io.Layer)
+    # Any scope will do.
+    y = io.Linear("0e")(MyScope(), ic.IrrepsArray("0e", jnp.ones(1)))
+    assert y.irreps == "0e"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The example of a layer that fits on a page: one learned factor for each irrep."""
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        return io.example_inputs(*irreps_in, dtype=dtype)
+
+    def __call__(self, scope: io.Scope, x: ic.IrrepsArray) -> ic.IrrepsArray:
+        factors = scope.parameter("factors", (x.irreps.num_irreps,), x.dtype, jax.nn.initializers.ones)
+        return x * ic.IrrepsArray([(x.irreps.num_irreps, "0e")], factors)
+
+
+def test_a_layer_takes_a_dozen_lines():
+    x = ic.normal("2x0e + 1o", jax.random.key(0))
+    params = io.init(Scale(), jax.random.key(0), x)
+    np.testing.assert_array_equal(io.apply(Scale(), params, x).array, x.array)
+    assert io.layer(Scale) is Scale
