@@ -1,0 +1,105 @@
+"""The command `force-field`: arguments, and errors in plain words."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from rich.console import Console
+
+from . import commands
+from .checkpoint import CheckpointError
+from .data import BUILT_IN, DataError
+from .model import ModelConfig
+from .training import TrainingConfig
+
+_DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
+
+# Option, type, help; the defaults are those of the configurations, and of a checkpoint that is resumed.
+_MODEL_OPTIONS = (
+    ("channels", int, "features of each degree"),
+    ("layers", int, "number of interactions"),
+    ("lmax", int, "highest degree"),
+    ("correlation", int, "products of so many neighbours within an atom"),
+    ("cutoff", float, "in Å, how far a neighbour may be"),
+)
+_TRAINING_OPTIONS = (
+    ("epochs", int, "stop after so many passes over the data, 0: no limit"),
+    ("minutes", float, "stop after so many minutes, 0: no limit"),
+    ("batch-size", int, "configurations per step"),
+    ("learning-rate", float, "at its highest"),
+    ("energy-weight", float, "weight of energies beside forces"),
+    ("seed", int, "of everything random"),
+)
+
+
+def _positive(kind: type) -> type:
+    def parse(text: str) -> float:
+        number = kind(text)
+        if not 0 <= number < float("inf"):
+            raise ValueError(text)
+        return number
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse  # pyright: ignore[reportReturnType]  (argparse takes any callable)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all commands."""
+    top = argparse.ArgumentParser(prog="force-field", description=__doc__)
+    commands_ = top.add_subparsers(dest="command", required=True)
+    train = commands_.add_parser("train", help="train a force field on energies and forces")
+    train.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: {' '.join(commands.DEFAULT)})")
+    train.add_argument("--train", type=_positive(int), metavar="N", help="training configurations (default: the rest)")
+    train.add_argument("--valid", type=_positive(int), metavar="N", help="validation configurations (default: <= 200)")
+    train.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: runs/NAME)")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    train.add_argument("--dtype", choices=("float32", "float64"), help="of the computation (default: float32)")
+    for group, config, options in (
+        ("training", TrainingConfig, _TRAINING_OPTIONS),
+        ("model", ModelConfig, _MODEL_OPTIONS),
+    ):
+        section = train.add_argument_group(group)
+        for name, kind, text in options:
+            default = config.__dataclass_fields__[name.replace("-", "_")].default
+            section.add_argument(f"--{name}", type=_positive(kind), metavar="N", help=f"{text} (default: {default})")
+    evaluate = commands_.add_parser("evaluate", help="errors and equivariance of a trained force field")
+    evaluate.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")
+    evaluate.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: those of the training)")
+    evaluate.add_argument("--frames", type=_positive(int), metavar="N", help="only the first N that were not trained on")
+    evaluate.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="of the predictions")
+    md = commands_.add_parser("md", help="constant-energy molecular dynamics with a trained force field")
+    md.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")
+    md.add_argument("--data", nargs="+", metavar="FILE", help="file with the starting structure (default: as trained)")
+    md.add_argument("--frame", type=_positive(int), default=0, metavar="N", help="which frame to start from (default: 0)")
+    md.add_argument("--steps", type=_positive(int), default=4000, metavar="N", help="number of steps (default: 4000)")
+    md.add_argument("--timestep", type=_positive(float), default=0.5, metavar="FS", help="in fs (default: 0.5)")
+    md.add_argument("--temperature", type=_positive(float), default=300.0, metavar="K", help="at first (default: 300)")
+    md.add_argument("--out", type=Path, metavar="FILE", help="trajectory (default: trajectory.extxyz beside CHECKPOINT)")
+    md.add_argument("--seed", type=_positive(int), default=0, metavar="N", help="of the velocities")
+    md.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="of the forces")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    options = parser().parse_args(argv)
+    jax.config.update("jax_enable_x64", True)  # each command says which dtype it computes in
+    console = Console()
+    run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md}[options.command]
+    try:
+        return run(options, console)
+    except (DataError, CheckpointError, commands.UsageError) as error:
+        print(f"force-field {options.command}: {error}", file=sys.stderr)
+        return 2
+    except FloatingPointError as error:
+        print(f"force-field {options.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"force-field {options.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

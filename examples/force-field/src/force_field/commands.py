@@ -1,0 +1,277 @@
+"""What `force-field train`, `evaluate` and `md` do."""
+
+import argparse
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from flax import nnx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from . import checkpoint, data, plots, report
+from .calculator import ForceFieldCalculator
+from .dynamics import set_temperature, simulate
+from .evaluation import Predictor, equivariance_error, errors, errors_by_molecule
+from .graphs import Batches, Graph
+from .model import ForceField, ModelConfig, Scaling
+from .parameters import Parameters, Structure
+from .potential import as_json, fingerprint, load_model, model_config, relative_graphs, scaling, scaling_of
+from .training import Report, Trainer, TrainingConfig
+
+DEFAULT = ("ethanol",)
+SAVE_EVERY = 20.0  # seconds between two checkpoints
+
+
+class UsageError(ValueError):
+    """Options that do not go together."""
+
+
+def load(sources: Sequence[str], targets: bool = True) -> list[Atoms]:
+    """The configurations of all sources, one after another."""
+    return [atoms for source in sources for atoms in data.load(source, targets)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a training run is determined by."""
+
+    model: ModelConfig
+    training: TrainingConfig
+    sources: list[str]
+    frames: list[Atoms]
+    train: list[int]
+    valid: list[int]
+
+
+def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """The fields of a configuration that the command line names."""
+    values = {f.name: getattr(options, f.name, None) for f in fields(config)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:
+    """Put together defaults, the checkpoint that is resumed, and the command line."""
+    header: dict[str, Any] = saved.header if saved else {"data": {}, "training": {}, "model": {}}
+    model, training = _given(options, ModelConfig), _given(options, TrainingConfig)
+    chosen = {"source": options.data, "train": options.train, "valid": options.valid}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    fixed = {name: value for name, value in training.items() if name not in ("epochs", "minutes")}
+    checkpoint.check_same("model", header["model"], model, path)
+    checkpoint.check_same("training", header["training"], fixed, path)
+    checkpoint.check_same("data", header["data"], chosen, path)
+    chosen = {"source": list(DEFAULT), "train": None, "valid": None, **header["data"], **chosen}
+    try:
+        config = TrainingConfig(**{**header["training"], **training})
+        frames = load(chosen["source"])
+        elements = tuple(sorted({z for atoms in frames for z in atoms.numbers.tolist()}))
+        asked = ModelConfig(**{"elements": elements, **header["model"], **model})
+    except TypeError as error:
+        raise checkpoint.CheckpointError(f"{path} was written by another version of force-field: {error}") from None
+    except data.DataError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    train, valid = data.split(len(frames), chosen["train"], chosen["valid"], config.seed)
+    plan = Plan(
+        replace(asked, elements=elements), config, chosen["source"], frames, train.tolist(), valid.tolist()
+    )
+    if saved:
+        checkpoint.check_same("model", header["model"], as_json(plan.model), path)
+        checkpoint.check_same("data", header["data"], _data_header(plan), path)
+    return plan
+
+
+def _data_header(plan: Plan) -> dict[str, Any]:
+    return {
+        "source": plan.sources,
+        "train": len(plan.train),
+        "valid": len(plan.valid),
+        "trained_on": [fingerprint(plan.frames[i]) for i in plan.train],
+    }
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Collects Ctrl-C in a list, so that a step is finished before the run stops; a second one stops at once."""
+    caught: list[int] = []
+
+    def handle(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield caught
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def train(options: argparse.Namespace, console: Console) -> int:
+    """`force-field train`."""
+    sources = options.data or list(DEFAULT)
+    folder = options.out or Path("runs") / "-".join(Path(s).stem for s in sources)
+    path = folder / checkpoint.NAME
+    saved = checkpoint.load(path) if options.resume else None
+    plan = _plan(options, saved, path)
+    run = _Run(plan, saved, path, console)
+    if saved is None and path.exists():
+        path.replace(folder / f"previous-{checkpoint.NAME}")
+    with _interruptible() as caught:
+        if not run.fit(caught):
+            console.print(f"Interrupted: saved {path}. The same command with --resume goes on from there.")
+            return 130
+    run.finish(folder)
+    return 0
+
+
+class _Run:
+    """One run of `force-field train`."""
+
+    def __init__(self, plan: Plan, saved: checkpoint.Checkpoint | None, path: Path, console: Console) -> None:
+        self.plan, self.path, self.console = plan, path, console
+        self.train_frames = [plan.frames[i] for i in plan.train]
+        self.valid_frames = [plan.frames[i] for i in plan.valid]
+        sizes = scaling(saved.header) if saved else self._scaling()
+        self.train_graphs = self._graphs(self.train_frames, sizes)
+        self.valid_graphs = self._graphs(self.valid_frames, sizes)
+        config = plan.training
+        self.predictor_batches = self._batches(self.valid_graphs)
+        model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
+        self.predictor = Predictor(Structure(model), config.dtype)
+        self.trainer = Trainer(
+            model, config, Batches(self.train_graphs, config.batch_size, config.dtype), self._validate
+        )
+        if saved:
+            self.trainer.restore(saved, path)
+        self.header = {"model": as_json(plan.model), "scaling": asdict(sizes), "data": _data_header(plan)}
+
+    def _scaling(self) -> Scaling:
+        nothing = Scaling((0.0,) * len(self.plan.model.elements), 1.0, 1.0)
+        return scaling_of(self.train_frames, self._graphs(self.train_frames, nothing), self.plan.model.elements)
+
+    def _graphs(self, frames: Sequence[Atoms], sizes: Scaling) -> list[Graph]:
+        return relative_graphs(frames, self.plan.model, sizes, ", ".join(self.plan.sources))
+
+    def _batches(self, graphs: Sequence[Graph]) -> Batches:
+        return Batches(graphs, 4 * self.plan.training.batch_size, self.plan.training.dtype)
+
+    def _validate(self, params: Parameters) -> dict[str, float]:
+        found = errors(self.valid_graphs, self.predictor(params, self.predictor_batches), self.plan.model.elements)
+        return {"energy_mae": found.energy_mae, "forces_mae": found.forces_mae}
+
+    def fit(self, caught: list[int]) -> bool:
+        """Train to the end; False if interrupted. The state is saved either way."""
+        counts = f"{len(self.train_frames)} configurations to train on, {len(self.valid_frames)} to validate"
+        self.console.print(f"{', '.join(self.plan.sources)}: {counts}. Compiling takes a moment.")
+        columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        last = time.perf_counter()
+        with Progress(*columns, console=self.console, refresh_per_second=4) as bar:
+            task = bar.add_task("", total=1.0, completed=self.trainer.fraction())
+            for step in self.trainer.steps():
+                bar.update(task, completed=step.fraction, description=self._line(step))
+                if step.validation:
+                    bar.console.print(self._validation_line(step), highlight=False)
+                if caught or time.perf_counter() - last > SAVE_EVERY:
+                    self.trainer.save(self.path, self.header)
+                    last = time.perf_counter()
+                if caught:
+                    return False
+        self.trainer.save(self.path, self.header)
+        return True
+
+    def _line(self, step: Report) -> str:
+        seconds = self.trainer.progress.seconds
+        left = seconds * (1 - step.fraction) / step.fraction if step.fraction > 0 else 0.0
+        force_error = f"forces (RMSE) {1e3 * step.force_error:5.1f} meV/Å"
+        return f"loss {step.loss:.4f}, {force_error}, {left // 60:.0f}:{left % 60:02.0f} left"
+
+    def _validation_line(self, step: Report) -> str:
+        found = step.validation or {}
+        return (
+            f"{100 * min(step.fraction, 1):4.0f} %  step {found['step']:6d}  validation: "
+            f"forces {found['forces_mae']:6.1f} meV/Å, energy {found['energy_mae']:6.1f} meV"
+        )
+
+    def finish(self, folder: Path) -> None:
+        """Errors, plots and plain words."""
+        average, elements = self.trainer.average, self.plan.model.elements
+        predictions = self.predictor(average, self.predictor_batches)
+        table = errors_by_molecule(self.valid_frames, self.valid_graphs, predictions, elements)
+        overall = list(table.values())[-1]
+        some = self.train_graphs[: len(self.valid_graphs)]
+        training = errors(some, self.predictor(average, self._batches(some)), elements)
+        plots.learning_curve(folder / "learning-curve.png", self.trainer.progress.history)
+        mean = (overall.energy_mae, overall.forces_mae)
+        plots.parity(folder / "parity.png", self.valid_graphs, predictions, mean)
+        self.console.print(report.error_table(table, "Validation errors"))
+        self.console.print(report.in_words(overall, training, len(self.train_frames)), highlight=False)
+        self.console.print(
+            f"\nIn {folder}: {checkpoint.NAME}, learning-curve.png, parity.png. Next:\n"
+            f"  force-field evaluate {folder}\n  force-field md {folder}",
+            highlight=False,
+        )
+
+
+def evaluate(options: argparse.Namespace, console: Console) -> int:
+    """`force-field evaluate`."""
+    model, header = load_model(options.checkpoint, options.dtype)
+    sources = options.data or header["data"]["source"]
+    frames = load(sources)
+    name = ", ".join(sources)
+    data.check_elements(frames, model.config.elements, name)
+    known = set(header["data"]["trained_on"])
+    unseen = [atoms for atoms in frames if fingerprint(atoms) not in known][: options.frames]
+    if not unseen:
+        raise data.DataError(f"{name}: every frame was trained on, there is nothing to evaluate")
+    graphs = relative_graphs(unseen, model.config, model.scaling, name)
+    structure = Structure(model)
+    params = structure.first
+    predictions = Predictor(structure, options.dtype)(params, Batches(graphs, 20, options.dtype))
+    table = errors_by_molecule(unseen, graphs, predictions, model.config.elements)
+    left_out = len(frames) - len([atoms for atoms in frames if fingerprint(atoms) not in known])
+    console.print(report.error_table(table, f"{name}: {len(unseen)} frames; {left_out} trained on are left out"))
+    some = unseen[:: max(1, len(unseen) // 3)][:3]
+    for dtype in ("float32", "float64"):
+        predictor = Predictor(structure, dtype)
+        error = equivariance_error(predictor, params, some, model.config.elements, model.config.cutoff)
+        console.print(f"equivariance error in {dtype}: {error:.1e} (rotations and mirrors, relative)", highlight=False)
+    return 0
+
+
+def md(options: argparse.Namespace, console: Console) -> int:
+    """`force-field md`."""
+    model, header = load_model(options.checkpoint, options.dtype)
+    if options.steps < 2 or options.timestep <= 0:
+        raise UsageError(
+            f"expected at least 2 --steps and a --timestep above zero, got {options.steps} and {options.timestep}"
+        )
+    sources = options.data or header["data"]["source"]
+    frames = load(sources, targets=False)
+    if options.frame >= len(frames):
+        raise data.DataError(f"{', '.join(sources)} has {len(frames)} frames, there is no frame {options.frame}")
+    atoms = frames[options.frame]
+    data.check_elements([atoms], model.config.elements, f"{', '.join(sources)} from frame {options.frame} on")
+    atoms.calc = ForceFieldCalculator(model, options.dtype)
+    set_temperature(atoms, options.temperature, options.seed)
+    path = options.out or checkpoint.locate(options.checkpoint).parent / "trajectory.extxyz"
+    columns = (TextColumn("dynamics"), BarColumn(), TextColumn("step {task.completed:.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=options.steps)
+        found = simulate(
+            atoms, options.steps, options.timestep, path, on_step=lambda n: bar.update(task, completed=n)
+        )
+    console.print(
+        f"{atoms.get_chemical_formula()}, {found.picoseconds:.2f} ps at constant energy, {options.timestep} fs per step, "
+        f"{options.dtype}, mean temperature {found.temperature:.0f} K\n"
+        f"energy drift {found.drift:+.4f} meV/atom/ps, fluctuation {found.fluctuation:.3f} meV/atom\n"
+        f"trajectory: {path}",
+        highlight=False,
+    )
+    return 0

@@ -1,0 +1,92 @@
+"""Constant-energy molecular dynamics, and how well the energy is conserved."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ase.io
+import numpy as np
+from ase import Atoms, units
+from ase.md.verlet import VelocityVerlet
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """What a constant-energy simulation did.
+
+    Attributes:
+        picoseconds: simulated time.
+        drift: slope of a straight line through the total energy, meV per atom per ps.
+        fluctuation: standard deviation of the total energy around that line, meV per atom.
+        temperature: mean over the simulation, K.
+    """
+
+    picoseconds: float
+    drift: float
+    fluctuation: float
+    temperature: float
+
+
+def set_temperature(atoms: Atoms, kelvin: float, seed: int) -> None:
+    """Random velocities of exactly this temperature, the molecule neither moving nor turning as a whole."""
+    rng = np.random.default_rng(seed)
+    masses = atoms.get_masses()[:, None]
+    velocities = rng.normal(size=(len(atoms), 3)) / np.sqrt(masses)
+    velocities -= np.sum(masses * velocities, axis=0) / np.sum(masses)
+    if not atoms.pbc.any():
+        arms = atoms.positions - atoms.get_center_of_mass()
+        inertia = np.sum(masses[:, :, None] * (np.einsum("ni,ni->n", arms, arms)[:, None, None] * np.eye(3)
+                         - arms[:, :, None] * arms[:, None, :]), axis=0)
+        spin = np.linalg.pinv(inertia, rcond=1e-8) @ np.sum(masses * np.cross(arms, velocities), axis=0)
+        velocities -= np.cross(spin, arms)
+    atoms.set_velocities(velocities)
+    now = atoms.get_temperature()
+    atoms.set_velocities(velocities * np.sqrt(kelvin / now) if now > 0 else 0 * velocities)
+
+
+def simulate(
+    atoms: Atoms,
+    steps: int,
+    timestep: float,
+    trajectory: Path,
+    interval: int = 10,
+    on_step: Callable[[int], None] = lambda step: None,
+) -> Conservation:
+    """Run velocity Verlet with the calculator of `atoms`.
+
+    Args:
+        atoms: with positions, velocities and a calculator; moved in place.
+        steps: number of steps.
+        timestep: in fs.
+        trajectory: extended-XYZ file to write.
+        interval: steps between two frames of the trajectory.
+        on_step: called with the number of each step.
+    """
+    dynamics = VelocityVerlet(atoms, timestep=timestep * units.fs)
+    times, energies, temperatures = [], [], []
+    frames: list[Atoms] = []
+
+    def record() -> None:
+        times.append(dynamics.get_time() / (1000 * units.fs))
+        energies.append(1e3 * atoms.get_total_energy() / len(atoms))
+        temperatures.append(atoms.get_temperature())
+        if dynamics.nsteps % interval == 0:
+            frames.append(_snapshot(atoms))
+        on_step(dynamics.nsteps)
+
+    dynamics.attach(record, interval=1)
+    dynamics.run(steps)
+    trajectory.parent.mkdir(parents=True, exist_ok=True)
+    ase.io.write(trajectory, frames, format="extxyz")
+    line = np.polynomial.Polynomial.fit(times, energies, 1).convert()
+    residual = np.array(energies) - line(np.array(times))
+    slope = float(line.coef[1]) if len(line.coef) > 1 else 0.0
+    return Conservation(times[-1], slope, float(np.std(residual)), float(np.mean(temperatures)))
+
+
+def _snapshot(atoms: Atoms) -> Atoms:
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy = atoms.copy()
+    copy.calc = SinglePointCalculator(copy, energy=atoms.get_potential_energy(), forces=atoms.get_forces())
+    return copy

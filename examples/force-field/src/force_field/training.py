@@ -1,0 +1,206 @@
+"""Training: one jitted step, a learning rate that follows progress, averaged parameters, and a state that resumes."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from . import checkpoint
+from .graphs import Batch, Batches
+from .model import ForceField, energy_and_forces
+from .parameters import Parameters, Structure
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Attributes:
+        batch_size: configurations per step.
+        learning_rate: at its highest.
+        energy_weight: weight of the squared energy error per atom, beside that of the force components.
+        ema: decay of the running average of the parameters that is used for everything but training.
+        epochs: stop after this many passes over the data (0: no limit).
+        minutes: stop after this long (0: no limit); time before an interruption counts.
+        seed: of parameters and order.
+        dtype: "float32" or "float64".
+    """
+
+    batch_size: int = 5
+    learning_rate: float = 0.01
+    energy_weight: float = 1.0
+    ema: float = 0.99
+    epochs: int = 0
+    minutes: float = 4.0
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        """Check what would only fail later."""
+        if self.epochs <= 0 and self.minutes <= 0:
+            raise ValueError("training needs an end: give --epochs or --minutes above zero")
+
+
+@dataclass
+class Progress:
+    """Where a run is: what is needed, besides arrays, to go on."""
+
+    epoch: int = 0
+    batch: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    validated: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a step tells the caller.
+
+    Attributes:
+        fraction: of the run that is done, 0 to 1.
+        loss: of the batch.
+        force_error: root mean square over the batch, eV/Å.
+        validation: the newest line of the history if the step ended in a validation, else None.
+    """
+
+    fraction: float
+    loss: float
+    force_error: float
+    validation: dict[str, float] | None
+
+
+def loss(model: ForceField, batch: Batch, energy_weight: float) -> tuple[jax.Array, jax.Array]:
+    """Mean squared error of force components plus that of energies per atom, in units of the force scale.
+
+    Returns:
+        Loss, and the root mean square error of the force components.
+    """
+    scale = model.scaling.energy_scale
+    energy, forces = energy_and_forces(model, batch)
+    atoms = jax.ops.segment_sum(batch.atom_mask.astype(energy.dtype), batch.graph_index, len(energy))
+    residual = jnp.where(batch.graph_mask, energy - batch.energy, 0) / scale
+    energy_loss = jnp.sum(residual**2 / jnp.maximum(atoms, 1)) / jnp.sum(batch.graph_mask)
+    residual = jnp.where(batch.atom_mask[:, None], forces - batch.forces, 0) / scale
+    force_loss = jnp.sum(residual**2) / (3 * jnp.sum(batch.atom_mask))
+    return force_loss + energy_weight * energy_loss, jnp.sqrt(force_loss) * scale
+
+
+def learning_rate(config: TrainingConfig, fraction: float, steps: int) -> float:
+    """Linear warm-up over 100 steps, then half a cosine down to zero at the end of the run."""
+    return config.learning_rate * min(1.0, (steps + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
+
+
+class Trainer:
+    """Trains a force field; everything that changes is in its attributes, and goes into checkpoints.
+
+    Args:
+        model: to be trained; its parameters are the first ones.
+        config: how.
+        data: the training batches; their targets are relative to the reference energies.
+        validate: gives validation errors for parameters, called twenty times in a run.
+    """
+
+    def __init__(
+        self,
+        model: ForceField,
+        config: TrainingConfig,
+        data: Batches,
+        validate: Callable[[Parameters], dict[str, float]],
+    ) -> None:
+        """See the class."""
+        self.config, self.data, self.validate = config, data, validate
+        self.structure = Structure(model)
+        self.params: Parameters = self.structure.first
+        self.optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.scale_by_amsgrad())
+        self.moments = self.optimizer.init(self.params)
+        self.average = self.params
+        self.progress = Progress()
+        self.traces = 0
+        self._step = jax.jit(self._update)
+
+    def _update(
+        self, params: Parameters, moments: Any, average: Parameters, batch: Batch, rate: Any, decay: Any
+    ) -> tuple[Parameters, Any, Parameters, tuple[jax.Array, jax.Array]]:
+        self.traces += 1
+
+        def objective(params: Parameters) -> tuple[jax.Array, jax.Array]:
+            return loss(self.structure.model(params), batch, self.config.energy_weight)
+
+        (value, error), gradient = jax.value_and_grad(objective, has_aux=True)(params)
+        update, moments = self.optimizer.update(gradient, moments, params)
+        params = jax.tree.map(lambda p, u: p - rate.astype(p.dtype) * u, params, update)
+        average = jax.tree.map(lambda a, p: a + (1 - decay.astype(p.dtype)) * (p - a), average, params)
+        return params, moments, average, (value, error)
+
+    def fraction(self) -> float:
+        """How much of the run is done: of its epochs or of its time, whichever is more."""
+        p, c = self.progress, self.config
+        epochs = (p.epoch + p.batch / max(len(self.data), 1)) / c.epochs if c.epochs > 0 else 0.0
+        minutes = p.seconds / (60 * c.minutes) if c.minutes > 0 else 0.0
+        return max(epochs, minutes)
+
+    def steps(self) -> Iterator[Report]:
+        """Train to the end of the run, a report for each step; between two reports the state can be saved."""
+        progress = self.progress
+        while self.fraction() < 1:
+            batches = self.data.indices(np.random.default_rng([self.config.seed, progress.epoch]))
+            while progress.batch < len(batches) and self.fraction() < 1:
+                start = time.perf_counter()
+                bucket, indices = batches[progress.batch]
+                value, error = self._advance(self.data.batch(bucket, indices))
+                progress.batch += 1
+                validation = self._validate_if_due(value)
+                progress.seconds += time.perf_counter() - start
+                yield Report(self.fraction(), value, error, validation)
+            if progress.batch >= len(batches):
+                progress.epoch, progress.batch = progress.epoch + 1, 0
+
+    def _advance(self, batch: Batch) -> tuple[float, float]:
+        progress = self.progress
+        rate = np.float32(learning_rate(self.config, self.fraction(), progress.steps))
+        # Early parameters are worth little: average over a tenth of the steps until the decay is reached.
+        decay = np.float32(min(self.config.ema, (1 + progress.steps) / (10 + progress.steps)))
+        self.params, self.moments, self.average, out = self._step(
+            self.params, self.moments, self.average, batch, rate, decay
+        )
+        progress.steps += 1
+        value, error = float(out[0]), float(out[1])
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"the loss became {value} at step {progress.steps}: lower --learning-rate or check the data"
+            )
+        return value, error
+
+    def _validate_if_due(self, value: float) -> dict[str, float] | None:
+        progress, fraction = self.progress, self.fraction()
+        if fraction < 1 and fraction < progress.validated + 0.05:
+            return None
+        progress.validated = fraction
+        line = {"step": progress.steps, "seconds": progress.seconds, "loss": value, **self.validate(self.average)}
+        progress.history.append(line)
+        return line
+
+    def save(self, path: Path, header: dict[str, Any]) -> None:
+        """Write everything needed to go on."""
+        arrays = {
+            **checkpoint.flatten("params", self.params),
+            **checkpoint.flatten("average", self.average),
+            **checkpoint.flatten("moments", self.moments),
+        }
+        header = {**header, "training": asdict(self.config), "progress": asdict(self.progress)}
+        checkpoint.save(path, header, arrays)
+
+    def restore(self, saved: checkpoint.Checkpoint, path: Path) -> None:
+        """Go on where a checkpoint stopped."""
+        self.params = checkpoint.unflatten("params", self.params, saved.arrays, path)
+        self.average = checkpoint.unflatten("average", self.average, saved.arrays, path)
+        self.moments = checkpoint.unflatten("moments", self.moments, saved.arrays, path)
+        self.progress = Progress(**saved.header["progress"])
