@@ -1,0 +1,268 @@
+"""Reducing rows into groups: what the edges of a graph bring to its nodes, what the nodes bring to their graph."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import IrrepsArray
+
+from . import _checks as check
+
+ScatterMode: TypeAlias = Literal["drop", "clip", "promise_in_bounds"]
+Data = TypeVar("Data", jax.Array, IrrepsArray)
+
+
+def scatter_sum(
+    data: Data,
+    *,
+    dst: jax.Array | None = None,
+    nel: jax.Array | None = None,
+    output_size: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+) -> Data:
+    """Sum the rows that go to the same place.
+
+    With `dst`: output[dst[i]] += data[i]. With `nel`: the first nel[0] rows go to output[0], the next nel[1] to
+    output[1], and so on; rows that are left over (padding) go nowhere.
+
+    Args:
+        data: array or IrrepsArray of shape (n1, ..., nd, ...).
+        dst: for each row where it goes, integers of shape (n1, ..., nd).
+        nel: how many consecutive rows go to each place, integers of shape (output_size,).
+        output_size: how many places there are; with `dst` only.
+        map_back: give every row the result of its place, so the shape is that of `data`. There is no `output_size`
+            then, and `dst` may hold any labels.
+        indices_are_sorted: a promise that `dst` ascends, which is faster on some devices.
+        mode: what happens to indices that are negative or not below `output_size`: "drop": their rows are left out
+            (padding may point there); "clip": they go to the nearest place; "promise_in_bounds": there are none, the
+            result is undefined otherwise.
+
+    Returns:
+        Of shape (output_size, ...); zero where nothing goes.
+
+    Raises:
+        ValueError: not exactly one of `dst` and `nel`; `dst` of another shape or no integers; negative counts, or more
+            than there are rows (where they are known); `output_size` missing, negative or given twice; an unknown mode.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> import jax.numpy as jnp
+        >>> x = ic.IrrepsArray("0e + 0o", jnp.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+        >>> io.scatter_sum(x, dst=jnp.array([1, 1, 0]), output_size=3)
+        1x0e+1x0o
+        [[5. 6.]
+         [4. 6.]
+         [0. 0.]]
+        >>> io.scatter_sum(jnp.array([1, 2, 3, 4]), nel=jnp.array([2, 0, 1]))
+        Array([3, 0, 3], dtype=int...)
+    """
+    groups = _groups("scatter_sum", data, dst, nel, output_size, map_back, indices_are_sorted, mode)
+    return _with_array(data, lambda array: groups.back(groups.sum(array)))
+
+
+def scatter_mean(
+    data: Data,
+    *,
+    dst: jax.Array | None = None,
+    nel: jax.Array | None = None,
+    output_size: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+) -> Data:
+    """Mean of the rows that go to the same place; zero where nothing goes.
+
+    Arguments and errors are those of :func:`scatter_sum`.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> import jax.numpy as jnp
+        >>> io.scatter_mean(jnp.array([1.0, 3.0, 5.0]), dst=jnp.array([1, 1, 0]), output_size=3)
+        Array([5., 2., 0.], dtype=float...)
+    """
+    groups = _groups("scatter_mean", data, dst, nel, output_size, map_back, indices_are_sorted, mode)
+
+    def mean(array: jax.Array) -> jax.Array:
+        array = check.float_array("scatter_mean", array)
+        count = groups.sum(jnp.ones(array.shape[: groups.axes], array.dtype))
+        total = groups.sum(array)
+        return groups.back(total / jnp.maximum(count, 1).reshape(-1, *(1,) * (total.ndim - 1)))
+
+    return _with_array(data, mean)
+
+
+def scatter_max(
+    data: Data,
+    *,
+    dst: jax.Array | None = None,
+    nel: jax.Array | None = None,
+    initial: float = -math.inf,
+    output_size: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+) -> Data:
+    """Largest of `initial` and the rows that go to the same place, number by number.
+
+    Arguments and errors are those of :func:`scatter_sum`, and:
+
+    Args:
+        data: as there; an IrrepsArray must be of scalars 0e.
+        dst: as there.
+        nel: as there.
+        initial: what the rows are compared to, and the answer where nothing goes. For integers -inf is their least.
+        output_size: as there.
+        map_back: as there.
+        indices_are_sorted: as there.
+        mode: as there.
+
+    Raises:
+        ValueError: as there, or irreps that are not scalars.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> import jax.numpy as jnp
+        >>> io.scatter_max(jnp.array([1.0, 3.0, 5.0]), dst=jnp.array([1, 1, 0]), output_size=3)
+        Array([  5.,   3., -inf], dtype=float...)
+    """
+    if isinstance(data, IrrepsArray) and not data.irreps.is_scalar():
+        raise ValueError(
+            f"scatter_max expects scalars (0e), got {data.irreps}: the largest component depends on the axes"
+        )
+    groups = _groups("scatter_max", data, dst, nel, output_size, map_back, indices_are_sorted, mode)
+
+    def largest(array: jax.Array) -> jax.Array:
+        start = initial
+        if jnp.issubdtype(array.dtype, jnp.integer):
+            start = int(max(initial, jnp.iinfo(array.dtype).min))
+        return groups.back(groups.max(array, start))
+
+    if isinstance(data, IrrepsArray):
+        return IrrepsArray(data.irreps, largest(jnp.asarray(data.array)))
+    return largest(jnp.asarray(data))
+
+
+def index_add(
+    indices: jax.Array | None = None,
+    input: Any = None,
+    *,
+    n_elements: jax.Array | None = None,
+    out_dim: int | None = None,
+    map_back: bool = False,
+) -> Any:
+    """:func:`scatter_sum` under its older name: `indices` is `dst`, `n_elements` is `nel`, `out_dim` is `output_size`.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> import jax.numpy as jnp
+        >>> io.index_add(jnp.array([0, 2, 2]), jnp.array([1.0, 2.0, 3.0]), out_dim=3)
+        Array([1., 0., 5.], dtype=float...)
+    """
+    return scatter_sum(input, dst=indices, nel=n_elements, output_size=out_dim, map_back=map_back)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Where rows go: `index` has one entry for each of the rows, which fill the first `axes` axes."""
+
+    index: jax.Array
+    axes: int
+    size: int
+    is_sorted: bool
+    mode: ScatterMode
+    shape_back: tuple[int, ...] | None
+
+    def _update(self, array: jax.Array, how: Literal["add", "max"], initial: float) -> jax.Array:
+        rows = array.reshape(self.index.shape + array.shape[self.axes :])
+        places = jnp.full((self.size, *rows.shape[1:]), initial, rows.dtype)
+        return getattr(places.at[self.index], how)(
+            rows, indices_are_sorted=self.is_sorted, mode=self.mode, wrap_negative_indices=False
+        )
+
+    def sum(self, array: jax.Array) -> jax.Array:
+        return self._update(array, "add", 0)
+
+    def max(self, array: jax.Array, initial: float) -> jax.Array:
+        return self._update(array, "max", initial)
+
+    def back(self, places: jax.Array) -> jax.Array:
+        """Places to rows, if asked; rows that went nowhere get zero."""
+        if self.shape_back is None:
+            return places
+        mode = "fill" if self.mode == "drop" else self.mode
+        rows = places.at[self.index].get(mode=mode, fill_value=0)
+        return rows.reshape(self.shape_back + places.shape[1:])
+
+
+def _groups(
+    function: str,
+    data: Any,
+    dst: jax.Array | None,
+    nel: jax.Array | None,
+    output_size: int | None,
+    map_back: bool,
+    indices_are_sorted: bool,
+    mode: ScatterMode,
+) -> _Groups:
+    if mode not in ("drop", "clip", "promise_in_bounds"):
+        raise ValueError(f"{function} expects mode 'drop', 'clip' or 'promise_in_bounds', got {mode!r}")
+    if (dst is None) == (nel is None):
+        raise ValueError(f"{function} expects either dst or nel, got {'neither' if dst is None else 'both'}")
+    if output_size is not None and (map_back or nel is not None):
+        raise ValueError(
+            f"{function} expects no output_size with {'map_back' if map_back else 'nel, whose length it is'}, "
+            f"got {output_size!r}"
+        )
+    if nel is not None:
+        index, size = _consecutive(function, data, _integers(function, "nel", nel))
+        return _Groups(index, 1, size, True, "drop", index.shape if map_back else None)
+    dst = _integers(function, "dst", dst)
+    if dst.shape != data.shape[: dst.ndim]:
+        raise ValueError(
+            f"{function} expects dst of the shape of the first axes of data, got {dst.shape} for data {data.shape}"
+        )
+    if map_back:
+        index = jnp.unique(dst, return_inverse=True, size=max(dst.size, 1))[1].reshape(-1)
+        return _Groups(index, dst.ndim, dst.size, False, "promise_in_bounds", dst.shape)
+    if output_size is None:
+        raise ValueError(f"{function} expects output_size, the number of places, with dst")
+    size = check.count(function, "output_size", output_size, 0)
+    return _Groups(dst.reshape(-1), dst.ndim, size, indices_are_sorted, mode, None)
+
+
+def _consecutive(function: str, data: Any, nel: jax.Array) -> tuple[jax.Array, int]:
+    if nel.ndim != 1:
+        raise ValueError(f"{function} expects nel of shape (output_size,), got {nel.shape}")
+    rows = data.shape[0]
+    if not isinstance(nel, jax.core.Tracer):
+        counts = np.asarray(nel)
+        if (counts < 0).any() or counts.sum() > rows:
+            raise ValueError(
+                f"{function} expects counts nel of 0 or more, together at most {rows}, the rows of data, got {counts}"
+            )
+    ends = jnp.cumsum(nel)
+    return jnp.searchsorted(ends, jnp.arange(rows, dtype=ends.dtype), side="right"), nel.shape[0]
+
+
+def _integers(function: str, name: str, values: Any) -> jax.Array:
+    array = jnp.asarray(values)
+    if array.size == 0 and not hasattr(values, "dtype"):
+        array = array.astype(int)  # an empty list
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise ValueError(f"{function} expects integers {name}, got dtype {array.dtype}")
+    return array
+
+
+def _with_array(data: Any, function: Callable[[jax.Array], jax.Array]) -> Any:
+    if isinstance(data, IrrepsArray):
+        return IrrepsArray(data.irreps, function(jnp.asarray(data.array)), zero_flags=data.zero_flags)
+    return function(jnp.asarray(data))
