@@ -215,10 +215,15 @@ def test_jit_vmap_derivatives_empty_batch_and_dtypes(mode):
     @jax.jit
     def derivatives(params):
         _, by_params = jax.jvp(lambda p: run(p, *inputs, X), (params,), (tangent,))
-        loss = lambda p: jnp.sum(run(p, *inputs, X).array ** 2) / 2
+
+        def loss(p):
+            return jnp.sum(run(p, *inputs, X).array ** 2) / 2
+
+        def dot(a, b):
+            return sum(jnp.vdot(a[k], b[k]) for k in a)
+
         gradient = jax.grad(loss)(params)
         _, hessian = jax.jvp(jax.grad(loss), (params,), (tangent,))
-        dot = lambda a, b: sum(jnp.vdot(a[k], b[k]) for k in a)
         return by_params.array, dot(gradient, tangent), dot(hessian, tangent)
 
     found, slope, curvature = derivatives(params)

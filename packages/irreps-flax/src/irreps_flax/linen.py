@@ -70,7 +70,9 @@ class LinenBinding:
             return layer(**{field.name: getattr(self, field.name) for field in fields})
 
         def post_init(self: linen.Module) -> None:
-            make(self)  # refuses wrong arguments at once
+            made = make(self)  # refuses wrong arguments at once, and has them as values that can be hashed
+            for field in fields:
+                object.__setattr__(self, field.name, getattr(made, field.name))
             linen.Module.__post_init__(self)
 
         @linen.compact

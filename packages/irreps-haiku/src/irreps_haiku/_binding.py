@@ -12,10 +12,6 @@ import irreps_ops
 class _Branch(hk.Module):
     """The scope of a Haiku module: its parameters and, as modules within it, its branches."""
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name=name)
-        self._branches: dict[str, _Branch] = {}
-
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
@@ -24,16 +20,12 @@ class _Branch(hk.Module):
         def init(shape: Any, dtype: Any) -> jax.Array:
             return initializer(hk.next_rng_key(), tuple(shape), dtype)
 
-        value = hk.get_parameter(name, shape, dtype, init)
-        return irreps_ops.check_parameter(f"{self.module_name}/{name}", value, shape)
+        return hk.get_parameter(name, shape, dtype, init)
 
-    @hk.transparent  # so that the branch is named module/branch, not module/~child/branch
     def child(self, name: str) -> "_Branch":
         """See :class:`irreps_ops.Scope`."""
-        # A second module of the name would get another one, branch_1, and other parameters.
-        if name not in self._branches:
-            self._branches[name] = _Branch(name=name)
-        return self._branches[name]
+        # Haiku's own choice would be module/~child/name, and name_1 for the second of that name.
+        return _Branch(name=hk.force_name(f"{self.module_name}/{name}"))
 
 
 class _LayerModule(_Branch):

@@ -1,0 +1,112 @@
+"""The linen modules under linen's own machinery: setup, compact, scan, vmap, remat, partitioning, names."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen
+
+import irreps_core as ic
+import irreps_flax.linen as modules
+
+KEY = jax.random.key(0)
+X = ic.normal("2x0e + 1o", jax.random.key(1), (4,), dtype=jnp.float32)
+
+
+class Compact(linen.Module):
+    @linen.compact
+    def __call__(self, x: ic.IrrepsArray) -> ic.IrrepsArray:
+        x = modules.Linear("8x0e + 1o", biases=True)(x)
+        x = modules.Linear("8x0e + 1o", name="second")(x)
+        return modules.MultiLayerPerceptron([4, 1], jax.nn.silu)(x.filter("0e"))
+
+
+class Setup(linen.Module):
+    def setup(self) -> None:
+        self.shared = modules.Linear("2x0e + 1o", force_irreps_out=True)
+
+    def __call__(self, x: ic.IrrepsArray) -> ic.IrrepsArray:
+        return self.shared(self.shared(x))
+
+
+def test_names_are_those_of_linen():
+    variables = Compact().init(KEY, X)
+    assert {"/".join(path): leaf.shape for path, leaf in jax_paths(variables["params"])} == {
+        "Linear_0/b[0] 8x0e": (8,),
+        "Linear_0/w[0,0] 2x0e,8x0e": (2, 8),
+        "Linear_0/w[1,1] 1x1o,1x1o": (1, 1),
+        "second/w[0,0] 8x0e,8x0e": (8, 8),
+        "second/w[1,1] 1x1o,1x1o": (1, 1),
+        "MultiLayerPerceptron_0/linear_0/w": (8, 4),
+        "MultiLayerPerceptron_0/linear_1/w": (4, 1),
+    }
+    assert len(jax.tree.leaves(Setup().init(KEY, X))) == 2
+
+
+def jax_paths(tree):
+    return [([key.key for key in path], leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+@pytest.mark.parametrize("model", [Compact(), Setup()])
+def test_jit_and_grad(model):
+    variables = model.init(KEY, X)
+    expected = model.apply(variables, X)
+    np.testing.assert_allclose(jax.jit(model.apply)(variables, X).array, expected.array, rtol=1e-5)
+    gradient = jax.jit(jax.grad(lambda v: model.apply(v, X).array.sum()))(variables)
+    assert jax.tree.structure(gradient) == jax.tree.structure(variables)
+
+
+def test_scan_over_layers():
+    class Step(linen.Module):
+        @linen.compact
+        def __call__(self, x, _):
+            return modules.Linear("2x0e + 1o", force_irreps_out=True, name="linear")(x), None
+
+    scan = linen.scan(Step, variable_axes={"params": 0}, split_rngs={"params": True}, length=3)()
+    variables = scan.init(KEY, X, None)
+    found, _ = scan.apply(variables, X, None)
+    expected = X
+    for i in range(3):
+        expected = modules.Linear("2x0e + 1o", force_irreps_out=True).apply(
+            {"params": jax.tree.map(lambda p, i=i: p[i], variables["params"]["linear"])}, expected
+        )
+    np.testing.assert_allclose(found.array, expected.array, atol=1e-5)
+
+
+def test_vmap_and_remat():
+    many = linen.vmap(modules.Linear, variable_axes={"params": 0}, split_rngs={"params": True})("4x0e")
+    variables = many.init(KEY, X)
+    assert variables["params"]["w[0,0] 2x0e,4x0e"].shape == (4, 2, 4)
+    assert many.apply(variables, X).shape == (4, 4)
+    plain, checkpointed = modules.Linear("4x0e"), linen.remat(modules.Linear)("4x0e")
+    np.testing.assert_array_equal(
+        checkpointed.apply(plain.init(KEY, X), X).array, plain.apply(plain.init(KEY, X), X).array
+    )
+
+
+def test_parameters_may_carry_partitions():
+    initializer = linen.with_partitioning(jax.nn.initializers.ones, (None, "model"))
+    linear = modules.Linear("4x0e", parameter_initializer=lambda: initializer)
+    variables = linear.init(KEY, X)
+    assert linen.get_partition_spec(variables)["params"]["w[0,0] 2x0e,4x0e"] == jax.sharding.PartitionSpec(
+        None, "model"
+    )
+    np.testing.assert_allclose(linear.apply(variables, X).array, linear.apply(linen.unbox(variables), X).array)
+
+
+def test_modules_are_values():
+    assert modules.Linear("0e", biases=True) == modules.Linear([(1, "0e")], biases=True)
+    assert hash(modules.MultiLayerPerceptron([4], None)) == hash(modules.MultiLayerPerceptron([4], None))
+    assert modules.Linear("0e").clone(biases=True).biases
+    assert "irreps_out" in repr(modules.Linear("0e"))
+
+
+def test_bad_use_is_named():
+    with pytest.raises(ValueError, match="'banana'"):
+        modules.Linear("0e", path_normalization="banana")
+    linear = modules.Linear("4x0e")
+    variables = linear.init(KEY, X)
+    with pytest.raises(ValueError, match=r"'w\[0,0\] 2x0e,4x0e' must have shape \(5, 2, 4\), got \(2, 4\)"):
+        linear.apply(variables, jnp.ones((4, 5)), X)
+    with pytest.raises(ValueError, match="scalars"):
+        modules.MultiLayerPerceptron([4], None).init(KEY, X)

@@ -1,0 +1,337 @@
+"""Every layer in every framework: the same parameters, the same numbers. One table, one row for each layer."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import irreps_core as ic
+import irreps_flax.linen
+import irreps_flax.nnx
+import irreps_haiku
+import irreps_ops as io
+from irreps_core.plugins import PluginLoadError
+from irreps_core.testing import assert_equivariant
+
+F = jnp.float64
+
+
+def data(irreps: str, *shape: int) -> ic.IrrepsArray:
+    return ic.normal(irreps, jax.random.key(7), shape, dtype=F)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, what it is applied to (batch first), and what nnx is told of that."""
+
+    layer: Any
+    inputs: tuple[Any, ...]
+    irreps_in: Any
+    equivariant_inputs: tuple[str, ...] = field(default=())
+
+
+X = data("2x0e + 1o", 3)
+CASES = {
+    "Linear": Case(io.Linear("4x0e + 2x1o + 2e", biases=True), (X,), "2x0e + 1o", ("2x0e + 1o",)),
+    "Linear, mixed": Case(io.Linear("2x0e + 1o"), (data("4x0e", 3), X), ("4x0e", "2x0e + 1o"), ("4x0e", "2x0e + 1o")),
+    "Linear, indexed": Case(io.Linear("2x0e + 1o", num_indexed_weights=2), (jnp.array([0, 1, 0]), X), "2x0e + 1o"),
+    "Linear, channels": Case(
+        io.Linear("0e + 1o", channel_out=5, force_irreps_out=True),
+        (data("2x0e + 1o", 3, 2),),
+        data("2x0e + 1o", 2),
+    ),
+    "MultiLayerPerceptron": Case(
+        io.MultiLayerPerceptron([4, 2], jax.nn.silu, with_bias=True), (data("5x0e", 3),), "5x0e", ("5x0e",)
+    ),
+    "MultiLayerPerceptron, array": Case(
+        io.MultiLayerPerceptron([4, 2], jnp.tanh, output_activation=False), (data("5x0e", 3).array,), 5
+    ),
+}
+
+
+def test_every_layer_is_in_the_table():
+    assert {name.split(",")[0] for name in CASES} == set(io.layers())
+
+
+# A framework: from a layer, example inputs and irreps_in, (make parameters, apply them), both pure functions.
+# `to_tree` and `from_tree` say how the framework writes the tree of names.
+
+
+@dataclass(frozen=True)
+class Framework:
+    init: Callable[[Case, Any], Any]
+    apply: Callable[..., Any]
+    to_tree: Callable[[Any], dict]
+
+
+def arguments(layer: Any) -> dict[str, Any]:
+    return {f.name: getattr(layer, f.name) for f in dataclasses.fields(layer) if f.init}
+
+
+def haiku_function(case: Case) -> Any:
+    module = irreps_haiku.binding.module(type(case.layer))
+    return hk.without_apply_rng(hk.transform(lambda *x: module(**arguments(case.layer), name="top")(*x)))
+
+
+def haiku_tree(params: dict[str, dict[str, Any]]) -> dict:
+    tree: dict = {}
+    for path, leaves in params.items():
+        branch = tree
+        for name in path.split("/")[1:]:
+            branch = branch.setdefault(name, {})
+        branch.update(leaves)
+    return tree
+
+
+def haiku_params(tree: dict, path: str = "top") -> dict:
+    leaves = {name: v for name, v in tree.items() if not isinstance(v, dict)}
+    params = {path: leaves} if leaves else {}
+    for name, branch in tree.items():
+        if isinstance(branch, dict):
+            params |= haiku_params(branch, f"{path}/{name}")
+    return params
+
+
+def linen_module(case: Case) -> Any:
+    return irreps_flax.linen.binding.module(type(case.layer))(**arguments(case.layer))
+
+
+def nnx_module(case: Case, rngs: nnx.Rngs) -> Any:
+    given = {name: value for name, value in arguments(case.layer).items() if name != "irreps_in"}
+    module = irreps_flax.nnx.binding.module(type(case.layer))
+    return module(irreps_in=case.irreps_in, **given, rngs=rngs, param_dtype=F)
+
+
+def nnx_apply(case: Case, tree: dict, *inputs: Any) -> Any:
+    graph, state = nnx.split(nnx.eval_shape(lambda: nnx_module(case, nnx.Rngs(0))))
+    nnx.replace_by_pure_dict(state, tree)
+    return nnx.merge(graph, state)(*inputs)
+
+
+FRAMEWORKS = {
+    "none": Framework(
+        lambda case, key: io.init(case.layer, key, *case.inputs),
+        lambda case, tree, *x: io.apply(case.layer, tree, *x),
+        lambda params: params,
+    ),
+    "haiku": Framework(
+        lambda case, key: haiku_function(case).init(key, *case.inputs),
+        lambda case, tree, *x: haiku_function(case).apply(haiku_params(tree), *x),
+        haiku_tree,
+    ),
+    "linen": Framework(
+        lambda case, key: linen_module(case).init(key, *case.inputs),
+        lambda case, tree, *x: linen_module(case).apply({"params": tree}, *x),
+        lambda variables: variables["params"],
+    ),
+    "nnx": Framework(
+        lambda case, key: nnx.to_pure_dict(nnx.state(nnx_module(case, nnx.Rngs(key)))),
+        nnx_apply,
+        lambda tree: tree,
+    ),
+}
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def framework(request):
+    return FRAMEWORKS[request.param]
+
+
+@pytest.fixture(scope="module")
+def tree(case):
+    """Random parameters: zeros, as biases begin with, would prove little."""
+    specs = io.parameter_specs(case.layer, *case.inputs)
+    leaves, structure = jax.tree.flatten(specs, is_leaf=lambda x: isinstance(x, io.ParameterSpec))
+    keys = jax.random.split(KEY, len(leaves))
+    return jax.tree.unflatten(structure, [jax.random.normal(k, s.shape, F) for k, s in zip(keys, leaves, strict=True)])
+
+
+def leaves_of(x: Any) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(x)]
+
+
+def test_equal_parameters_give_equal_outputs(case, framework, tree):
+    expected = io.apply(case.layer, tree, *case.inputs)
+    found = framework.apply(case, tree, *case.inputs)
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for one, other in zip(leaves_of(found), leaves_of(expected), strict=True):
+        assert one.dtype == F
+        np.testing.assert_array_equal(one, other)
+
+
+def test_names_shapes_and_dtypes_are_equal(case, framework, tree):
+    made = framework.to_tree(framework.init(case, KEY))
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), made) == jax.tree.map(lambda a: (a.shape, a.dtype), tree)
+
+
+def test_init_needs_no_memory(case, framework):
+    shapes = jax.eval_shape(lambda key: framework.to_tree(framework.init(case, key)), KEY)
+    made = framework.to_tree(framework.init(case, KEY))
+    assert jax.tree.map(lambda a: a.shape, shapes) == jax.tree.map(lambda a: a.shape, made)
+    assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(made))
+
+
+def test_initial_parameters_are_random_but_for_biases(case, framework):
+    one, other = (framework.to_tree(framework.init(case, jax.random.key(i))) for i in range(2))
+    for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(one), jax.tree.leaves(other), strict=True):
+        is_bias = path[-1].key.startswith("b")
+        assert bool((a == b).all()) == is_bias
+        assert bool((a == 0).all()) == is_bias
+
+
+def test_jit_and_derivatives_to_second_order(case, framework, tree):
+    """Compared with those of the layer itself, without a framework."""
+
+    def both_orders(apply):
+        @jax.jit
+        def derivatives(tree):
+            def loss(tree):
+                return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(apply(tree, *case.inputs)))
+
+            gradient = jax.grad(loss)
+            return loss(tree), gradient(tree), jax.jvp(gradient, (tree,), (tree,))[1]
+
+        return derivatives(tree)
+
+    found = both_orders(lambda tree, *x: framework.apply(case, tree, *x))
+    expected = both_orders(lambda tree, *x: io.apply(case.layer, tree, *x))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), found, expected)
+    assert any(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(found[2]))
+
+
+def test_batches_of_zero_and_vmap(case, framework, tree):
+    empty = jax.tree.map(lambda a: a[:0], case.inputs)
+    for leaf, whole in zip(
+        leaves_of(framework.apply(case, tree, *empty)),
+        leaves_of(io.apply(case.layer, tree, *case.inputs)),
+        strict=True,
+    ):
+        assert leaf.shape == (0, *whole.shape[1:])
+    mapped = jax.vmap(lambda *x: framework.apply(case, tree, *x))(*case.inputs)
+    for one, other in zip(leaves_of(mapped), leaves_of(io.apply(case.layer, tree, *case.inputs)), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-13)
+
+
+def test_is_equivariant(case, framework, tree):
+    if not case.equivariant_inputs:
+        pytest.skip("its inputs are not irreps alone; the same layer is tested in another row")
+    assert_equivariant(
+        lambda *x: framework.apply(case, tree, *x), KEY, *case.equivariant_inputs, leading_shape=(3,), dtype=F
+    )
+
+
+def test_parameters_of_another_shape_are_refused_with_their_name(case, framework, tree):
+    wrong = jax.tree.map(lambda a: jnp.zeros((*a.shape, 2)), tree)
+    with pytest.raises(ValueError, match=r"(w\[0,0\] .*|linear_0/w)'.* shape"):
+        framework.apply(case, wrong, *case.inputs)
+
+
+# Look-ups
+
+
+def test_bindings_are_found_by_their_entry_points():
+    found = {entry.name: entry.value for entry in entry_points(group="irreps.bindings")}
+    assert found["haiku"] == "irreps_haiku._binding:binding"
+    assert found["nnx"] == "irreps_flax.nnx:binding"
+    assert found["linen"] == "irreps_flax.linen:binding"
+    states = {status.plugin.name: status for status in ic.plugins.available("irreps.bindings")}
+    assert all(states[name].state == "ready" for name in ("haiku", "nnx", "linen")), states
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("haiku", irreps_haiku), ("nnx", irreps_flax.nnx), ("linen", irreps_flax.linen)]
+)
+def test_bindings_and_their_modules_by_name(name, package):
+    binding = io.binding(name)
+    assert binding is package.binding
+    assert isinstance(binding, io.Binding)
+    assert io.binding(binding) is binding
+    for layer in io.layers():
+        module = getattr(package, layer)
+        assert module is binding.module(io.layer(layer))
+        assert module is getattr(package, layer)
+        assert layer in dir(package)
+    with pytest.raises(AttributeError, match="no attribute 'Liner'; layers: Linear, MultiLayerPerceptron"):
+        package.Liner  # noqa: B018  (looking it up is the test)
+    with pytest.raises(TypeError, match="layer class"):
+        binding.module(int)
+
+
+def test_unknown_names_are_answered():
+    with pytest.raises(PluginLoadError, match=r"'hiku' of irreps.bindings is not installed; there are: .*'haiku'"):
+        io.binding("hiku")
+    with pytest.raises(PluginLoadError, match="Did you mean 'Linear'"):
+        io.layer("Linar")
+
+
+@pytest.mark.parametrize("name", io.layers())
+def test_signatures_are_those_of_the_layers(name):
+    """What help() and an editor show."""
+    own = list(inspect.signature(io.layer(name)).parameters.values())
+
+    def plain(parameters):
+        return [(p.name, p.kind, p.default, p.annotation) for p in parameters]
+
+    haiku = list(inspect.signature(getattr(irreps_haiku, name)).parameters.values())
+    assert plain(haiku[:-1]) == plain(own)
+    assert haiku[-1].name == "name"
+    nnx_own = list(inspect.signature(getattr(irreps_flax.nnx, name)).parameters.values())
+    assert [p.name for p in nnx_own[:1] + nnx_own[-2:]] == ["irreps_in", "rngs", "param_dtype"]
+    assert plain(nnx_own[1:-2]) == plain(p for p in own if p.name != "irreps_in")
+    linen_own = list(inspect.signature(getattr(irreps_flax.linen, name)).parameters.values())
+    assert plain(p for p in linen_own if p.name not in ("parent", "name")) == plain(own)
+    for module in (irreps_haiku, irreps_flax.nnx, irreps_flax.linen):
+        assert getattr(module, name).__name__ == name
+        assert getattr(module, name).__doc__ == io.layer(name).__doc__
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """A layer of a third party: a learned factor for each irrep, one map used twice, a perceptron two floors down."""
+
+    factors_name: str = "factors"
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        return io.example_inputs(*irreps_in, dtype=dtype)
+
+    def __call__(self, scope: io.Scope, x: ic.IrrepsArray) -> ic.IrrepsArray:
+        n = x.irreps.num_irreps
+        factors = scope.parameter(self.factors_name, (n,), x.dtype, jax.nn.initializers.normal(1.0))
+        y = x * ic.IrrepsArray([(n, "0e")], jnp.broadcast_to(factors, (*x.shape[:-1], n)))
+        mixed = io.Linear(x.irreps, force_irreps_out=True)
+        y = mixed(scope.child("mixed"), mixed(scope.child("mixed"), y))
+        return y * io.MultiLayerPerceptron([3, n], jnp.tanh)(scope.child("deep").child("switch"), x.filter("0e"))
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_a_layer_of_a_third_party_is_a_module_everywhere(name):
+    third = Case(Mixer(), (X,), "2x0e + 1o")
+    framework = FRAMEWORKS[name]
+    tree = framework.to_tree(framework.init(third, KEY))
+    assert {key: sorted(value) if isinstance(value, dict) else value.shape for key, value in tree.items()} == {
+        "factors": (3,),
+        "mixed": ["w[0,0] 2x0e,2x0e", "w[1,1] 1x1o,1x1o"],
+        "deep": ["switch"],
+    }
+    expected = io.apply(third.layer, tree, X)
+    np.testing.assert_array_equal(framework.apply(third, tree, X).array, expected.array)
+
+
+def test_names_that_nnx_modules_have_are_refused():
+    with pytest.raises(ValueError, match="attribute 'train'"):
+        nnx_module(Case(Mixer("train"), (X,), "2x0e + 1o"), nnx.Rngs(0))

@@ -1,0 +1,122 @@
+"""Parameters written by e3nn-jax, in haiku and flax, load into our module of that name and give the same numbers."""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_flax.linen
+import irreps_haiku
+
+e3nn = pytest.importorskip("e3nn_jax")
+e3nn_haiku = pytest.importorskip("e3nn_jax.haiku")
+e3nn_flax = pytest.importorskip("e3nn_jax.flax")
+
+KEY = jax.random.key(0)
+
+
+def data(irreps, *shape):
+    return ic.normal(irreps, jax.random.key(7), shape, dtype=jnp.float64)
+
+
+def theirs(x):
+    return e3nn.IrrepsArray(str(x.irreps), x.array) if isinstance(x, ic.IrrepsArray) else x
+
+
+X = data("2x0e + 1o + 0e", 3, 4)
+WEIGHTS = data("5x0e", 3, 4).array
+INDICES = jnp.array([[0, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]])
+LINEAR = [
+    ({}, (X,)),
+    ({"biases": True, "path_normalization": "path", "gradient_normalization": "element"}, (X,)),
+    ({"biases": True, "force_irreps_out": True}, (X,)),
+    ({"simplify_irreps_internally": False}, (X,)),
+    ({"irreps_in": "0e + 1o + 2x0e"}, (X,)),
+    ({"path_normalization": 0.3, "gradient_normalization": 0.4}, (WEIGHTS, X)),
+    ({"biases": True}, (WEIGHTS[:, :1], X)),
+    ({"num_indexed_weights": 2, "biases": True}, (INDICES, X)),
+    ({"channel_out": 6}, (X,)),
+    ({"channel_out": 6}, (WEIGHTS[:, 0], X)),
+    ({"weights_per_channel": True}, (WEIGHTS[:, 0], X)),
+]
+SCALARS = data("5x0e", 3)
+PERCEPTRON = [
+    ({}, (SCALARS,)),
+    ({}, (SCALARS.array,)),
+    ({"with_bias": True, "gradient_normalization": "element"}, (SCALARS,)),
+    ({"gradient_normalization": 0.3, "output_activation": False}, (SCALARS,)),
+    ({"output_activation": jnp.tanh}, (SCALARS,)),
+]
+CASES = [("Linear", {"irreps_out": "4x0e + 2e + 2x1o", **options}, inputs) for options, inputs in LINEAR] + [
+    ("MultiLayerPerceptron", {"list_neurons": (7, 3), "act": jax.nn.silu, **options}, inputs)
+    for options, inputs in PERCEPTRON
+]
+NAMES = [f"{name}-{i}" for i, (name, _, _) in enumerate(CASES)]
+
+
+def random_like(params):
+    """Random values, since biases begin as zeros."""
+    leaves, tree = jax.tree.flatten(params)
+    return jax.tree.unflatten(
+        tree, [jax.random.normal(jax.random.key(i), p.shape, p.dtype) for i, p in enumerate(leaves)]
+    )
+
+
+def assert_same(ours, expected):
+    if isinstance(ours, ic.IrrepsArray):
+        assert str(ours.irreps) == str(expected.irreps)
+        ours, expected = ours.array, expected.array
+    assert ours.dtype == jnp.float64
+    np.testing.assert_allclose(ours, expected, rtol=1e-13, atol=1e-13)
+
+
+def shapes(params):
+    return jax.tree.map(lambda p: (p.shape, p.dtype), params)
+
+
+@pytest.mark.parametrize(("name", "options", "inputs"), CASES, ids=NAMES)
+def test_haiku(name, options, inputs):
+    other = hk.without_apply_rng(hk.transform(lambda *x: getattr(e3nn_haiku, name)(**options)(*x)))
+    ours = hk.without_apply_rng(hk.transform(lambda *x: getattr(irreps_haiku, name)(**options)(*x)))
+    their_inputs = [theirs(x) for x in inputs]
+    params = other.init(KEY, *their_inputs)
+    assert shapes(ours.init(KEY, *inputs)) == shapes(params)
+    params = random_like(params)
+    assert_same(ours.apply(params, *inputs), other.apply(params, *their_inputs))
+
+
+@pytest.mark.parametrize(("name", "options", "inputs"), CASES, ids=NAMES)
+def test_flax(name, options, inputs):
+    other = getattr(e3nn_flax, name)(**options)
+    ours = getattr(irreps_flax.linen, name)(**options)
+    their_inputs = [theirs(x) for x in inputs]
+    params = other.init(KEY, *their_inputs)
+    if name == "Linear":  # the dense layers of a perceptron are called as in haiku, and found under both names
+        assert shapes(ours.init(KEY, *inputs)) == shapes(params)
+    params = random_like(params)
+    assert_same(ours.apply(params, *inputs), other.apply(params, *their_inputs))
+
+
+@pytest.mark.parametrize("module", [e3nn_haiku, irreps_haiku])
+@pytest.mark.parametrize("gradient_normalization", ["element", "path"])
+def test_initial_parameters_have_the_same_spread(module, gradient_normalization):
+    """Of both packages' parameters, against the same expectation."""
+
+    def perceptron(x):
+        mlp = module.MultiLayerPerceptron((200, 100), jnp.tanh, gradient_normalization=gradient_normalization)
+        return mlp(x)
+
+    def linear(x):
+        return module.Linear("64x0e + 64x1o", gradient_normalization=gradient_normalization)(x)
+
+    def spread(function, x):
+        params = hk.transform(function).init(KEY, x)
+        return sorted((np.asarray(p).shape, float(np.std(p))) for p in jax.tree.leaves(params))
+
+    element = gradient_normalization == "element"
+    x = data("128x0e + 32x1o", 1)
+    found = spread(perceptron, x.filter("0e").array) + spread(linear, theirs(x) if module is e3nn_haiku else x)
+    expected = [128**-0.5, 200**-0.5, 32**-0.5, 128**-0.5] if element else [1, 1, 1, 1]
+    np.testing.assert_allclose([std for _, std in found], expected, rtol=0.06)
