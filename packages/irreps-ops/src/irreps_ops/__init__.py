@@ -1,6 +1,7 @@
 """Equivariant operations and framework-free layers on JAX arrays.
 
-* Operations take and give :class:`irreps_core.IrrepsArray`: :func:`tensor_product`, :func:`linear`, ...
+* Operations take and give :class:`irreps_core.IrrepsArray`: :func:`spherical_harmonics`, :func:`tensor_product`,
+  :func:`linear`, :func:`gate`, :func:`scatter_sum`, ...; radial functions are of plain arrays: :func:`bessel`, ...
 * Layers are frozen dataclasses called with a scope that supplies parameters: :class:`Linear`, ... They work
   without a framework (:func:`init`, :func:`apply`) and in every framework that has a binding.
 """
@@ -15,6 +16,11 @@ from ._bindings import Layer as Layer
 from ._bindings import binding as binding
 from ._bindings import layer as layer
 from ._bindings import layers as layers
+from ._cutoffs import cosine_cutoff as cosine_cutoff
+from ._cutoffs import poly_envelope as poly_envelope
+from ._cutoffs import soft_envelope as soft_envelope
+from ._cutoffs import sus as sus
+from ._cutoffs import xplor_cutoff as xplor_cutoff
 from ._gate import gate as gate
 from ._legendre import legendre as legendre
 from ._linear import FunctionalLinear as FunctionalLinear
@@ -24,6 +30,15 @@ from ._linear_layer import Linear as Linear
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
+from ._radial import bessel as bessel
+from ._radial import chebyshev_basis as chebyshev_basis
+from ._radial import exponential_bernstein_basis as exponential_bernstein_basis
+from ._radial import gaussian_basis as gaussian_basis
+from ._radial import soft_one_hot_linspace as soft_one_hot_linspace
+from ._scatter import index_add as index_add
+from ._scatter import scatter_max as scatter_max
+from ._scatter import scatter_mean as scatter_mean
+from ._scatter import scatter_sum as scatter_sum
 from ._scope import Initializer as Initializer
 from ._scope import ParameterSpec as ParameterSpec
 from ._scope import Scope as Scope
@@ -34,6 +49,8 @@ from ._scope import find_parameter as find_parameter
 from ._scope import init as init
 from ._scope import named_key as named_key
 from ._scope import parameter_specs as parameter_specs
+from ._spherical_harmonics import sh as sh
+from ._spherical_harmonics import spherical_harmonics as spherical_harmonics
 from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
 from ._tensor_product import tensor_product as tensor_product
 
