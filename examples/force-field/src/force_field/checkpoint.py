@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,15 +41,15 @@ def save(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> N
     """Write a checkpoint; a process that is killed meanwhile leaves the old file whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, "version": VERSION, **header})
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             np.savez(file, header=np.frombuffer(text.encode(), np.uint8), **arrays)  # pyright: ignore[reportArgumentType]  (names are free)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(temporary, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -62,8 +61,10 @@ def load(path: Path) -> Checkpoint:
     """
     path = locate(path)
     try:
+        if path.exists() and not zipfile.is_zipfile(path):
+            raise CheckpointError(f"{path} is not a checkpoint of `force-field train`, or is damaged: no npz file")
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file:
+            if "header" not in file:
                 raise CheckpointError(f"{path} is not a checkpoint of `force-field train`: it has no header")
             header = json.loads(file["header"].tobytes())
             _check_format(header, path)

@@ -21,7 +21,7 @@ from .evaluation import Predictor, equivariance_error, errors, errors_by_molecul
 from .graphs import Batches, Graph
 from .model import ForceField, ModelConfig, Scaling
 from .parameters import Parameters, Structure
-from .potential import as_json, fingerprint, load_model, model_config, relative_graphs, scaling, scaling_of
+from .potential import as_json, fingerprint, load_model, relative_graphs, scaling, scaling_of
 from .training import Report, Trainer, TrainingConfig
 
 DEFAULT = ("ethanol",)
@@ -78,9 +78,7 @@ def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path
     except ValueError as error:
         raise UsageError(str(error)) from None
     train, valid = data.split(len(frames), chosen["train"], chosen["valid"], config.seed)
-    plan = Plan(
-        replace(asked, elements=elements), config, chosen["source"], frames, train.tolist(), valid.tolist()
-    )
+    plan = Plan(replace(asked, elements=elements), config, chosen["source"], frames, train.tolist(), valid.tolist())
     if saved:
         checkpoint.check_same("model", header["model"], as_json(plan.model), path)
         checkpoint.check_same("data", header["data"], _data_header(plan), path)
@@ -173,7 +171,7 @@ class _Run:
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         last = time.perf_counter()
         with Progress(*columns, console=self.console, refresh_per_second=4) as bar:
-            task = bar.add_task("", total=1.0, completed=self.trainer.fraction())
+            task = bar.add_task("", total=1.0)
             for step in self.trainer.steps():
                 bar.update(task, completed=step.fraction, description=self._line(step))
                 if step.validation:
@@ -188,7 +186,7 @@ class _Run:
 
     def _line(self, step: Report) -> str:
         seconds = self.trainer.progress.seconds
-        left = seconds * (1 - step.fraction) / step.fraction if step.fraction > 0 else 0.0
+        left = seconds * max(0.0, 1 / step.fraction - 1) if step.fraction > 0 else 0.0
         force_error = f"forces (RMSE) {1e3 * step.force_error:5.1f} meV/Å"
         return f"loss {step.loss:.4f}, {force_error}, {left // 60:.0f}:{left % 60:02.0f} left"
 
@@ -264,12 +262,10 @@ def md(options: argparse.Namespace, console: Console) -> int:
     columns = (TextColumn("dynamics"), BarColumn(), TextColumn("step {task.completed:.0f}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=options.steps)
-        found = simulate(
-            atoms, options.steps, options.timestep, path, on_step=lambda n: bar.update(task, completed=n)
-        )
+        found = simulate(atoms, options.steps, options.timestep, path, on_step=lambda n: bar.update(task, completed=n))
     console.print(
-        f"{atoms.get_chemical_formula()}, {found.picoseconds:.2f} ps at constant energy, {options.timestep} fs per step, "
-        f"{options.dtype}, mean temperature {found.temperature:.0f} K\n"
+        f"{atoms.get_chemical_formula()}, {found.picoseconds:.2f} ps at constant energy, "
+        f"{options.timestep} fs per step, {options.dtype}, mean temperature {found.temperature:.0f} K\n"
         f"energy drift {found.drift:+.4f} meV/atom/ps, fluctuation {found.fluctuation:.3f} meV/atom\n"
         f"trajectory: {path}",
         highlight=False,

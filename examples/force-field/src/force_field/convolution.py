@@ -7,6 +7,7 @@ channel last, in memory next to one another, which is what a CPU's vector units 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from irreps_core import Irrep, Irreps, IrrepsArray, clebsch_gordan, from_chunks
 
 Path = tuple[Irrep, Irrep, Irrep]
@@ -60,8 +61,8 @@ def convolve(
     x: IrrepsArray,
     harmonics: IrrepsArray,
     weights: jax.Array,
-    senders: jax.Array,
-    receivers: jax.Array,
+    senders: jax.Array | np.ndarray,
+    receivers: jax.Array | np.ndarray,
     irreps_out: Irreps,
 ) -> IrrepsArray:
     """Sum over the neighbours of each atom of weight * (features of the neighbour (x) spherical harmonics).

@@ -115,7 +115,11 @@ def _check_structure(atoms: Atoms, where: str) -> None:
 
 
 def _check_finite(name: str, values: object, where: str) -> None:
-    if not np.all(np.isfinite(np.asarray(values, float))):
+    try:
+        numbers = np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: {name} is not a number: {values!r}") from None
+    if not np.all(np.isfinite(numbers)):
         raise DataError(f"{where}: {name} has numbers that are not finite (NaN or infinity); remove the frame")
 
 

@@ -35,8 +35,11 @@ def set_temperature(atoms: Atoms, kelvin: float, seed: int) -> None:
     velocities -= np.sum(masses * velocities, axis=0) / np.sum(masses)
     if not atoms.pbc.any():
         arms = atoms.positions - atoms.get_center_of_mass()
-        inertia = np.sum(masses[:, :, None] * (np.einsum("ni,ni->n", arms, arms)[:, None, None] * np.eye(3)
-                         - arms[:, :, None] * arms[:, None, :]), axis=0)
+        inertia = np.sum(
+            masses[:, :, None]
+            * (np.einsum("ni,ni->n", arms, arms)[:, None, None] * np.eye(3) - arms[:, :, None] * arms[:, None, :]),
+            axis=0,
+        )
         spin = np.linalg.pinv(inertia, rcond=1e-8) @ np.sum(masses * np.cross(arms, velocities), axis=0)
         velocities -= np.cross(spin, arms)
     atoms.set_velocities(velocities)

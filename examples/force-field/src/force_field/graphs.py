@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
+from numpy.typing import DTypeLike
 
 from .data import DataError
 
@@ -135,7 +136,7 @@ def size_class(graph: Graph) -> tuple[int, int]:
     return ladder(len(graph.species)), ladder(len(graph.senders))
 
 
-def pad_batch(graphs: Sequence[Graph], bucket: Bucket, dtype: np.dtype | type = np.float32) -> Batch:
+def pad_batch(graphs: Sequence[Graph], bucket: Bucket, dtype: DTypeLike = np.float32) -> Batch:
     """Put graphs side by side and fill up the bucket.
 
     Raises:
@@ -183,7 +184,7 @@ class Batches:
         dtype: of positions and targets.
     """
 
-    def __init__(self, graphs: Sequence[Graph], batch_size: int, dtype: np.dtype | type = np.float32) -> None:
+    def __init__(self, graphs: Sequence[Graph], batch_size: int, dtype: DTypeLike = np.float32) -> None:
         """See the class."""
         self.graphs, self.batch_size, self.dtype = list(graphs), batch_size, dtype
         self._members: dict[tuple[int, int], list[int]] = {}

@@ -7,6 +7,7 @@ positions are rounded *before* its energy and forces are computed, so that what 
 precision of the engine. C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 """
 
+import importlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,8 +81,7 @@ def sample(atoms: Atoms, frames: int, seed: int) -> Iterator[Atoms]:
 def to_text(atoms: Atoms, name: str) -> str:
     """One frame as extended XYZ: Å, eV, eV/Å, four decimals."""
     header = (
-        f"Properties=species:S:1:pos:R:3:forces:R:3 name={name} energy={atoms.get_potential_energy():.5f}"
-        ' pbc="F F F"'
+        f'Properties=species:S:1:pos:R:3:forces:R:3 name={name} energy={atoms.get_potential_energy():.5f} pbc="F F F"'
     )
     rows = np.concatenate([atoms.positions, atoms.get_forces()], axis=1)
     lines = [
@@ -119,11 +119,10 @@ def make(name: str, calculator: Calculator, seed: int = 0) -> None:
 
 def main() -> None:
     """Make both files."""
-    from tblite.ase import TBLite
-
+    engine = importlib.import_module("tblite.ase")  # only the dependency group "data" brings it
     HERE.mkdir(exist_ok=True)
     for name in FRAMES:
-        make(name, TBLite(method="GFN2-xTB", accuracy=0.1, verbosity=0))
+        make(name, engine.TBLite(method="GFN2-xTB", accuracy=0.1, verbosity=0))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,15 @@ S. Batzner et al., Nat. Commun. 13, 2453 (2022), arXiv:2101.03164; the products 
 more-than-three-body terms, are those of I. Batatia et al., MACE, arXiv:2206.07697, section 4.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
-import irreps_flax.nnx as layers
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+import irreps_flax.nnx as layers
 from irreps_core import Irrep, Irreps, IrrepsArray
 from irreps_ops import bessel, gate, poly_envelope, spherical_harmonics
 
@@ -34,13 +36,21 @@ class ModelConfig:
     """
 
     elements: tuple[int, ...]
-    channels: int = 32
+    channels: int = 64
     layers: int = 3
     lmax: int = 2
     correlation: int = 1
     cutoff: float = 4.0
     radial_basis: int = 8
     radial_hidden: int = 64
+
+    def __post_init__(self) -> None:
+        """Check what would only fail later."""
+        for name in ("channels", "layers", "correlation", "cutoff", "radial_basis", "radial_hidden"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
+        if self.lmax < 0:
+            raise ValueError(f"expected lmax not below zero, got {self.lmax}")
 
 
 @dataclass(frozen=True)
@@ -93,13 +103,14 @@ class Interaction(nnx.Module):
         self.radial = layers.MultiLayerPerceptron(
             config.radial_basis, [*hidden, len(found) * channels], jax.nn.silu, output_activation=False, **make
         )
-        self.linear_down = layers.Linear(summed, self.irreps_messages, **make)
         shape = (species, len(paths(*[self.irreps_messages] * 3)), channels)
         products = config.correlation - 1 if irreps_out.lmax > 0 else 0
         self.products = nnx.List(
             [nnx.Param(jax.random.normal(rngs.params(), shape, param_dtype)) for _ in range(products)]
         )
-        self.linear_out = layers.Linear(self.irreps_messages, self.irreps_gated, **make)
+        # Without products a second linear map after the first would be one map too many.
+        self.linear_down = layers.Linear(summed, self.irreps_messages if products else self.irreps_gated, **make)
+        self.linear_out = layers.Linear(self.irreps_messages, self.irreps_gated, **make) if products else None
         self.linear_self = layers.Linear(
             irreps_in, self.irreps_gated, num_indexed_weights=species, force_irreps_out=True, **make
         )
@@ -109,13 +120,18 @@ class Interaction(nnx.Module):
         weights = self.radial(radial).reshape(radial.shape[0], -1, x.irreps[0].mul)
         sent = self.linear_up(x)
         received = convolve(sent, harmonics, weights, batch.senders, batch.receivers, self.irreps_messages)
-        base = self.linear_down(received / self.neighbors**0.5)
-        total = power = base
-        for param in self.products:
-            power = channelwise_product(power, base, param[...][batch.species], self.irreps_messages)
-            total = total + power
-        new = self.linear_out(total / (1 + len(self.products)) ** 0.5)
+        new = self.linear_down(received / self.neighbors**0.5)
+        if self.linear_out is not None:
+            new = self.linear_out(self._powers(new, batch))
         return gate((new + self.linear_self(batch.species, x)) / 2**0.5, even_act=jax.nn.silu)
+
+    def _powers(self, x: IrrepsArray, batch: Batch) -> IrrepsArray:
+        """Sum of x and weighted products of x with itself, of up to `correlation` factors."""
+        total = power = x
+        for param in self.products:
+            power = channelwise_product(power, x, param[...][batch.species], self.irreps_messages)
+            total = total + power
+        return total / (1 + len(self.products)) ** 0.5
 
 
 class ForceField(nnx.Module):
@@ -132,11 +148,16 @@ class ForceField(nnx.Module):
         self.interactions = nnx.List(
             [
                 Interaction(config, scaling.neighbors, a, b, rngs=rngs, param_dtype=dtype)
-                for a, b in zip(ends[:-1], ends[1:], strict=True)
+                for a, b in itertools.pairwise(ends)
             ]
         )
         self.readout = layers.MultiLayerPerceptron(
-            config.channels, [config.channels // 2, 1], jax.nn.silu, output_activation=False, rngs=rngs, param_dtype=dtype
+            config.channels,
+            [config.channels // 2, 1],
+            jax.nn.silu,
+            output_activation=False,
+            rngs=rngs,
+            param_dtype=dtype,
         )
 
     def __call__(self, batch: Batch) -> jax.Array:
@@ -149,7 +170,9 @@ class ForceField(nnx.Module):
         distances = jnp.sqrt(jnp.sum(vectors**2, axis=-1))
         harmonics = spherical_harmonics(natural_irreps(1, config.lmax), vectors, normalize=True)
         envelope = poly_envelope(5, 2, config.cutoff)(distances)
-        radial = bessel(distances, config.radial_basis, config.cutoff) * envelope[:, None]
+        # Near one for distances of chemical bonds, as the radial network expects.
+        basis = config.cutoff**0.5 * bessel(distances, config.radial_basis, config.cutoff)
+        radial = basis * envelope[:, None]
         x = IrrepsArray(natural_irreps(config.channels, 0), self.embedding[...][batch.species])
         for interaction in self.interactions:
             x = interaction(x, harmonics, radial, batch)

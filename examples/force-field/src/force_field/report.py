@@ -8,17 +8,31 @@ CHEMICAL_ACCURACY = 43.4  # meV/Å, 1 kcal/mol/Å
 
 
 def error_table(errors: dict[str, Errors], title: str) -> Table:
-    """Errors per molecule, one line each."""
-    elements = sorted({name for e in errors.values() for name in e.forces_mae_by_element})
-    table = Table(title=title, title_justify="left", caption="MAE/RMSE: mean absolute/root mean square error")
-    names = ["", "frames", "energy MAE\nmeV", "RMSE\nmeV", "MAE\nmeV/atom", "forces MAE\nmeV/Å", "RMSE\nmeV/Å"]
-    for name in [*names, *(f"MAE on {element}\nmeV/Å" for element in elements)]:
-        table.add_column(name, justify="right" if name else "left")
-    for name, e in errors.items():
-        numbers = [e.energy_mae, e.energy_rmse, e.energy_mae_per_atom, e.forces_mae, e.forces_rmse]
-        by_element = [f"{e.forces_mae_by_element[x]:.1f}" if x in e.forces_mae_by_element else "" for x in elements]
-        table.add_row(name, str(e.frames), *(f"{x:.1f}" if x >= 1 else f"{x:.2f}" for x in numbers), *by_element)
+    """Errors, a column for each molecule."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in errors:
+        table.add_column(name, justify="right")
+    columns = list(errors.values())
+    table.add_row("configurations", *(str(e.frames) for e in columns))
+    rows = {
+        "energy, mean absolute error, meV": "energy_mae",
+        "energy, root mean square error, meV": "energy_rmse",
+        "energy per atom, mean absolute error, meV": "energy_mae_per_atom",
+        "forces, mean absolute error, meV/Å": "forces_mae",
+        "forces, root mean square error, meV/Å": "forces_rmse",
+    }
+    for text, name in rows.items():
+        table.add_row(text, *(_number(getattr(e, name)) for e in columns))
+    for element in sorted({x for e in columns for x in e.forces_mae_by_element}):
+        found = (e.forces_mae_by_element.get(element) for e in columns)
+        row = f"forces on {element}, mean absolute error, meV/Å"
+        table.add_row(row, *("" if x is None else _number(x) for x in found))
     return table
+
+
+def _number(x: float) -> str:
+    return f"{x:.1f}" if x >= 1 else f"{x:.2f}"
 
 
 def in_words(errors: Errors, training: Errors, frames: int) -> str:

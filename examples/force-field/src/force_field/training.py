@@ -46,6 +46,9 @@ class TrainingConfig:
         """Check what would only fail later."""
         if self.epochs <= 0 and self.minutes <= 0:
             raise ValueError("training needs an end: give --epochs or --minutes above zero")
+        for name in ("batch_size", "learning_rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
 
 
 @dataclass
@@ -157,6 +160,8 @@ class Trainer:
                 bucket, indices = batches[progress.batch]
                 value, error = self._advance(self.data.batch(bucket, indices))
                 progress.batch += 1
+                progress.seconds += time.perf_counter() - start
+                start = time.perf_counter()
                 validation = self._validate_if_due(value)
                 progress.seconds += time.perf_counter() - start
                 yield Report(self.fraction(), value, error, validation)
@@ -183,9 +188,9 @@ class Trainer:
         progress, fraction = self.progress, self.fraction()
         if fraction < 1 and fraction < progress.validated + 0.05:
             return None
-        progress.validated = fraction
         line = {"step": progress.steps, "seconds": progress.seconds, "loss": value, **self.validate(self.average)}
         progress.history.append(line)
+        progress.validated = fraction
         return line
 
     def save(self, path: Path, header: dict[str, Any]) -> None:
