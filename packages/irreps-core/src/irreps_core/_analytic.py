@@ -37,9 +37,9 @@ def arc_ratio(s: Any) -> Any:
 def _family(x: Any) -> Any:
     """The module whose functions suit `x`: for JAX, the one that knows their derivatives."""
     if is_jax(x):
-        from . import _rotation_jvp
+        from . import _analytic_jvp
 
-        return _rotation_jvp
+        return _analytic_jvp
     return sys.modules[__name__]
 
 

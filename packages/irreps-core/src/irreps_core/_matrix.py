@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from ._namespace import array_namespace, as_float_arrays, is_jax
+from ._namespace import array_namespace, as_float_arrays
 from ._quaternion import (
     IDENTITY,
-    compose_quaternion,
     quaternion_to_angles,
     quaternion_to_axis_angle,
     quaternion_to_log_coordinates,
-    quaternion_to_matrix,
     rotation_angle_from_quaternion,
 )
 from ._vectors import checked, normalize
@@ -140,8 +138,8 @@ def matrix_z(angle: Any) -> Any:
 def matrix_to_quaternion(R: Any) -> Any:
     """The unit quaternion with w >= 0 of a rotation matrix.
 
-    A matrix that is orthogonal only to rounding stands for the rotation nearest to it. So do the derivatives with
-    respect to its nine entries.
+    A matrix that is orthogonal only to rounding stands for the rotation nearest to it. So do its derivatives, with
+    respect to all nine entries, up to the third.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.
@@ -155,59 +153,27 @@ def matrix_to_quaternion(R: Any) -> Any:
         array([0., 1., 0., 0.])
     """
     (R,) = checked((3, 3), R=R)
-    if is_jax(R):
-        from . import _rotation_jvp
-
-        return _rotation_jvp.matrix_to_quaternion(R)
-    return quaternion_of_matrix(R)
-
-
-def quaternion_of_matrix(R: Any) -> Any:
-    """The values of :func:`matrix_to_quaternion`."""
     xp = array_namespace(R)
     r = [[R[..., i, j] for j in range(3)] for i in range(3)]
-    # The sixteen products 4 q_i q_j. The row of the largest q_i^2 gives q without cancellation.
-    w, x, y, z = r[2][1] - r[1][2], r[0][2] - r[2][0], r[1][0] - r[0][1], r[0][0] + r[1][1] + r[2][2]
+    trace = r[0][0] + r[1][1] + r[2][2]
+    w, x, y, z = 1 + trace, r[2][1] - r[1][2], r[0][2] - r[2][0], r[1][0] - r[0][1]
     xy, xz, yz = r[0][1] + r[1][0], r[0][2] + r[2][0], r[1][2] + r[2][1]
-    products = _stack(
-        [
-            [1 + z, w, x, y],
-            [w, 1 + 2 * r[0][0] - z, xy, xz],
-            [x, xy, 1 + 2 * r[1][1] - z, yz],
-            [y, xz, yz, 1 + 2 * r[2][2] - z],
-        ],
+    squares = [w] + [1 + 2 * r[i][i] - trace for i in range(3)]
+    # The symmetric matrix 4 q q^T, of which every row is q up to a factor: the largest is free of cancellation.
+    K = _stack(
+        [[w, x, y, z], [x, squares[1], xy, xz], [y, xy, squares[2], yz], [z, xz, yz, squares[3]]],
         xp,
     )
-    squares = xp.stack([products[..., i, i] for i in range(4)], axis=-1)
-    largest = xp.argmax(squares, axis=-1)[..., None, None]
-    q = normalize(xp.take_along_axis(products, largest, axis=-2)[..., 0, :], IDENTITY)
-    for _ in range(2):
-        half = angular_part(q, R, R) / 2
-        step = xp.concat([xp.ones_like(half[..., :1]), half], axis=-1)
-        q = normalize(compose_quaternion(q, step), IDENTITY)
+    largest = xp.argmax(xp.stack(squares, axis=-1), axis=-1)[..., None] == xp.arange(4).reshape(
+        (1,) * (R.ndim - 2) + (4,)
+    )
+    q = xp.sum(xp.where(largest[..., None], K, 0), axis=-2)
+    # The nearest rotation is the dominant eigenvector of K (Davenport). The other eigenvalues are rounding errors, so a
+    # power of K finds it, and its derivatives: with each factor the derivatives of one more order.
+    for _ in range(3):
+        q = xp.sum(K * q[..., None, :], axis=-1)
+    q = normalize(q, IDENTITY)
     return xp.where(q[..., :1] < 0, -q, q)
-
-
-def angular_part(q: Any, R: Any, dR: Any) -> Any:
-    """The angular velocity, in the frame of q, at which the rotation nearest to R turns when R moves by dR.
-
-    The nearest rotation Q is the orthogonal factor of R = Q P, P symmetric. Of the angular velocity w, the
-    antisymmetric part of Q^T dR says (tr(P) - P) w = vee(Q^T dR - dR^T Q). For dR = R the result is Newton's step
-    from q to the nearest rotation.
-    """
-    xp = array_namespace(R)
-    QT = xp.swapaxes(quaternion_to_matrix(q), -1, -2)
-    B, P = _product(QT, dR), _product(QT, R)
-    vee = xp.stack([B[..., i, j] - B[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], axis=-1)
-    P = (P + xp.swapaxes(P, -1, -2)) / 2
-    trace = (P[..., 0, 0] + P[..., 1, 1] + P[..., 2, 2])[..., None]
-    a, b, c = (trace * xp.broadcast_to(xp.eye(3, dtype=R.dtype)[i], vee.shape) - P[..., i, :] for i in range(3))
-    # Cramer's rule: the matrix is close to 2, and it is symmetric.
-    determinant = xp.sum(a * xp.cross(b, c), axis=-1, keepdims=True)
-    regular = determinant > 1e-3
-    rows = (xp.cross(b, c), xp.cross(c, a), xp.cross(a, b))
-    omega = sum(vee[..., i : i + 1] * rows[i] for i in range(3)) / xp.where(regular, determinant, 1)
-    return xp.where(regular, omega, 0)
 
 
 def _product(a: Any, b: Any) -> Any:

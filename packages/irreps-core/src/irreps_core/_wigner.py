@@ -13,6 +13,8 @@ The derivative, for JAX, is the group's own: see ``_wigner_jvp``.
 from collections.abc import Sequence
 from typing import Any, SupportsIndex
 
+import numpy as np
+
 from ._angles import angles_to_quaternion
 from ._axis_angle import axis_angle_to_quaternion
 from ._block_diagonal import block_diagonal as block_diagonal
@@ -166,7 +168,9 @@ def evaluate_blocks(ls: tuple[int, ...], q: Any) -> list[Any]:
         return []
     xp = array_namespace(q)
     lmax = ls[-1]
-    cos, sin = multiples(*euler_phases(q), lmax)
+    # An error of the phase grows with the degree: the few phases are computed in the default float, if that is wider.
+    wide = np.promote_types(q.dtype, xp.zeros(()).dtype)
+    cos, sin = (x.astype(q.dtype) for x in multiples(*euler_phases(q.astype(wide)), lmax))
     blocks = []
     for l in ls:
         m = slice(lmax - l, lmax + l + 1)

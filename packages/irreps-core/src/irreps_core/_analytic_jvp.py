@@ -1,4 +1,4 @@
-"""Derivative rules, for JAX, of the few steps of rotations that plain differentiation would get wrong.
+"""Derivative rules, for JAX, of the two families of analytic functions: plain differentiation fails near zero.
 
 Each rule is made of functions that have such a rule: derivatives of every order, forward and reverse, are exact.
 """
@@ -8,8 +8,6 @@ from functools import partial
 import jax
 
 from . import _analytic
-from ._matrix import angular_part, quaternion_of_matrix
-from ._quaternion import compose_quaternion
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -34,18 +32,3 @@ def arc(n: int, s: jax.Array) -> jax.Array:
 def _arc_jvp(n: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
     (s,), (ds,) = primals, tangents
     return arc(n, s), arc(n + 1, s) * ds
-
-
-@jax.custom_jvp
-def matrix_to_quaternion(R: jax.Array) -> jax.Array:
-    """The quaternion of the rotation nearest to R."""
-    return quaternion_of_matrix(R)
-
-
-@matrix_to_quaternion.defjvp
-def _matrix_to_quaternion_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    (R,), (dR,) = primals, tangents
-    q = matrix_to_quaternion(R)
-    omega = angular_part(q, R, dR)
-    turn = jax.numpy.concat([jax.numpy.zeros_like(omega[..., :1]), omega], axis=-1)
-    return q, compose_quaternion(q, turn) / 2
