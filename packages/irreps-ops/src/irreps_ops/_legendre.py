@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from . import _checks as check
+
 
 def harmonic_scales(lmax: int) -> tuple[np.ndarray, np.ndarray]:
     """Factors K that make harmonics of variance 1 out of R: Y_(l, ±m) = K_lm R_l^m (cos mφ, sin mφ).
@@ -97,7 +99,7 @@ def legendre(lmax: int, x: jax.Array, phase: float, is_normalized: bool = False)
         of odd orders is infinite, it is taken as zero.
 
     Raises:
-        ValueError: `lmax` is negative.
+        ValueError: `lmax` is negative or no integer.
 
     Source: NIST Digital Library of Mathematical Functions, 14.6 and 14.10.
 
@@ -106,9 +108,8 @@ def legendre(lmax: int, x: jax.Array, phase: float, is_normalized: bool = False)
         >>> io.legendre(2, 0.6, phase=1.0)[2]
         Array([0.04, 1.44, 1.92], dtype=float...)
     """
-    lmax = _degree(lmax)
-    x = jnp.asarray(x)
-    x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.zeros(()).dtype)
+    lmax = check.count("legendre", "lmax", lmax, 0)
+    x = check.float_array("legendre", x)
     flat = x.reshape(-1)
     rho2 = (1 - flat) * (1 + flat)
     inside = rho2 > 0
@@ -144,9 +145,3 @@ def _powers(x: jax.Array, highest: int) -> jax.Array:
     """x^0, ..., x^highest on a new first axis, by products, so that derivatives at 0 are finite."""
     powers = jnp.broadcast_to(x[None], (highest, *x.shape))
     return jnp.concatenate([jnp.ones_like(x)[None], jnp.cumprod(powers, axis=0)])
-
-
-def _degree(lmax: object) -> int:
-    if not isinstance(lmax, (int, np.integer)) or isinstance(lmax, bool) or lmax < 0:
-        raise ValueError(f"lmax must be an integer, 0 or more, got {lmax!r}")
-    return int(lmax)

@@ -11,7 +11,7 @@ compilation takes no longer for a higher degree.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import jax
@@ -43,12 +43,11 @@ def solid_harmonics(scales: tuple[tuple[int, float], ...], v: jax.Array) -> jax.
         return jnp.zeros((*v.shape[:-1], 0), v.dtype)
     degrees = tuple(l for l, _ in scales)
     if max(degrees) <= HIGHEST_STRAIGHT:
-        components = _straight(degrees, v[..., 0], v[..., 1], v[..., 2])
-        factors = [scale for l, scale in scales for _ in range(2 * l + 1)]
-        return from_columns(tuple(f * c for f, c in zip(factors, components, strict=True)))
+        components = _components(degrees, (v[..., 0], v[..., 1], v[..., 2]))
+        return from_columns(tuple(scale * components[l, m] for l, scale in scales for m in range(-l, l + 1)))
     rows = _looped(max(degrees), v.reshape(-1, 3).T)
     rows = jnp.concatenate([scale * rows[l * l : (l + 1) ** 2] for l, scale in scales])
-    return rows.T.reshape(*v.shape[:-1], -1)
+    return rows.T.reshape(*v.shape[:-1], len(rows))
 
 
 def gradient_terms(l: int, m: int) -> list[tuple[int, int, float]]:
@@ -75,12 +74,27 @@ def gradient_terms(l: int, m: int) -> list[tuple[int, int, float]]:
     return [(axis, m_, c) for axis, m_, c in terms if abs(m_) < l and c != 0]
 
 
-# Low degrees: a tuple of components, each an array over the batch
+# Low degrees: components one by one, each an array over the batch
+
+
+def _components(degrees: tuple[int, ...], v: Axes) -> dict[tuple[int, int], jax.Array]:
+    """Harmonics by degree and order."""
+    varying = tuple(l for l in degrees if l > 0)
+    values = _straight(varying, *v) if varying else ()
+    components = dict(zip(_indices(varying), values, strict=True))
+    if 0 in degrees:
+        components[0, 0] = jnp.ones_like(v[0])
+    return components
+
+
+def _indices(degrees: Iterable[int]) -> list[tuple[int, int]]:
+    return [(l, m) for l in degrees for m in range(-l, l + 1)]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _straight(degrees: tuple[int, ...], x: jax.Array, y: jax.Array, z: jax.Array) -> tuple[jax.Array, ...]:
-    lmax = max(degrees, default=0)
+    """Harmonics of positive degrees. (Of degree 0, a constant, vmap and grad would not agree whether it is mapped.)"""
+    lmax = max(degrees)
     scale = np.ldexp(*harmonic_scales(lmax)).tolist()
     cos, sin = _circular(lmax, x, z)
     rho2 = x * x + z * z
@@ -93,7 +107,7 @@ def _straight(degrees: tuple[int, ...], x: jax.Array, y: jax.Array, z: jax.Array
                 components[l, m] = radial * cos[m]
                 if m > 0:
                     components[l, -m] = radial * sin[m]
-    return tuple(components[l, m] for l in degrees for m in range(-l, l + 1))
+    return tuple(components[index] for index in _indices(degrees))
 
 
 def _circular(lmax: int, x: jax.Array, z: jax.Array) -> tuple[list[jax.Array], list[jax.Array]]:
@@ -116,16 +130,13 @@ def _ratios(lmax: int, m: int, y: jax.Array, rho2: jax.Array) -> list[jax.Array]
 
 
 def _straight_tangent(degrees: tuple[int, ...], v: Axes, dv: Axes) -> tuple[jax.Array, ...]:
-    lower = tuple(sorted({l - 1 for l in degrees if l > 0}))
-    components = iter(_straight(lower, *v))
-    below = {(l, m): next(components) for l in lower for m in range(-l, l + 1)}
+    below = _components(tuple(l - 1 for l in degrees), v)
     out = []
-    for l in degrees:
-        for m in range(-l, l + 1):
-            slopes = [jnp.zeros_like(dv[0])] * 3
-            for axis, m_, c in gradient_terms(l, m) if l > 0 else ():
-                slopes[axis] = slopes[axis] + c * below[l - 1, m_]
-            out.append(slopes[0] * dv[0] + slopes[1] * dv[1] + slopes[2] * dv[2])
+    for l, m in _indices(degrees):
+        slopes = [jnp.zeros_like(dv[0])] * 3
+        for axis, m_, c in gradient_terms(l, m):
+            slopes[axis] = slopes[axis] + c * below[l - 1, m_]
+        out.append(slopes[0] * dv[0] + slopes[1] * dv[1] + slopes[2] * dv[2])
     return tuple(out)
 
 
@@ -144,7 +155,7 @@ def _looped(lmax: int, v: jax.Array) -> jax.Array:
     x, y, z = v
     mantissa, exponent = harmonic_scales(lmax)
     ratios = legendre_ratios(exponent, y, x * x + z * z)
-    l, m = np.array(_components(lmax)).T
+    l, m = np.array(_indices(range(lmax + 1))).T
     order = np.abs(m)
     scale = jnp.asarray(mantissa[l, order], v.dtype)
     return scale[:, None] * ratios[l, order] * _looped_circular(lmax, x, z)[m + lmax]
@@ -163,15 +174,11 @@ def _looped_circular(lmax: int, x: jax.Array, z: jax.Array) -> jax.Array:
     return jnp.concatenate([sin[::-1], one[0][None], cos])
 
 
-def _components(lmax: int) -> list[tuple[int, int]]:
-    return [(l, m) for l in range(lmax + 1) for m in range(-l, l + 1)]
-
-
 def _looped_tangent(lmax: int, v: jax.Array, dv: jax.Array) -> jax.Array:
     # For each axis two terms at most; a term that is missing has coefficient 0.
     place = np.zeros((3, 2, (lmax + 1) ** 2), dtype=int)
     coefficient = np.zeros(place.shape)
-    for i, (l, m) in enumerate(_components(lmax)):
+    for i, (l, m) in enumerate(_indices(range(lmax + 1))):
         used = [0, 0, 0]
         for axis, m_, c in gradient_terms(l, m) if l > 0 else ():
             place[axis, used[axis], i] = (l - 1) ** 2 + (l - 1) + m_

@@ -9,6 +9,7 @@ import numpy as np
 
 from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, MulIrrep
 
+from . import _checks as check
 from ._solid_harmonics import solid_harmonics
 
 HarmonicNormalization: TypeAlias = Literal["component", "norm", "integral"]
@@ -155,14 +156,10 @@ def _vectors(irreps: Irreps, input: IrrepsArray | jax.Array) -> jax.Array:
                 f"spherical_harmonics of {input.irreps} have parity {'eo'[p < 0]} for odd degrees, got {irreps}"
             )
         input = input.array
-    vectors = jnp.asarray(input)
+    vectors = check.float_array("spherical_harmonics", input)
     if vectors.ndim == 0 or vectors.shape[-1] != 3:
         raise ValueError(f"spherical_harmonics expects vectors of shape (..., 3), got shape {vectors.shape}")
-    if jnp.issubdtype(vectors.dtype, jnp.floating):
-        return vectors
-    if jnp.issubdtype(vectors.dtype, jnp.complexfloating):
-        raise ValueError(f"spherical_harmonics expects real vectors, got dtype {vectors.dtype}")
-    return vectors.astype(jnp.zeros(()).dtype)
+    return vectors
 
 
 def _unit(v: jax.Array) -> jax.Array:
