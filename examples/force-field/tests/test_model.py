@@ -17,11 +17,8 @@ from force_field.parameters import Structure
 MakeFrames = Callable[..., list[Atoms]]
 
 ELEMENTS = (1, 6, 8)
-CONFIGS = {
-    "nequip": ModelConfig(ELEMENTS, channels=2, layers=2, lmax=2, radial_basis=4, radial_hidden=8),
-    "products": ModelConfig(ELEMENTS, channels=2, layers=2, lmax=1, correlation=3, radial_basis=4, radial_hidden=8),
-    "one layer": ModelConfig(ELEMENTS, channels=4, layers=1, lmax=1, radial_basis=4, radial_hidden=8),
-}
+DEEP = ModelConfig(ELEMENTS, channels=2, layers=2, lmax=2, radial_basis=4, radial_hidden=8)
+FLAT = ModelConfig(ELEMENTS, channels=4, layers=1, lmax=1, radial_basis=4, radial_hidden=8)
 
 
 def _predictor(config: ModelConfig, dtype: str) -> tuple[Predictor, dict[str, jax.Array]]:
@@ -38,16 +35,15 @@ def _predict(config: ModelConfig, frames: list[Atoms], dtype: str = "float64", b
     return np.array([p.energy for p in found]), [p.forces for p in found]
 
 
-@pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_equivariance(frames_of: MakeFrames, name: str, dtype: str, tolerance: float) -> None:
-    predictor, params = _predictor(CONFIGS[name], dtype)
-    frames = frames_of(["CH3CH2OH", "H2O"])
-    assert equivariance_error(predictor, params, frames, ELEMENTS, CONFIGS[name].cutoff, trials=6) < tolerance
+def test_equivariance(frames_of: MakeFrames, dtype: str, tolerance: float) -> None:
+    predictor, params = _predictor(DEEP, dtype)
+    frames = frames_of(["CH3CH2OH"])
+    assert equivariance_error(predictor, params, frames, ELEMENTS, DEEP.cutoff, trials=6) < tolerance
 
 
 def test_equivariance_error_finds_a_model_that_prefers_a_direction(frames_of: MakeFrames) -> None:
-    predictor, params = _predictor(CONFIGS["one layer"], "float64")
+    predictor, params = _predictor(FLAT, "float64")
 
     def with_field(params: dict[str, jax.Array], batches: Batches) -> list:
         found = Predictor.__call__(predictor, params, batches)
@@ -68,10 +64,9 @@ def test_random_orthogonal() -> None:
         np.testing.assert_allclose(np.linalg.det(q), -1 if mirror else 1)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_forces_are_the_negative_gradient(frames_of: MakeFrames, name: str) -> None:
+def test_forces_are_the_negative_gradient(frames_of: MakeFrames) -> None:
     (atoms,) = frames_of(["CH3CH2OH"])
-    _, (forces,) = _predict(CONFIGS[name], [atoms])
+    _, (forces,) = _predict(DEEP, [atoms])
     rng, step = np.random.default_rng(1), 1e-4
     direction = rng.normal(size=atoms.positions.shape)
     moved = []
@@ -79,13 +74,13 @@ def test_forces_are_the_negative_gradient(frames_of: MakeFrames, name: str) -> N
         copy = atoms.copy()
         copy.positions += k * step * direction
         moved.append(copy)
-    e = _predict(CONFIGS[name], moved)[0]
+    e = _predict(DEEP, moved)[0]
     slope = (e[0] - 8 * e[1] + 8 * e[2] - e[3]) / (12 * step)
     np.testing.assert_allclose(-np.sum(forces * direction), slope, rtol=1e-7)
 
 
 def test_padding_changes_nothing(frames_of: MakeFrames) -> None:
-    config = CONFIGS["products"]
+    config = FLAT
     (atoms,) = frames_of(["CH3CH2OH"])
     predictor, params = _predictor(config, "float64")
     graph = to_graph(atoms, ELEMENTS, config.cutoff)
@@ -98,8 +93,8 @@ def test_padding_changes_nothing(frames_of: MakeFrames) -> None:
 
 
 def test_companions_in_a_batch_change_nothing(frames_of: MakeFrames) -> None:
-    frames = frames_of(["CH3CH2OH", "H2O", "CH4", "CH3CH2OH"])
-    alone, together = _predict(CONFIGS["nequip"], frames, batch=1), _predict(CONFIGS["nequip"], frames, batch=4)
+    frames = frames_of(["CH3CH2OH", "C2H6", "CH3CH2OH"])
+    alone, together = _predict(FLAT, frames, batch=1), _predict(FLAT, frames, batch=4)
     np.testing.assert_allclose(alone[0], together[0], rtol=1e-12)
     for a, b in zip(alone[1], together[1], strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)
@@ -110,13 +105,13 @@ def test_permutations_and_translations(frames_of: MakeFrames) -> None:
     order = np.random.default_rng(0).permutation(len(atoms))
     moved = atoms[order]
     moved.positions += [3.0, -2.0, 1.0]
-    energies, forces = _predict(CONFIGS["products"], [atoms, moved])
+    energies, forces = _predict(DEEP, [atoms, moved])
     np.testing.assert_allclose(energies[0], energies[1], rtol=1e-12)
     np.testing.assert_allclose(forces[0][order], forces[1], atol=1e-12)
 
 
 def test_energy_is_smooth_where_a_neighbour_leaves() -> None:
-    config = CONFIGS["one layer"]
+    config = FLAT
     frames = [Atoms("OH", positions=[[0, 0, 0], [d, 0, 0]]) for d in (config.cutoff - 1e-3, config.cutoff + 1e-3)]
     apart = Atoms("OH", positions=[[0, 0, 0], [2 * config.cutoff, 0, 0]])
     energies, forces = _predict(config, [*frames, apart])
@@ -127,15 +122,15 @@ def test_energy_is_smooth_where_a_neighbour_leaves() -> None:
 def test_a_crystal_and_its_supercell() -> None:
     atoms = bulk("CO", "rocksalt", a=4.2)
     atoms.positions += 0.1 * np.random.default_rng(0).normal(size=(2, 3))
-    energies, forces = _predict(CONFIGS["nequip"], [atoms, atoms.repeat((2, 1, 1))])
+    energies, forces = _predict(FLAT, [atoms, atoms.repeat((2, 1, 1))])
     np.testing.assert_allclose(2 * energies[0], energies[1], rtol=1e-10)
     np.testing.assert_allclose(np.tile(forces[0], (2, 1)), forces[1], atol=1e-10)
 
 
 def test_one_compilation_per_bucket(frames_of: MakeFrames) -> None:
-    predictor, params = _predictor(CONFIGS["one layer"], "float32")
-    frames = frames_of(["CH3CH2OH", "H2O", "CH4", "C6H6"] * 4)
+    predictor, params = _predictor(FLAT, "float32")
+    frames = frames_of(["CH3CH2OH", "H2O", "CH4"] * 4)
     batches = Batches([to_graph(a, ELEMENTS, 4.0) for a in frames], 2)
     for _ in range(3):
         predictor(params, batches)
-    assert predictor.traces == len(set(batches.buckets.values())) <= 4
+    assert predictor.traces == len(set(batches.buckets.values())) <= 3

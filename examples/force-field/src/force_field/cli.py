@@ -21,7 +21,6 @@ _MODEL_OPTIONS = (
     ("channels", int, "features of each degree"),
     ("layers", int, "number of interactions"),
     ("lmax", int, "highest degree"),
-    ("correlation", int, "products of so many neighbours within an atom"),
     ("cutoff", float, "in Å, how far a neighbour may be"),
 )
 _TRAINING_OPTIONS = (

@@ -1,4 +1,4 @@
-"""Products of features with features and with spherical harmonics, channel by channel.
+"""The products of features with spherical harmonics, channel by channel, summed over neighbours.
 
 Between operations features are ``IrrepsArray`` of `channels` x each degree. Inside, the component comes first and the
 channel last, in memory next to one another, which is what a CPU's vector units like.
@@ -97,28 +97,3 @@ def convolve(
         chunks.append(jnp.swapaxes(summed, -1, -2).reshape(-1, count * channels, ir.dim))
         path, component = path + count, component + count * ir.dim
     return from_chunks(items, chunks, x.shape[:-1], x.dtype)
-
-
-def channelwise_product(x: IrrepsArray, y: IrrepsArray, weights: jax.Array, irreps_out: Irreps) -> IrrepsArray:
-    """Weighted sum over all paths of the products of corresponding channels.
-
-    z[n, c, k] = sum_p w[n, p, c] sum_ij C_p[i, j, k] x[n, c, i] y[n, c, j], divided by the root of the number of paths.
-
-    Args:
-        x: (atoms, channels x irreps).
-        y: (atoms, channels x irreps), as many channels.
-        weights: (atoms, paths, channels).
-        irreps_out: channels x each wanted irrep.
-    """
-    left, right = component_first(x), component_first(y)
-    sums: dict[Irrep, jax.Array] = {}
-    found = paths(x.irreps, y.irreps, irreps_out)
-    for p, path in enumerate(found):
-        ir1, ir2, ir = path
-        product = jnp.einsum(
-            "nic,njc,ijk->nkc", left[ir1], right[ir2], jnp.asarray(coupling(path), x.dtype), precision=_EXACT
-        )
-        term = weights[:, p, None, :] * product / sum(q[2] == ir for q in found) ** 0.5
-        sums[ir] = sums[ir] + term if ir in sums else term
-    chunks = [jnp.swapaxes(sums[ir], -1, -2) for _, ir in irreps_out]
-    return from_chunks(irreps_out, chunks, x.shape[:-1], x.dtype)

@@ -1,7 +1,7 @@
 """A NequIP-style force field: the energy is a sum over atoms, the forces are its exact negative gradient.
 
-S. Batzner et al., Nat. Commun. 13, 2453 (2022), arXiv:2101.03164; the products of features within an atom, which bring
-more-than-three-body terms, are those of I. Batatia et al., MACE, arXiv:2206.07697, section 4.
+S. Batzner et al., Nat. Commun. 13, 2453 (2022), arXiv:2101.03164. Here each degree has the parity of its
+spherical harmonic.
 """
 
 import itertools
@@ -16,7 +16,7 @@ import irreps_flax.nnx as layers
 from irreps_core import Irrep, Irreps, IrrepsArray
 from irreps_ops import bessel, gate, poly_envelope, spherical_harmonics
 
-from .convolution import channelwise_product, convolve, paths
+from .convolution import convolve, paths
 from .graphs import Batch
 
 
@@ -29,7 +29,6 @@ class ModelConfig:
         channels: features of each degree.
         layers: number of interactions.
         lmax: highest degree.
-        correlation: in how many neighbours at once a feature may be nonlinear before the gate (1: NequIP).
         cutoff: in Å, how far a neighbour may be.
         radial_basis: number of Bessel functions.
         radial_hidden: neurons in each hidden layer of the radial network.
@@ -39,14 +38,13 @@ class ModelConfig:
     channels: int = 64
     layers: int = 3
     lmax: int = 2
-    correlation: int = 1
     cutoff: float = 4.0
     radial_basis: int = 8
     radial_hidden: int = 64
 
     def __post_init__(self) -> None:
         """Check what would only fail later."""
-        for name in ("channels", "layers", "correlation", "cutoff", "radial_basis", "radial_hidden"):
+        for name in ("channels", "layers", "cutoff", "radial_basis", "radial_hidden"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
         if self.lmax < 0:
@@ -74,7 +72,7 @@ def natural_irreps(channels: int, lmax: int) -> Irreps:
 
 
 class Interaction(nnx.Module):
-    """One layer: messages from the neighbours, products of what arrives, a memory of what was there, a gate."""
+    """One layer: messages from the neighbours, a memory of what was there, a gate."""
 
     def __init__(
         self,
@@ -89,10 +87,9 @@ class Interaction(nnx.Module):
         """See the class; features go from `irreps_in` to `irreps_out`."""
         make: Any = {"rngs": rngs, "param_dtype": param_dtype}
         channels, species = config.channels, len(config.elements)
-        degrees = config.lmax if config.correlation > 1 and irreps_out.lmax > 0 else irreps_out.lmax
         self.neighbors = neighbors
         self.harmonics = natural_irreps(1, config.lmax)
-        self.irreps_messages = natural_irreps(channels, degrees)
+        self.irreps_messages = natural_irreps(channels, irreps_out.lmax)
         found = paths(irreps_in, self.harmonics, self.irreps_messages)
         summed = Irreps([(channels, ir) for _, _, ir in found]).simplify()
         # Every feature of degree above zero needs a scalar to be gated by.
@@ -103,14 +100,7 @@ class Interaction(nnx.Module):
         self.radial = layers.MultiLayerPerceptron(
             config.radial_basis, [*hidden, len(found) * channels], jax.nn.silu, output_activation=False, **make
         )
-        shape = (species, len(paths(*[self.irreps_messages] * 3)), channels)
-        products = config.correlation - 1 if irreps_out.lmax > 0 else 0
-        self.products = nnx.List(
-            [nnx.Param(jax.random.normal(rngs.params(), shape, param_dtype)) for _ in range(products)]
-        )
-        # Without products a second linear map after the first would be one map too many.
-        self.linear_down = layers.Linear(summed, self.irreps_messages if products else self.irreps_gated, **make)
-        self.linear_out = layers.Linear(self.irreps_messages, self.irreps_gated, **make) if products else None
+        self.linear_down = layers.Linear(summed, self.irreps_gated, **make)
         self.linear_self = layers.Linear(
             irreps_in, self.irreps_gated, num_indexed_weights=species, force_irreps_out=True, **make
         )
@@ -121,17 +111,7 @@ class Interaction(nnx.Module):
         sent = self.linear_up(x)
         received = convolve(sent, harmonics, weights, batch.senders, batch.receivers, self.irreps_messages)
         new = self.linear_down(received / self.neighbors**0.5)
-        if self.linear_out is not None:
-            new = self.linear_out(self._powers(new, batch))
         return gate((new + self.linear_self(batch.species, x)) / 2**0.5, even_act=jax.nn.silu)
-
-    def _powers(self, x: IrrepsArray, batch: Batch) -> IrrepsArray:
-        """Sum of x and weighted products of x with itself, of up to `correlation` factors."""
-        total = power = x
-        for param in self.products:
-            power = channelwise_product(power, x, param[...][batch.species], self.irreps_messages)
-            total = total + power
-        return total / (1 + len(self.products)) ** 0.5
 
 
 class ForceField(nnx.Module):
