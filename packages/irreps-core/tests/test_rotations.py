@@ -2,19 +2,13 @@
 
 import itertools
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import irreps_core
-from irreps_core import _identity_rotations, _random_rotations, _sphere_angles
-
-ic = SimpleNamespace(
-    **{**vars(_identity_rotations), **vars(_random_rotations), **vars(_sphere_angles), **vars(irreps_core)}
-)
+import irreps_core as ic
 
 KINDS = {"matrix": 1, "quaternion": 1, "angles": 3, "axis_angle": 2, "log_coordinates": 1}
 PAIRS = list(itertools.permutations(KINDS, 2))

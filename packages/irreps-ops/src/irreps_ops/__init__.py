@@ -21,6 +21,10 @@ from ._cutoffs import poly_envelope as poly_envelope
 from ._cutoffs import soft_envelope as soft_envelope
 from ._cutoffs import sus as sus
 from ._cutoffs import xplor_cutoff as xplor_cutoff
+from ._executors import Executor as Executor
+from ._executors import Task as Task
+from ._executors import executors as executors
+from ._executors import why_not as why_not
 from ._gate import gate as gate
 from ._legendre import legendre as legendre
 from ._linear import FunctionalLinear as FunctionalLinear
@@ -30,6 +34,12 @@ from ._linear_layer import Linear as Linear
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
+from ._polynomial import Coefficients as Coefficients
+from ._polynomial import Operand as Operand
+from ._polynomial import Path as Path
+from ._polynomial import Polynomial as Polynomial
+from ._polynomial import simplified as simplified
+from ._primitive import evaluate as evaluate
 from ._radial import bessel as bessel
 from ._radial import chebyshev_basis as chebyshev_basis
 from ._radial import exponential_bernstein_basis as exponential_bernstein_basis

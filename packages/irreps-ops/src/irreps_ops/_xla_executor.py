@@ -1,0 +1,163 @@
+"""The executor for every platform: each path is contracted pair by pair, in the cheapest order, by XLA operations.
+
+A path is a product of tensors: the rows of its inputs and the coefficients. Two tensors are contracted by a matrix
+product if they share nothing but rows and what is summed; channels that stay (as in "u, u -> u") make it an
+elementwise product and a sum, which XLA fuses. Equal intermediate results of several paths are computed once.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._rows import read_rows, write_rows
+
+if TYPE_CHECKING:
+    from ._executors import Task
+    from ._polynomial import Operand, Path
+
+# Letters: rows, components of each operand of a path (capitals), channels (small letters, from the modes of the path).
+_ROW = "Z"
+_COMPONENTS = "ABCDEFGHIJKLMNOPQRSTUVWXY"
+
+
+class _Tensor(NamedTuple):
+    """An array and a letter for each of its axes."""
+
+    letters: str
+    array: jax.Array
+
+
+class XlaExecutor:
+    """Plain XLA operations: runs on every platform, and XLA may partition it."""
+
+    irreps_api = 1
+    name = "xla"
+
+    def why_not(self, task: "Task") -> str | None:
+        """It can do everything."""
+        return None
+
+    def cost(self, task: "Task") -> float:
+        """A nanosecond for about two multiply-adds."""
+        return task.rows * task.polynomial.multiply_adds() / 2
+
+    def run(self, task: "Task", inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]) -> list[jax.Array]:
+        """See :class:`Executor`."""
+        read = read_rows(task, inputs, indices)
+        parts: list[dict[tuple[int, ...], jax.Array]] = [{} for _ in task.polynomial.outputs]
+        for path in task.polynomial.paths:
+            components, y = _path(task, path, read)
+            found = parts[path.output]
+            found[components] = found[components] + y if components in found else y
+        values = [_assemble(o, found) for o, found in zip(task.polynomial.outputs, parts, strict=True)]
+        return write_rows(task, values, indices)
+
+
+def _path(task: "Task", path: "Path", read: list[jax.Array]) -> tuple[tuple[int, ...], jax.Array]:
+    """Which components of its output a path adds to, and what it adds, with an axis of just these components."""
+    operands = task.polynomial.operands(path)
+    extents = {**task.polynomial.extents(path), _ROW: task.rows}
+    # Only the components that occur in the terms take part.
+    occurring = [np.unique(column, return_inverse=True) for column in path.coefficients.terms.T]
+    tensors, axes, wanted = [], "", ""
+    for slot, (operand, letter, modes) in enumerate(zip(operands, _COMPONENTS, path.modes, strict=False)):
+        components = occurring[slot][0]
+        extents[letter] = len(components)
+        rows = _ROW if operand.row_axes else ""
+        if slot == len(path.inputs):
+            axes += letter
+            wanted = rows + letter + modes
+        elif len(components) == 1:
+            x = jax.lax.index_in_dim(read[path.inputs[slot]], int(components[0]), operand.row_axes, keepdims=False)
+            tensors.append(_Tensor(rows + modes, x))
+        else:
+            axes += letter
+            x = _take(read[path.inputs[slot]], components, operand.row_axes)
+            tensors.append(_Tensor(rows + letter + modes, x))
+    dense = np.zeros([len(components) for components, _ in occurring])
+    dense[tuple(place.reshape(-1) for _, place in occurring)] = path.coefficients.values
+    coefficients = jnp.asarray(dense.reshape([extents[letter] for letter in axes]), task.dtype)
+    tensors.append(_Tensor(axes, coefficients))
+    return tuple(map(int, occurring[-1][0])), _contract(task, tensors, wanted, extents)
+
+
+def _take(x: jax.Array, components: np.ndarray, axis: int) -> jax.Array:
+    """Some components: all, a slice, or a gather."""
+    first, last = int(components[0]), int(components[-1])
+    if len(components) == x.shape[axis]:
+        return x
+    if last - first + 1 == len(components):
+        return jax.lax.slice_in_dim(x, first, last + 1, axis=axis)
+    return jnp.take(x, components, axis=axis)
+
+
+def _contract(task: "Task", tensors: list[_Tensor], wanted: str, extents: dict[str, int]) -> jax.Array:
+    """The product of all tensors, summed over the letters that are not wanted, with axes in the wanted order."""
+    tensors = list(tensors)
+    if _ROW not in wanted and not any(_ROW in t.letters for t in tensors):  # a sum over rows of what no row changes
+        tensors[-1] = _Tensor(tensors[-1].letters, tensors[-1].array * extents[_ROW])
+    while len(tensors) > 1:
+        a, b = _cheapest_pair([t.letters for t in tensors], wanted, extents)
+        rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
+        keep = set(wanted).union(*(t.letters for t in rest))
+        tensors = [*rest, _multiply(task, tensors[a], tensors[b], keep, wanted, extents)]
+    letters, x = tensors[0]
+    x = jnp.sum(x, axis=tuple(n for n, letter in enumerate(letters) if letter not in wanted))
+    letters = "".join(letter for letter in letters if letter in wanted)
+    missing = "".join(letter for letter in wanted if letter not in letters)
+    x = jnp.broadcast_to(x.reshape((1,) * len(missing) + x.shape), [extents[m] for m in missing] + list(x.shape))
+    return jnp.transpose(x, [(missing + letters).index(letter) for letter in wanted])
+
+
+def _cheapest_pair(letters: list[str], wanted: str, extents: dict[str, int]) -> tuple[int, int]:
+    """Which two tensors to contract next: the fewest multiply-adds, then the smallest result."""
+
+    def price(pair: tuple[int, int]) -> tuple[int, int]:
+        a, b = pair
+        rest = set(wanted).union(*(found for n, found in enumerate(letters) if n not in pair))
+        both = set(letters[a]) | set(letters[b])
+        result = math.prod(extents[letter] for letter in both & rest)
+        return math.prod(extents[letter] for letter in both) + result, result
+
+    return min(((a, b) for b in range(len(letters)) for a in range(b)), key=price)
+
+
+def _multiply(task: "Task", a: _Tensor, b: _Tensor, keep: set[str], wanted: str, extents: dict[str, int]) -> _Tensor:
+    """The product of two tensors, summed over what they share and nobody else needs."""
+    shared = set(a.letters) & set(b.letters)
+    union = dict.fromkeys(a.letters + b.letters)
+    # Rows first, then components, then channels: as they lie in memory at the end.
+    order = sorted(union, key=lambda x: (x != _ROW, x.islower(), wanted.index(x) if x in wanted else -1))
+    out = "".join(letter for letter in order if letter in keep)
+    if (shared - keep) and not (shared & keep) - {_ROW}:
+        formula = f"{a.letters},{b.letters}->{out}"
+        return _Tensor(out, jnp.einsum(formula, a.array, b.array, precision=task.precision))
+    x, y = (_aligned(t, order, extents) for t in (a, b))
+    return _Tensor(out, jnp.sum(x * y, axis=tuple(n for n, letter in enumerate(order) if letter not in keep)))
+
+
+def _aligned(tensor: _Tensor, order: Sequence[str], extents: dict[str, int]) -> jax.Array:
+    """The array with its axes in a given order, of length 1 where it has none."""
+    present = [letter for letter in order if letter in tensor.letters]
+    x = jnp.transpose(tensor.array, [tensor.letters.index(letter) for letter in present])
+    return x.reshape([extents[letter] if letter in tensor.letters else 1 for letter in order])
+
+
+def _assemble(operand: "Operand", parts: dict[tuple[int, ...], jax.Array]) -> jax.Array | None:
+    """An array of all components from sums for some of them; None if there is nothing."""
+    if not parts:
+        return None
+    axis = operand.row_axes
+    in_order = [c for key in sorted(parts) for c in key]
+    if in_order == list(range(operand.components)):
+        pieces = [parts[key] for key in sorted(parts)]
+        return pieces[0] if len(pieces) == 1 else jnp.concatenate(pieces, axis=axis)
+    some = next(iter(parts.values()))
+    out = jnp.zeros((*some.shape[:axis], operand.components, *some.shape[axis + 1 :]), some.dtype)
+    for key, y in parts.items():
+        out = out.at[(slice(None),) * axis + (np.array(key),)].add(y)
+    return out
