@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 import irreps_core as ic
 from irreps_core.testing import assert_equivariant
-from irreps_ops import _solid_harmonics
-from irreps_ops._spherical_harmonics import sh, spherical_harmonics
+from irreps_ops import _solid_harmonics, sh, spherical_harmonics
 
 AXES = [*np.eye(3), *-np.eye(3)]
 

@@ -144,7 +144,7 @@ def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
         >>> import irreps_ops as io
         >>> import jax.numpy as jnp
         >>> io.xplor_cutoff(jnp.array([0.5, 1.0, 1.5, 2.0]), x_on=1.0, x_max=2.0)
-        Array([1.   , 1.   , 0.454, 0.   ], dtype=float...)
+        Array([1.   , 1.   , 0.624, 0.   ], dtype=float...)
     """
     x_max = check.positive("xplor_cutoff", "x_max", x_max)
     if not 0 <= x_on < x_max:

@@ -37,10 +37,10 @@ def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
     Example:
         >>> import irreps_ops as io
         >>> import jax.numpy as jnp
-        >>> io.bessel(jnp.array([0.0, 0.25, 0.5]), 2)
+        >>> io.bessel(jnp.array([0.0, 0.25, 0.4]), 2)
         Array([[4.443, 8.886],
                [4.   , 5.657],
-               [2.828, 0.   ]], dtype=float...)
+               [3.362, 2.078]], dtype=float...)
     """
     n = check.count("bessel", "n", n)
     x_max = check.positive("bessel", "x_max", x_max)

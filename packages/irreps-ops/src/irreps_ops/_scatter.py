@@ -231,7 +231,9 @@ def _groups(
             f"{function} expects dst of the shape of the first axes of data, got {dst.shape} for data {data.shape}"
         )
     if map_back:
-        index = jnp.unique(dst, return_inverse=True, size=max(dst.size, 1))[1].reshape(-1)
+        index = dst.reshape(-1)
+        if dst.size > 0:
+            index = jnp.unique(index, return_inverse=True, size=dst.size)[1]
         return _Groups(index, dst.ndim, dst.size, False, "promise_in_bounds", dst.shape)
     if output_size is None:
         raise ValueError(f"{function} expects output_size, the number of places, with dst")

@@ -1,0 +1,128 @@
+"""Activations and the gate: parity, normalization, zeros, equivariance."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_ops as io
+from irreps_core.testing import assert_equivariant
+from irreps_ops._activation import function_parity
+
+ACTS = [jax.nn.gelu, jax.nn.silu, jax.nn.sigmoid, jnp.tanh, io.soft_odd, jnp.abs, jnp.sin]
+IRREPS = ["15x0e + 2x1e", "4x0e + 0o + 0e + 2x1o + 2x0o + 2e + 3x1e", "0o", "5x0e + 3x0o + 2x1e + 2e", "3x1e + 3x0o"]
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda f: f.__name__)
+def test_normalized_function_has_mean_square_one(act):
+    nodes, weights = np.polynomial.hermite_e.hermegauss(160)
+    square = np.asarray(io.normalize_function(act)(jnp.asarray(nodes))) ** 2
+    assert abs(square @ weights / np.sqrt(2 * np.pi) - 1) < (5e-3 if act is jnp.abs else 1e-4)
+
+
+def test_normalization_is_not_part_of_the_trace():
+    jaxpr = jax.make_jaxpr(lambda x: io.normalize_function(jax.nn.tanh)(x))(1.0)
+    assert len(jaxpr.eqns) == 2
+    normalized = io.normalize_function(jax.nn.tanh)
+    assert io.normalize_function(normalized) is normalized
+
+
+def test_normalize_function_refuses_what_has_no_constant():
+    with pytest.raises(ValueError, match="root mean square"):
+        io.normalize_function(lambda x: 0 * x)
+    with pytest.raises(ValueError, match="tracing"):
+        jax.jit(lambda a: io.normalize_function(lambda x: a * x)(a))(2.0)
+
+
+def test_parity():
+    assert [function_parity(f) for f in (jnp.abs, jnp.cos, io.soft_odd, jax.nn.relu)] == [1, 1, -1, 0]
+    assert io.scalar_activation("2x0e + 3x0o + 1o", [jnp.exp, jnp.cos, None]) == "2x0e + 3x0e + 1o"
+    assert io.scalar_activation("2x0e + 3x0o + 1o", [None, jnp.sin, None]) == "2x0e + 3x0o + 1o"
+
+
+def test_values_by_definition():
+    x = ic.IrrepsArray("2x0e + 0o + 1o", jnp.array([[1.0, -2.0, 3.0, 4.0, 5.0, 6.0]]))
+    y = io.scalar_activation(x, normalize_act=False).array
+    expected = jnp.concatenate([jax.nn.gelu(x.array[:, :2]), io.soft_odd(x.array[:, 2:3]), x.array[:, 3:]], -1)
+    np.testing.assert_array_equal(y, expected)
+    gated = io.gate(x, normalize_act=False)
+    assert gated.irreps == "2x0e + 1e"
+    np.testing.assert_allclose(
+        gated.array, jnp.concatenate([jax.nn.gelu(x.array[:, :2]), jnp.tanh(3.0) * x.array[:, 3:]], -1), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("irreps", IRREPS)
+def test_equivariance_and_irreps_alone(irreps):
+    for f in (io.gate, io.scalar_activation):
+        assert f(ic.zeros(irreps, (2,))).irreps == f(irreps)
+        assert_equivariant(f, jax.random.key(0), irreps, dtype=jnp.float64, leading_shape=(2,))
+    acts = [jnp.tanh] * len(ic.Irreps(irreps))
+    f = lambda x: io.norm_activation(x, acts)  # noqa: E731  (one line says it)
+    assert_equivariant(f, jax.random.key(0), irreps, dtype=jnp.float64)
+
+
+def test_zero_flags():
+    x = ic.IrrepsArray("0e + 0e + 0o", jnp.array([0.0, 1.0, 0.0]), zero_flags=[True, False, True])
+    assert io.scalar_activation(x, [jnp.tanh, None, jnp.cos]).zero_flags == (True, False, False)
+    y = io.scalar_activation(x, [jnp.cos, None, jnp.cos], normalize_act=False)
+    np.testing.assert_array_equal(y.array, [1, 1, 1])
+
+
+def test_norm_activation_at_zero():
+    x = ic.IrrepsArray("0e + 1o", jnp.zeros(4))
+    f = lambda a: io.norm_activation(ic.IrrepsArray("0e + 1o", a), [jnp.cos, jnp.cos]).array  # noqa: E731  (as above)
+    with jax.debug_nans(True):
+        np.testing.assert_array_equal(f(x.array), 0)
+        np.testing.assert_allclose(jax.jacrev(f)(x.array), np.eye(4))
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3)])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_dtypes_shapes_and_transformations(shape, dtype):
+    irreps = ic.Irreps("3x0e + 2x0o + 1o + 2e")
+    a = jnp.ones((*shape, irreps.dim), dtype)
+
+    def f(a):
+        return io.gate(ic.IrrepsArray(irreps, a)).array
+
+    with jax.numpy_dtype_promotion("strict"):
+        y = jax.jit(f)(a)
+        assert y.dtype == dtype
+        assert y.shape == (*shape, io.gate(irreps).dim)
+        assert jax.grad(lambda a: jnp.sum(f(a)))(a).dtype == dtype
+        assert jax.jvp(f, (a,), (a,))[1].shape == y.shape
+    if shape and shape[0]:
+        np.testing.assert_allclose(jax.vmap(f)(a), y, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: io.scalar_activation("0e + 1o", [jnp.tanh, jnp.tanh]), "1x1o .* only scalars"),
+        (lambda: io.scalar_activation("0o", [jax.nn.relu]), "neither even nor odd"),
+        (lambda: io.scalar_activation("0e + 0o", [jnp.tanh]), "2 functions"),
+        (lambda: io.gate("0e + 2x1o"), "put 1 more scalars"),
+        (lambda: io.gate("0o + 1o", odd_gate_act=jax.nn.sigmoid), "neither even nor odd"),
+        (lambda: io.norm_activation(ic.zeros("0e", ()), [None], normalization="x"), "'x'"),
+        (lambda: io.norm_activation(ic.zeros("0e", ()), []), "1 functions"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("irreps", IRREPS)
+def test_agreement_with_e3nn_jax(irreps):
+    e3nn = pytest.importorskip("e3nn_jax")
+    x = e3nn.normal(irreps, jax.random.key(0), (5,))
+    theirs = e3nn.gate(x)
+    ours = io.gate(ic.IrrepsArray(irreps, x.array))
+    assert str(ours.irreps) == str(theirs.irreps)
+    np.testing.assert_allclose(ours.array, theirs.array, atol=1e-12)
+    for act in ACTS:
+        points = jnp.linspace(-3, 3, 9)
+        expected = e3nn.normalize_function(act)(points)
+        np.testing.assert_allclose(io.normalize_function(act)(points), expected, rtol=1e-13, atol=1e-14)
