@@ -40,7 +40,7 @@ def small() -> ModelConfig:
 
 @pytest.fixture
 def data_file(tmp_path: Path, frames_of: Callable[..., list[Atoms]]) -> Path:
-    """Twelve frames of ethanol and water."""
+    """Twelve frames of water."""
     path = tmp_path / "data.extxyz"
-    ase.io.write(path, frames_of(["CH3CH2OH", "H2O"] * 6), format="extxyz")
+    ase.io.write(path, frames_of(["H2O"] * 12), format="extxyz")
     return path

@@ -28,7 +28,7 @@ SMALL = ["--channels", "4", "--layers", "2", "--lmax", "1"]
 def trained(frames_of: MakeFrames, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a trained, tiny model."""
     folder = tmp_path_factory.mktemp("trained")
-    ase.io.write(folder / "data.extxyz", frames_of(["CH3CH2OH", "H2O"] * 6), format="extxyz")
+    ase.io.write(folder / "data.extxyz", frames_of(["CH3CH2OH"] * 12), format="extxyz")
     arguments = ["--data", str(folder / "data.extxyz"), "--valid", "4", "--epochs", "3", "--out", str(folder)]
     assert main(["train", *arguments, *SMALL]) == 0
     return folder
@@ -45,8 +45,8 @@ def test_train_leaves_its_results(trained: Path) -> None:
 
 def test_evaluate(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(trained)]) == 0
-    text = capsys.readouterr().out
-    for part in ("C2H6O", "H2O", "meV/Å", "8 trained on are left out", "equivariance error in float64"):
+    text = " ".join(capsys.readouterr().out.split())
+    for part in ("C2H6O", "meV/Å", "8 trained on are left out", "equivariance error in float64"):
         assert part in text
 
 
@@ -109,7 +109,7 @@ def test_resume_refuses_changed_data(
     source = trained / "data.extxyz"
     before = source.read_text()
     try:
-        ase.io.write(source, frames_of(["CH3CH2OH", "H2O"] * 6, seed=1), format="extxyz")
+        ase.io.write(source, frames_of(["CH3CH2OH"] * 12, seed=1), format="extxyz")
         assert main(["train", "--resume", "--out", str(trained)]) == 2
         assert "trained_on" in capsys.readouterr().err
     finally:

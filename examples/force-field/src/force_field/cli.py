@@ -11,7 +11,7 @@ from rich.console import Console
 from . import commands
 from .checkpoint import CheckpointError
 from .data import BUILT_IN, DataError
-from .model import ModelConfig
+from .model import SIZES, ModelConfig
 from .training import TrainingConfig
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
@@ -54,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--valid", type=_positive(int), metavar="N", help="validation configurations (default: <= 200)")
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
+    size_help = (
+        f"of the network (default: small, from {commands.LARGE_FROM:.0f} minutes on large: more channels, layers)"
+    )
+    train.add_argument("--size", choices=tuple(SIZES), help=size_help)
     train.add_argument("--dtype", choices=("float32", "float64"), help="of the computation (default: float32)")
     for group, config, options in (
         ("training", TrainingConfig, _TRAINING_OPTIONS),
@@ -61,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
     ):
         section = train.add_argument_group(group)
         for name, kind, text in options:
-            default = config.__dataclass_fields__[name.replace("-", "_")].default
+            field = name.replace("-", "_")
+            default = "by --size" if field in SIZES["small"] else config.__dataclass_fields__[field].default
             section.add_argument(f"--{name}", type=_positive(kind), metavar="N", help=f"{text} (default: {default})")
     evaluate = commands_.add_parser("evaluate", help="errors and equivariance of a trained force field")
     evaluate.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")

@@ -19,13 +19,14 @@ from .calculator import ForceFieldCalculator
 from .dynamics import set_temperature, simulate
 from .evaluation import Predictor, equivariance_error, errors, errors_by_molecule
 from .graphs import Batches, Graph
-from .model import ForceField, ModelConfig, Scaling
+from .model import SIZES, ForceField, ModelConfig, Scaling
 from .parameters import Parameters, Structure
 from .potential import as_json, fingerprint, load_model, relative_graphs, scaling, scaling_of
 from .training import Report, Trainer, TrainingConfig
 
 DEFAULT = ("ethanol",)
 SAVE_EVERY = 20.0  # seconds between two checkpoints
+LARGE_FROM = 10.0  # minutes from which on the large network is the better one
 
 
 class UsageError(ValueError):
@@ -59,6 +60,8 @@ def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path
     """Put together defaults, the checkpoint that is resumed, and the command line."""
     header: dict[str, Any] = saved.header if saved else {"data": {}, "training": {}, "model": {}}
     model, training = _given(options, ModelConfig), _given(options, TrainingConfig)
+    if options.size:
+        model = {**SIZES[options.size], **model}
     chosen = {"source": options.data, "train": options.train, "valid": options.valid}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     fixed = {name: value for name, value in training.items() if name not in ("epochs", "minutes")}
@@ -70,7 +73,8 @@ def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path
         config = TrainingConfig(**{**header["training"], **training})
         frames = load(chosen["source"])
         elements = tuple(sorted({z for atoms in frames for z in atoms.numbers.tolist()}))
-        asked = ModelConfig(**{"elements": elements, **header["model"], **model})
+        size = "large" if config.minutes <= 0 or config.minutes >= LARGE_FROM else "small"
+        asked = ModelConfig(**{"elements": elements, **SIZES[size], **header["model"], **model})
     except TypeError as error:
         raise checkpoint.CheckpointError(f"{path} was written by another version of force-field: {error}") from None
     except data.DataError:
@@ -123,7 +127,9 @@ def train(options: argparse.Namespace, console: Console) -> int:
         path.replace(folder / f"previous-{checkpoint.NAME}")
     with _interruptible() as caught:
         if not run.fit(caught):
-            console.print(f"Interrupted: saved {path}. The same command with --resume goes on from there.")
+            console.print(
+                f"Interrupted: saved {path}. The same command with --resume goes on from there.", soft_wrap=True
+            )
             return 130
     run.finish(folder)
     return 0
@@ -167,7 +173,12 @@ class _Run:
     def fit(self, caught: list[int]) -> bool:
         """Train to the end; False if interrupted. The state is saved either way."""
         counts = f"{len(self.train_frames)} configurations to train on, {len(self.valid_frames)} to validate"
-        self.console.print(f"{', '.join(self.plan.sources)}: {counts}. Compiling takes a moment.")
+        network = (
+            f"{self.plan.model.layers} layers of {self.plan.model.channels} channels, degrees to {self.plan.model.lmax}"
+        )
+        self.console.print(
+            f"{', '.join(self.plan.sources)}: {counts}.\n{network}; compiling takes a moment.", soft_wrap=True
+        )
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         last = time.perf_counter()
         with Progress(*columns, console=self.console, refresh_per_second=4) as bar:
@@ -214,6 +225,7 @@ class _Run:
             f"\nIn {folder}: {checkpoint.NAME}, learning-curve.png, parity.png. Next:\n"
             f"  force-field evaluate {folder}\n  force-field md {folder}",
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -269,5 +281,6 @@ def md(options: argparse.Namespace, console: Console) -> int:
         f"energy drift {found.drift:+.4f} meV/atom/ps, fluctuation {found.fluctuation:.3f} meV/atom\n"
         f"trajectory: {path}",
         highlight=False,
+        soft_wrap=True,
     )
     return 0

@@ -57,7 +57,7 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         advice = f"more data helps most (--train, now {frames}), more time little."
     else:
         reason = f"The error on the training configurations is about the same ({training.forces_mae:.1f} meV/Å):"
-        advice = "more time helps (--minutes), and then a larger model (--channels, --layers)."
+        advice = "more time helps (--minutes), and with it a larger network (--size large)."
     return (
         f"On configurations that it has not seen, force components are wrong by {error:.1f} meV/Å on average, "
         f"{percent:.1f} % of their typical size, and energies by {errors.energy_mae:.1f} meV. "

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from ase import Atoms
+from force_field.evaluation import Errors, Prediction, errors_by_molecule
+from force_field.graphs import Graph
+from force_field.report import in_words
+
+
+def _graph(numbers: list[int], energy: float) -> Graph:
+    n = len(numbers)
+    none = np.zeros(0, np.int32)
+    species = np.array([(1, 8).index(z) for z in numbers])
+    return Graph(species, np.zeros((n, 3)), none, none, np.zeros((0, 3)), energy, np.ones((n, 3)))
+
+
+def test_errors_by_hand() -> None:
+    frames = [Atoms("H2O"), Atoms("H2")]
+    graphs = [_graph([1, 1, 8], 1.0), _graph([1, 1], 2.0)]
+    water = np.ones((3, 3)) + np.array([[0.01], [-0.01], [0.04]])
+    predictions = [Prediction(1.003, water), Prediction(1.996, np.ones((2, 3)))]
+    table = errors_by_molecule(frames, graphs, predictions, (1, 8))
+    assert list(table) == ["H2O", "H2", "all"]
+    assert table["H2O"].energy_mae == pytest.approx(3)
+    assert table["H2O"].energy_mae_per_atom == pytest.approx(1)
+    assert table["H2O"].forces_mae == pytest.approx(20)
+    assert table["H2O"].forces_rmse == pytest.approx(np.sqrt(600))
+    assert table["H2O"].forces_mae_by_element == pytest.approx({"H": 10, "O": 40})
+    assert table["H2O"].forces_rms == pytest.approx(1000)
+    assert table["all"].energy_mae == pytest.approx(3.5)
+    assert table["all"].energy_rmse == pytest.approx(np.sqrt(12.5))
+    assert table["all"].forces_mae_by_element == pytest.approx({"H": 5, "O": 40})
+
+
+@pytest.mark.parametrize(
+    ("error", "training", "words"),
+    [(10, 9, "very good"), (40, 30, "good: within"), (60, 50, "fair"), (200, 190, "poor"), (40, 10, "more data")],
+)
+def test_plain_words(error: float, training: float, words: str) -> None:
+    found, seen = (Errors(1, 5.0, 6.0, 1.0, mae, mae, {}, 1000.0) for mae in (error, training))
+    text = in_words(found, seen, frames=50)
+    assert words in text
+    assert f"{error:.1f} meV/Å" in text
+    assert ("more time" in text) == (training >= 0.6 * error)
