@@ -12,7 +12,7 @@ def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
     """IrrepsArrays of one floating dtype on JAX arrays; other arrays are scalars, integers become floats."""
     arrays = [as_irreps_array(x) for x in operands]
     # Integers have no say in which: mixing them with floats is no mistake, even under strict promotion.
-    floats = [x.array for x in arrays if jnp.issubdtype(x.dtype, jnp.inexact)]
+    floats = [jnp.asarray(x.array) for x in arrays if jnp.issubdtype(x.dtype, jnp.inexact)]
     dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
     return tuple(IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags) for x in arrays)
 
