@@ -53,10 +53,7 @@ def answers(model: Classifier, turned: ic.IrrepsArray, senders: jax.Array, recei
 
 def accuracy(model: Classifier, key: jax.Array, orientations: int, mirrored: bool) -> np.ndarray:
     """For each shape the share of right answers in random orientations, of it or of its mirror image."""
-    # A normal quaternion has no preferred direction: its rotation is uniformly random.
-    quaternions = jax.random.normal(key, (orientations, 4), jnp.float32)
-    quaternions = quaternions / jnp.linalg.norm(quaternions, axis=1, keepdims=True)
-    rotations = (-1 if mirrored else 1) * ic.quaternion_to_matrix(quaternions)
+    rotations = (-1 if mirrored else 1) * ic.rand_matrix(key, (orientations,), jnp.float32)
     turned = jax.vmap(as_they_come().transform_by_matrix)(rotations)
     found = answers(model, turned, *neighbors(positions()))
     return np.mean(found == (MIRRORED if mirrored else LABELS)[None], axis=0)
