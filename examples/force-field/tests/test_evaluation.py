@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
+
 from force_field.evaluation import Errors, Prediction, errors_by_molecule
 from force_field.graphs import Graph
 from force_field.report import in_words

@@ -54,7 +54,7 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         quality = "poor: fit for a first look only"
     if training.forces_mae < 0.6 * error:
         reason = f"The error on the training configurations is much smaller ({training.forces_mae:.1f} meV/Å):"
-        advice = f"more data helps most (--train, now {frames}), more time little."
+        advice = f"more data (--train, now {frames}) helps more than longer training."
     else:
         reason = f"The error on the training configurations is about the same ({training.forces_mae:.1f} meV/Å):"
         advice = "more time helps (--minutes), and with it a larger network (--size large)."
