@@ -54,7 +54,7 @@ def test_bessel_is_orthonormal():
     np.testing.assert_allclose(np.einsum("r,ri,rj->ij", 1.5 * weights * r**2, b, b), np.eye(6), atol=1e-12)
 
 
-@pytest.mark.parametrize(("n0", "n1"), [(0, 0), (1, 2), (5, 2), (4, 4), (10, 5)])
+@pytest.mark.parametrize(("n0", "n1"), [(0, 0), (1, 2), (5, 2), (3, 3)])
 def test_envelope_is_flat_at_both_ends(n0, n1):
     f = poly_envelope(n0, n1, 2.0)
     at_zero = [float(g(0.0)) for g in derivatives(f, n0)]

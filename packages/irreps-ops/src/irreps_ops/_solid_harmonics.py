@@ -80,8 +80,9 @@ def gradient_terms(l: int, m: int) -> list[tuple[int, int, float]]:
 def _components(degrees: tuple[int, ...], v: Axes) -> dict[tuple[int, int], jax.Array]:
     """Harmonics by degree and order."""
     varying = tuple(l for l in degrees if l > 0)
-    values = _straight(varying, *v) if varying else ()
-    components = dict(zip(_indices(varying), values, strict=True))
+    components: dict[tuple[int, int], jax.Array] = {}
+    if varying:
+        components.update(zip(_indices(varying), _straight(varying, *v), strict=True))
     if 0 in degrees:
         components[0, 0] = jnp.ones_like(v[0])
     return components
