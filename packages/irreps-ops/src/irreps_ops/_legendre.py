@@ -117,13 +117,16 @@ def legendre(lmax: int, x: jax.Array, phase: float, is_normalized: bool = False)
 
     mantissa, exponent = harmonic_scales(lmax)
     m = np.arange(lmax + 1)
+    # At the ends the ratios are 1 and ρ = 0, in the middle ρ = 1 and they are about 1/K: half of K to each.
+    half = exponent // 2
+    mantissa = np.ldexp(mantissa, exponent - half)
     scale = mantissa * np.sqrt(1 / (np.where(m > 0, 2, 1) * 4 * math.pi))
     if not is_normalized:
         scale = _unnormalized(mantissa)
     signs = jnp.asarray(np.power(float(phase), m), x.dtype)
     powers = signs[:, None] * _powers(rho, lmax)
-    ratios = legendre_ratios(exponent, flat, rho2)
-    out = jnp.asarray(scale, x.dtype)[..., None] * ratios * powers[None]
+    ratios = legendre_ratios(half, flat, rho2)
+    out = ratios * (jnp.asarray(scale, x.dtype)[..., None] * powers[None])
     return out.reshape(lmax + 1, lmax + 1, *x.shape)
 
 

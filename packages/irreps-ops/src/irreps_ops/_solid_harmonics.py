@@ -155,11 +155,13 @@ def _looped(lmax: int, v: jax.Array) -> jax.Array:
     """All harmonics up to lmax of vectors of shape (3, N), shape ((lmax+1)², N)."""
     x, y, z = v
     mantissa, exponent = harmonic_scales(lmax)
-    ratios = legendre_ratios(exponent, y, x * x + z * z)
+    # At the poles R = 1 and w = 0, at the equator w = 1 and R is about 1/K: half of K to each keeps both in range.
+    half = exponent // 2
+    ratios = legendre_ratios(half, y, x * x + z * z)
     l, m = np.array(_indices(range(lmax + 1))).T
     order = np.abs(m)
-    scale = jnp.asarray(mantissa[l, order], v.dtype)
-    return scale[:, None] * ratios[l, order] * _looped_circular(lmax, x, z)[m + lmax]
+    scale = jnp.asarray(np.ldexp(mantissa, exponent - half)[l, order], v.dtype)
+    return ratios[l, order] * (scale[:, None] * _looped_circular(lmax, x, z)[m + lmax])
 
 
 def _looped_circular(lmax: int, x: jax.Array, z: jax.Array) -> jax.Array:

@@ -57,9 +57,9 @@ def spherical_harmonics(
         ValueError: `input` is no single vector or its last axis not of length 3; a parity that Y(v) does not have; a
             negative degree; an unknown normalization.
 
-    Accuracy in float32, relative to sqrt(2l+1), poles included: the polynomials 5e-7 up to l = 16 and 2e-6 up to l = 64;
-    with `normalize`, whose rounding of v/\|v\| they multiply by l, 2e-6 and 1e-5. Degrees up to about 200 in float32 and
-    1,900 in float64 are within the range of the floating point numbers.
+    Accuracy in float32, relative to sqrt(2l+1), poles included: the polynomials 5e-7 up to l = 16, 2e-6 up to l = 64;
+    with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. Degrees up to 180 in float32 and
+    1,400 in float64 are within the range of the floating point numbers.
 
     Source: NIST Digital Library of Mathematical Functions, 14.30; the recursion is in :mod:`irreps_ops._legendre`.
 
