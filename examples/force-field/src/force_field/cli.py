@@ -54,9 +54,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--valid", type=_positive(int), metavar="N", help="validation configurations (default: <= 200)")
     train.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
-    size_help = (
-        f"of the network (default: small, from {commands.LARGE_FROM:.0f} minutes on large: more channels, layers)"
-    )
+    size_help = f"of the network (default: small, from {commands.LARGE_FROM:.0f} minutes on large: more channels)"
     train.add_argument("--size", choices=tuple(SIZES), help=size_help)
     train.add_argument("--dtype", choices=("float32", "float64"), help="of the computation (default: float32)")
     for group, config, options in (

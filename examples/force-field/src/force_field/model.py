@@ -36,7 +36,7 @@ class ModelConfig:
 
     elements: tuple[int, ...]
     channels: int = 32
-    layers: int = 2
+    layers: int = 3
     lmax: int = 2
     cutoff: float = 4.0
     radial_basis: int = 8
@@ -52,7 +52,7 @@ class ModelConfig:
 
 
 # A small network learns most in a few minutes; a large one learns more from the same data, given time.
-SIZES = {"small": {"channels": 32, "layers": 2}, "large": {"channels": 64, "layers": 3}}
+SIZES = {"small": {"channels": 32}, "large": {"channels": 64}}
 
 
 @dataclass(frozen=True)
