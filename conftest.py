@@ -1,8 +1,13 @@
 """Tests are stricter than users: no silent promotion of ranks, GPU tests only where there is a GPU."""
 
 import importlib.util
+import os
+from collections.abc import Iterator
 
 import pytest
+
+# Several test processes share one GPU: none may take all of its memory at the start.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 if importlib.util.find_spec("jax"):
     import jax
@@ -17,6 +22,14 @@ def _has_gpu() -> bool:
         return bool(jax.devices("gpu"))
     except (NameError, RuntimeError):
         return False
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_compiled_programs() -> Iterator[None]:
+    """Compiled programs of one module are of no use to the next, and together would fill the memory."""
+    yield
+    if "jax" in globals():
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

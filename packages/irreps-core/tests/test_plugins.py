@@ -82,14 +82,14 @@ def test_only_the_one_asked_for_is_imported(install: Install) -> None:
 )
 def test_broken_plugin_fails_for_the_one_who_asks(install: Install, code: str, cause: type) -> None:
     install("good-plugin", GOOD, "good")
-    found = install("irreps-haiku", code, "haiku")
-    with pytest.raises(PluginLoadError, match=r"^plugin 'haiku' from irreps-haiku 0\.3 failed to import") as info:
-        load(BINDINGS, "haiku", found)
+    found = install("broken-plugin", code, "broken")
+    with pytest.raises(PluginLoadError, match=r"^plugin 'broken' from broken-plugin 0\.3 failed to import") as info:
+        load(BINDINGS, "broken", found)
     assert isinstance(info.value.__cause__, cause)
     assert cause.__name__ in str(info.value)
     load(BINDINGS, "good", found)
     broken, good = sorted(available(BINDINGS, found), key=lambda status: status.state)
-    assert (broken.plugin.name, broken.state, good.state) == ("haiku", "failed", "ready")
+    assert (broken.plugin.name, broken.state, good.state) == ("broken", "failed", "ready")
     assert cause.__name__ in broken.reason
 
 
