@@ -12,6 +12,7 @@ from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
 if TYPE_CHECKING:
     import numpy as np
 
+
 class Sorted(NamedTuple):
     """What :meth:`Irreps.sort` returns.
 
@@ -518,7 +519,9 @@ class Irreps(tuple[MulIrrep, ...]):
 
 
 # What can be written where irreps are expected.
-IntoIrreps: TypeAlias = Irreps | Irrep | MulIrrep | str | Iterable[str | Irrep | MulIrrep | tuple[int, IntoIrrep]] | None
+IntoIrreps: TypeAlias = (
+    Irreps | Irrep | MulIrrep | str | Iterable[str | Irrep | MulIrrep | tuple[int, IntoIrrep]] | None
+)
 # What can be written to choose some of the items.
 Selection: TypeAlias = IntoIrreps | Iterable[IntoIrrep] | Callable[[MulIrrep], bool]
 

@@ -126,25 +126,17 @@ def real_wigner_d(l: int, alpha: float, beta: float, gamma: float) -> np.ndarray
     """D with S(R r) = D S(r): A conj(D_complex) A†, D_complex = exp(-i a α) d_ab(β) exp(-i b γ)."""
     size = range(-l, l + 1)
     a = real_from_complex(l)
-    d = {
-        (p, q): small_d(l, p, q, mpf(beta)) * mpmath.expj(p * mpf(alpha) + q * mpf(gamma))
-        for p in size
-        for q in size
-    }
+    d = {(p, q): small_d(l, p, q, mpf(beta)) * mpmath.expj(p * mpf(alpha) + q * mpf(gamma)) for p in size for q in size}
     out = np.zeros((2 * l + 1, 2 * l + 1))
     for m, n in itertools.product(size, size):
-        out[l + m, l + n] = sum(
-            (a[m, p] * d[p, q] * mpmath.conj(a[n, q])).real for p in {m, -m} for q in {n, -n}
-        )
+        out[l + m, l + n] = sum((a[m, p] * d[p, q] * mpmath.conj(a[n, q])).real for p in {m, -m} for q in {n, -n})
     return out
 
 
 def triples(lmax: int) -> list[tuple[int, int, int]]:
     """All (l1, l2, l3) up to lmax in the triangle, in lexical order."""
     return [
-        (l1, l2, l3)
-        for l1, l2, l3 in itertools.product(range(lmax + 1), repeat=3)
-        if abs(l1 - l2) <= l3 <= l1 + l2
+        (l1, l2, l3) for l1, l2, l3 in itertools.product(range(lmax + 1), repeat=3) if abs(l1 - l2) <= l3 <= l1 + l2
     ]
 
 
