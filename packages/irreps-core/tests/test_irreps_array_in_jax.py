@@ -95,6 +95,7 @@ def test_scan_carries_zeros_that_become_data(x: IrrepsArray) -> None:
 
 
 def test_export_round_trip(x: IrrepsArray) -> None:
+    pytest.importorskip("flatbuffers")
     from jax import export
 
     exported = export.export(jax.jit(lambda x: 2.0 * x.regroup()))(x)
