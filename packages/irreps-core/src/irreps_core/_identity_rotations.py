@@ -1,12 +1,13 @@
 """The identity rotation in each parametrisation, as NumPy arrays (which JAX functions take as they are)."""
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import DTypeLike
 
 from ._quaternion import IDENTITY, Y_AXIS
 
 
-def identity_matrix(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np.ndarray:
+def identity_matrix(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarray:
     """Identity matrices.
 
     Args:
@@ -25,7 +26,7 @@ def identity_matrix(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np
     return np.tile(np.eye(3, dtype=dtype), (*shape, 1, 1))
 
 
-def identity_quaternion(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np.ndarray:
+def identity_quaternion(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarray:
     """Quaternions (1, 0, 0, 0).
 
     Args:
@@ -42,7 +43,7 @@ def identity_quaternion(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -
     return np.tile(np.array(IDENTITY, dtype=dtype), (*shape, 1))
 
 
-def identity_angles(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def identity_angles(shape: tuple[int, ...] = (), dtype: Any = float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Euler angles alpha = beta = gamma = 0.
 
     Args:
@@ -59,7 +60,7 @@ def identity_angles(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> tu
     return np.zeros(shape, dtype), np.zeros(shape, dtype), np.zeros(shape, dtype)
 
 
-def identity_axis_angle(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> tuple[np.ndarray, np.ndarray]:
+def identity_axis_angle(shape: tuple[int, ...] = (), dtype: Any = float) -> tuple[np.ndarray, np.ndarray]:
     """The angle 0 about the axis y, which is as good as any other.
 
     Args:
@@ -76,7 +77,7 @@ def identity_axis_angle(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -
     return np.tile(np.array(Y_AXIS, dtype=dtype), (*shape, 1)), np.zeros(shape, dtype)
 
 
-def identity_log_coordinates(shape: tuple[int, ...] = (), dtype: DTypeLike = float) -> np.ndarray:
+def identity_log_coordinates(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarray:
     """Log coordinates (0, 0, 0).
 
     Args:

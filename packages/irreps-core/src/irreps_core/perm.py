@@ -73,7 +73,7 @@ def inverse(p: Perm) -> Perm:
     return tuple(sorted(range(len(p)), key=_checked(p).__getitem__))
 
 
-def rand(n: int, rng: np.random.Generator | None = None) -> Perm:
+def rand(n: int, rng: "np.random.Generator | None" = None) -> Perm:  # quoted: numpy.random is slow to import
     """A permutation of n objects, each with probability 1/n!.
 
     Args:
