@@ -120,8 +120,9 @@ _LAZY = {
 _MODULES = ("irrep", "perm", "plugins", "testing")
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
 
-__all__ = sorted({name for name in globals() if not name.startswith("_")} | set(_HOME) | set(_MODULES))
-__all__ = [name for name in __all__ if name not in ("import_module", "TYPE_CHECKING", "Any")]
+_IMPORTED = {name for name in globals() if not name.startswith("_")} - {"import_module", "TYPE_CHECKING", "Any"}
+# One list of names is kept by hand, the imports above; this is made of it.
+__all__ = sorted({*_IMPORTED, *_HOME, *_MODULES})  # pyright: ignore[reportUnsupportedDunderAll]  (made, not written)
 
 
 def __getattr__(name: str) -> Any:

@@ -169,15 +169,22 @@ def irreps_to_axis(x: "IrrepsArray", length: int, axis: int) -> "IrrepsArray":
     from ._irreps_array import IrrepsArray
 
     axis = normalize_axis(axis, x.ndim + 1, "irreps_to_axis")
-    try:
-        irreps = x.irreps.slice_by_dim[: x.irreps.dim // length]
-        periodic = irreps.repeat(length).simplify() == x.irreps.simplify()
-    except (IndexError, ZeroDivisionError):  # a cut inside an irrep, or no cut at all
-        periodic = False
-    if not periodic:
+    irreps = _period(x.irreps, length)
+    if irreps is None:
         raise ValueError(f"irreps_to_axis: {x.irreps} is not {length} times the same sequence of irreps")
     pieces = x.rechunk(irreps.repeat(length))
     # An item is known to be zero if it is at every place of the new axis.
     flags = [all(pieces.zero_flags[i :: len(irreps)]) for i in range(len(irreps))]
     array = x.array.reshape((*x.shape[:-1], length, irreps.dim))
     return IrrepsArray(irreps, array_namespace(array).moveaxis(array, -2, axis), zero_flags=flags)
+
+
+def _period(irreps: Irreps, length: int) -> Irreps | None:
+    """The irreps that give `irreps` when they are repeated `length` times, if there are any."""
+    if length <= 0 or irreps.dim % length:
+        return None
+    try:
+        period = irreps.slice_by_dim[: irreps.dim // length]
+    except IndexError:  # the cut falls inside an irrep
+        return None
+    return period if period.repeat(length).simplify() == irreps.simplify() else None
