@@ -67,7 +67,7 @@ def test_missing_and_binary_files(tmp_path: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["train", "--train", "900"], "out of 800"),
+        (["train", "--train", "1200"], "out of 1100"),
         (["train", "--valid", "0"], "at least 1"),
         (["train", "--minutes", "0"], "--epochs or --minutes"),
         (["train", "--channels", "0"], "channels"),

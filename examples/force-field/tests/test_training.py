@@ -90,9 +90,9 @@ def test_time_ends_a_run(frames_of: MakeFrames, small: ModelConfig) -> None:
 
 
 def test_learning_rate_warms_up_and_ends_at_zero() -> None:
-    config = TrainingConfig(learning_rate=0.01)
+    config = TrainingConfig(learning_rate=0.02)
     rates = [learning_rate(config, f, 1000) for f in np.linspace(0, 1.2, 50)]
-    assert rates[0] == pytest.approx(0.01)
+    assert rates[0] == pytest.approx(0.02)
     assert all(a >= b for a, b in itertools.pairwise(rates))
     assert rates[-1] == pytest.approx(0)
     assert learning_rate(config, 0.0, 0) == pytest.approx(1e-4)

@@ -24,7 +24,7 @@ from .parameters import Parameters, Structure
 from .potential import as_json, fingerprint, load_model, relative_graphs, scaling, scaling_of
 from .training import Report, Trainer, TrainingConfig
 
-DEFAULT = ("ethanol",)
+DEFAULT = data.BUILT_IN
 SAVE_EVERY = 20.0  # seconds between two checkpoints
 LARGE_FROM = 10.0  # minutes from which on the large network is the better one
 

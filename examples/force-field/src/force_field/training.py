@@ -24,7 +24,8 @@ class TrainingConfig:
 
     Attributes:
         batch_size: configurations per step.
-        learning_rate: at its highest.
+        learning_rate: at its highest. Adam moves every weight by about this much per step, and all are of order one at
+            first: small rates leave them near their first values, where 50 configurations teach half as much.
         energy_weight: weight of the squared energy error per atom, beside that of the force components.
         ema: decay of the running average of the parameters that is used for everything but training.
         epochs: stop after this many passes over the data (0: no limit).
@@ -34,7 +35,7 @@ class TrainingConfig:
     """
 
     batch_size: int = 5
-    learning_rate: float = 0.01
+    learning_rate: float = 0.1
     energy_weight: float = 1.0
     ema: float = 0.99
     epochs: int = 0
@@ -97,8 +98,8 @@ def loss(model: ForceField, batch: Batch, energy_weight: float) -> tuple[jax.Arr
 
 
 def learning_rate(config: TrainingConfig, fraction: float, steps: int) -> float:
-    """Linear warm-up over 100 steps, then half a cosine down to zero at the end of the run."""
-    return config.learning_rate * min(1.0, (steps + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
+    """Linear warm-up over 200 steps, then half a cosine down to zero at the end of the run."""
+    return config.learning_rate * min(1.0, (steps + 1) / 200) * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
 
 
 class Trainer:
