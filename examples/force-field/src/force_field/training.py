@@ -39,7 +39,7 @@ class TrainingConfig:
     energy_weight: float = 1.0
     ema: float = 0.99
     epochs: int = 0
-    minutes: float = 4.0
+    minutes: float = 3.5
     seed: int = 0
     dtype: str = "float32"
 
