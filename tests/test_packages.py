@@ -40,7 +40,7 @@ pytestmark = [
 ]
 
 
-def run(*command: str | Path, cwd: Path, timeout: float = 1200) -> str:
+def run(*command: str | Path, cwd: Path, timeout: float = 2400) -> str:
     """Run a command outside the workspace's own environment; fail with its output."""
     hidden = ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "COVERAGE_PROCESS_START")
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
