@@ -7,9 +7,8 @@ import numpy as np
 
 from ._caches import cached
 from ._irreps import Irreps
-from ._namespace import array_namespace, as_float_arrays
+from ._namespace import array_namespace, as_float_arrays, matmul
 from ._symmetric_basis import parse_symmetry, symmetric_basis
-from ._transforming import _matmul
 
 if TYPE_CHECKING:
     from ._irreps_array import IrrepsArray
@@ -95,7 +94,7 @@ class CartesianTensor:
             )
         leading = tensor.shape[: tensor.ndim - n]
         q = array_namespace(tensor).asarray(self.change_of_basis.reshape(3**n, -1), dtype=tensor.dtype)
-        return IrrepsArray(self.irreps, _matmul(tensor.reshape(*leading, 3**n), q))
+        return IrrepsArray(self.irreps, matmul(tensor.reshape(*leading, 3**n), q))
 
     def from_irreps(self, x: Any) -> Any:
         """The tensors of irreps: the inverse of :meth:`to_irreps` on tensors that obey the formula.
@@ -119,7 +118,7 @@ class CartesianTensor:
             )
         n = len(self.indices)
         q = array_namespace(array).asarray(self.change_of_basis.reshape(3**n, -1).T, dtype=array.dtype)
-        return _matmul(array, q).reshape(*array.shape[:-1], *(3,) * n)
+        return matmul(array, q).reshape(*array.shape[:-1], *(3,) * n)
 
 
 @cached(maxsize=256)

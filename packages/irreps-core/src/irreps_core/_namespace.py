@@ -38,3 +38,12 @@ def as_float_arrays(*arrays: Any) -> tuple[Any, ...]:
     if not xp.isdtype(dtype, "real floating"):
         dtype = xp.zeros(()).dtype
     return tuple(xp.asarray(x, dtype=dtype) for x in arrays)
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """``a @ b`` in the full precision of its dtype: float32 means float32, no TF32 on a GPU."""
+    if is_jax(a) or is_jax(b):
+        import jax
+
+        return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+    return a @ b

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._namespace import array_namespace, is_jax
+from ._namespace import array_namespace, matmul
 from ._representation import irrep_matrices
 
 if TYPE_CHECKING:
@@ -26,16 +26,7 @@ def transform(x: "IrrepsArray", q: Any, k: Any = 0, inverse: bool = False) -> "I
             chunks.append(None)
             continue
         D = matrices[ir].astype(x.dtype) if xp.isdtype(x.dtype, "real floating") else matrices[ir]
-        rotated = _matmul(chunk, D if inverse else xp.swapaxes(D, -1, -2))
+        rotated = matmul(chunk, D if inverse else xp.swapaxes(D, -1, -2))
         chunks.append(xp.broadcast_to(rotated, (*leading, mul, ir.dim)))
     dtype = next((chunk.dtype for chunk in chunks if chunk is not None), x.dtype)
     return from_chunks(x.irreps, chunks, leading, dtype, backend=xp)
-
-
-def _matmul(a: Any, b: Any) -> Any:
-    if is_jax(a) or is_jax(b):
-        import jax
-
-        # float32 means float32: no TF32 on a GPU.
-        return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
-    return a @ b

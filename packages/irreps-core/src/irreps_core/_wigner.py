@@ -21,7 +21,7 @@ from ._block_diagonal import block_diagonal as block_diagonal
 from ._degrees import check_degree
 from ._log_coordinates import log_coordinates_to_quaternion
 from ._matrix import matrix_to_quaternion
-from ._namespace import array_namespace, is_jax
+from ._namespace import array_namespace, is_jax, matmul
 from ._quaternion import euler_phases
 from ._vectors import checked
 from ._wigner_constants import axis_exchange, rotation_x_table
@@ -208,17 +208,8 @@ def _rotation_x(l: int, cos: Any, sin: Any) -> Any:
     if l <= TABLE_DEGREE:
         waves = xp.concat([-sin[..., :l], cos[..., l:]], axis=-1)
         table = xp.asarray(rotation_x_table(l), dtype=cos.dtype)
-        return _matmul(waves, table).reshape(*cos.shape[:-1], n, n)
+        return matmul(waves, table).reshape(*cos.shape[:-1], n, n)
     J, mirrored = (xp.asarray(x, dtype=cos.dtype) for x in (axis_exchange(l), axis_exchange(l)[:, ::-1]))
     shape = (*cos.shape[:-1], n, n)
     left = xp.broadcast_to(J, shape) * cos[..., None, :] + xp.broadcast_to(mirrored, shape) * sin[..., None, :]
-    return _matmul(left, J)
-
-
-def _matmul(a: Any, b: Any) -> Any:
-    if is_jax(a):
-        import jax
-
-        # float32 means float32 on every device.
-        return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
-    return a @ b
+    return matmul(left, J)
