@@ -80,7 +80,27 @@ def square_per_species() -> tuple[Polynomial, Function, list[jax.Array], dict[st
     return polynomial, by_hand, arrays((EDGES, 3, U), (3, 2, U)), {"indices": {"species": SPECIES}}
 
 
-CASES = {f.__name__: f for f in (convolution, fully_connected, square_per_species)}
+def components_last() -> tuple[Polynomial, Function, list[jax.Array], dict[str, Any]]:
+    """Data as users have it: multiplicity first, components last; two outputs of one input."""
+    C = np.concatenate([C112, clebsch_gordan(1, 1, 1)], axis=2)
+    polynomial = simplified(
+        [Operand(1, (U, W), SHARED), Operand(3, (U,), components_last=True), Operand(3, (V,), components_last=True)],
+        [Operand(8, (U, V), components_last=True), Operand(5, (V, W), components_last=True)],
+        [
+            Path((1, 2), 0, ("u", "v", "uv"), Coefficients.from_dense(C)),
+            Path((0, 1, 2), 1, ("uw", "u", "v", "vw"), Coefficients.from_dense(C112[None])),
+        ],
+    )
+
+    def by_hand(w: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+        full = jnp.einsum("eui,evj,ijk->euvk", x, y, C)
+        mixed = jnp.einsum("uw,eui,evj,ijk->evwk", w[0], x, y, C112)
+        return jnp.concatenate([full.reshape(-1), mixed.reshape(-1)])
+
+    return polynomial, by_hand, arrays((1, U, W), (EDGES, U, 3), (EDGES, V, 3)), {}
+
+
+CASES = {f.__name__: f for f in (convolution, fully_connected, square_per_species, components_last)}
 
 
 def _ours(polynomial: Polynomial, call: dict[str, Any], executor: Any) -> Function:

@@ -13,160 +13,52 @@ A polynomial is data: it can be differentiated, transposed, batched and pruned w
 a polynomial again. How it is run is the executors' affair.
 """
 
-import math
 import string
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
+from irreps_core._caches import cached
 
-EACH = "each row"
-SHARED = "shared"
+from . import _explain
+from ._path import EACH as EACH
+from ._path import SHARED as SHARED
+from ._path import Coefficients as Coefficients
+from ._path import Operand as Operand
+from ._path import Path as Path
+from ._path import merged
 
-
-@dataclass(frozen=True)
-class Operand:
-    """An array that a polynomial reads or writes, of shape ([rows,] components, *channels): channels are contiguous.
-
-    Attributes:
-        components: length of the component axis.
-        channels: lengths of the channel axes, which come last.
-        rows: ``EACH`` (a row for each row of the iteration), ``SHARED`` (no row axis: the same for all rows; as an
-            output, the sum over all rows), or the name of the index that says which row.
-        name: for printing.
-    """
-
-    components: int
-    channels: tuple[int, ...] = ()
-    rows: str = EACH
-    name: str = field(default="", compare=False)
-
-    @property
-    def size(self) -> int:
-        """Numbers in a row."""
-        return math.prod(self.channels) * self.components
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of a row, (components, *channels)."""
-        return (self.components, *self.channels)
-
-    @property
-    def indexed(self) -> bool:
-        """Whether the row is looked up in an index."""
-        return self.rows not in (EACH, SHARED)
-
-    @property
-    def row_axes(self) -> int:
-        """1 if there is a row axis, else 0."""
-        return 0 if self.rows == SHARED else 1
-
-
-class Coefficients:
-    """Sparse coefficients: which components of the operands meet, and the value. Immutable, equal by content.
-
-    Attributes:
-        terms: int32 of shape (n, operands): a component of each input and, last, of the output.
-        values: float64 of shape (n,).
-    """
-
-    __slots__ = ("_hash", "terms", "values")
-
-    def __init__(self, terms: np.ndarray, values: np.ndarray) -> None:
-        """Equal terms are added up; zeros are dropped."""
-        terms = np.asarray(terms, np.int32).reshape(len(values), -1)
-        values = np.asarray(values, np.float64)
-        if len(values):
-            terms, place = np.unique(terms, axis=0, return_inverse=True)
-            values = np.bincount(place.reshape(-1), values, len(terms))
-        kept = values != 0
-        self.terms, self.values = np.ascontiguousarray(terms[kept]), values[kept]
-        self.terms.flags.writeable = self.values.flags.writeable = False
-        self._hash = hash((self.terms.shape, self.terms.tobytes(), self.values.tobytes()))
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Coefficients):
-            return NotImplemented
-        return np.array_equal(self.terms, other.terms) and np.array_equal(self.values, other.values)
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __repr__(self) -> str:
-        return f"Coefficients({len(self)} terms)"
-
-    @classmethod
-    def from_dense(cls, tensor: np.ndarray) -> "Coefficients":
-        """The nonzeros of a tensor with an axis for each operand, the output last."""
-        terms = np.argwhere(tensor)
-        return cls(terms, tensor[tuple(terms.T)])
-
-    def dense(self, shape: Sequence[int]) -> np.ndarray:
-        """The tensor with an axis for each operand."""
-        tensor = np.zeros(shape)
-        tensor[tuple(self.terms.T)] = self.values
-        return tensor
-
-
-@dataclass(frozen=True)
-class Path:
-    """A sum of products of certain inputs, added to a certain output.
-
-    Attributes:
-        inputs: places of the inputs, ascending; the same one may occur several times.
-        output: place of the output.
-        modes: for each input, and last for the output, a letter for each of its channel axes. Letters that the output
-            lacks are summed over; letters that only the output has are broadcast.
-        coefficients: which components meet.
-    """
-
-    inputs: tuple[int, ...]
-    output: int
-    modes: tuple[str, ...]
-    coefficients: Coefficients
-
-
-def canonical(path: Path) -> Path:
-    """The same path with its inputs in ascending order, its letters renamed by first use, its terms symmetrised.
-
-    Where one operand stands in several places with the same modes, the order of its components means nothing; it is
-    made ascending, so that equal monomials are one term.
-    """
-    order = sorted(range(len(path.inputs)), key=lambda s: (path.inputs[s], path.modes[s]))
-    inputs = tuple(path.inputs[s] for s in order)
-    modes = [path.modes[s] for s in order]
-    terms = path.coefficients.terms[:, [*order, -1]]
-    start = 0
-    while start < len(inputs):
-        stop = start + 1
-        while stop < len(inputs) and (inputs[stop], modes[stop]) == (inputs[start], modes[start]):
-            stop += 1
-        if stop - start > 1:
-            terms = terms.copy()
-            terms[:, start:stop] = np.sort(terms[:, start:stop], axis=1)
-        start = stop
-    letters = dict.fromkeys("".join([*modes, path.modes[-1]]))
-    rename = str.maketrans(dict(zip(letters, string.ascii_letters, strict=False)))
-    return Path(
-        inputs,
-        path.output,
-        tuple(m.translate(rename) for m in [*modes, path.modes[-1]]),
-        Coefficients(terms, path.coefficients.values),
-    )
+_CACHED = 1024
 
 
 @dataclass(frozen=True)
 class Polynomial:
-    """A sparse polynomial: operands and paths. Immutable, equal and hashed by content.
+    """A sparse polynomial: operands and paths. Immutable, simplified, equal and hashed by content.
+
+    It is simplified when it is made: paths that read the same operands into the same output with the same modes
+    become one; the factors of a product are put in order, so that equal monomials are one term; terms that cancel,
+    and paths over no channels, are left out. Operands stay, used or not, because arrays are given by their places;
+    :meth:`reached` says which outputs are not identically zero, :meth:`select` leaves out the others.
 
     Attributes:
         inputs: the operands that are read.
         outputs: the operands that are written.
-        paths: what is added to the outputs. :func:`simplified` makes them canonical.
+        paths: what is added to the outputs.
+
+    Raises:
+        ValueError: a path names an operand that there is not, or does not fit its operands.
+
+    Example:
+        >>> import numpy as np
+        >>> from irreps_ops import Coefficients, Operand, Path, Polynomial
+        >>> x, norm2 = Operand(3, (8,), name="x"), Operand(1, (8,), name="norm2")
+        >>> square = Path((0, 0), 0, ("u", "u", "u"), Coefficients.from_dense(np.eye(3)[:, :, None]))
+        >>> print(Polynomial((x,), (norm2,), (square,)).explain())
+        1 path, 3 terms
+        each row: 48 multiply-adds, 96 bytes read, 32 bytes written (float32)
+          in0 x: 3 x 8, each row
+          out0 norm2: 1 x 8, each row
+          out0[a] += 3 terms of in0[a] in0[a]
     """
 
     inputs: tuple[Operand, ...]
@@ -174,9 +66,12 @@ class Polynomial:
     paths: tuple[Path, ...]
 
     def __post_init__(self) -> None:
-        """Check that operands and paths fit."""
+        """Check that operands and paths fit; simplify."""
         for path in self.paths:
             self._check(path)
+        kept = (path for path in self.paths if 0 not in self.extents(path).values())
+        for name, value in (("inputs", self.inputs), ("outputs", self.outputs), ("paths", merged(kept))):
+            object.__setattr__(self, name, tuple(value))
 
     def __hash__(self) -> int:
         return self._hash
@@ -197,146 +92,205 @@ class Polynomial:
         return found
 
     def _check(self, path: Path) -> None:
+        for what, place, there in (
+            *(("input", i, self.inputs) for i in path.inputs),
+            ("output", path.output, self.outputs),
+        ):
+            if not 0 <= place < len(there):
+                raise ValueError(f"a path names {what} {place}; there are {len(there)}, counted from 0")
         extents: dict[str, int] = {}
         for slot, (modes, operand) in enumerate(zip(path.modes, self.operands(path), strict=True)):
             if len(modes) != len(operand.channels):
-                raise ValueError(f"modes {modes!r} do not name the channels {operand.channels} of {operand}")
+                raise ValueError(
+                    f"modes {modes!r} do not name the channels {operand.channels} of operand ({operand}): "
+                    f"expected {len(operand.channels)} letters"
+                )
             for letter, extent in zip(modes, operand.channels, strict=True):
                 if extents.setdefault(letter, extent) != extent:
-                    raise ValueError(f"mode {letter!r} has {extents[letter]} channels, and {extent} in {operand}")
+                    raise ValueError(f"mode {letter!r} has {extents[letter]} channels, and {extent} in ({operand})")
             terms = path.coefficients.terms
-            if len(terms) and not 0 <= terms[:, slot].min() <= terms[:, slot].max() < operand.components:
-                raise ValueError(f"a term names component {terms[:, slot].max()} of {operand}")
+            if len(terms) and terms[:, slot].max() >= operand.components:
+                raise ValueError(
+                    f"a term names component {terms[:, slot].max()} of operand ({operand}), "
+                    f"which has {operand.components}, counted from 0"
+                )
 
     @cached_property
     def indices(self) -> tuple[str, ...]:
         """Names of the indices that rows are looked up in, in the order of their first use."""
         return tuple(dict.fromkeys(o.rows for o in (*self.inputs, *self.outputs) if o.indexed))
 
-    # Algebra: each result is a polynomial again.
+    def reached(self) -> tuple[bool, ...]:
+        """For each output whether any path leads to it; the others are zero.
+
+        Example:
+            >>> from irreps_ops import Operand, Polynomial
+            >>> Polynomial((), (Operand(3, (8,)),), ()).reached()
+            (False,)
+        """
+        written = {path.output for path in self.paths}
+        return tuple(o in written for o in range(len(self.outputs)))
+
+    def check_reached(self) -> "Polynomial":
+        """The polynomial itself, if a path leads to each output.
+
+        Raises:
+            ValueError: there are outputs that no path leads to; names them.
+        """
+        missed = [f"out{n} ({o})" for n, (o, yes) in enumerate(zip(self.outputs, self.reached(), strict=True)) if not yes]
+        if missed:
+            raise ValueError(
+                f"of {len(self.outputs)} outputs {len(missed)} cannot be reached from the inputs: {', '.join(missed)}"
+            )
+        return self
+
+    # Algebra: each result is a polynomial again. It is remembered, because each trace of a program asks for it again.
 
     def derivative(self, active: Sequence[bool]) -> "Polynomial":
         """The directional derivative: the inputs followed by a tangent for each active one; the same outputs."""
-        tangents = [i for i, yes in enumerate(active) if yes]
-        place = {i: len(self.inputs) + n for n, i in enumerate(tangents)}
-        paths = []
-        for path in self.paths:
-            for slot, i in enumerate(path.inputs):
-                if active[i]:
-                    inputs = (*path.inputs[:slot], place[i], *path.inputs[slot + 1 :])
-                    paths.append(Path(inputs, path.output, path.modes, path.coefficients))
-        inputs = (*self.inputs, *(self.inputs[i] for i in tangents))
-        return simplified(inputs, self.outputs, paths)
+        return _derivative(self, tuple(active))
 
     def transpose(self, linear: Sequence[bool]) -> "Polynomial":
         """The transpose in the inputs in which it is linear.
 
         Inputs: those that are not linear, then the old outputs; outputs: the linear inputs.
         """
-        kept = [i for i, yes in enumerate(linear) if not yes]
-        turned = [i for i, yes in enumerate(linear) if yes]
-        place = {i: n for n, i in enumerate(kept)}
-        paths = []
-        for path in self.paths:
-            (slot,) = (s for s, i in enumerate(path.inputs) if linear[i])
-            rest = [s for s in range(len(path.inputs)) if s != slot]
-            inputs = (*(place[path.inputs[s]] for s in rest), len(kept) + path.output)
-            modes = (*(path.modes[s] for s in rest), path.modes[-1], path.modes[slot])
-            terms = path.coefficients.terms[:, [*rest, -1, slot]]
-            output = turned.index(path.inputs[slot])
-            paths.append(Path(inputs, output, modes, Coefficients(terms, path.coefficients.values)))
-        inputs = (*(self.inputs[i] for i in kept), *self.outputs)
-        return simplified(inputs, tuple(self.inputs[i] for i in turned), paths)
+        return _transpose(self, tuple(linear))
 
-    def batch(self, size: int, batched: Sequence[bool]) -> "tuple[Polynomial, list[bool]]":
+    def batch(self, size: int, batched: Sequence[bool]) -> "tuple[Polynomial, tuple[bool, ...]]":
         """A first channel axis of length `size` for the batched inputs and what depends on them.
 
         Returns:
             The polynomial, and for each output whether it has the new axis.
         """
-        depends = [False] * len(self.outputs)
-        for path in self.paths:
-            depends[path.output] |= any(batched[i] for i in path.inputs)
-        paths = []
-        for path in self.paths:
-            used = {letter for modes in path.modes for letter in modes}
-            new = next(letter for letter in string.ascii_letters if letter not in used)
-            flags = [*(batched[i] for i in path.inputs), depends[path.output]]
-            modes = tuple(new + m if yes else m for m, yes in zip(path.modes, flags, strict=True))
-            paths.append(Path(path.inputs, path.output, modes, path.coefficients))
+        return _batch(self, size, tuple(batched))
 
-        def widened(operands: tuple[Operand, ...], flags: Sequence[bool]) -> tuple[Operand, ...]:
-            return tuple(
-                Operand(o.components, (size, *o.channels), o.rows, o.name) if yes else o
-                for o, yes in zip(operands, flags, strict=True)
-            )
-
-        return simplified(widened(self.inputs, batched), widened(self.outputs, depends), paths), depends
-
-    def select(self, used: Sequence[bool]) -> "tuple[Polynomial, list[bool]]":
+    def select(self, used: Sequence[bool]) -> "tuple[Polynomial, tuple[bool, ...]]":
         """Only some of the outputs, and only the inputs that these need.
 
         Returns:
             The polynomial, and for each input whether it is still there.
         """
-        paths = [path for path in self.paths if used[path.output]]
-        needed = {i for path in paths for i in path.inputs}
-        keeps = [i in needed for i in range(len(self.inputs))]
-        new_in = {i: n for n, i in enumerate(sorted(needed))}
-        new_out = {o: n for n, o in enumerate(o for o, yes in enumerate(used) if yes)}
-        renumbered = [
-            Path(tuple(new_in[i] for i in p.inputs), new_out[p.output], p.modes, p.coefficients) for p in paths
-        ]
-        return (
-            Polynomial(
-                tuple(o for o, yes in zip(self.inputs, keeps, strict=True) if yes),
-                tuple(o for o, yes in zip(self.outputs, used, strict=True) if yes),
-                tuple(renumbered),
-            ),
-            keeps,
-        )
+        return _select(self, tuple(used))
+
+    def without(self, zero: Iterable[int]) -> "Polynomial":
+        """The same operands, but without the paths that read any of these inputs: they are known to be zero."""
+        gone = frozenset(zero)
+        if not gone:
+            return self
+        return Polynomial(self.inputs, self.outputs, tuple(p for p in self.paths if not gone & set(p.inputs)))
+
+    def identified(self, first: Sequence[int]) -> "Polynomial":
+        """The same operands, but what input i was read for is now read from input ``first[i]``, an equal operand.
+
+        Two factors that are the same array are one operand: the products of their components commute, so that a
+        product of something with itself needs about half the terms.
+        """
+        if tuple(first) == tuple(range(len(self.inputs))):
+            return self
+        paths = (Path(tuple(first[i] for i in p.inputs), p.output, p.modes, p.coefficients) for p in self.paths)
+        return Polynomial(self.inputs, self.outputs, tuple(paths))
+
+    def stored(self, inputs: Sequence[str | None], outputs: Sequence[str | None]) -> "Polynomial":
+        """With the dtypes that operands are stored as; None: as that of the arithmetic."""
+
+        def renewed(operands: tuple[Operand, ...], dtypes: Sequence[str | None]) -> tuple[Operand, ...]:
+            return tuple(replace(o, dtype=dtype) for o, dtype in zip(operands, dtypes, strict=True))
+
+        if [o.dtype for o in (*self.inputs, *self.outputs)] == [*inputs, *outputs]:
+            return self
+        return Polynomial(renewed(self.inputs, inputs), renewed(self.outputs, outputs), self.paths)
 
     # Counting and printing
 
     def multiply_adds(self) -> int:
         """Multiply-adds for one row, term by term: an upper bound on what an executor has to do."""
-        return sum(
-            len(path.coefficients) * max(len(path.inputs), 1) * math.prod(self.extents(path).values())
-            for path in self.paths
-        )
+        return _explain.multiply_adds(self)
 
     def numbers(self) -> tuple[int, int]:
         """Numbers read and written for one row; what is shared by all rows is counted once, with the first."""
         return sum(o.size for o in self.inputs), sum(o.size for o in self.outputs)
 
     def explain(self) -> str:
-        """What reads what, with how many terms: a table for people."""
-        read, written = self.numbers()
-        lines = [
-            f"{len(self.paths)} paths, {sum(len(p.coefficients) for p in self.paths)} terms, "
-            f"{self.multiply_adds()} multiply-adds, {read} numbers read and {written} written for each row"
-        ]
-        for kind, operands in (("in", self.inputs), ("out", self.outputs)):
-            for n, o in enumerate(operands):
-                shape = " x ".join(map(str, o.shape))
-                lines.append(f"  {kind}{n} {o.name or '-'}: {shape}, {o.rows}")
-        for path in self.paths:
-            factors = " ".join(f"in{i}[{m}]" for i, m in zip(path.inputs, path.modes, strict=False))
-            lines.append(f"  out{path.output}[{path.modes[-1]}] += {len(path.coefficients)} terms of {factors}")
-        return "\n".join(lines)
+        """What reads what, with how many terms, multiply-adds and bytes: a table for people.
+
+        Bytes are those of float32 where an operand names no dtype of its own, and 4 for each number of an index.
+        For the totals over all rows see :meth:`Task.explain`.
+        """
+        return _explain.polynomial(self)
 
 
 def simplified(inputs: Iterable[Operand], outputs: Iterable[Operand], paths: Iterable[Path]) -> Polynomial:
-    """The polynomial with canonical paths: equal ones merged, equal terms added, empty ones removed."""
-    merged: dict[tuple[tuple[int, ...], int, tuple[str, ...]], list[Coefficients]] = {}
-    for path in map(canonical, paths):
-        merged.setdefault((path.inputs, path.output, path.modes), []).append(path.coefficients)
-    kept = []
-    for (sources, output, modes), parts in merged.items():
-        coefficients = parts[0]
-        if len(parts) > 1:
-            terms, values = np.concatenate([p.terms for p in parts]), np.concatenate([p.values for p in parts])
-            coefficients = Coefficients(terms, values)
-        if len(coefficients):
-            kept.append(Path(sources, output, modes, coefficients))
-    return Polynomial(tuple(inputs), tuple(outputs), tuple(kept))
+    """A polynomial from any iterables. (Polynomials are simplified whenever they are made.)"""
+    return Polynomial(tuple(inputs), tuple(outputs), tuple(paths))
+
+
+@cached(_CACHED)
+def _derivative(polynomial: Polynomial, active: tuple[bool, ...]) -> Polynomial:
+    tangents = [i for i, yes in enumerate(active) if yes]
+    place = {i: len(polynomial.inputs) + n for n, i in enumerate(tangents)}
+    paths = []
+    for path in polynomial.paths:
+        for slot, i in enumerate(path.inputs):
+            if active[i]:
+                inputs = (*path.inputs[:slot], place[i], *path.inputs[slot + 1 :])
+                paths.append(Path(inputs, path.output, path.modes, path.coefficients))
+    inputs = (*polynomial.inputs, *(polynomial.inputs[i] for i in tangents))
+    return Polynomial(inputs, polynomial.outputs, tuple(paths))
+
+
+@cached(_CACHED)
+def _transpose(polynomial: Polynomial, linear: tuple[bool, ...]) -> Polynomial:
+    kept = [i for i, yes in enumerate(linear) if not yes]
+    turned = [i for i, yes in enumerate(linear) if yes]
+    place = {i: n for n, i in enumerate(kept)}
+    paths = []
+    for path in polynomial.paths:
+        slots = [s for s, i in enumerate(path.inputs) if linear[i]]
+        if len(slots) != 1:
+            raise ValueError(f"a path reads {len(slots)} of the inputs {turned}: it is not linear in them")
+        rest = [s for s in range(len(path.inputs)) if s != slots[0]]
+        inputs = (*(place[path.inputs[s]] for s in rest), len(kept) + path.output)
+        modes = (*(path.modes[s] for s in rest), path.modes[-1], path.modes[slots[0]])
+        terms = path.coefficients.terms[:, [*rest, -1, slots[0]]]
+        output = turned.index(path.inputs[slots[0]])
+        paths.append(Path(inputs, output, modes, Coefficients(terms, path.coefficients.values)))
+    inputs = (*(polynomial.inputs[i] for i in kept), *polynomial.outputs)
+    return Polynomial(inputs, tuple(polynomial.inputs[i] for i in turned), tuple(paths))
+
+
+@cached(_CACHED)
+def _batch(polynomial: Polynomial, size: int, batched: tuple[bool, ...]) -> tuple[Polynomial, tuple[bool, ...]]:
+    depends = [False] * len(polynomial.outputs)
+    for path in polynomial.paths:
+        depends[path.output] |= any(batched[i] for i in path.inputs)
+    paths = []
+    for path in polynomial.paths:
+        used = {letter for modes in path.modes for letter in modes}
+        new = next(letter for letter in string.ascii_letters if letter not in used)
+        flags = [*(batched[i] for i in path.inputs), depends[path.output]]
+        modes = tuple(new + m if yes else m for m, yes in zip(path.modes, flags, strict=True))
+        paths.append(Path(path.inputs, path.output, modes, path.coefficients))
+
+    def widened(operands: tuple[Operand, ...], flags: Sequence[bool]) -> tuple[Operand, ...]:
+        return tuple(
+            replace(o, channels=(size, *o.channels)) if yes else o for o, yes in zip(operands, flags, strict=True)
+        )
+
+    wide = Polynomial(widened(polynomial.inputs, batched), widened(polynomial.outputs, depends), tuple(paths))
+    return wide, tuple(depends)
+
+
+@cached(_CACHED)
+def _select(polynomial: Polynomial, used: tuple[bool, ...]) -> tuple[Polynomial, tuple[bool, ...]]:
+    paths = [path for path in polynomial.paths if used[path.output]]
+    needed = {i for path in paths for i in path.inputs}
+    keeps = tuple(i in needed for i in range(len(polynomial.inputs)))
+    new_in = {i: n for n, i in enumerate(sorted(needed))}
+    new_out = {o: n for n, o in enumerate(o for o, yes in enumerate(used) if yes)}
+    small = Polynomial(
+        tuple(o for o, yes in zip(polynomial.inputs, keeps, strict=True) if yes),
+        tuple(o for o, yes in zip(polynomial.outputs, used, strict=True) if yes),
+        tuple(Path(tuple(new_in[i] for i in p.inputs), new_out[p.output], p.modes, p.coefficients) for p in paths),
+    )
+    return small, keeps

@@ -180,14 +180,14 @@ def _batch(arrays: Sequence[Any], axes: Sequence[Any], *, task: Task, executor: 
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
     if any(a is not None for a in index_axes.values()):
         return _batch_of_rows(task, executor, inputs, in_axes, indices, index_axes, size)
-    # The batch becomes the first channel axis, after rows and components.
+    # The batch becomes the first channel axis.
     moved = [
-        x if a is None else jnp.moveaxis(x, a, operand.row_axes + 1)
+        x if a is None else jnp.moveaxis(x, a, operand.channel_axis)
         for x, a, operand in zip(inputs, in_axes, polynomial.inputs, strict=True)
     ]
     wide, depends = polynomial.batch(size, [a is not None for a in in_axes])
     out = _bind(_derived(task, wide), moved, indices, executor)
-    return out, [o.row_axes + 1 if yes else None for o, yes in zip(polynomial.outputs, depends, strict=True)]
+    return out, [o.channel_axis if yes else None for o, yes in zip(polynomial.outputs, depends, strict=True)]
 
 
 def _batch_of_rows(

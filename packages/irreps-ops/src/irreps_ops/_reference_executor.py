@@ -42,7 +42,7 @@ class ReferenceExecutor:
     def _path(self, task: "Task", path: "Path", read: list[jax.Array]) -> jax.Array:
         operands = task.polynomial.operands(path)
         letters = [
-            (_ROW if operand.row_axes else "") + component + modes
+            (_ROW if operand.row_axes else "") + operand.laid_out(component, modes)
             for operand, component, modes in zip(operands, _COMPONENTS, path.modes, strict=False)
         ]
         factors = [read[i] for i in path.inputs]

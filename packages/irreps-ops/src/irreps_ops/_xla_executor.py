@@ -70,14 +70,16 @@ def _path(task: "Task", path: "Path", read: list[jax.Array]) -> tuple[tuple[int,
         rows = _ROW if operand.row_axes else ""
         if slot == len(path.inputs):
             axes += letter
-            wanted = rows + letter + modes
+            wanted = rows + operand.laid_out(letter, modes)
         elif len(components) == 1:
-            x = jax.lax.index_in_dim(read[path.inputs[slot]], int(components[0]), operand.row_axes, keepdims=False)
+            x = jax.lax.index_in_dim(
+                read[path.inputs[slot]], int(components[0]), operand.component_axis, keepdims=False
+            )
             tensors.append(_Tensor(rows + modes, x))
         else:
             axes += letter
-            x = _take(read[path.inputs[slot]], components, operand.row_axes)
-            tensors.append(_Tensor(rows + letter + modes, x))
+            x = _take(read[path.inputs[slot]], components, operand.component_axis)
+            tensors.append(_Tensor(rows + operand.laid_out(letter, modes), x))
     dense = np.zeros([len(components) for components, _ in occurring])
     dense[tuple(place.reshape(-1) for _, place in occurring)] = path.coefficients.values
     coefficients = jnp.asarray(dense.reshape([extents[letter] for letter in axes]), task.dtype)
@@ -151,7 +153,7 @@ def _assemble(operand: "Operand", parts: dict[tuple[int, ...], jax.Array]) -> ja
     """An array of all components from sums for some of them; None if there is nothing."""
     if not parts:
         return None
-    axis = operand.row_axes
+    axis = operand.component_axis
     in_order = [c for key in sorted(parts) for c in key]
     if in_order == list(range(operand.components)):
         pieces = [parts[key] for key in sorted(parts)]
