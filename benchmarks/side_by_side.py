@@ -1,0 +1,193 @@
+"""Functions that do the same, side by side in one process: compilation, time, memory, agreement of values.
+
+The libraries take turns, so that what else the machine does falls on all of them alike: ratios are worth more than
+milliseconds. Results are waited for; no argument is donated; no compiled program comes from a cache.
+"""
+
+import gc
+import importlib
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+OURS = "irreps-ops"
+# On a GPU a single call is mostly its launch: calls follow one another until a turn takes this long, seconds.
+GPU_TURN = 2e-3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One library's way to do it.
+
+    Attributes:
+        function: what is compiled and timed.
+        args: its arguments, in the layout that the library likes.
+        common: brings the result to the form in which the results of all are compared; not timed.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    common: Callable[[Any], Any] = lambda result: result
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidates that should give the same values.
+
+    Attributes:
+        workload: what it is part of.
+        task: which part.
+        candidates: by name of the library.
+        reference: whose times and values the others are compared with; the first candidate where it is not installed.
+        tolerance: how far values may be apart, relative to the largest of their array; None: they need not agree.
+        sizes: of the workload, for the record.
+    """
+
+    workload: str
+    task: str
+    candidates: Mapping[str, Candidate]
+    reference: str = "e3nn-jax"
+    tolerance: float | None = 1e-5
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A program, and what it took to make it.
+
+    Attributes:
+        program: to be called with the arguments.
+        trace_seconds: Python to StableHLO.
+        compile_seconds: StableHLO to machine code.
+        temporary_bytes: memory it needs beside arguments and results; None where the platform does not say.
+        floor_bytes: size of arguments and results: what has to be read and written at least once.
+    """
+
+    program: Callable[..., Any]
+    trace_seconds: float
+    compile_seconds: float
+    temporary_bytes: int | None
+    floor_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was found for one candidate of a comparison.
+
+    Attributes:
+        library: name of the candidate.
+        compiled: its program.
+        seconds: of each turn.
+        error: largest difference to the reference relative to the largest value; None where not compared.
+    """
+
+    library: str
+    compiled: Compiled
+    seconds: Sequence[float]
+    error: float | None
+
+
+def optional(name: str) -> Any:
+    """The module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def compiled(function: Callable[..., Any], *args: Any) -> Compiled:
+    """Trace and compile from scratch."""
+    jax.clear_caches()
+    start = time.perf_counter()
+    lowered = jax.jit(function).lower(*args)
+    traced = time.perf_counter()
+    program = lowered.compile()
+    end = time.perf_counter()
+    memory = program.memory_analysis()
+    temporary = None if memory is None else memory.temp_size_in_bytes
+    floor = None if memory is None else memory.argument_size_in_bytes + memory.output_size_in_bytes
+    return Compiled(program, traced - start, end - traced, temporary, floor)
+
+
+def take_turns(functions: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, list[float]]:
+    """Seconds of each function in each turn."""
+    calls = {name: _calls(function) for name, function in functions.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    gc.collect()
+    for _ in range(turns):
+        for name, function in functions.items():
+            seconds[name].append(_seconds(function, calls[name]))
+    return seconds
+
+
+def _seconds(function: Callable[[], Any], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        result = function()
+    jax.block_until_ready(result)
+    return (time.perf_counter() - start) / calls
+
+
+def _calls(function: Callable[[], Any]) -> int:
+    """How many calls make a turn; it is called a first time too, which is not counted."""
+    jax.block_until_ready(function())
+    if jax.default_backend() == "cpu":
+        return 1
+    return math.ceil(min(GPU_TURN / _seconds(function, 1), 100))
+
+
+def run(comparison: Comparison, turns: int) -> list[Measurement]:
+    """Compile, check and time all candidates."""
+    candidates = comparison.candidates
+    programs = {name: compiled(c.function, *c.args) for name, c in candidates.items()}
+    errors = _errors(comparison, programs)
+    calls = {name: _call(programs[name].program, c.args) for name, c in candidates.items()}
+    seconds = take_turns(calls, turns)
+    return [Measurement(name, programs[name], seconds[name], errors[name]) for name in candidates]
+
+
+def reference(comparison: Comparison) -> str:
+    """The candidate with which the others are compared."""
+    names = list(comparison.candidates)
+    return comparison.reference if comparison.reference in names else names[0]
+
+
+def _call(program: Callable[..., Any], args: tuple[Any, ...]) -> Callable[[], Any]:
+    return lambda: program(*args)
+
+
+def _errors(comparison: Comparison, programs: Mapping[str, Compiled]) -> dict[str, float | None]:
+    if comparison.tolerance is None:
+        return dict.fromkeys(programs)
+    values = {}
+    for name, candidate in comparison.candidates.items():
+        result = candidate.common(programs[name].program(*candidate.args))
+        values[name] = [np.asarray(leaf) for leaf in jax.tree.leaves(result)]
+    expected = values[reference(comparison)]
+    return {name: relative_error(value, expected) for name, value in values.items()}
+
+
+def relative_error(values: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    """The largest difference in an array relative to its largest value, of all arrays the worst; nan if any is nan."""
+    shapes = [a.shape for a in values], [b.shape for b in expected]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"results of other shapes than expected: {shapes[0]} instead of {shapes[1]}")
+    pairs = [(a, b) for a, b in zip(values, expected, strict=True) if b.size]
+    return float(max((np.abs(a - b).max() / (np.abs(b).max() or 1) for a, b in pairs), key=_nan_last, default=0.0))
+
+
+def _nan_last(number: float) -> float:
+    return math.inf if math.isnan(number) else number
+
+
+def copy_bandwidth(megabytes: int) -> float:
+    """Bytes per second read and written by a plain copy of an array of this size."""
+    x = jnp.zeros(megabytes * 250_000, jnp.float32)
+    program = compiled(lambda x: x + 1, x).program
+    return 2 * x.nbytes / min(take_turns({"copy": _call(program, (x,))}, 10)["copy"])

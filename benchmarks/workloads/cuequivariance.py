@@ -1,0 +1,179 @@
+"""cuequivariance-jax: its layout, and its weights, which it orders and scales in its own way.
+
+Its method "naive" runs everywhere; on a GPU with its closed kernels "uniform_1d" is used where it applies.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from side_by_side import Candidate, optional
+
+import irreps_core as ic
+
+from .derivatives import pullback, value_and_pullback
+
+
+def installed() -> bool:
+    return optional("cuequivariance_jax") is not None
+
+
+def _irreps(irreps: ic.Irreps) -> Any:
+    return optional("cuequivariance").Irreps("O3", str(irreps))
+
+
+def to_component_first(irreps: ic.Irreps, array: jax.Array) -> jax.Array:
+    """From (channel, component) to (component, channel) within each item."""
+    return _swapped(irreps, array, lambda mul, dim: (mul, dim))
+
+
+def to_channel_first(irreps: ic.Irreps, array: jax.Array) -> jax.Array:
+    """The inverse."""
+    return _swapped(irreps, array, lambda mul, dim: (dim, mul))
+
+
+def _swapped(irreps: ic.Irreps, array: jax.Array, shape: Callable[[int, int], tuple[int, int]]) -> jax.Array:
+    rows = array.shape[:-1]
+    parts = [
+        jnp.swapaxes(array[..., place].reshape(*rows, *shape(mul, ir.dim)), -1, -2).reshape(*rows, -1)
+        for (mul, ir), place in zip(irreps, irreps.slices(), strict=True)
+    ]
+    return jnp.concatenate(parts, axis=-1)
+
+
+class FullyConnected:
+    """Its fully connected tensor product, with weights such that it equals ours.
+
+    It has a weight for each path as we have, in the same order, times a number that is found by evaluating both on
+    one row.
+    """
+
+    def __init__(
+        self,
+        irreps1: ic.Irreps,
+        irreps2: ic.Irreps,
+        irreps_out: ic.Irreps,
+        function: Callable[..., jax.Array],
+        weights: list[jax.Array],
+    ) -> None:
+        descriptors = optional("cuequivariance").descriptors
+        self.irreps1, self.irreps2, self.irreps_out = irreps1, irreps2, irreps_out
+        self.polynomial = descriptors.fully_connected_tensor_product(*map(_irreps, (irreps1, irreps2, irreps_out)))
+        rng = np.random.default_rng(1)
+        x, y = (jnp.asarray(rng.normal(size=(1, i.dim)), jnp.float32) for i in (irreps1, irreps2))
+        shapes = [w.shape for w in weights]
+        self.sizes = [w.size for w in weights]
+
+        def both(path: jax.Array) -> tuple[jax.Array, jax.Array]:
+            alone = [w * (path == i) for i, w in enumerate(weights)]
+            flat = jnp.concatenate([w.reshape(-1) for w in alone])
+            theirs = self.evaluate(flat, *self._layout(x, y))
+            return function(alone, x, y), to_channel_first(irreps_out, theirs)
+
+        expected, found = jax.lax.map(both, jnp.arange(len(shapes)))
+        self.scales = [jnp.sum(a * b) / jnp.sum(b * b) for a, b in zip(expected, found, strict=True)]
+        self.shapes = shapes
+
+    def evaluate(self, weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+        cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
+        rows = [
+            cuex.RepArray(_irreps(irreps), array, cue.ir_mul)
+            for irreps, array in ((self.irreps1, x), (self.irreps2, y))
+        ]
+        return cuex.equivariant_polynomial(self.polynomial, [weights[None], *rows], method="naive").array
+
+    def forward(self, weights: list[jax.Array], x: jax.Array, y: jax.Array) -> Candidate:
+        args = self._weights(weights), *self._layout(x, y)
+        return Candidate(self.evaluate, args, lambda z: to_channel_first(self.irreps_out, z))
+
+    def gradient(self, cotangent: jax.Array, weights: list[jax.Array], x: jax.Array, y: jax.Array) -> Candidate:
+        def common(gradient: Any) -> Any:
+            parts = jnp.split(gradient[0], np.cumsum(self.sizes)[:-1])
+            ws = [s * p.reshape(shape) for s, p, shape in zip(self.scales, parts, self.shapes, strict=True)]
+            return ws, to_channel_first(self.irreps1, gradient[1]), to_channel_first(self.irreps2, gradient[2])
+
+        args = to_component_first(self.irreps_out, cotangent), self._weights(weights), *self._layout(x, y)
+        return Candidate(pullback(self.evaluate), args, common)
+
+    def _layout(self, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return to_component_first(self.irreps1, x), to_component_first(self.irreps2, y)
+
+    def _weights(self, weights: list[jax.Array]) -> jax.Array:
+        return jnp.concatenate([(s * w).reshape(-1) for s, w in zip(self.scales, weights, strict=True)])
+
+
+class SymmetricContraction:
+    """Its symmetric contraction, with weights such that it equals ours.
+
+    Both are linear in their weights and span the same space, so theirs are a matrix times ours: the one that makes
+    the results equal on a few rows of one channel.
+    """
+
+    def __init__(
+        self,
+        irreps: str,
+        irreps_out: str,
+        orders: tuple[int, ...],
+        function: Callable[..., jax.Array],
+        shapes: dict[str, tuple[int, ...]],
+    ) -> None:
+        self.channels = next(iter(shapes.values()))[-1]
+        self.irreps, self.irreps_out = self.channels * ic.Irreps(irreps), self.channels * ic.Irreps(irreps_out)
+        self.orders = orders
+        self.names = list(shapes)
+        self.counts = [shapes[name][0] for name in self.names]
+        polynomial = self._polynomial(ic.Irreps(irreps), ic.Irreps(irreps_out))
+        x = jnp.asarray(
+            np.random.default_rng(1).normal(size=(16 * sum(self.counts), ic.Irreps(irreps).dim)), jnp.float32
+        )
+
+        def our_value(weights: jax.Array) -> jax.Array:
+            return function(self._split(weights[:, None]), x[:, None, :])
+
+        def their_value(weights: jax.Array) -> jax.Array:
+            return self._evaluate(polynomial, ic.Irreps(irreps), weights, x)
+
+        a = np.asarray(jax.lax.map(our_value, jnp.eye(sum(self.counts))), np.float64)
+        b = np.asarray(jax.lax.map(their_value, jnp.eye(polynomial.inputs[0].dim)), np.float64)
+        solution = np.linalg.lstsq(b.reshape(len(b), -1).T, a.reshape(len(a), -1).T, rcond=None)[0]
+        self.matrix = jnp.asarray(solution, jnp.float32)
+        self.polynomial = self._polynomial(self.irreps, self.irreps_out)
+
+    def _polynomial(self, irreps: ic.Irreps, irreps_out: ic.Irreps) -> Any:
+        descriptors = optional("cuequivariance").descriptors
+        return descriptors.symmetric_contraction(_irreps(irreps), _irreps(irreps_out), self.orders)
+
+    def _evaluate(self, polynomial: Any, irreps: ic.Irreps, weights: jax.Array, x: jax.Array) -> jax.Array:
+        cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
+        x = cuex.RepArray(_irreps(irreps), x, cue.ir_mul)
+        return cuex.equivariant_polynomial(polynomial, [weights[None], x], method="naive").array
+
+    def _split(self, weights: jax.Array) -> dict[str, jax.Array]:
+        """Ours, (number, channels) for each name, from one array."""
+        parts = jnp.split(weights, np.cumsum(self.counts)[:-1])
+        return dict(zip(self.names, parts, strict=True))
+
+    def evaluate(self, weights: jax.Array, x: jax.Array) -> jax.Array:
+        return self._evaluate(self.polynomial, self.irreps, weights, x)
+
+    def forward(self, weights: dict[str, jax.Array], x: jax.Array) -> Candidate:
+        return Candidate(self.evaluate, self._args(weights, x), self._common)
+
+    def value_and_gradient(self, cotangent: jax.Array, weights: dict[str, jax.Array], x: jax.Array) -> Candidate:
+        def common(result: Any) -> Any:
+            value, (of_weights, of_x) = result
+            ws = self.matrix.T @ of_weights.reshape(-1, self.channels)
+            return self._common(value), (self._split(ws), self._common(of_x))
+
+        args = jnp.swapaxes(cotangent, 1, 2).reshape(len(x), -1), *self._args(weights, x)
+        return Candidate(value_and_pullback(self.evaluate), args, common)
+
+    def _args(self, weights: dict[str, jax.Array], x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        ws = self.matrix @ jnp.concatenate([weights[name] for name in self.names])
+        return ws.reshape(-1), jnp.swapaxes(x, 1, 2).reshape(len(x), -1)
+
+    def _common(self, array: jax.Array) -> jax.Array:
+        """(nodes, channels, components), as ours."""
+        return jnp.swapaxes(array.reshape(len(array), -1, self.channels), 1, 2)

@@ -1,0 +1,91 @@
+"""Equivariant linear map, beside the bare matrix products it consists of."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from side_by_side import OURS, Candidate, Comparison, optional
+
+import irreps_core as ic
+import irreps_ops as io
+
+from .derivatives import pullback
+
+SIZES = {
+    "tiny": {"rows": 5, "channels": 2},
+    "cpu": {"rows": 10_000, "channels": 128},
+    "gpu": {"rows": 160_000, "channels": 128},
+}
+DEGREES = (0, 1, 2)
+
+
+def ours(irreps: str) -> Callable[..., jax.Array]:
+    linear = io.FunctionalLinear(irreps, irreps)
+    return lambda weights, x: linear(weights, ic.IrrepsArray(irreps, x)).array
+
+
+def e3nn_jax(irreps: str) -> Callable[..., jax.Array]:
+    e3nn = optional("e3nn_jax")
+    linear = e3nn.FunctionalLinear(irreps, irreps)
+    # As its modules do.
+    rows = e3nn.utils.vmap(linear, in_axes=(None, 0))
+    return lambda weights, x: rows(weights, e3nn.IrrepsArray(irreps, x)).array
+
+
+def plain(channels: int) -> Callable[..., jax.Array]:
+    """An Einstein sum for each irrep on slices of the same array."""
+
+    def forward(weights: list[jax.Array], x: jax.Array) -> jax.Array:
+        results, start = [], 0
+        for l, w in zip(DEGREES, weights, strict=True):
+            size = channels * (2 * l + 1)
+            chunk = x[:, start : start + size].reshape(-1, channels, 2 * l + 1)
+            results.append(jnp.einsum("uw,nui->nwi", w / channels**0.5, chunk).reshape(-1, size))
+            start += size
+        return jnp.concatenate(results, axis=1)
+
+    return forward
+
+
+def products(weights: list[jax.Array], xs: list[jax.Array]) -> list[jax.Array]:
+    """Of arrays that already are matrices: nobody has them, but nothing can be faster."""
+    return [x @ w for w, x in zip(weights, xs, strict=True)]
+
+
+def _matrices(array: jax.Array, channels: int) -> list[jax.Array]:
+    """For each irrep a matrix (rows x components, channels)."""
+    ends = np.cumsum([channels * (2 * l + 1) for l in DEGREES])
+    parts = jnp.split(array, ends[:-1], axis=1)
+    swapped = [jnp.swapaxes(part.reshape(len(array), channels, -1), 1, 2) for part in parts]
+    return [chunk.reshape(-1, channels) for chunk in swapped]
+
+
+def _array(matrices: list[jax.Array], channels: int) -> jax.Array:
+    parts = [m.reshape(-1, 2 * l + 1, channels) for l, m in zip(DEGREES, matrices, strict=True)]
+    return jnp.concatenate([jnp.swapaxes(p, 1, 2).reshape(len(p), -1) for p in parts], axis=1)
+
+
+def comparisons(size: str) -> Iterator[Comparison]:
+    sizes = SIZES[size]
+    rows, channels = sizes["rows"], sizes["channels"]
+    irreps = "+".join(f"{channels}x{l}{'eo'[l % 2]}" for l in DEGREES)
+    rng = np.random.default_rng(0)
+    x, cotangent = (jnp.asarray(rng.normal(size=(rows, 9 * channels)), jnp.float32) for _ in range(2))
+    weights = [jnp.asarray(rng.normal(size=(channels, channels)), jnp.float32) for _ in DEGREES]
+    scaled = [w / channels**0.5 for w in weights]
+    matrices = _matrices(x, channels), _matrices(cotangent, channels)
+    forwards = {OURS: ours(irreps), "plain einsum": plain(channels)}
+    if optional("e3nn_jax"):
+        forwards["e3nn-jax"] = e3nn_jax(irreps)
+    candidates = {name: Candidate(f, (weights, x)) for name, f in forwards.items()}
+    candidates["matrix products alone"] = Candidate(products, (scaled, matrices[0]), lambda ys: _array(ys, channels))
+    yield Comparison("linear", "forward", candidates, sizes=sizes)
+
+    def common(gradient: Any) -> Any:
+        return [w / channels**0.5 for w in gradient[0]], _array(gradient[1], channels)
+
+    candidates = {name: Candidate(pullback(f), (cotangent, weights, x)) for name, f in forwards.items()}
+    candidates["matrix products alone"] = Candidate(pullback(products), (matrices[1], scaled, matrices[0]), common)
+    yield Comparison("linear", "gradient", candidates, sizes=sizes)

@@ -1,0 +1,254 @@
+"""A NequIP-like force field: 3 layers, a batch of padded molecules. The same weights for all libraries.
+
+"inference" is energies and forces; "training step" the gradient to all parameters of the mean squares of the errors
+of energies and forces (no optimizer: it costs the same for all).
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from side_by_side import OURS, Candidate, Comparison, optional
+
+import irreps_core as ic
+import irreps_ops as io
+
+from .convolution import network
+from .derivatives import mean_square
+
+SIZES = {
+    "tiny": {"molecules": 1, "atoms": 8, "neighbors": 3, "channels": 2, "lmax": 1},
+    "cpu": {"molecules": 8, "atoms": 64, "neighbors": 30, "channels": 32, "lmax": 2},
+    # NequIP M of cuequivariance's benchmarks.
+    "gpu": {"molecules": 32, "atoms": 64, "neighbors": 40, "channels": 128, "lmax": 3},
+}
+LAYERS, SPECIES, BASIS, HIDDEN = 3, 4, 8, 64
+Linear = Callable[[list[jax.Array], Any], Any]
+
+
+class Batch(NamedTuple):
+    """Molecules, then one of padding.
+
+    Attributes:
+        species: (atoms,).
+        senders: (edges,), those of padding at the last atom.
+        receivers: (edges,).
+        is_edge: (edges,), False for padding.
+        is_atom: (atoms,), False for padding.
+        molecule: (atoms,), which one.
+        energies: (molecules,), of the training data.
+        forces: (atoms, 3).
+    """
+
+    species: jax.Array
+    senders: jax.Array
+    receivers: jax.Array
+    is_edge: jax.Array
+    is_atom: jax.Array
+    molecule: jax.Array
+    energies: jax.Array
+    forces: jax.Array
+
+
+class Shape(NamedTuple):
+    """Irreps of a network: of the harmonics, and for each layer of its input, result and gated result."""
+
+    harmonics: str
+    layers: tuple[tuple[str, str, str], ...]
+    cutoff: float
+    neighbors: int
+
+
+class Library(NamedTuple):
+    """What a network needs: constructor of data, harmonics, radial functions, gate, linear map, convolution."""
+
+    irreps_array: Callable[..., Any]
+    harmonics: Callable[..., Any]
+    bessel: Callable[..., jax.Array]
+    envelope: Callable[..., Any]
+    gate: Callable[..., Any]
+    linear: Callable[..., Linear]
+    indexed_linear: Callable[..., Linear]
+    convolve: Callable[..., Any]
+
+
+def ours() -> Library:
+    def convolve(x: Any, harmonics: Any, weights: Any, radial: jax.Array, edges: Any, irreps_out: str) -> Any:
+        return io.edge_convolution(
+            x, harmonics, lambda r: network(weights, r), edges, filter_ir_out=irreps_out, edge_data=radial
+        )
+
+    def harmonics(irreps: str, vectors: jax.Array) -> Any:
+        return io.spherical_harmonics(irreps, vectors, normalize=True)
+
+    functional = io.FunctionalLinear
+    return Library(ic.IrrepsArray, harmonics, io.bessel, io.poly_envelope, io.gate, functional, functional, convolve)
+
+
+def e3nn_jax() -> Library:
+    e3nn = optional("e3nn_jax")
+
+    def linear(irreps_in: Any, irreps_out: Any) -> Linear:
+        return e3nn.utils.vmap(e3nn.FunctionalLinear(irreps_in, irreps_out), in_axes=(None, 0))
+
+    def indexed_linear(irreps_in: Any, irreps_out: Any) -> Linear:
+        return e3nn.utils.vmap(e3nn.FunctionalLinear(irreps_in, irreps_out))
+
+    def convolve(x: Any, harmonics: Any, weights: Any, radial: jax.Array, edges: Any, irreps_out: str) -> Any:
+        senders, receivers = edges
+        messages = e3nn.tensor_product(x[senders], harmonics, filter_ir_out=irreps_out) * network(weights, radial)
+        return e3nn.scatter_sum(messages, dst=receivers, output_size=x.shape[0])
+
+    def harmonics(irreps: str, vectors: jax.Array) -> Any:
+        return e3nn.spherical_harmonics(irreps, e3nn.IrrepsArray("1o", vectors), True)
+
+    return Library(
+        e3nn.IrrepsArray, harmonics, e3nn.bessel, e3nn.poly_envelope, e3nn.gate, linear, indexed_linear, convolve
+    )
+
+
+def energies_of(library: Library, shape: Shape) -> Callable[..., jax.Array]:
+    """Energy of each molecule as a function of parameters, positions, batch and edges."""
+
+    def energies(params: Any, positions: jax.Array, batch: Batch, edges: Any) -> jax.Array:
+        vectors = positions[batch.senders] - positions[batch.receivers]
+        # Padding edges lie outside the cutoff, where nothing depends on them.
+        vectors = jnp.where(batch.is_edge[:, None], vectors, jnp.array([2 * shape.cutoff, 0.0, 0.0], vectors.dtype))
+        distances = jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+        harmonics = library.harmonics(shape.harmonics, vectors)
+        radial = library.bessel(distances, BASIS, shape.cutoff)
+        radial = radial * library.envelope(5, 2, shape.cutoff)(distances)[:, None]
+        x = library.irreps_array(shape.layers[0][0], params["embedding"][batch.species])
+        for irreps, weights in zip(shape.layers, params["layers"], strict=True):
+            x = layer(library, shape, irreps, weights, x, harmonics, radial, edges, batch.species)
+        energy = (jax.nn.silu(x.array @ params["readout"][0]) @ params["readout"][1])[:, 0]
+        energy = jnp.where(batch.is_atom, energy, 0)
+        return jax.ops.segment_sum(energy, batch.molecule, len(batch.energies))
+
+    return energies
+
+
+def layer(
+    library: Library,
+    shape: Shape,
+    irreps: tuple[str, str, str],
+    weights: Any,
+    x: Any,
+    harmonics: Any,
+    radial: jax.Array,
+    edges: Any,
+    species: jax.Array,
+) -> Any:
+    irreps_in, irreps_out, gated = irreps
+    sent = library.linear(irreps_in, irreps_in)(weights["up"], x)
+    received = library.convolve(sent, harmonics, weights["radial"], radial, edges, irreps_out)
+    new = library.linear(received.irreps, gated)(weights["down"], received / shape.neighbors**0.5)
+    own = library.indexed_linear(irreps_in, gated)([w[species] for w in weights["self"]], x)
+    return library.gate((new + own) / 2**0.5, even_act=jax.nn.silu)
+
+
+def natural(channels: int, lmax: int) -> str:
+    return "+".join(f"{channels}x{l}{'eo'[l % 2]}" for l in range(lmax + 1))
+
+
+def shape_of(channels: int, lmax: int, cutoff: float, neighbors: int) -> Shape:
+    scalars, features = natural(channels, 0), natural(channels, lmax)
+    # Every feature of degree above zero needs a scalar to be gated by.
+    gated = str((ic.Irreps(f"{lmax * channels}x0e") + ic.Irreps(features)).regroup())
+    ends = [scalars, *[features] * (LAYERS - 1), scalars]
+    layers = tuple((a, b, gated if b == features else scalars) for a, b in itertools.pairwise(ends))
+    return Shape(natural(1, lmax), layers, cutoff, neighbors)
+
+
+def parameters(shape: Shape, channels: int) -> Any:
+    """Normal weights of variance one; e3nn's normalization is in the forward pass."""
+    rng = np.random.default_rng(0)
+
+    def normal(*size: int) -> jax.Array:
+        return jnp.asarray(rng.normal(size=size), jnp.float32)
+
+    def dense(*widths: int) -> list[jax.Array]:
+        return [normal(a, b) / a**0.5 for a, b in itertools.pairwise(widths)]
+
+    def linear(irreps_in: Any, irreps_out: Any, *rows: int) -> list[jax.Array]:
+        return [normal(*rows, *path.path_shape) for path in io.FunctionalLinear(irreps_in, irreps_out).paths]
+
+    layers = []
+    for irreps_in, irreps_out, gated in shape.layers:
+        received = io.tensor_product(irreps_in, shape.harmonics, filter_ir_out=ic.Irreps(irreps_out))
+        layers.append(
+            {
+                "up": linear(irreps_in, irreps_in),
+                "radial": dense(BASIS, HIDDEN, HIDDEN, received.num_irreps),
+                "down": linear(received, gated),
+                "self": linear(irreps_in, gated, SPECIES),
+            }
+        )
+    return {"embedding": normal(SPECIES, channels), "layers": layers, "readout": dense(channels, channels // 2, 1)}
+
+
+def molecules(count: int, atoms: int, neighbors: int) -> tuple[np.ndarray, Batch, float]:
+    """Positions on shaken lattices, each atom with its nearest neighbours; and a cutoff beyond the last of these."""
+    rng = np.random.default_rng(0)
+    side = int(np.ceil(atoms ** (1 / 3)))
+    lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3), -1).reshape(-1, 3)[:atoms]
+    positions = lattice + rng.uniform(-0.2, 0.2, (count + 1, atoms, 3))
+    distances = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
+    nearest = np.argsort(distances, axis=-1)[:count, :, 1 : neighbors + 1]
+    cutoff = 1.1 * float(np.take_along_axis(distances[:count], nearest, -1).max())
+    first = atoms * np.arange(count)[:, None, None]
+    senders = (nearest + first).reshape(-1)
+    receivers = np.broadcast_to(np.arange(atoms)[:, None] + first, nearest.shape).reshape(-1)
+    total, edges = (count + 1) * atoms, len(senders)
+    padding = np.full(2 ** int(np.ceil(np.log2(edges + 1))) - edges, total - 1)
+    batch = Batch(
+        species=rng.integers(0, SPECIES, total),
+        senders=np.concatenate([senders, padding]).astype(np.int32),
+        receivers=np.concatenate([receivers, padding]).astype(np.int32),
+        is_edge=np.arange(edges + len(padding)) < edges,
+        is_atom=np.arange(total) < count * atoms,
+        molecule=np.repeat(np.arange(count + 1), atoms),
+        energies=rng.normal(size=count + 1).astype(np.float32),
+        forces=rng.normal(size=(total, 3)).astype(np.float32),
+    )
+    positions = positions.reshape(-1, 3).astype(np.float32)
+    return positions, jax.tree.map(jnp.asarray, batch), cutoff
+
+
+def tasks(energies: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
+    """All of parameters, positions, batch and edges."""
+
+    def energies_and_forces(params: Any, positions: jax.Array, batch: Batch, edges: Any) -> Any:
+        def total(positions: jax.Array) -> tuple[jax.Array, jax.Array]:
+            energy = energies(params, positions, batch, edges)
+            return jnp.sum(energy), energy
+
+        gradient, energy = jax.grad(total, has_aux=True)(positions)
+        return energy, -gradient
+
+    def loss(params: Any, positions: jax.Array, batch: Batch, edges: Any) -> jax.Array:
+        energy, forces = energies_and_forces(params, positions, batch, edges)
+        return mean_square(energy - batch.energies) + mean_square(forces - batch.forces)
+
+    return {"inference": energies_and_forces, "training step": jax.grad(loss)}
+
+
+def comparisons(size: str) -> Iterator[Comparison]:
+    sizes = SIZES[size]
+    channels = sizes["channels"]
+    positions, batch, cutoff = molecules(sizes["molecules"], sizes["atoms"], sizes["neighbors"])
+    shape = shape_of(channels, sizes["lmax"], cutoff, sizes["neighbors"])
+    args = parameters(shape, channels), jnp.asarray(positions), batch
+    nodes = len(positions)
+    # Ours leaves out edges whose receiver does not exist.
+    edges = io.EdgeIndex(batch.senders, jnp.where(batch.is_edge, batch.receivers, nodes), nodes)
+    our_tasks = tasks(energies_of(ours(), shape))
+    their_tasks = tasks(energies_of(e3nn_jax(), shape)) if optional("e3nn_jax") else {}
+    for task, function in our_tasks.items():
+        candidates = {OURS: Candidate(function, (*args, edges))}
+        if task in their_tasks:
+            candidates["e3nn-jax"] = Candidate(their_tasks[task], (*args, (batch.senders, batch.receivers)))
+        yield Comparison("model", task, candidates, tolerance=1e-4, sizes=sizes)
