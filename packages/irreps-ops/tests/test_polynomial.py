@@ -252,7 +252,7 @@ def test_simplification() -> None:
     assert hash(simplified([x], [out], [path, path])) == hash(polynomial)
     minus = Path(path.inputs, 0, path.modes, Coefficients(terms, -np.array([1.0, 2.0, 1.0, -1.0])))
     assert simplified([x], [out], [path, minus]).paths == ()
-    assert "1 paths, 1 terms" in polynomial.explain()
+    assert "1 path, 1 term" in polynomial.explain()
 
 
 def test_unreachable_outputs_are_zero(executor: str) -> None:

@@ -23,6 +23,7 @@ from ._cutoffs import sus as sus
 from ._cutoffs import xplor_cutoff as xplor_cutoff
 from ._executors import Executor as Executor
 from ._executors import Task as Task
+from ._executors import cheapest as cheapest
 from ._executors import executors as executors
 from ._executors import why_not as why_not
 from ._gate import gate as gate

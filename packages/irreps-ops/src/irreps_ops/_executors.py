@@ -1,14 +1,16 @@
 """Who runs a polynomial: the executors, ours and those of plugins, and how one is chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 
 from irreps_core import plugins
 
+from . import _explain
 from ._polynomial import EACH, SHARED, Operand, Polynomial
 
 
@@ -20,8 +22,23 @@ class Task:
         polynomial: what to compute.
         rows: how many rows there are.
         sizes: how many rows the operands of each index have, as pairs (index, rows).
-        dtype: of all arrays.
+        dtype: of the arithmetic and of all sums, and of the arrays whose operand names no other (`Operand.dtype`).
         precision: of matrix products.
+
+    Raises:
+        ValueError: a negative number of rows, or sizes of other indices than the polynomial has.
+
+    Example:
+        >>> import numpy as np
+        >>> from irreps_ops import Coefficients, Operand, Path, Polynomial, Task
+        >>> square = Path((0, 0), 0, ("u", "u", "u"), Coefficients.from_dense(np.eye(3)[:, :, None]))
+        >>> polynomial = Polynomial((Operand(3, (8,), name="x"),), (Operand(1, (8,), name="norm2"),), (square,))
+        >>> print(Task(polynomial, rows=10, sizes=(), dtype="float32").explain())
+        1 path, 3 terms
+        10 rows: 480 multiply-adds, at least 960 bytes read and 320 bytes written (float32)
+          in0 x: 3 x 8, each row
+          out0 norm2: 1 x 8, each row
+          out0[a] += 3 terms of in0[a] in0[a]
     """
 
     polynomial: Polynomial
@@ -30,11 +47,41 @@ class Task:
     dtype: Any
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST
 
+    def __post_init__(self) -> None:
+        """Check the numbers of rows."""
+        object.__setattr__(self, "dtype", jnp.dtype(self.dtype))
+        expected, found = sorted(self.polynomial.indices), sorted(name for name, _ in self.sizes)
+        if found != expected:
+            raise ValueError(f"sizes must say the rows of the indices {expected}, got {found}")
+        for name, rows in (("the iteration", self.rows), *self.sizes):
+            if rows < 0:
+                raise ValueError(f"the number of rows of {name} must be 0 or more, got {rows}")
+
     def shape(self, operand: Operand) -> tuple[int, ...]:
         """Shape of the array of an operand."""
         if operand.rows == SHARED:
             return operand.shape
         return (self.rows if operand.rows == EACH else dict(self.sizes)[operand.rows], *operand.shape)
+
+    def dtype_of(self, operand: Operand) -> Any:
+        """Dtype of the array of an operand."""
+        return self.dtype if operand.dtype is None else jnp.dtype(operand.dtype)
+
+    def output_types(self) -> list[jax.ShapeDtypeStruct]:
+        """Shape and dtype of each output, as ``jax.pure_callback`` and others want to know them."""
+        return [jax.ShapeDtypeStruct(self.shape(o), self.dtype_of(o)) for o in self.polynomial.outputs]
+
+    def multiply_adds(self) -> int:
+        """Multiply-adds for all rows, term by term: an upper bound on what an executor has to do."""
+        return self.rows * self.polynomial.multiply_adds()
+
+    def bytes(self) -> tuple[int, int]:
+        """Bytes read and written if each array is touched once: a lower bound. An index counts 4 for each row."""
+        return _explain.task_bytes(self)
+
+    def explain(self) -> str:
+        """As :meth:`Polynomial.explain`, with the multiply-adds and the bytes of all rows together."""
+        return _explain.task(self)
 
 
 @runtime_checkable
@@ -59,14 +106,20 @@ class Executor(Protocol):
 
         Args:
             task: what to compute.
-            inputs: an array of shape ``task.shape(operand)`` for each input of the polynomial.
-            indices: for each index of the polynomial integers of shape (rows,). What is out of range reads zeros and
-                writes nothing.
+            inputs: for each input of the polynomial an array of shape ``task.shape(operand)`` and dtype
+                ``task.dtype_of(operand)``.
+            indices: for each index of the polynomial integers of shape (rows,). What is out of range, negative
+                numbers among it, reads zeros and writes nothing.
+
+        Returns:
+            For each output of the polynomial an array of shape ``task.shape(operand)`` and dtype
+            ``task.dtype_of(operand)``, computed and added up in ``task.dtype``.
         """
         ...
 
 
-Choice: TypeAlias = "str | Executor | tuple[str | Executor, ...] | None"
+Named: TypeAlias = "str | Executor"
+Choice: TypeAlias = "Named | tuple[Named, ...] | Callable[[Task], Named] | None"
 
 
 def _group() -> plugins.Group:
@@ -85,13 +138,13 @@ def executors() -> tuple[str, ...]:
 
     Example:
         >>> import irreps_ops as io
-        >>> io.executors()[:2]
-        ('reference', 'xla')
+        >>> {"reference", "xla"} <= set(io.executors())
+        True
     """
     return tuple(sorted({*KERNELS.builtin, *plugins.discover(KERNELS)}))
 
 
-def why_not(executor: "str | Executor", task: Task) -> str | None:
+def why_not(executor: Named, task: Task) -> str | None:
     """Why an executor cannot do a task; None if it can."""
     return plugins.load(KERNELS, executor).why_not(task)
 
@@ -101,14 +154,16 @@ def choose(task: Task, choice: Choice = None) -> Executor:
 
     Args:
         task: what to compute.
-        choice: a name or an executor; or several, of which the first that can is taken. None: the cheapest of ours.
+        choice: a name or an executor; or several, of which the first that can is taken; or a function that is given
+            the task and answers with a name or an executor, see :func:`cheapest`. None: the cheapest of ours.
 
     Raises:
         ValueError: what was asked for cannot; says why.
     """
     if choice is None:
-        able = [e for e in KERNELS.builtin.values() if e.why_not(task) is None]
-        return min(able, key=lambda executor: executor.cost(task))
+        choice = cheapest(*KERNELS.builtin)
+    if callable(choice) and not isinstance(choice, Executor):
+        choice = choice(task)
     refusals = []
     for wanted in choice if isinstance(choice, tuple) else (choice,):
         executor = plugins.load(KERNELS, wanted)
@@ -116,5 +171,38 @@ def choose(task: Task, choice: Choice = None) -> Executor:
         if refusal is None:
             return executor
         refusals.append(f"{executor.name}: {refusal}")
-    reasons, what = "; ".join(refusals), task.polynomial.explain()
-    raise ValueError(f"no executor that was asked for can do this ({reasons}):\n{what}")
+    raise ValueError(_refused(task, refusals))
+
+
+def _refused(task: Task, refusals: Sequence[str]) -> str:
+    reasons = "; ".join(refusals) or "none was asked for"
+    return f"no executor that was asked for can do this ({reasons}):\n{task.explain()}"
+
+
+@dataclass(frozen=True)
+class _Cheapest:
+    """See :func:`cheapest`."""
+
+    wanted: tuple[Named, ...]
+
+    def __call__(self, task: Task) -> Executor:
+        candidates = [plugins.load(KERNELS, wanted) for wanted in self.wanted]
+        refusals = [(executor, executor.why_not(task)) for executor in candidates]
+        able = [executor for executor, refusal in refusals if refusal is None]
+        if not able:
+            raise ValueError(_refused(task, [f"{executor.name}: {refusal}" for executor, refusal in refusals]))
+        return min(able, key=lambda executor: executor.cost(task))
+
+
+def cheapest(*executors: Named) -> Callable[[Task], Executor]:
+    """For each task the cheapest of these executors that can do it, by what they say it costs.
+
+    To be given as ``executor=``, or to :func:`use_executor`. Any other function of a task that answers with a name or
+    an executor does as well: that is how to overrule what executors say of their cost.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> both = io.cheapest("reference", "xla")  # what is taken where nothing is asked for
+        >>> mine = lambda task: "reference" if task.rows < 10 else "xla"
+    """
+    return _Cheapest(executors)

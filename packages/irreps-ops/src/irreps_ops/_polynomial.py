@@ -137,7 +137,9 @@ class Polynomial:
         Raises:
             ValueError: there are outputs that no path leads to; names them.
         """
-        missed = [f"out{n} ({o})" for n, (o, yes) in enumerate(zip(self.outputs, self.reached(), strict=True)) if not yes]
+        missed = [
+            f"out{n} ({o})" for n, (o, yes) in enumerate(zip(self.outputs, self.reached(), strict=True)) if not yes
+        ]
         if missed:
             raise ValueError(
                 f"of {len(self.outputs)} outputs {len(missed)} cannot be reached from the inputs: {', '.join(missed)}"

@@ -7,11 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ._executors import Choice, Task, choose
-from ._jax_compat import Zero, is_undefined, new_primitive, zero_tangent
+from ._arguments import prepared
+from ._executors import Choice, Executor, Task, choose
+from ._jax_compat import Zero, is_undefined, new_primitive, vary_alike, zero_tangent
 from ._polynomial import EACH, SHARED, Operand, Polynomial, simplified
-
-_BATCH = "batch"
 
 
 def evaluate(
@@ -21,19 +20,30 @@ def evaluate(
     *,
     rows: int | None = None,
     sizes: Mapping[str, int] | None = None,
+    dtype: Any = None,
+    out_dtype: Any = None,
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
     executor: Choice = None,
 ) -> list[jax.Array]:
     """Evaluate a polynomial: differentiable to any order in any mode, batchable, and pruned of what is not used.
 
+    Outputs that no path leads to are zeros and cost nothing. An array that is given twice, as inputs that are
+    described alike, is read once, and products of its components are computed once.
+
     Args:
         polynomial: what to compute.
-        inputs: for each input an array of shape ([rows,] components, *channels), all of one floating dtype.
-        indices: for each index an integer array of shape (rows,). Rows out of range read zeros and write nothing.
+        inputs: for each input an array of shape ([rows,] components, *channels), or None if it is known to be zero.
+            All are of one floating dtype, or of narrower ones; see `dtype`.
+        indices: for each index an integer array of shape (rows,). Rows out of range read zeros and write nothing;
+            inside of :func:`checked` they are an error.
         rows: how many rows there are; needed only if no input and no index says it.
         sizes: for each index that an output is written by, how many rows that output has.
+        dtype: of the arithmetic and of all sums. Default: that of the inputs, but float32 if all are narrower.
+            So arrays may be stored as bfloat16 (half the bytes to move) and are computed with as float32.
+        out_dtype: what outputs are stored as. Default: the type that the dtypes of the inputs promote to.
         precision: of matrix products; the default is all that the dtype has.
-        executor: who computes it (default: the cheapest that can), see :func:`choose`.
+        executor: who computes it: a name, an object, several of them (the first that can), or a function of the
+            :class:`Task`. Default: the cheapest of ours. :func:`use_executor` says it for a whole function.
 
     Returns:
         For each output an array of shape ([rows,] components, *channels).
@@ -49,60 +59,20 @@ def evaluate(
         >>> polynomial = Polynomial((Operand(3, (8,)), Operand(3, (8,))), (Operand(1, (8,)),), (dot,))
         >>> evaluate(polynomial, [jnp.ones((10, 3, 8)), jnp.ones((10, 3, 8))])[0].shape
         (10, 1, 8)
+        >>> evaluate(polynomial, [jnp.ones((10, 3, 8), jnp.bfloat16), jnp.ones((10, 3, 8), jnp.bfloat16)])[0].dtype
+        dtype(bfloat16)
     """
-    indices = {name: jnp.asarray(index) for name, index in (indices or {}).items()}
-    arrays = [jnp.asarray(x) for x in inputs]
-    rows = _check(polynomial, arrays, indices, rows)
-    known = dict(sizes or {})
-    for x, operand in zip(arrays, polynomial.inputs, strict=True):
-        if operand.indexed and known.setdefault(operand.rows, x.shape[0]) != x.shape[0]:
-            raise ValueError(f"operands of the index {operand.rows!r} have {known[operand.rows]} and {x.shape[0]} rows")
-    for name in polynomial.indices:
-        if name not in known:
-            raise ValueError(f"sizes must say how many rows the outputs of the index {name!r} have")
-    counts = tuple((name, int(known[name])) for name in polynomial.indices)
-    task = Task(polynomial, rows, counts, _dtype(arrays), precision)
+    call = prepared(polynomial, inputs, indices, rows=rows, sizes=sizes, dtype=dtype, out_dtype=out_dtype)
+    task = replace(call.task, precision=precision)
     choose(task, executor)  # what was asked for and cannot is refused here, where it was asked for
-    return _bind(task, arrays, indices, executor)
-
-
-def _dtype(arrays: Sequence[Any]) -> Any:
-    dtypes = {jnp.dtype(x.dtype) for x in arrays}
-    if len(dtypes) != 1 or not jnp.issubdtype(next(iter(dtypes)), jnp.floating):
-        raise ValueError(f"the inputs of a polynomial must be of one floating dtype, got {sorted(map(str, dtypes))}")
-    return dtypes.pop()
-
-
-def _check(polynomial: Polynomial, arrays: list[jax.Array], indices: dict[str, jax.Array], rows: int | None) -> int:
-    if len(arrays) != len(polynomial.inputs):
-        raise ValueError(f"expected {len(polynomial.inputs)} inputs, got {len(arrays)}")
-    found: dict[int, str] = {} if rows is None else {rows: "rows"}
-    for n, (x, operand) in enumerate(zip(arrays, polynomial.inputs, strict=True)):
-        expected = operand.shape
-        if x.ndim != len(expected) + operand.row_axes or x.shape[operand.row_axes :] != expected:
-            prefix = "(rows, " if operand.row_axes else "("
-            raise ValueError(
-                f"input {n} ({operand.name or 'unnamed'}) must have shape {prefix}{', '.join(map(str, expected))}), "
-                f"got {x.shape}"
-            )
-        if operand.rows == EACH:
-            found.setdefault(x.shape[0], f"input {n}")
-    for name in polynomial.indices:
-        if name not in indices:
-            raise ValueError(f"the index {name!r} is missing, got {sorted(indices)}")
-        if indices[name].ndim != 1 or not jnp.issubdtype(indices[name].dtype, jnp.integer):
-            raise ValueError(
-                f"the index {name!r} must be integers of shape (rows,), got {indices[name].dtype}{indices[name].shape}"
-            )
-        found.setdefault(indices[name].shape[0], f"index {name!r}")
-    if len(found) != 1:
-        raise ValueError(f"the number of rows is not one number: {found or 'nothing says it, give rows='}")
-    return next(iter(found))
+    results = _bind_reached(task, task.polynomial, call.inputs, call.indices, executor)
+    types = task.output_types()
+    return [jnp.zeros(t.shape, t.dtype) if y is None else y for y, t in zip(results, types, strict=True)]
 
 
 def _bind(task: Task, inputs: Sequence[Any], indices: Mapping[str, Any], executor: Choice) -> list[Any]:
     arrays = [*inputs, *(indices[name] for name in task.polynomial.indices)]
-    return polynomial_p.bind(*arrays, task=task, executor=executor)
+    return polynomial_p.bind(*vary_alike(arrays), task=task, executor=executor)
 
 
 def _derived(task: Task, polynomial: Polynomial) -> Task:
@@ -115,8 +85,7 @@ def _bind_reached(
     task: Task, polynomial: Polynomial, inputs: Sequence[Any], indices: Mapping[str, Any], executor: Choice
 ) -> list[Any]:
     """Bind what is left of a polynomial: only inputs that paths use; outputs that no path reaches are None."""
-    reached = {path.output for path in polynomial.paths}
-    used = [o in reached for o in range(len(polynomial.outputs))]
+    used = polynomial.reached()
     if not any(used):
         return [None] * len(used)
     small, keeps = polynomial.select(used)
@@ -133,11 +102,24 @@ def _split(task: Task, arrays: Sequence[Any]) -> tuple[list[Any], dict[str, Any]
 
 def _run(*arrays: jax.Array, task: Task, executor: Choice) -> list[jax.Array]:
     inputs, indices = _split(task, arrays)
-    return choose(task, executor).run(task, inputs, indices)
+    chosen = choose(task, executor)
+    return _answer(task, chosen, chosen.run(task, inputs, indices))
+
+
+def _answer(task: Task, executor: Executor, outputs: Sequence[jax.Array]) -> list[jax.Array]:
+    """The outputs, if they are of the shapes and dtypes that the task says."""
+    expected = [f"{t.dtype}{t.shape}" for t in task.output_types()]
+    found = [f"{y.dtype}{y.shape}" for y in outputs]
+    if found != expected:
+        raise ValueError(
+            f"the executor {executor.name!r} must answer with {', '.join(expected)}; "
+            f"it answered with {', '.join(found) or 'nothing'}"
+        )
+    return list(outputs)
 
 
 def _shapes(*_: Any, task: Task, executor: Choice) -> list[jax.ShapeDtypeStruct]:
-    return [jax.ShapeDtypeStruct(task.shape(operand), task.dtype) for operand in task.polynomial.outputs]
+    return task.output_types()
 
 
 def _jvp(
@@ -158,9 +140,7 @@ def _transpose(cotangents: Sequence[Any], *arrays: Any, task: Task, executor: Ch
     turned = task.polynomial.transpose(linear)
     # Cotangents that are known to be zero take their paths with them.
     zero = {len(given) + o for o, ct in enumerate(cotangents) if isinstance(ct, Zero)}
-    paths = [path for path in turned.paths if not zero & set(path.inputs)]
-    turned = simplified(turned.inputs, turned.outputs, paths)
-    results = iter(_bind_reached(task, turned, [*given, *cotangents], indices, executor))
+    results = iter(_bind_reached(task, turned.without(zero), [*given, *cotangents], indices, executor))
     out = [next(results) if yes else None for yes in linear]
     filled = [Zero(x.aval) if yes and y is None else y for x, y, yes in zip(inputs, out, linear, strict=True)]
     return [*filled, *[None] * len(indices)]
@@ -178,16 +158,24 @@ def _batch(arrays: Sequence[Any], axes: Sequence[Any], *, task: Task, executor: 
     inputs, indices = _split(task, arrays)
     in_axes, index_axes = axes[: len(inputs)], dict(zip(indices, axes[len(inputs) :], strict=True))
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
-    if any(a is not None for a in index_axes.values()):
+    batched = [a is not None for a in in_axes]
+    if any(a is not None for a in index_axes.values()) or _is_more_rows(polynomial, batched):
         return _batch_of_rows(task, executor, inputs, in_axes, indices, index_axes, size)
     # The batch becomes the first channel axis.
     moved = [
         x if a is None else jnp.moveaxis(x, a, operand.channel_axis)
         for x, a, operand in zip(inputs, in_axes, polynomial.inputs, strict=True)
     ]
-    wide, depends = polynomial.batch(size, [a is not None for a in in_axes])
+    wide, depends = polynomial.batch(size, batched)
     out = _bind(_derived(task, wide), moved, indices, executor)
     return out, [o.channel_axis if yes else None for o, yes in zip(polynomial.outputs, depends, strict=True)]
+
+
+def _is_more_rows(polynomial: Polynomial, batched: Sequence[bool]) -> bool:
+    """Whether a batch is nothing but more rows, so that no array has to be rearranged or repeated."""
+    return all(o.rows == EACH for o in polynomial.outputs) and all(
+        o.rows == (EACH if yes else SHARED) for o, yes in zip(polynomial.inputs, batched, strict=True)
+    )
 
 
 def _batch_of_rows(
@@ -199,33 +187,39 @@ def _batch_of_rows(
     index_axes: dict[str, Any],
     size: int,
 ) -> tuple[list[Any], list[Any]]:
-    """Batched indices: the batch becomes more rows, and every row looks into its own part of the batch."""
+    """The batch becomes more rows, and every row looks into its own part of what is batched."""
+    old = task.polynomial
+    batch = next(name for name in ("batch" + "_" * n for n in range(len(old.indices) + 1)) if name not in old.indices)
 
     def unrolled(operand: Operand) -> Operand:
-        return replace(operand, rows=_BATCH if operand.rows == SHARED else operand.rows)
+        return replace(operand, rows=batch if operand.rows == SHARED else operand.rows)
 
-    flat = []
-    for x, a, operand in zip(inputs, in_axes, task.polynomial.inputs, strict=True):
+    flat, operands = [], []
+    for x, a, operand in zip(inputs, in_axes, old.inputs, strict=True):
+        if operand.rows == SHARED and a is None:
+            flat.append(x)
+            operands.append(operand)
+            continue
         x = jnp.broadcast_to(x, (size, *x.shape)) if a is None else jnp.moveaxis(x, a, 0)
         flat.append(x if operand.rows == SHARED else x.reshape((size * x.shape[1], *x.shape[2:])))
+        operands.append(unrolled(operand))
     sizes = dict(task.sizes)
-    long_indices: dict[str, Any] = {_BATCH: jnp.repeat(jnp.arange(size), task.rows)}
+    long_indices: dict[str, Any] = {batch: jnp.repeat(jnp.arange(size), task.rows)}
     for name, index in indices.items():
         a, n = index_axes[name], sizes[name]
         index = jnp.broadcast_to(index, (size, task.rows)) if a is None else jnp.moveaxis(index, a, 0)
+        # Wide enough for all parts of the batch; what is out of range must stay out of range.
+        index = index.astype(jnp.promote_types(index.dtype, jnp.int32))
         part = n * jnp.arange(size, dtype=index.dtype)[:, None]
-        # What is out of range must stay out of range.
         long_indices[name] = jnp.where((index >= 0) & (index < n), index + part, size * n).reshape(-1)
-    polynomial = simplified(
-        map(unrolled, task.polynomial.inputs), map(unrolled, task.polynomial.outputs), task.polynomial.paths
-    )
-    long_sizes = {_BATCH: size, **{name: size * n for name, n in sizes.items()}}
+    polynomial = simplified(operands, map(unrolled, old.outputs), old.paths)
+    long_sizes = {batch: size, **{name: size * n for name, n in sizes.items()}}
     counts = tuple((name, long_sizes[name]) for name in polynomial.indices)
     long = replace(task, polynomial=polynomial, rows=size * task.rows, sizes=counts)
     out = _bind(long, flat, long_indices, executor)
     shaped = [
         y if o.rows == SHARED else y.reshape((size, y.shape[0] // size, *y.shape[1:]))
-        for y, o in zip(out, task.polynomial.outputs, strict=True)
+        for y, o in zip(out, old.outputs, strict=True)
     ]
     return shaped, [0] * len(shaped)
 
