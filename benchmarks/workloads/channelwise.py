@@ -37,13 +37,7 @@ TINY = {"mixed": ("3x0e+2x1o", "0e+1o", None)}
 def ours(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> Callable[..., jax.Array]:
     instructions, result = uvu(irreps, harmonics, irreps_out)
     product = io.FunctionalTensorProduct(irreps, harmonics, result, instructions)
-    starts = np.cumsum([mul for mul, _ in result])[:-1]
-
-    def forward(weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-        ws = [w[..., None] for w in jnp.split(weights, starts, axis=-1)]
-        return product(ws, ic.IrrepsArray(irreps, x), ic.IrrepsArray(harmonics, y)).array
-
-    return forward
+    return lambda weights, x, y: product(weights, ic.IrrepsArray(irreps, x), ic.IrrepsArray(harmonics, y)).array
 
 
 def e3nn_jax(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> Callable[..., jax.Array]:

@@ -7,6 +7,7 @@ positions of an energy linear in the result; "train" that of the mean square of 
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -17,6 +18,7 @@ from side_by_side import OURS, Candidate, Comparison, optional
 import irreps_core as ic
 import irreps_ops as io
 
+from . import cuequivariance
 from .derivatives import mean_square
 from .graphs import Graph, even_graph, random_graph, uneven_graph
 
@@ -72,6 +74,10 @@ def network(weights: list[jax.Array], x: jax.Array) -> jax.Array:
     return x @ weights[-1]
 
 
+def radial_network(diameter: float, weights: list[jax.Array], vectors: jax.Array) -> jax.Array:
+    return network(weights, io.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, diameter))
+
+
 def energy(forward: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     return lambda coefficients, *args: jnp.sum(coefficients * forward(*args))
 
@@ -112,8 +118,8 @@ def arguments(graph: Graph, channels: int, irreps_out: str) -> tuple[Any, ...]:
 
 def our_graph(graph: Graph) -> tuple[Any, ...]:
     """With the sorted index: it is made once for each neighbour list and used by all layers and derivatives."""
-    senders, receivers = jnp.asarray(graph.senders), jnp.asarray(graph.receivers)
-    return senders, receivers, io.EdgeIndex(senders, receivers, len(graph.positions))
+    edges = io.EdgeIndex.from_edges(graph.senders, graph.receivers, len(graph.positions))
+    return jax.tree.map(jnp.asarray, (graph.senders, graph.receivers, edges))
 
 
 def comparisons(size: str) -> Iterator[Comparison]:
@@ -127,6 +133,12 @@ def comparisons(size: str) -> Iterator[Comparison]:
         if optional("e3nn_jax"):
             their_function = tasks(e3nn_jax(irreps, irreps_out, graph.diameter))[task]
             candidates["e3nn-jax"] = Candidate(their_function, (*args, their_graph))
+        if cuequivariance.installed():
+            theirs = cuequivariance.Convolution(ic.Irreps(irreps), ic.Irreps(HARMONICS), ic.Irreps(irreps_out))
+            their_function = tasks(theirs.forward(partial(radial_network, graph.diameter)))[task]
+            candidates["cuequivariance"] = Candidate(
+                their_function, (*theirs.args(*args), their_graph), theirs.common(task)
+            )
         yield Comparison("conv", task, candidates, sizes=sizes)
 
 

@@ -1,9 +1,11 @@
 """cuequivariance-jax: its layout, and its weights, which it orders and scales in its own way.
 
-Its method "naive" runs everywhere; on a GPU with its closed kernels "uniform_1d" is used where it applies.
+Its method "naive" runs everywhere; on a GPU with its closed kernels "uniform_1d" is used where it applies: where all
+segments have one axis of one length.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,12 +14,18 @@ import numpy as np
 from side_by_side import Candidate, optional
 
 import irreps_core as ic
+import irreps_ops as io
 
 from .derivatives import pullback, value_and_pullback
 
 
 def installed() -> bool:
     return optional("cuequivariance_jax") is not None
+
+
+def method() -> str:
+    """For polynomials that are uniform in their channels."""
+    return "uniform_1d" if jax.default_backend() == "gpu" and optional("cuequivariance_ops_jax") else "naive"
 
 
 def _irreps(irreps: ic.Irreps) -> Any:
@@ -148,7 +156,7 @@ class SymmetricContraction:
     def _evaluate(self, polynomial: Any, irreps: ic.Irreps, weights: jax.Array, x: jax.Array) -> jax.Array:
         cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
         x = cuex.RepArray(_irreps(irreps), x, cue.ir_mul)
-        return cuex.equivariant_polynomial(polynomial, [weights[None], x], method="naive").array
+        return cuex.equivariant_polynomial(polynomial, [weights[None], x], method=method()).array
 
     def _split(self, weights: jax.Array) -> dict[str, jax.Array]:
         """Ours, (number, channels) for each name, from one array."""
@@ -177,3 +185,76 @@ class SymmetricContraction:
     def _common(self, array: jax.Array) -> jax.Array:
         """(nodes, channels, components), as ours."""
         return jnp.swapaxes(array.reshape(len(array), -1, self.channels), 1, 2)
+
+
+class Convolution:
+    """Its convolution over edges: harmonics, weights from the radial network, and product, gather and sum in one.
+
+    Its paths are ours in the same order, each times a number, which is found by evaluating both on one edge.
+    """
+
+    def __init__(self, irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> None:
+        cue = optional("cuequivariance")
+        product = cue.descriptors.channelwise_tensor_product(_irreps(irreps), _irreps(harmonics), _irreps(irreps_out))
+        self.irreps, self.harmonics = irreps, harmonics
+        # One item for each path.
+        self.irreps_out = ic.Irreps([(mul, str(ir)) for mul, ir in product.outputs[0].irreps])
+        self.product = product if method() == "naive" else product.flatten_coefficient_modes().squeeze_modes()
+        self.scales = self._scales(irreps_out)
+
+    def _scales(self, irreps_out: ic.Irreps) -> jax.Array:
+        """One for each irrep of the result."""
+        rng = np.random.default_rng(1)
+        x, vector = (jnp.asarray(rng.normal(size=(1, n)), jnp.float32) for n in (self.irreps.dim, 3))
+        harmonics = io.spherical_harmonics(self.harmonics, vector, normalize=True)
+        expected = io.tensor_product(ic.IrrepsArray(self.irreps, x), harmonics, filter_ir_out=irreps_out).array
+        one = jnp.zeros(1, jnp.int32)
+        weights = jnp.ones((1, self.irreps_out.num_irreps), jnp.float32)
+        theirs = self.evaluate(to_component_first(self.irreps, x), self._harmonics(vector), weights, one, one)
+        found = to_channel_first(self.irreps_out, theirs)
+        scales = [
+            jnp.full(mul, jnp.sum(expected[:, place] * found[:, place]) / jnp.sum(found[:, place] ** 2))
+            for (mul, _), place in zip(self.irreps_out, self.irreps_out.slices(), strict=True)
+        ]
+        return jnp.concatenate(scales)
+
+    def _harmonics(self, vectors: jax.Array) -> jax.Array:
+        cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
+        vectors = cuex.RepArray(cue.Irreps("O3", "1o"), vectors, cue.ir_mul)
+        return cuex.spherical_harmonics([ir.l for _, ir in self.harmonics], vectors).array
+
+    def evaluate(
+        self, x: jax.Array, harmonics: jax.Array, weights: jax.Array, senders: jax.Array, receivers: jax.Array
+    ) -> jax.Array:
+        cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
+        x = cuex.RepArray(_irreps(self.irreps), x, cue.ir_mul)
+        y = cuex.RepArray(_irreps(self.harmonics), harmonics, cue.ir_mul)
+        shape = jax.ShapeDtypeStruct((x.shape[0], self.irreps_out.dim), x.dtype)
+        indices = [None, senders, None, receivers]
+        return cuex.equivariant_polynomial(self.product, [weights, x, y], shape, indices, method=method()).array
+
+    def forward(self, radial: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+        """Of features, positions, weights and graph, given the radial network."""
+
+        def forward(x: jax.Array, positions: jax.Array, weights: list[jax.Array], graph: Any) -> jax.Array:
+            senders, receivers = graph
+            vectors = positions[senders] - positions[receivers]
+            return self.evaluate(x, self._harmonics(vectors), radial(weights, vectors), senders, receivers)
+
+        return forward
+
+    def args(self, coefficients: jax.Array, x: jax.Array, positions: jax.Array, weights: list[jax.Array]) -> Any:
+        """Ours in its layout; the numbers of the paths are put into the last layer of the radial network."""
+        scaled = [*weights[:-1], weights[-1] * self.scales]
+        coefficients, x = to_component_first(self.irreps_out, coefficients), to_component_first(self.irreps, x)
+        return coefficients, x, positions, scaled
+
+    def common(self, task: str) -> Callable[[Any], Any]:
+        """From its layout of the result of a task."""
+
+        def train(gradient: Any) -> Any:
+            of_x, of_weights = gradient
+            return to_channel_first(self.irreps, of_x), [*of_weights[:-1], of_weights[-1] * self.scales]
+
+        forward = partial(to_channel_first, self.irreps_out)
+        return {"forward": forward, "forces": lambda result: result, "train": train}[task]

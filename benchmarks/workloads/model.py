@@ -116,7 +116,8 @@ def energies_of(library: Library, shape: Shape) -> Callable[..., jax.Array]:
     def energies(params: Any, positions: jax.Array, batch: Batch, edges: Any) -> jax.Array:
         vectors = positions[batch.senders] - positions[batch.receivers]
         # Padding edges lie outside the cutoff, where nothing depends on them.
-        vectors = jnp.where(batch.is_edge[:, None], vectors, jnp.array([2 * shape.cutoff, 0.0, 0.0], vectors.dtype))
+        outside = jnp.array([[2 * shape.cutoff, 0.0, 0.0]], vectors.dtype)
+        vectors = jnp.where(batch.is_edge[:, None], vectors, outside)
         distances = jnp.sqrt(jnp.sum(vectors**2, axis=-1))
         harmonics = library.harmonics(shape.harmonics, vectors)
         radial = library.bessel(distances, BASIS, shape.cutoff)
@@ -242,9 +243,9 @@ def comparisons(size: str) -> Iterator[Comparison]:
     positions, batch, cutoff = molecules(sizes["molecules"], sizes["atoms"], sizes["neighbors"])
     shape = shape_of(channels, sizes["lmax"], cutoff, sizes["neighbors"])
     args = parameters(shape, channels), jnp.asarray(positions), batch
-    nodes = len(positions)
-    # Ours leaves out edges whose receiver does not exist.
-    edges = io.EdgeIndex(batch.senders, jnp.where(batch.is_edge, batch.receivers, nodes), nodes)
+    # Made once for each neighbour list, without the padding.
+    edges = io.EdgeIndex.from_edges(batch.senders, batch.receivers, len(positions), mask=batch.is_edge)
+    edges = jax.tree.map(jnp.asarray, edges)
     our_tasks = tasks(energies_of(ours(), shape))
     their_tasks = tasks(energies_of(e3nn_jax(), shape)) if optional("e3nn_jax") else {}
     for task, function in our_tasks.items():
