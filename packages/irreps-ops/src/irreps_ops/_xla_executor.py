@@ -1,34 +1,75 @@
-"""The executor for every platform: each path is contracted pair by pair, in the cheapest order, by XLA operations.
+"""The executor for every platform, made of XLA operations alone.
 
-A path is a product of tensors: the rows of its inputs and the coefficients. Two tensors are contracted by a matrix
-product if they share nothing but rows and what is summed; channels that stay (as in "u, u -> u") make it an
-elementwise product and a sum, which XLA fuses. Equal intermediate results of several paths are computed once.
+Each path is evaluated in the cheaper of two ways: contracted pair by pair (:mod:`._pairwise`), or, where it is a
+product of several operands over the same rows and channels, by monomials (:mod:`._lane_plan`). Where that needs more
+memory on the way than a cache holds, it is done for some rows after others.
 """
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._rows import read_rows, write_rows
+from irreps_core._caches import cached
+
+from ._lane_contraction import job, run_jobs
+from ._lane_plan import ROW, LanePlan, lane_plan
+from ._pairwise import contract_path, pairwise_cost
+from ._polynomial import EACH, SHARED
+from ._rows import read_rows, write, write_rows
 
 if TYPE_CHECKING:
     from ._executors import Task
     from ._polynomial import Operand, Path
 
-# Letters: rows, components of each operand of a path (capitals), channels (small letters, from the modes of the path).
-_ROW = "Z"
-_COMPONENTS = "ABCDEFGHIJKLMNOPQRSTUVWXY"
+# Bytes that may be kept on the way: on a CPU what its caches hold; elsewhere memory is large and loops are slow.
+_CACHE, _MEMORY = 2 << 20, 512 << 20
+# Contraction pair by pair gains less from a cache: it has fewer and larger products.
+_PAIRWISE = 16
 
 
-class _Tensor(NamedTuple):
-    """An array and a letter for each of its axes."""
+class _Way(NamedTuple):
+    """How a path is evaluated.
 
-    letters: str
-    array: jax.Array
+    Attributes:
+        path: what.
+        plan: the plan over lanes; None: pair by pair.
+        cost: multiply-adds, with what takes as long.
+        bytes_per_row: what is kept on the way for each row, measured by the cache it needs.
+    """
+
+    path: "Path"
+    plan: LanePlan | None
+    cost: float
+    bytes_per_row: float
+
+
+@cached(maxsize=1024)
+def _ways(task: "Task") -> tuple[_Way, ...]:
+    """The cheapest way for each path."""
+    return tuple(_way(task, path) for path in task.polynomial.paths)
+
+
+def _way(task: "Task", path: "Path") -> _Way:
+    rows = max(task.rows, 1)
+    some = replace(task, rows=rows)
+    cost, kept = pairwise_cost(some, path)
+    pairwise = _Way(path, None, cost, kept * task.dtype.itemsize / rows / _PAIRWISE)
+    plan = lane_plan(path, task.polynomial.operands(path))
+    if plan is None:
+        return pairwise
+    extents = {**task.polynomial.extents(path), ROW: rows}
+    batch = int(np.prod([extents[letter] for letter in plan.batch], initial=1))
+    rest = int(np.prod([extents[letter] for letter in plan.lanes if letter not in plan.batch]))
+    in_lanes = batch * (rest * plan.cost + plan.per_batch)
+    if cost <= in_lanes:
+        return pairwise
+    # The batch is done in chunks anyway; rows among the rest of the lanes may still be too many.
+    kept_each = 0 if ROW in plan.batch else plan.numbers * rest * task.dtype.itemsize / rows
+    return _Way(path, plan, in_lanes, kept_each)
 
 
 class XlaExecutor:
@@ -42,114 +83,40 @@ class XlaExecutor:
         return None
 
     def cost(self, task: "Task") -> float:
-        """A nanosecond for about two multiply-adds."""
-        return task.rows * task.polynomial.multiply_adds() / 2
+        """Nanoseconds on two CPU cores: about fifty multiply-adds of a matrix product each, or ten bytes moved."""
+        moved = sum(np.prod(task.shape(o)) for o in (*task.polynomial.inputs, *task.polynomial.outputs))
+        return sum(way.cost for way in _ways(task)) / 50 + float(moved) * task.dtype.itemsize / 10
 
     def run(self, task: "Task", inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]) -> list[jax.Array]:
         """See :class:`Executor`."""
-        read = read_rows(task, inputs, indices)
-        parts: list[dict[tuple[int, ...], jax.Array]] = [{} for _ in task.polynomial.outputs]
-        for path in task.polynomial.paths:
-            components, y = _path(task, path, read)
-            found = parts[path.output]
+        budget = _CACHE if jax.default_backend() == "cpu" else _MEMORY
+        chunk = _row_chunk(task, budget)
+        if chunk < task.rows:
+            return _run_in_chunks(task, inputs, indices, chunk, budget)
+        return write_rows(task, _values(task, inputs, indices, budget), indices)
+
+
+def _values(
+    task: "Task", inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array], budget: int
+) -> list[jax.Array | None]:
+    """For each output its value for each row of the iteration (or shared); None is zero."""
+    read = read_rows(task, inputs, indices)
+    parts: list[dict[tuple[int, ...], jax.Array]] = [{} for _ in task.polynomial.outputs]
+    ways = _ways(task)
+    for way in ways:
+        if way.plan is None:
+            components, y = contract_path(task, way.path, read)
+            found = parts[way.path.output]
             found[components] = found[components] + y if components in found else y
-        values = [_assemble(o, found) for o, found in zip(task.polynomial.outputs, parts, strict=True)]
-        return write_rows(task, values, indices)
+    values = [_assembled(o, found) for o, found in zip(task.polynomial.outputs, parts, strict=True)]
+    jobs = [job(task, way.path, way.plan) for way in ways if way.plan is not None]
+    for place, y in run_jobs(task, jobs, read, budget):
+        before = values[place]
+        values[place] = y if before is None else before + y
+    return values
 
 
-def _path(task: "Task", path: "Path", read: list[jax.Array]) -> tuple[tuple[int, ...], jax.Array]:
-    """Which components of its output a path adds to, and what it adds, with an axis of just these components."""
-    operands = task.polynomial.operands(path)
-    extents = {**task.polynomial.extents(path), _ROW: task.rows}
-    # Only the components that occur in the terms take part.
-    occurring = [np.unique(column, return_inverse=True) for column in path.coefficients.terms.T]
-    tensors, axes, wanted = [], "", ""
-    for slot, (operand, letter, modes) in enumerate(zip(operands, _COMPONENTS, path.modes, strict=False)):
-        components = occurring[slot][0]
-        extents[letter] = len(components)
-        rows = _ROW if operand.row_axes else ""
-        if slot == len(path.inputs):
-            axes += letter
-            wanted = rows + operand.laid_out(letter, modes)
-        elif len(components) == 1:
-            x = jax.lax.index_in_dim(
-                read[path.inputs[slot]], int(components[0]), operand.component_axis, keepdims=False
-            )
-            tensors.append(_Tensor(rows + modes, x))
-        else:
-            axes += letter
-            x = _take(read[path.inputs[slot]], components, operand.component_axis)
-            tensors.append(_Tensor(rows + operand.laid_out(letter, modes), x))
-    dense = np.zeros([len(components) for components, _ in occurring])
-    dense[tuple(place.reshape(-1) for _, place in occurring)] = path.coefficients.values
-    coefficients = jnp.asarray(dense.reshape([extents[letter] for letter in axes]), task.dtype)
-    tensors.append(_Tensor(axes, coefficients))
-    return tuple(map(int, occurring[-1][0])), _contract(task, tensors, wanted, extents)
-
-
-def _take(x: jax.Array, components: np.ndarray, axis: int) -> jax.Array:
-    """Some components: all, a slice, or a gather."""
-    first, last = int(components[0]), int(components[-1])
-    if len(components) == x.shape[axis]:
-        return x
-    if last - first + 1 == len(components):
-        return jax.lax.slice_in_dim(x, first, last + 1, axis=axis)
-    return jnp.take(x, components, axis=axis)
-
-
-def _contract(task: "Task", tensors: list[_Tensor], wanted: str, extents: dict[str, int]) -> jax.Array:
-    """The product of all tensors, summed over the letters that are not wanted, with axes in the wanted order."""
-    tensors = list(tensors)
-    if _ROW not in wanted and not any(_ROW in t.letters for t in tensors):  # a sum over rows of what no row changes
-        tensors[-1] = _Tensor(tensors[-1].letters, tensors[-1].array * extents[_ROW])
-    while len(tensors) > 1:
-        a, b = _cheapest_pair([t.letters for t in tensors], wanted, extents)
-        rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
-        keep = set(wanted).union(*(t.letters for t in rest))
-        tensors = [*rest, _multiply(task, tensors[a], tensors[b], keep, wanted, extents)]
-    letters, x = tensors[0]
-    x = jnp.sum(x, axis=tuple(n for n, letter in enumerate(letters) if letter not in wanted))
-    letters = "".join(letter for letter in letters if letter in wanted)
-    missing = "".join(letter for letter in wanted if letter not in letters)
-    x = jnp.broadcast_to(x.reshape((1,) * len(missing) + x.shape), [extents[m] for m in missing] + list(x.shape))
-    return jnp.transpose(x, [(missing + letters).index(letter) for letter in wanted])
-
-
-def _cheapest_pair(letters: list[str], wanted: str, extents: dict[str, int]) -> tuple[int, int]:
-    """Which two tensors to contract next: the fewest multiply-adds, then the smallest result."""
-
-    def price(pair: tuple[int, int]) -> tuple[int, int]:
-        a, b = pair
-        rest = set(wanted).union(*(found for n, found in enumerate(letters) if n not in pair))
-        both = set(letters[a]) | set(letters[b])
-        result = math.prod(extents[letter] for letter in both & rest)
-        return math.prod(extents[letter] for letter in both) + result, result
-
-    return min(((a, b) for b in range(len(letters)) for a in range(b)), key=price)
-
-
-def _multiply(task: "Task", a: _Tensor, b: _Tensor, keep: set[str], wanted: str, extents: dict[str, int]) -> _Tensor:
-    """The product of two tensors, summed over what they share and nobody else needs."""
-    shared = set(a.letters) & set(b.letters)
-    union = dict.fromkeys(a.letters + b.letters)
-    # Rows first, then components, then channels: as they lie in memory at the end.
-    order = sorted(union, key=lambda x: (x != _ROW, x.islower(), wanted.index(x) if x in wanted else -1))
-    out = "".join(letter for letter in order if letter in keep)
-    if (shared - keep) and not (shared & keep) - {_ROW}:
-        formula = f"{a.letters},{b.letters}->{out}"
-        return _Tensor(out, jnp.einsum(formula, a.array, b.array, precision=task.precision))
-    x, y = (_aligned(t, order, extents) for t in (a, b))
-    return _Tensor(out, jnp.sum(x * y, axis=tuple(n for n, letter in enumerate(order) if letter not in keep)))
-
-
-def _aligned(tensor: _Tensor, order: Sequence[str], extents: dict[str, int]) -> jax.Array:
-    """The array with its axes in a given order, of length 1 where it has none."""
-    present = [letter for letter in order if letter in tensor.letters]
-    x = jnp.transpose(tensor.array, [tensor.letters.index(letter) for letter in present])
-    return x.reshape([extents[letter] if letter in tensor.letters else 1 for letter in order])
-
-
-def _assemble(operand: "Operand", parts: dict[tuple[int, ...], jax.Array]) -> jax.Array | None:
+def _assembled(operand: "Operand", parts: dict[tuple[int, ...], jax.Array]) -> jax.Array | None:
     """An array of all components from sums for some of them; None if there is nothing."""
     if not parts:
         return None
@@ -162,4 +129,57 @@ def _assemble(operand: "Operand", parts: dict[tuple[int, ...], jax.Array]) -> ja
     out = jnp.zeros((*some.shape[:axis], operand.components, *some.shape[axis + 1 :]), some.dtype)
     for key, y in parts.items():
         out = out.at[(slice(None),) * axis + (np.array(key),)].add(y)
+    return out
+
+
+def _row_chunk(task: "Task", budget: int) -> int:
+    """How many rows are done at once."""
+    polynomial = task.polynomial
+    for path in polynomial.paths:
+        *factors, target = polynomial.operands(path)
+        if target.rows == SHARED and not any(operand.row_axes for operand in factors):
+            return task.rows  # a sum over rows of what no row changes: rows that pad a chunk would count
+    each = sum(way.bytes_per_row for way in _ways(task))
+    return task.rows if each * task.rows <= budget else max(1, int(budget / each))
+
+
+def _run_in_chunks(
+    task: "Task", inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array], chunk: int, budget: int
+) -> list[jax.Array]:
+    """Some rows after others: outputs of each row are put side by side, the others added up."""
+    polynomial = task.polynomial
+    count = -(-task.rows // chunk)
+    chunk = -(-task.rows // count)
+    part = replace(task, rows=chunk)
+    pad = count * chunk - task.rows
+
+    def split(x: jax.Array, value: int) -> jax.Array:
+        x = jnp.pad(x, [(0, pad)] + [(0, 0)] * (x.ndim - 1), constant_values=value) if pad else x
+        return x.reshape((count, chunk, *x.shape[1:]))
+
+    each = [split(x, 0) for x, o in zip(inputs, polynomial.inputs, strict=True) if o.rows == EACH]
+    sizes = dict(task.sizes)
+    places = {name: split(index, sizes[name]) for name, index in indices.items()}  # padding is out of range
+
+    def body(sums: list[jax.Array], some: tuple[list[jax.Array], dict[str, jax.Array]]) -> tuple[list, list]:
+        rows, sums, stacked = iter(some[0]), list(sums), []
+        given = [next(rows) if o.rows == EACH else x for x, o in zip(inputs, polynomial.inputs, strict=True)]
+        for place, (y, operand) in enumerate(zip(_values(part, given, some[1], budget), polynomial.outputs, strict=True)):
+            if operand.rows == EACH:
+                stacked.append(write(part, operand, y, some[1]))
+            elif y is not None and operand.indexed:
+                sums[place] = sums[place].at[some[1][operand.rows]].add(y, mode="drop", wrap_negative_indices=False)
+            elif y is not None:
+                sums[place] = sums[place] + y
+        return sums, stacked
+
+    zeros = [jnp.zeros(() if o.rows == EACH else task.shape(o), task.dtype) for o in polynomial.outputs]
+    sums, rows = jax.lax.scan(body, zeros, (each, places))
+    stacked, out = iter(rows), []
+    for operand, total in zip(polynomial.outputs, sums, strict=True):
+        if operand.rows == EACH:
+            y = next(stacked)
+            out.append(y.reshape((count * chunk, *y.shape[2:]))[: task.rows])
+        else:
+            out.append(total.astype(task.dtype_of(operand)))
     return out

@@ -1,0 +1,148 @@
+"""Contraction of one path, pair by pair, in the cheapest order, by XLA operations.
+
+A path is a product of tensors: the rows of its inputs and the coefficients. Two tensors are contracted by a matrix
+product if they share nothing but rows and what is summed; channels that stay (as in "u, u -> u") make it an
+elementwise product and a sum, which XLA fuses.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._lane_plan import ELEMENTWISE, ROW
+
+if TYPE_CHECKING:
+    from ._executors import Task
+    from ._polynomial import Path
+
+_COMPONENTS = "ABCDEFGHIJKLMNOPQRSTUVWXY"  # of each operand of a path; channels are the modes of the path
+
+
+class _Tensor(NamedTuple):
+    """An array and a letter for each of its axes."""
+
+    letters: str
+    array: jax.Array
+
+
+def pairwise_cost(task: "Task", path: "Path") -> tuple[float, float]:
+    """What a contraction takes: multiply-adds, with what takes as long; and the numbers that are kept on the way."""
+    operands = task.polynomial.operands(path)
+    extents = {**task.polynomial.extents(path), ROW: task.rows}
+    letters, axes = [], ""
+    for column, operand, letter, modes in zip(
+        path.coefficients.terms.T, operands, _COMPONENTS, path.modes, strict=False
+    ):
+        extents[letter] = len(np.unique(column))
+        if extents[letter] > 1 or len(letters) == len(path.inputs):
+            axes += letter
+        letters.append((ROW if operand.row_axes else "") + (letter if letter in axes else "") + modes)
+    *tensors, wanted = letters
+    tensors.append(axes)
+    cost, kept = 0.0, 0.0
+    while len(tensors) > 1:
+        a, b = _cheapest_pair(tensors, wanted, extents)
+        rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
+        both = set(tensors[a]) | set(tensors[b])
+        result = "".join(sorted(both & set(wanted).union(*rest)))
+        size = math.prod(extents[letter] for letter in result)
+        cost += math.prod(extents[letter] for letter in both) + ELEMENTWISE * size
+        kept += size if rest else 0
+        tensors = [*rest, result]
+    return cost, kept
+
+
+def contract_path(task: "Task", path: "Path", read: Sequence[jax.Array]) -> tuple[tuple[int, ...], jax.Array]:
+    """Which components of its output a path adds to, and what it adds, with an axis of just these components."""
+    operands = task.polynomial.operands(path)
+    extents = {**task.polynomial.extents(path), ROW: task.rows}
+    # Only the components that occur in the terms take part.
+    occurring = [np.unique(column, return_inverse=True) for column in path.coefficients.terms.T]
+    tensors, axes, wanted = [], "", ""
+    for slot, (operand, letter, modes) in enumerate(zip(operands, _COMPONENTS, path.modes, strict=False)):
+        components = occurring[slot][0]
+        extents[letter] = len(components)
+        rows = ROW if operand.row_axes else ""
+        if slot == len(path.inputs):
+            axes += letter
+            wanted = rows + operand.laid_out(letter, modes)
+        elif len(components) == 1:
+            x = jax.lax.index_in_dim(
+                read[path.inputs[slot]], int(components[0]), operand.component_axis, keepdims=False
+            )
+            tensors.append(_Tensor(rows + modes, x))
+        else:
+            axes += letter
+            x = _take(read[path.inputs[slot]], components, operand.component_axis)
+            tensors.append(_Tensor(rows + operand.laid_out(letter, modes), x))
+    dense = np.zeros([len(components) for components, _ in occurring])
+    dense[tuple(place.reshape(-1) for _, place in occurring)] = path.coefficients.values
+    coefficients = jnp.asarray(dense.reshape([extents[letter] for letter in axes]), task.dtype)
+    tensors.append(_Tensor(axes, coefficients))
+    return tuple(map(int, occurring[-1][0])), _contract(task, tensors, wanted, extents)
+
+
+def _take(x: jax.Array, components: np.ndarray, axis: int) -> jax.Array:
+    """Some components: all, a slice, or a gather."""
+    first, last = int(components[0]), int(components[-1])
+    if len(components) == x.shape[axis]:
+        return x
+    if last - first + 1 == len(components):
+        return jax.lax.slice_in_dim(x, first, last + 1, axis=axis)
+    return jnp.take(x, components, axis=axis)
+
+
+def _contract(task: "Task", tensors: list[_Tensor], wanted: str, extents: dict[str, int]) -> jax.Array:
+    """The product of all tensors, summed over the letters that are not wanted, with axes in the wanted order."""
+    tensors = list(tensors)
+    if ROW not in wanted and not any(ROW in t.letters for t in tensors):  # a sum over rows of what no row changes
+        tensors[-1] = _Tensor(tensors[-1].letters, tensors[-1].array * extents[ROW])
+    while len(tensors) > 1:
+        a, b = _cheapest_pair([t.letters for t in tensors], wanted, extents)
+        rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
+        keep = set(wanted).union(*(t.letters for t in rest))
+        tensors = [*rest, _multiply(task, tensors[a], tensors[b], keep, wanted, extents)]
+    letters, x = tensors[0]
+    x = jnp.sum(x, axis=tuple(n for n, letter in enumerate(letters) if letter not in wanted))
+    letters = "".join(letter for letter in letters if letter in wanted)
+    missing = "".join(letter for letter in wanted if letter not in letters)
+    x = jnp.broadcast_to(x.reshape((1,) * len(missing) + x.shape), [extents[m] for m in missing] + list(x.shape))
+    return jnp.transpose(x, [(missing + letters).index(letter) for letter in wanted])
+
+
+def _cheapest_pair(letters: Sequence[str], wanted: str, extents: dict[str, int]) -> tuple[int, int]:
+    """Which two tensors to contract next: the fewest multiply-adds, then the smallest result."""
+
+    def price(pair: tuple[int, int]) -> tuple[int, int]:
+        a, b = pair
+        rest = set(wanted).union(*(found for n, found in enumerate(letters) if n not in pair))
+        both = set(letters[a]) | set(letters[b])
+        result = math.prod(extents[letter] for letter in both & rest)
+        return math.prod(extents[letter] for letter in both) + result, result
+
+    return min(((a, b) for b in range(len(letters)) for a in range(b)), key=price)
+
+
+def _multiply(task: "Task", a: _Tensor, b: _Tensor, keep: set[str], wanted: str, extents: dict[str, int]) -> _Tensor:
+    """The product of two tensors, summed over what they share and nobody else needs."""
+    shared = set(a.letters) & set(b.letters)
+    union = dict.fromkeys(a.letters + b.letters)
+    # In the order of the result; before it what is still to be summed.
+    order = sorted(union, key=lambda x: (x != ROW, x.islower(), wanted.index(x) if x in wanted else -1))
+    out = "".join(letter for letter in order if letter in keep)
+    if (shared - keep) and not (shared & keep) - {ROW}:
+        formula = f"{a.letters},{b.letters}->{out}"
+        return _Tensor(out, jnp.einsum(formula, a.array, b.array, precision=task.precision))
+    x, y = (_aligned(t, order, extents) for t in (a, b))
+    return _Tensor(out, jnp.sum(x * y, axis=tuple(n for n, letter in enumerate(order) if letter not in keep)))
+
+
+def _aligned(tensor: _Tensor, order: Sequence[str], extents: dict[str, int]) -> jax.Array:
+    """The array with its axes in a given order, of length 1 where it has none."""
+    present = [letter for letter in order if letter in tensor.letters]
+    x = jnp.transpose(tensor.array, [tensor.letters.index(letter) for letter in present])
+    return x.reshape([extents[letter] if letter in tensor.letters else 1 for letter in order])
