@@ -211,7 +211,9 @@ def _batch_of_rows(
         # Wide enough for all parts of the batch; what is out of range must stay out of range.
         index = index.astype(jnp.promote_types(index.dtype, jnp.int32))
         part = n * jnp.arange(size, dtype=index.dtype)[:, None]
-        long_indices[name] = jnp.where((index >= 0) & (index < n), index + part, size * n).reshape(-1)
+        # (What is not padding either goes one further, for `checked` to see.)
+        outside = size * n + (index != n).astype(index.dtype)
+        long_indices[name] = jnp.where((index >= 0) & (index < n), index + part, outside).reshape(-1)
     polynomial = simplified(operands, map(unrolled, old.outputs), old.paths)
     long_sizes = {batch: size, **{name: size * n for name, n in sizes.items()}}
     counts = tuple((name, long_sizes[name]) for name in polynomial.indices)
