@@ -7,13 +7,13 @@ stay in the cache and take no memory to speak of.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._lane_plan import ROW, SMALL, Block, LanePlan
+from ._lane_plan import ROW, LanePlan
 from ._polynomial import Operand, Path
 
 if TYPE_CHECKING:
@@ -135,27 +135,33 @@ def _in_chunks(
 
 def _evaluate(task: "Task", jobs: Sequence[_Job], arrays: Mapping[Layout, jax.Array]) -> dict[Layout, jax.Array]:
     """All paths for a chunk: for each output an array of shape (chunk, components, rest) or (chunk, components)."""
-    sums: dict[Layout, dict[int, jax.Array]] = {}
+    sums: dict[Layout, jax.Array] = {}
     for one in jobs:
-        add = _adjoint if one.plan.adjoint else _forward
-        found = sums.setdefault(one.output, {})
-        for component, y in add(task, one, arrays):
-            found[component] = found[component] + y if component in found else y
-    return {layout: _stacked(task, layout, found) for layout, found in sums.items()}
+        y = (_adjoint if one.plan.adjoint else _forward)(task, one, arrays)
+        y = _all_components(y, one.plan.components, one.output.shape[1])
+        sums[one.output] = sums[one.output] + y if one.output in sums else y
+    return sums
 
 
-def _stacked(task: "Task", layout: Layout, found: dict[int, jax.Array]) -> jax.Array:
-    zero = jnp.zeros_like(next(iter(found.values())))
-    return jnp.stack([found.get(n, zero) for n in range(layout.shape[1])], axis=1)
+def _all_components(y: jax.Array, places: np.ndarray, count: int) -> jax.Array:
+    """An array of all components from one of some (ascending); the others are zero."""
+    if len(places) == count:
+        return y
+    gap = np.diff([-1, *places, count]) - 1
+    parts = []
+    for n, zeros in enumerate(gap):
+        if zeros:
+            parts.append(jnp.zeros((y.shape[0], int(zeros), *y.shape[2:]), y.dtype))
+        if n < len(places):
+            parts.append(y[:, n : n + 1])
+    return jnp.concatenate(parts, axis=1)
 
 
 def _take(x: jax.Array, places: np.ndarray) -> jax.Array:
     """Some of axis 1: all, a slice, or a gather."""
-    if len(places) == x.shape[1] and np.array_equal(places, np.arange(len(places))):
-        return x
     first = int(places[0])
     if np.array_equal(places, np.arange(first, first + len(places))):
-        return jax.lax.slice_in_dim(x, first, first + len(places), axis=1)
+        return x if len(places) == x.shape[1] else jax.lax.slice_in_dim(x, first, first + len(places), axis=1)
     return jnp.take(x, places, axis=1, mode="clip")
 
 
@@ -168,68 +174,43 @@ def _monomials(factors: Sequence[jax.Array], columns: np.ndarray) -> jax.Array:
     return _take(before, place.reshape(-1)) * _take(factors[-1], columns[:, -1])
 
 
-def _side(one: _Job, side: tuple[tuple[int, ...], np.ndarray], arrays: Mapping[Layout, jax.Array]) -> jax.Array | None:
+def _side(one: _Job, side: tuple[tuple[int, ...], np.ndarray], arrays: Mapping[Layout, jax.Array]) -> jax.Array:
     slots, columns = side
-    return _monomials([arrays[one.inputs[s]] for s in slots], columns) if slots else None
+    return _monomials([arrays[one.inputs[s]] for s in slots], columns)
 
 
-def _forward(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> list[tuple[int, jax.Array]]:
+def _forward(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> jax.Array:
+    """Coefficients times left monomials, times right monomials, added up for each component of the output."""
     plan = one.plan
-    left, right = _side(one, plan.left, arrays), _side(one, plan.right, arrays)
-    weights = _side(one, plan.weights, arrays)
-    assert left is not None and plan.outputs is not None  # noqa: S101, PT018 - by construction; tells the type checker
-    found = []
-    for block in plan.blocks:
-        table = _table(task, block, weights)
-        part = jax.lax.slice_in_dim(left, block.left.start, block.left.stop, axis=1)
-        for q, y in enumerate(_product(task, table, part), block.right.start):
-            found.append((int(plan.outputs[q]), y if right is None else y * right[:, q]))
-    return found
+    _, boxes, n_right, n_left = plan.table.shape
+    left = _side(one, plan.left, arrays)
+    chunk, _, lanes = left.shape
+    left = left.reshape(chunk, boxes, n_left, lanes)
+    if plan.weights[0]:
+        table = _constant(task, plan.table.reshape(len(plan.table), -1))
+        table = jnp.matmul(_side(one, plan.weights, arrays), table, precision=task.precision)
+        table = table.reshape(chunk, boxes, n_right, n_left)
+        y = jnp.einsum("bgql,bgln->bgqn", table, left, precision=task.precision)
+    else:
+        y = jnp.einsum("gql,bgln->bgqn", _constant(task, plan.table[0]), left, precision=task.precision)
+    y = y.reshape(chunk, boxes * n_right, lanes)
+    if not plan.right[0]:
+        return _take(y, np.argmax(plan.selection, axis=1))
+    y = y * _side(one, plan.right, arrays)
+    return jnp.einsum("oq,bqn->bon", _constant(task, plan.selection), y, precision=task.precision)
 
 
-def _product(task: "Task", table: jax.Array, part: jax.Array) -> list[jax.Array]:
-    """The rows of the matrix product of a table and monomials."""
-    *_, rights, lefts = table.shape
-    if rights * lefts < SMALL:
-        return [sum(table[..., q, n, None] * part[:, n] for n in range(lefts)) for q in range(rights)]
-    formula = "bql,bln->bqn" if table.ndim == 3 else "ql,bln->bqn"
-    product = jnp.einsum(formula, table, part, precision=task.precision)
-    return [product[:, q] for q in range(rights)]
-
-
-def _table(task: "Task", block: Block, weights: jax.Array | None) -> jax.Array:
-    """The matrix of a block, coefficients contracted with weights: (right, left), or with weights (batch, ...)."""
-    parts = []
-    for group in block.groups:
-        n, *shape = group.table.shape
-        if weights is None:
-            parts.append(jnp.asarray(group.table[0], task.dtype))
-        else:
-            flat = jnp.asarray(group.table.reshape(n, -1), task.dtype)
-            y = jnp.matmul(_take(weights, group.weights), flat, precision=task.precision)
-            parts.append(y.reshape((-1, *shape)))
-    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis=-2)
-
-
-def _adjoint(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> list[tuple[int, jax.Array]]:
+def _adjoint(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> jax.Array:
+    """Right times left monomials, added up over lanes, times coefficients."""
     plan = one.plan
+    _, boxes, n_right, n_left = plan.table.shape
     left, right = _side(one, plan.left, arrays), _side(one, plan.right, arrays)
-    assert left is not None and right is not None  # noqa: S101, PT018 - by construction; tells the type checker
-    components, found = plan.weights[1][:, 0], []
-    for block in plan.blocks:
-        parts = (x[:, side] for x, side in ((right, block.right), (left, block.left)))
-        product = jnp.einsum("bqn,bln->bql", *parts, precision=task.precision)
-        start = 0
-        for group in block.groups:
-            n, rights, lefts = group.table.shape
-            flat = product[:, start : start + rights].reshape(-1, rights * lefts)
-            start += rights
-            table = jnp.asarray(group.table.reshape(n, -1).T, task.dtype)
-            y = jnp.matmul(flat, table, precision=task.precision)
-            found += [(int(components[w]), y[:, i]) for i, w in enumerate(group.weights)]
-    return found
+    chunk, _, lanes = left.shape
+    left, right = (x.reshape(chunk, boxes, n, lanes) for x, n in ((left, n_left), (right, n_right)))
+    y = jnp.einsum("bgqn,bgln->bgql", right, left, precision=task.precision).reshape(chunk, -1)
+    table = _constant(task, plan.table.reshape(len(plan.table), -1).T)
+    return jnp.matmul(y, table, precision=task.precision)
 
 
-def numbers(jobs: Sequence[Any]) -> int:
-    """Numbers kept for each lane."""
-    return sum(job.plan.numbers for job in jobs)
+def _constant(task: "Task", values: np.ndarray) -> jax.Array:
+    return jnp.asarray(values, task.dtype)

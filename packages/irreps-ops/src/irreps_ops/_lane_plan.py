@@ -10,9 +10,10 @@ just the component tuples that occur, and
     adjoint:  D[q, l] = sum over lanes of right[q] left[l];  out = sum of coefficients * D     (one matrix product)
 
 where A are the coefficients contracted with the weights, once for all rows. The second form is for outputs that are
-summed over lanes, such as the gradient of weights. Matrices fall apart into *blocks* that share no monomial (parity
-alone makes two), found as connected components of the terms. All of it follows from the terms alone, so a derivative
-of any order, where x_i x_j g_o takes the place of x_i x_j x_k, gets its plan in the same way.
+summed over lanes, such as the gradient of weights. Matrices fall apart into *blocks* that share no monomial (the signs
+under reflections alone make eight), found as connected components of the terms, which are packed into *boxes* of one
+shape. All of it follows from the terms alone, so a derivative of any order, where x_i x_j g_o takes the place of
+x_i x_j x_k, gets its plan in the same way.
 """
 
 import itertools
@@ -32,35 +33,6 @@ ROW = "Z"  # the letter of the rows; those of channels are the modes of a path
 # products of thin matrices are as slow as if they had so many columns.
 ELEMENTWISE = 16
 THIN = 8
-# A block with fewer coefficients is multiplied out, without a matrix product.
-SMALL = 6
-
-
-class Group(NamedTuple):
-    """Coefficients of a block that meet only certain components of the weights.
-
-    Attributes:
-        weights: which monomials of the weights (or components of an output of adjoint form).
-        table: values of shape (weights, right of this group, left of the block).
-    """
-
-    weights: np.ndarray
-    table: np.ndarray
-
-
-class Block(NamedTuple):
-    """A part of the matrix that shares no monomials with the others.
-
-    Attributes:
-        left: the range of its left monomials; they are ordered by block.
-        right: the range of its right monomials (forward: with their output components); ordered by block and group.
-        groups: its coefficients, in the order of `right`.
-    """
-
-    left: slice
-    right: slice
-    groups: tuple[Group, ...]
-
 
 @dataclass(frozen=True, eq=False)
 class LanePlan:
@@ -70,13 +42,14 @@ class LanePlan:
         lanes: letters of the lanes.
         batch: letters of the lanes that coefficients depend on (forward), or that the output keeps (adjoint).
         adjoint: which form.
-        left: slots of the path that make the left monomials, and these, an array (monomials, slots) of components.
-        right: the same for the right monomials; none in forward form, if there is just one factor of one.
-        outputs: forward: the output component of each right monomial. Adjoint: None.
-        weights: the same as `left` for the factors that have only letters of the batch. Adjoint: no slots.
-        blocks: of the matrix.
+        left: slots of the path that make the left monomials, and these, an array (boxes * n_left, slots) of components.
+        right: the same for the right monomials, (boxes * n_right, slots); no slots if there are only left ones.
+        weights: the same for the factors that have only letters of the batch.
+        table: coefficients, shape (weights, boxes, n_right, n_left); adjoint: (components, ...) of the output.
+        components: those of the output that occur.
+        selection: forward: ones where a right monomial belongs to such a component, (components, boxes * n_right).
         cost: multiply-adds for each lane, with what takes as long.
-        per_batch: multiply-adds for each element of the batch.
+        per_batch: the same for each element of the batch.
         numbers: numbers kept for each lane.
     """
 
@@ -85,9 +58,10 @@ class LanePlan:
     adjoint: bool
     left: tuple[tuple[int, ...], np.ndarray]
     right: tuple[tuple[int, ...], np.ndarray]
-    outputs: np.ndarray | None
     weights: tuple[tuple[int, ...], np.ndarray]
-    blocks: tuple[Block, ...]
+    table: np.ndarray
+    components: np.ndarray
+    selection: np.ndarray
     cost: float
     per_batch: float
     numbers: int
@@ -142,13 +116,13 @@ def _sides(path: Path, slots: tuple[int, ...], adjoint: bool) -> list[tuple[tupl
 
 
 class _Split(NamedTuple):
-    """A choice of sides: the monomials, the places of the terms among them, the blocks of these, and the price."""
+    """A choice of sides: distinct monomials, which of them each term has, their places in boxes, and the price."""
 
     left: np.ndarray
     right: np.ndarray
     at_left: np.ndarray
     at_right: np.ndarray
-    block: np.ndarray  # of each term
+    boxes: "_Boxes"
     cost: float
 
 
@@ -164,18 +138,13 @@ def _split(path: Path, left: tuple[int, ...], right: tuple[int, ...], adjoint: b
     terms = path.coefficients.terms
     lefts, at_left = _unique(terms[:, left])
     rights, at_right = _unique(terms[:, right if adjoint else (*right, -1)])
-    block = _components(at_left, at_right)
-    factors = rights if adjoint else _unique(terms[:, right])[0]
-    cost = ELEMENTWISE * (_products(lefts) + _products(factors) + (0 if adjoint or not right else len(rights)))
-    for b in range(block.max() + 1):
-        here = block == b
-        n_left, n_right = len(np.unique(at_left[here])), len(np.unique(at_right[here]))
-        if not adjoint and n_left * n_right < SMALL:
-            cost += ELEMENTWISE * n_left * n_right
-        else:
-            thin, wide = sorted((n_left, n_right))
-            cost += max(thin, THIN) * wide
-    return _Split(lefts, rights, at_left, at_right, block, cost)
+    boxes = _packed(at_left, at_right)
+    n, n_right, n_left = boxes.shape
+    made = _products(lefts[:, :-1]) + _products(rights[:, : len(right) - 1]) + n * (n_left + n_right)
+    cost = ELEMENTWISE * made + n * _price(n_right, n_left)
+    if right and not adjoint:
+        cost += ELEMENTWISE * n * n_right + _price(len(np.unique(rights[:, -1])), n * n_right)
+    return _Split(lefts, rights, at_left, at_right, boxes, cost)
 
 
 def _products(monomials: np.ndarray) -> int:
@@ -196,6 +165,57 @@ def _components(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         label_a = smaller
 
 
+class _Boxes(NamedTuple):
+    """Blocks packed into boxes of one shape, so that all of them are one batched matrix product.
+
+    Attributes:
+        shape: number of boxes, right monomials and left monomials of a box.
+        left: the place of each left monomial among all of all boxes.
+        right: the same for the right monomials.
+    """
+
+    shape: tuple[int, int, int]
+    left: np.ndarray
+    right: np.ndarray
+
+
+def _packed(at_left: np.ndarray, at_right: np.ndarray) -> _Boxes:
+    """The connected components of the terms, the largest first, each into the emptiest box."""
+    block = _components(at_left, at_right)
+    of_left, of_right = np.zeros(at_left.max() + 1, int), np.zeros(at_right.max() + 1, int)
+    of_left[at_left], of_right[at_right] = block, block
+    sizes = np.stack([np.bincount(of_right), np.bincount(of_left)], axis=1)
+    best, best_price, count = np.zeros(len(sizes), int), np.inf, 1
+    while count <= min(len(sizes), 64):
+        box, loads = np.zeros(len(sizes), int), np.zeros((count, 2), int)
+        for b in np.argsort(-sizes.sum(1), kind="stable"):
+            box[b] = np.argmin(loads.sum(1))
+            loads[box[b]] += sizes[b]
+        n_right, n_left = loads.max(0)
+        price = count * (_price(n_right, n_left) + ELEMENTWISE * (n_right + n_left))
+        if price < best_price:
+            best, best_price = box, price
+        count += 1 if count < 8 else 8
+    count = best.max() + 1
+    (right, n_right), (left, n_left) = (_placed(best[of], count) for of in (of_right, of_left))
+    return _Boxes((count, n_right, n_left), left, right)
+
+
+def _placed(box: np.ndarray, count: int) -> tuple[np.ndarray, int]:
+    """Places of things in boxes of one size, given the box of each; and that size."""
+    size = int(np.bincount(box, minlength=count).max())
+    place = np.zeros(len(box), int)
+    for b in range(count):
+        here = np.flatnonzero(box == b)
+        place[here] = b * size + np.arange(len(here))
+    return place, size
+
+
+def _price(a: int, b: int) -> int:
+    """Multiply-adds for each lane of a matrix product with a and b monomials, or what takes as long."""
+    return int(max(min(a, b), THIN) * max(a, b))
+
+
 def _finished(
     path: Path,
     names: tuple[str, str],
@@ -205,48 +225,30 @@ def _finished(
     split: _Split,
     adjoint: bool,
 ) -> LanePlan:
-    """The plan of a choice of sides: monomials in the order of blocks and groups, and the tables."""
+    """The plan of a choice of sides: monomials in the order of their boxes, and the tables."""
     terms, values = path.coefficients.terms, path.coefficients.values
+    n, n_right, n_left = split.boxes.shape
     weights, at_weight = _unique(terms[:, (-1,) if adjoint else rest])
-    # Within a block, what meets the same weights is a group: (2 l + 1) outputs of one irrep, say.
-    group = _components(at_weight + split.block * len(weights), split.at_right)
-    order_left = _order(split.at_left, (split.block,))
-    order_right = _order(split.at_right, (split.block, group))
-    at_left, at_right = np.argsort(order_left)[split.at_left], np.argsort(order_right)[split.at_right]
-    blocks, per_batch = [], 0
-    for b in range(split.block.max() + 1):
-        here = split.block == b
-        lefts = slice(at_left[here].min(), at_left[here].max() + 1)
-        rights = slice(at_right[here].min(), at_right[here].max() + 1)
-        groups = []
-        for g in np.unique(group[here]):
-            these = here & (group == g)
-            used, at = np.unique(at_weight[these], return_inverse=True)
-            first, last = at_right[these].min(), at_right[these].max()
-            table = np.zeros((len(used), last - first + 1, lefts.stop - lefts.start))
-            np.add.at(table, (at.reshape(-1), at_right[these] - first, at_left[these] - lefts.start), values[these])
-            groups.append((first, Group(used, table)))
-            per_batch += table.size
-        blocks.append(Block(lefts, rights, tuple(g for _, g in sorted(groups, key=lambda item: item[0]))))
-    rights_ordered = split.right[order_right]
+    at_left, at_right = split.boxes.left[split.at_left], split.boxes.right[split.at_right]
+    table = np.zeros((len(weights), n, n_right, n_left))
+    np.add.at(table, (at_weight, at_right // n_right, at_right % n_right, at_left % n_left), values)
+    components, at_component = np.unique(terms[:, -1], return_inverse=True)
+    selection = np.zeros((len(components), n * n_right))
+    selection[at_component.reshape(-1), at_right] = 1
+    # A place in a box that is not taken repeats some monomial; its coefficients are zero.
+    lefts, rights = np.zeros(n * n_left, int), np.zeros(n * n_right, int)
+    lefts[split.boxes.left], rights[split.boxes.right] = np.arange(len(split.left)), np.arange(len(split.right))
     return LanePlan(
         lanes=names[0],
         batch=names[1],
         adjoint=adjoint,
-        left=(left, split.left[order_left]),
-        right=(right, rights_ordered if adjoint else rights_ordered[:, :-1]),
-        outputs=None if adjoint else rights_ordered[:, -1],
+        left=(left, split.left[lefts]),
+        right=(right, split.right[rights][:, : len(right)]),
         weights=((), weights) if adjoint else (rest, weights),
-        blocks=tuple(blocks),
+        table=table,
+        components=components,
+        selection=selection,
         cost=split.cost,
-        per_batch=float(per_batch),
-        numbers=len(split.left) + len(split.right) * (1 if adjoint else 2),
+        per_batch=float(table.size) if rest or adjoint else 0.0,
+        numbers=n * (n_left + 2 * n_right),
     )
-
-
-def _order(at: np.ndarray, keys: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The monomials sorted by the keys of their terms (all terms of a monomial have the same), then as they were."""
-    of_each = np.zeros((len(keys), at.max() + 1), int)
-    for row, key in zip(of_each, keys, strict=True):
-        row[at] = key
-    return np.lexsort((np.arange(of_each.shape[1]), *of_each[::-1]))
