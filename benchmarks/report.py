@@ -22,8 +22,8 @@ PACKAGES = [
     "cuequivariance-ops-jax-cu12",
     "cuequivariance-ops-jax-cu13",
 ]
-COLUMNS = ["min", "median", "spread", "faster", "compile", "memory", "floor", "floor", "error"]
-UNITS = ["ms", "ms", "%", "times", "s", "MB", "ms", "%", ""]
+COLUMNS = ["min", "median", "spread", "faster", "best", "compile", "memory", "floor", "floor", "error"]
+UNITS = ["ms", "ms", "%", "times", "times", "s", "MB", "ms", "%", ""]
 
 
 def row_of(name: str, cells: Sequence[str]) -> str:
@@ -127,7 +127,9 @@ def line(row: dict[str, Any]) -> str:
     memory = "" if row["temporary_bytes"] is None else f"{row['temporary_bytes'] / 1e6:.1f}"
     floor = "" if row["floor"] is None else f"{1e3 * row['floor']:.3g}"
     fraction = "" if row["floor"] is None else f"{100 * row['fraction_of_floor']:.1f}"
-    cells = [f"{1e3 * row['min']:.3f}", f"{1e3 * row['median']:.3f}", f"{100 * row['spread']:.0f}", faster]
+    others = [times for library, times in row["times_faster_than"].items() if library != row["library"]]
+    best = f"{min(others):.2f}" if others else ""
+    cells = [f"{1e3 * row['min']:.3f}", f"{1e3 * row['median']:.3f}", f"{100 * row['spread']:.0f}", faster, best]
     return row_of(row["library"], [*cells, f"{row['trace'] + row['compile']:.2f}", memory, floor, fraction, error])
 
 

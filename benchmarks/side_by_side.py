@@ -4,6 +4,7 @@ The libraries take turns, so that what else the machine does falls on all of the
 milliseconds. Results are waited for; no argument is donated; no compiled program comes from a cache.
 """
 
+import functools
 import gc
 import importlib
 import math
@@ -16,9 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import irreps_core
+
 OURS = "irreps-ops"
 # On a GPU a single call is mostly its launch: calls follow one another until a turn takes this long, seconds.
 GPU_TURN = 2e-3
+_CACHE = type(functools.cache(lambda: None))
+_PEERS = ("e3nn_jax", "cuequivariance")
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,18 @@ def optional(name: str) -> Any:
         return None
 
 
+def forget() -> None:
+    """Empty the caches of JAX, ours and the peers': everybody makes their coefficients when they trace."""
+    jax.clear_caches()
+    irreps_core.clear_caches()
+    for cache in gc.get_objects():
+        if isinstance(cache, _CACHE) and str(getattr(cache, "__module__", "")).startswith(_PEERS):
+            cache.cache_clear()
+
+
 def compiled(function: Callable[..., Any], *args: Any) -> Compiled:
     """Trace and compile from scratch."""
-    jax.clear_caches()
+    forget()
     start = time.perf_counter()
     lowered = jax.jit(function).lower(*args)
     traced = time.perf_counter()

@@ -35,9 +35,12 @@ TINY = {"mixed": ("3x0e+2x1o", "0e+1o", None)}
 
 
 def ours(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> Callable[..., jax.Array]:
-    instructions, result = uvu(irreps, harmonics, irreps_out)
-    product = io.FunctionalTensorProduct(irreps, harmonics, result, instructions)
-    return lambda weights, x, y: product(weights, ic.IrrepsArray(irreps, x), ic.IrrepsArray(harmonics, y)).array
+    def forward(weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+        instructions, result = uvu(irreps, harmonics, irreps_out)
+        product = io.FunctionalTensorProduct(irreps, harmonics, result, instructions)
+        return product(weights, ic.IrrepsArray(irreps, x), ic.IrrepsArray(harmonics, y)).array
+
+    return forward
 
 
 def e3nn_jax(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> Callable[..., jax.Array]:
@@ -53,12 +56,12 @@ def e3nn_jax(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> 
 def e3nn_jax_uvu(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> Callable[..., jax.Array]:
     """Its tensor product with instructions, mapped over rows."""
     e3nn, legacy = optional("e3nn_jax"), optional("e3nn_jax.legacy")
-    instructions, result = uvu(irreps, harmonics, irreps_out)
-    product = legacy.FunctionalTensorProduct(str(irreps), str(harmonics), str(result), instructions)
-    rows = e3nn.utils.vmap(product.left_right)
-    starts = np.cumsum([mul for mul, _ in result])[:-1]
 
     def forward(weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
+        instructions, result = uvu(irreps, harmonics, irreps_out)
+        product = legacy.FunctionalTensorProduct(str(irreps), str(harmonics), str(result), instructions)
+        rows = e3nn.utils.vmap(product.left_right)
+        starts = np.cumsum([mul for mul, _ in result])[:-1]
         ws = [w[..., None] for w in jnp.split(weights, starts, axis=-1)]
         return rows(ws, e3nn.IrrepsArray(str(irreps), x), e3nn.IrrepsArray(str(harmonics), y)).array
 

@@ -22,16 +22,18 @@ DEGREES = (0, 1, 2)
 
 
 def ours(irreps: str) -> Callable[..., jax.Array]:
-    linear = io.FunctionalLinear(irreps, irreps)
-    return lambda weights, x: linear(weights, ic.IrrepsArray(irreps, x)).array
+    return lambda weights, x: io.FunctionalLinear(irreps, irreps)(weights, ic.IrrepsArray(irreps, x)).array
 
 
 def e3nn_jax(irreps: str) -> Callable[..., jax.Array]:
     e3nn = optional("e3nn_jax")
-    linear = e3nn.FunctionalLinear(irreps, irreps)
-    # As its modules do.
-    rows = e3nn.utils.vmap(linear, in_axes=(None, 0))
-    return lambda weights, x: rows(weights, e3nn.IrrepsArray(irreps, x)).array
+
+    def forward(weights: list[jax.Array], x: jax.Array) -> jax.Array:
+        # As its modules do.
+        rows = e3nn.utils.vmap(e3nn.FunctionalLinear(irreps, irreps), in_axes=(None, 0))
+        return rows(weights, e3nn.IrrepsArray(irreps, x)).array
+
+    return forward
 
 
 def plain(channels: int) -> Callable[..., jax.Array]:

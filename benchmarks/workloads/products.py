@@ -58,17 +58,24 @@ def full(size: str) -> Iterator[Comparison]:
 
 
 def ours(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
-    product = io.FunctionalFullyConnectedTensorProduct(irreps1, irreps2, irreps_out)
-    return lambda weights, x, y: product(weights, ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
+    def forward(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
+        product = io.FunctionalFullyConnectedTensorProduct(irreps1, irreps2, irreps_out)
+        return product(weights, ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
+
+    return forward
 
 
 def e3nn_jax(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
     e3nn = optional("e3nn_jax")
     names = str(irreps1), str(irreps2), str(irreps_out)
-    product = optional("e3nn_jax.legacy").FunctionalFullyConnectedTensorProduct(*names)
-    # As its modules do.
-    rows = e3nn.utils.vmap(product.left_right, in_axes=(None, 0, 0))
-    return lambda weights, x, y: rows(weights, e3nn.IrrepsArray(names[0], x), e3nn.IrrepsArray(names[1], y)).array
+
+    def forward(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
+        product = optional("e3nn_jax.legacy").FunctionalFullyConnectedTensorProduct(*names)
+        # As its modules do.
+        rows = e3nn.utils.vmap(product.left_right, in_axes=(None, 0, 0))
+        return rows(weights, e3nn.IrrepsArray(names[0], x), e3nn.IrrepsArray(names[1], y)).array
+
+    return forward
 
 
 def e3nn_jax_two_steps(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
@@ -76,12 +83,12 @@ def e3nn_jax_two_steps(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Ir
     e3nn = optional("e3nn_jax")
     names = str(irreps1), str(irreps2), str(irreps_out)
     wanted = e3nn.Irreps(names[2])
-    linear = e3nn.FunctionalLinear(e3nn.tensor_product(names[0], names[1], filter_ir_out=wanted), wanted)
-    rows = e3nn.utils.vmap(linear, in_axes=(None, 0))
 
     def forward(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
         x, y = e3nn.IrrepsArray(names[0], x), e3nn.IrrepsArray(names[1], y)
-        return rows(weights, e3nn.tensor_product(x, y, filter_ir_out=wanted)).array
+        product = e3nn.tensor_product(x, y, filter_ir_out=wanted)
+        linear = e3nn.FunctionalLinear(product.irreps, wanted)
+        return e3nn.utils.vmap(linear, in_axes=(None, 0))(weights, product).array
 
     return forward
 

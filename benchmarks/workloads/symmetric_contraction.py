@@ -25,7 +25,7 @@ Weights = dict[str, jax.Array]
 
 def ours(irreps: str, irreps_out: str) -> Callable[[Weights, jax.Array], jax.Array]:
     def forward(weights: Weights, x: jax.Array) -> jax.Array:
-        return io.symmetric_contraction(ic.IrrepsArray(irreps, x), weights, keep_irrep_out=irreps_out).array
+        return io.SymmetricContraction(irreps, ORDERS, irreps_out)(weights, ic.IrrepsArray(irreps, x)).array
 
     return forward
 
@@ -51,7 +51,8 @@ def comparisons(size: str) -> Iterator[Comparison]:
     def normal(*shape: int) -> jax.Array:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
-    shapes = io.symmetric_contraction_weights(irreps, ORDERS, irreps_out, channels)
+    paths = io.SymmetricContraction(irreps, ORDERS, irreps_out).paths
+    shapes = {path.name: (path.multiplicity, channels) for path in paths}
     weights = {name: normal(*shape) for name, shape in shapes.items()}
     x = normal(nodes, channels, ic.Irreps(irreps).dim)
     cotangent = normal(nodes, channels, ic.Irreps(irreps_out).dim)
