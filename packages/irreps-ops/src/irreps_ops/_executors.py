@@ -118,6 +118,10 @@ class Executor(Protocol):
         ...
 
 
+class ExecutorRefused(ValueError):
+    """No executor that was asked for can do a task; the message says why each cannot."""
+
+
 Named: TypeAlias = "str | Executor"
 Choice: TypeAlias = "Named | tuple[Named, ...] | Callable[[Task], Named] | None"
 
@@ -158,7 +162,7 @@ def choose(task: Task, choice: Choice = None) -> Executor:
             the task and answers with a name or an executor, see :func:`cheapest`. None: the cheapest of ours.
 
     Raises:
-        ValueError: what was asked for cannot; says why.
+        ExecutorRefused: what was asked for cannot; says why. (A ValueError.)
     """
     if choice is None:
         choice = cheapest(*KERNELS.builtin)
@@ -171,12 +175,12 @@ def choose(task: Task, choice: Choice = None) -> Executor:
         if refusal is None:
             return executor
         refusals.append(f"{executor.name}: {refusal}")
-    raise ValueError(_refused(task, refusals))
+    raise _refused(task, refusals)
 
 
-def _refused(task: Task, refusals: Sequence[str]) -> str:
+def _refused(task: Task, refusals: Sequence[str]) -> ExecutorRefused:
     reasons = "; ".join(refusals) or "none was asked for"
-    return f"no executor that was asked for can do this ({reasons}):\n{task.explain()}"
+    return ExecutorRefused(f"no executor that was asked for can do this ({reasons}):\n{task.explain()}")
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ class _Cheapest:
         refusals = [(executor, executor.why_not(task)) for executor in candidates]
         able = [executor for executor, refusal in refusals if refusal is None]
         if not able:
-            raise ValueError(_refused(task, [f"{executor.name}: {refusal}" for executor, refusal in refusals]))
+            raise _refused(task, [f"{executor.name}: {refusal}" for executor, refusal in refusals])
         return min(able, key=lambda executor: executor.cost(task))
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def read(task: "Task", operand: "Operand", x: jax.Array, indices: Mapping[str, jax.Array]) -> jax.Array:
     """An input with a row for each row of the iteration (or shared), looked up if it is indexed; zeros out of range."""
-    if operand.indexed:
+    if operand.indexed and not x.shape[0]:  # nothing to look up, and XLA would not look there
+        x = jnp.zeros((*indices[operand.rows].shape, *operand.shape), x.dtype)
+    elif operand.indexed:
         # Negative numbers are out of range too: they do not count from the end.
         x = x.at[indices[operand.rows]].get(mode="fill", fill_value=0, wrap_negative_indices=False)
     return x.astype(task.dtype)

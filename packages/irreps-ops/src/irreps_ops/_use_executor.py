@@ -120,7 +120,7 @@ def _check(name: str, rows: int, index: Any) -> np.ndarray:
     if len(wrong):
         raise IndexError(
             f"index {name!r} is {found[wrong[0]]} at place {wrong[0]} of {len(found)}; "
-            f"expected 0 to {rows - 1}, or {rows} for padding ({len(wrong)} are out of range)"
+            f"expected 0 to {rows - 1}, or {rows} for padding"
         )
     return found
 
@@ -140,7 +140,8 @@ def _changed(function: Callable[P, T], change: Callable[[Choice], Choice]) -> Ca
             for place, array in zip(places, arrays, strict=True):
                 everything[place] = array
             given, named = jax.tree.unflatten(tree, everything)
-            found, out_tree = jax.tree.flatten(function(*given, **named))
+            call: Callable[..., T] = function
+            found, out_tree = jax.tree.flatten(call(*given, **named))
             return found
 
         arrays = [leaves[place] for place in places]
