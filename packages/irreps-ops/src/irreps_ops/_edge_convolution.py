@@ -1,0 +1,161 @@
+"""The convolution over the edges of a graph in one operation: product with harmonics, weights, sum at the receivers."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import IrrepsArray
+
+from . import _checks as check
+from ._chunks import sum_over_chunks
+from ._convolution_plan import ConvolutionPlan, component_first, convolution_plan
+from ._edge_index import EdgeIndex
+from ._executors import Choice
+from ._normalization import IrrepNormalization
+from ._operands import floating
+from ._primitive import evaluate
+from ._row_executor import RowExecutor
+from ._tensor_product import Keep, _paths
+
+Weights: TypeAlias = "jax.Array | Callable[[Any], Any] | None"
+
+# What a chunk makes should stay in a CPU's cache, and a chunk should be worth its loop. Measured.
+_CHUNK_EDGES = 1024
+
+
+def edge_convolution(
+    x: IrrepsArray | jax.Array,
+    harmonics: IrrepsArray | jax.Array,
+    weights: Weights,
+    edges: EdgeIndex | tuple[Any, Any],
+    *,
+    edge_data: Any = None,
+    num_nodes: int | None = None,
+    filter_ir_out: Keep = None,
+    irrep_normalization: IrrepNormalization = "component",
+    chunk_edges: int = _CHUNK_EDGES,
+    precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
+    executor: Choice = None,
+) -> IrrepsArray:
+    """docs"""
+    x, harmonics = floating(x, harmonics)
+    index = _edge_index(edges, num_nodes, x)
+    x, harmonics = x.regroup(), harmonics.regroup()
+    _check_shapes(x, harmonics, index)
+    every = ((i, j) for i in range(len(x.irreps)) for j in range(len(harmonics.irreps)))
+    paths = tuple(_paths(x.irreps, harmonics.irreps, every, filter_ir_out))
+    plan = convolution_plan(
+        x.irreps, harmonics.irreps, paths, x.zero_flags, harmonics.zero_flags, irrep_normalization
+    )
+    leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
+    if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
+        return plan.zeros(index.num_nodes, x.dtype)
+
+    def chunk(senders: jax.Array, edges: jax.Array, *data: jax.Array) -> list[jax.Array]:
+        rows, width = senders.shape[:2]
+        w = make_weights([leaf.reshape(rows * width, *leaf.shape[2:]) for leaf in data])
+        w = None if w is None else w.reshape(rows, width, -1)
+        polynomial = plan.polynomial(width, w is not None)
+        factors, by = plan.factors(w, senders, edges), RowExecutor() if executor is None else executor
+        outputs = evaluate(polynomial, factors, precision=precision, executor=by)
+        return [plan.joined(outputs)]
+
+    out = sum_over_chunks(
+        chunk,
+        [component_first(x), jnp.asarray(harmonics.array), *leaves],
+        ["senders", "slots", *("slots" for _ in leaves)],
+        [jax.ShapeDtypeStruct((index.num_nodes, plan.irreps.dim), x.dtype)],
+        ["receivers"],
+        *_chunks(index, chunk_edges),
+    )
+    return plan.result(out[0])
+
+
+def _edge_index(edges: Any, num_nodes: int | None, x: IrrepsArray) -> EdgeIndex:
+    if isinstance(edges, EdgeIndex):
+        if num_nodes not in (None, edges.num_nodes):
+            raise ValueError(f"edge_convolution expects num_nodes={edges.num_nodes} as in edges, got {num_nodes}")
+        return edges
+    if not isinstance(edges, tuple) or len(edges) != 2:
+        raise TypeError(f"edge_convolution expects edges as an EdgeIndex or (senders, receivers), got {type(edges)}")
+    if num_nodes is None:
+        raise ValueError("edge_convolution expects num_nodes with edges given as (senders, receivers), got None")
+    return EdgeIndex.from_edges(*edges, num_nodes, num_senders=x.shape[0] if x.ndim == 2 else None)
+
+
+def _check_shapes(x: IrrepsArray, harmonics: IrrepsArray, index: EdgeIndex) -> None:
+    for name, operand, rows, what in (
+        ("x", x, index.num_senders, "senders"),
+        ("harmonics", harmonics, index.num_edges, "edges"),
+    ):
+        if operand.ndim != 2 or operand.shape[0] != rows:
+            raise ValueError(
+                f"edge_convolution expects {name} of shape ({rows}, irreps), a row for each of the {rows} {what}, got "
+                f"{operand.shape}; use jax.vmap for more axes"
+            )
+
+
+def _weights(
+    weights: Any, edge_data: Any, num_edges: int, columns: int, dtype: Any
+) -> tuple[list[jax.Array], Callable[[list[jax.Array]], jax.Array | None]]:
+    """Arrays with a row for each edge, and what makes weights of rows of them."""
+    if not callable(weights):
+        if edge_data is not None:
+            raise ValueError("edge_convolution expects edge_data only with weights that are a function of it")
+        if weights is None:
+            return [], lambda data: None
+        found = _array(weights)
+        if found.shape != (num_edges, columns):
+            raise ValueError(
+                f"edge_convolution expects weights of shape ({num_edges}, {columns}), one for each edge and each irrep "
+                f"of the result, got {found.shape}"
+            )
+        return [found.astype(dtype)], lambda data: data[0]
+    leaves, treedef = jax.tree.flatten(edge_data)
+    leaves = [jnp.asarray(leaf) for leaf in leaves]
+    if not leaves or any(leaf.ndim == 0 or leaf.shape[0] != num_edges for leaf in leaves):
+        raise ValueError(
+            f"edge_convolution expects edge_data of arrays of shape ({num_edges}, ...), a row for each edge, for a "
+            f"function that makes weights, got shapes {[leaf.shape for leaf in leaves]}"
+        )
+
+    def make(data: list[jax.Array]) -> jax.Array:
+        found = _array(weights(jax.tree.unflatten(treedef, data)))
+        if found.shape != (len(data[0]), columns):
+            raise ValueError(
+                f"edge_convolution expects weights to give an array of shape (edges, {columns}), one for each irrep of "
+                f"the result, got {found.shape} for {len(data[0])} edges"
+            )
+        return found.astype(dtype)
+
+    return leaves, make
+
+
+def _array(values: Any) -> jax.Array:
+    """Weights as an array: they may come as scalars of an IrrepsArray."""
+    return check.float_array("edge_convolution", values.array if isinstance(values, IrrepsArray) else values)
+
+
+def _chunks(index: EdgeIndex, chunk_edges: int) -> tuple[dict[str, jax.Array], jax.Array]:
+    """The index arrays cut into chunks of (chunks, rows, ...), and how many chunks hold edges."""
+    chunk_edges = check.count("edge_convolution", "chunk_edges", chunk_edges)
+    most = max(chunk_edges // index.width, 1)
+    chunks = -(-index.num_rows // most)
+    rows = -(-index.num_rows // chunks)
+    missing = chunks * rows - index.num_rows
+
+    def cut(array: Any, filling: int) -> jax.Array:
+        padding = [(0, missing), *((0, 0) for _ in array.shape[1:])]
+        return jnp.pad(jnp.asarray(array), padding, constant_values=filling).reshape(chunks, rows, *array.shape[1:])
+
+    receivers = cut(index.receivers, index.num_nodes)
+    used = jnp.sum(jnp.any(receivers < index.num_nodes, axis=1), dtype=jnp.int32)
+    cuts = {
+        "slots": cut(index.slots, 0),
+        "senders": cut(index.senders, index.num_senders),
+        "receivers": receivers,
+    }
+    return cuts, used
