@@ -1,0 +1,205 @@
+"""What test_several_devices.py runs: JAX with eight virtual devices, which have to be asked for before it starts.
+
+Prints a line of JSON for each check: its name and what is wrong, or null.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+import irreps_core as ic
+import irreps_ops as io
+
+jax.config.update("jax_enable_x64", True)
+
+EDGES, NODES, U = 64, 6, 4
+RNG = np.random.default_rng(0)
+MESH = Mesh(np.array(jax.devices()), ("rows",))
+C112 = ic.clebsch_gordan(1, 1, 2)
+CONVOLUTION = io.Polynomial(
+    (
+        io.Operand(1, (U,), name="weights"),
+        io.Operand(3, (U,), "senders", "x"),
+        io.Operand(3, (), name="harmonics"),
+        io.Operand(1, (U,), "shared", "scale"),
+    ),
+    (io.Operand(5, (U,), "receivers", "messages"),),
+    (io.Path((0, 1, 2, 3), 0, ("u", "u", "", "u", "u"), io.Coefficients.from_dense(C112[None][:, :, :, None])),),
+)
+FULL = io.Polynomial(
+    (io.Operand(1, (U, U), "shared", "weights"), io.Operand(3, (U,), name="x"), io.Operand(3, (U,), name="y")),
+    (io.Operand(5, (U,), name="product"), io.Operand(5, (), "shared", "total")),
+    (
+        io.Path((0, 1, 2), 0, ("uv", "u", "v", "v"), io.Coefficients.from_dense(C112[None])),
+        io.Path((1, 2), 1, ("u", "u", ""), io.Coefficients.from_dense(C112)),
+    ),
+)
+EXECUTORS = ("xla", "reference")
+
+
+def normal(*shape: int) -> jax.Array:
+    return jnp.asarray(RNG.normal(size=shape))
+
+
+def edges() -> dict[str, jax.Array]:
+    return {
+        "senders": jnp.asarray(RNG.integers(0, NODES, EDGES)),
+        "receivers": jnp.asarray(RNG.integers(0, NODES + 1, EDGES)),
+    }
+
+
+def difference(ours: Any, expected: Any) -> str | None:
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(expected), strict=True):
+        if not np.allclose(a, b, atol=1e-11):
+            return f"off by {np.max(np.abs(np.asarray(a) - np.asarray(b)))}"
+    return None
+
+
+def messages(w: Any, x: Any, y: Any, scale: Any, edges: Any, executor: Any) -> jax.Array:
+    return io.evaluate(CONVOLUTION, [w, x, y, scale], edges, sizes={"receivers": NODES}, executor=executor)[0]
+
+
+def edges_spread_over_devices(check_vma: bool, jit: bool = True) -> str | None:
+    """A convolution whose edges are spread: values, forces, and gradients of a loss on forces."""
+    arrays = (normal(EDGES, 1, U), normal(NODES, 3, U), normal(EDGES, 3), normal(1, U))
+    index = edges()
+
+    def loss(f: Callable[..., Any]) -> Callable[..., Any]:
+        def energy(*a: Any) -> Any:
+            return jnp.sum(jnp.sin(f(*a)))
+
+        def of_forces(*a: Any) -> Any:
+            return sum(jnp.sum(g**2) for g in jax.grad(energy, (0, 1, 2, 3))(*a))
+
+        return lambda *a: (f(*a), jax.grad(energy, (0, 1, 2, 3))(*a), jax.grad(of_forces, (0, 1, 2, 3))(*a))
+
+    for executor in EXECUTORS if jit else ("xla",):
+        alone = jax.jit(loss(lambda *a, e=executor: messages(*a, index, e)))
+
+        def part(w: Any, x: Any, y: Any, scale: Any, index: Any, executor: str = executor) -> Any:
+            return jax.lax.psum(messages(w, x, y, scale, index, executor), "rows")
+
+        specs = (P("rows"), P(), P("rows"), P(), P("rows"))
+        apart = jax.shard_map(part, mesh=MESH, in_specs=specs, out_specs=P(), check_vma=check_vma)
+        spread = loss(lambda *a, f=apart: f(*a, index)) if jit else (lambda *a, f=apart: (f(*a, index),))
+        wrong = difference((jax.jit(spread) if jit else spread)(*arrays), alone(*arrays)[: None if jit else 1])
+        if wrong:
+            return f"{executor}: {wrong}"
+    return None
+
+
+def gradients_inside_of_shard_map() -> str | None:
+    """Gradients to what all devices share are summed over devices by JAX, which must know that they differ."""
+    arrays = (normal(EDGES, 1, U), normal(NODES, 3, U), normal(EDGES, 3), normal(1, U))
+    index = edges()
+
+    def energy(scale: Any, w: Any, x: Any, y: Any, index: Any) -> Any:
+        return jnp.sum(messages(w, x, y, scale, index, None))
+
+    w, x, y, scale = arrays
+    specs = (P(), P("rows"), P(), P("rows"), P("rows"))
+    apart = jax.jit(jax.shard_map(jax.grad(energy), mesh=MESH, in_specs=specs, out_specs=P()))
+    forward = jax.shard_map(
+        lambda *a: jax.lax.psum(jax.jvp(lambda s: energy(s, *a[1:]), a[:1], a[:1])[1], "rows"),
+        mesh=MESH, in_specs=specs, out_specs=P(),
+    )  # fmt: skip
+    expected = jax.grad(energy)(scale, w, x, y, index)
+    return difference(apart(scale, w, x, y, index), expected) or difference(
+        jax.jit(forward)(scale, w, x, y, index), jnp.sum(expected * scale)
+    )
+
+
+def sums_that_are_not_completed_are_refused() -> str | None:
+    """JAX knows that a sum over the rows of one device is not the same on all devices."""
+    _, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
+
+    def total(x: Any, y: Any) -> Any:
+        return io.evaluate(FULL, [None, x, y])[1]
+
+    try:
+        jax.jit(jax.shard_map(total, mesh=MESH, in_specs=(P("rows"), P("rows")), out_specs=P()))(x, y)
+    except ValueError as error:
+        return None if "rows" in str(error) else f"another error: {error}"
+    return "no error"
+
+
+def rows_spread_under_plain_jit() -> str | None:
+    """XLA partitions products row by row without communication, but for the sum over rows."""
+    w, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
+    rows, everywhere = NamedSharding(MESH, P("rows")), NamedSharding(MESH, P())
+    for executor in EXECUTORS:
+
+        def product(*a: Any, executor: str = executor) -> Any:
+            return io.evaluate(FULL, a, executor=executor)
+
+        def force(*a: Any, f: Any = product) -> Any:
+            return jax.grad(lambda x: jnp.sum(jnp.sin(f(a[0], x, a[2])[0])))(a[1])
+
+        placed = (jax.device_put(w, everywhere), jax.device_put(x, rows), jax.device_put(y, rows))
+        for f, sums in ((product, 1), (force, 0)):
+            compiled = jax.jit(f).lower(*placed).compile()
+            found = compiled(*placed)
+            wrong = difference(found, f(w, x, y))
+            if wrong:
+                return f"{executor}: {wrong}"
+            first = jax.tree.leaves(found)[0]
+            if not first.sharding.is_equivalent_to(rows, first.ndim):
+                return f"{executor}: the rows of the result are {first.sharding}"
+            words = re.findall(r" (all-gather|all-to-all|collective-permute|all-reduce)\(", compiled.as_text())
+            if len(words) > sums or set(words) - {"all-reduce"}:
+                return f"{executor}: communicates by {words}"
+    return None
+
+
+def explicit_mesh_with_auto_axes() -> str | None:
+    """On a mesh with axes of type Explicit the operation is wrapped by `auto_axes`."""
+    mesh = jax.make_mesh((8,), ("rows",), axis_types=(jax.sharding.AxisType.Explicit,))
+    w, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
+    expected = io.evaluate(FULL, [w, x, y])[0]
+    with jax.set_mesh(mesh):
+        placed = (jax.device_put(w, P()), jax.device_put(x, P("rows")), jax.device_put(y, P("rows")))
+        product = jax.sharding.auto_axes(lambda *a: io.evaluate(FULL, a)[0], out_sharding=P("rows"))
+        return difference(jax.jit(product)(*placed), expected)
+
+
+def operations_spread_over_devices() -> str | None:
+    """Operations on IrrepsArrays, rows spread over devices."""
+    irreps = ic.Irreps("4x0e + 4x1o + 2x2e")
+    a, b = (ic.IrrepsArray(irreps, normal(EDGES, irreps.dim)) for _ in range(2))
+
+    def f(a: Any, b: Any) -> Any:
+        return io.tensor_product(a, b, filter_ir_out="0e + 1o").array
+
+    spread = jax.jit(jax.shard_map(f, mesh=MESH, in_specs=(P("rows"), P("rows")), out_specs=P("rows")))
+    return difference(spread(a, b), f(a, b))
+
+
+CHECKS: dict[str, Callable[[], str | None]] = {
+    "edges spread over devices": lambda: edges_spread_over_devices(check_vma=True),
+    "edges spread over devices, what varies not followed": lambda: edges_spread_over_devices(check_vma=False),
+    "edges spread over devices, without jit": lambda: edges_spread_over_devices(check_vma=True, jit=False),
+    "gradients inside of shard_map": gradients_inside_of_shard_map,
+    "sums that are not completed are refused": sums_that_are_not_completed_are_refused,
+    "rows spread under plain jit": rows_spread_under_plain_jit,
+    "explicit mesh with auto axes": explicit_mesh_with_auto_axes,
+    "operations spread over devices": operations_spread_over_devices,
+}
+
+if __name__ == "__main__":
+    for name, check in CHECKS.items():
+        try:
+            wrong = check()
+        except Exception as error:  # to be told with the others
+            wrong = f"{type(error).__name__}: {str(error)[:2000]}"
+        print(json.dumps([name, wrong]), flush=True)
