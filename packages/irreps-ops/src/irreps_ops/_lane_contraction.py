@@ -197,7 +197,9 @@ def _forward(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> jax
     if not plan.right[0]:
         return _take(y, np.argmax(plan.selection, axis=1))
     y = y * _side(one, plan.right, arrays)
-    return jnp.einsum("oq,bqn->bon", _constant(task, plan.selection), y, precision=task.precision)
+    # Repeated for the batch: with one matrix for all of it XLA would transpose y.
+    selection = jnp.broadcast_to(_constant(task, plan.selection), (chunk, *plan.selection.shape))
+    return jnp.einsum("boq,bqn->bon", selection, y, precision=task.precision)
 
 
 def _adjoint(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> jax.Array:

@@ -74,7 +74,7 @@ def letters_of(operand: Operand, modes: str) -> str:
 
 @cached(maxsize=1024)
 def lane_plan(path: Path, operands: tuple[Operand, ...]) -> LanePlan | None:
-    """The cheapest plan of a path; None if it is not a product of several operands over the same lanes.
+    """The cheapest plan of a path; None if its operands do not have the same lanes, or fewer.
 
     Args:
         path: what to compute.
@@ -85,9 +85,11 @@ def lane_plan(path: Path, operands: tuple[Operand, ...]) -> LanePlan | None:
     lanes = max(factors, key=len, default=frozenset())
     slots = tuple(s for s, found in enumerate(factors) if found == lanes)
     rest = tuple(s for s, found in enumerate(factors) if found != lanes)
-    if ROW not in lanes or len(slots) < 2 or not target <= lanes or not all(factors[s] < lanes for s in rest):
+    if ROW not in lanes or not target <= lanes or not all(factors[s] < lanes for s in rest):
         return None
     adjoint = target != lanes
+    if len(slots) < (2 if adjoint else 1):
+        return None
     batch = target if adjoint else frozenset().union(*(factors[s] for s in rest))
     if batch == lanes or (adjoint and rest) or any(factors[s] != batch for s in rest):
         return None

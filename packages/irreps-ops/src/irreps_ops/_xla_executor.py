@@ -5,6 +5,7 @@ product of several operands over the same rows and channels, by monomials (:mod:
 memory on the way than a cache holds, it is done for some rows after others.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -46,30 +47,45 @@ class _Way(NamedTuple):
     cost: float
     bytes_per_row: float
 
+    @property
+    def factors(self) -> int:
+        """How many factors have all lanes."""
+        return len(self.plan.left[0]) + len(self.plan.right[0]) if self.plan else 0
+
 
 @cached(maxsize=1024)
 def _ways(task: "Task") -> tuple[_Way, ...]:
     """The cheapest way for each path."""
-    return tuple(_way(task, path) for path in task.polynomial.paths)
+    task = replace(task, rows=max(task.rows, 1))
+    pairwise = [_pairwise(task, path) for path in task.polynomial.paths]
+    lanes = [_lanes(task, path) for path in task.polynomial.paths]
+    ways, reached = [], set()
+    for one, other in zip(pairwise, lanes, strict=True):
+        better = other is not None and other.factors > 1 and other.cost < one.cost
+        ways.append(other if better else one)
+        reached |= {(other.path.output, other.plan.batch)} if better else set()
+    # A single factor gains nothing, but the sum it is added to may be one over lanes already.
+    for n, other in enumerate(lanes):
+        if other is not None and other.factors == 1 and (other.path.output, other.plan.batch) in reached:
+            ways[n] = other
+    return tuple(ways)
 
 
-def _way(task: "Task", path: "Path") -> _Way:
-    rows = max(task.rows, 1)
-    some = replace(task, rows=rows)
-    cost, kept = pairwise_cost(some, path)
-    pairwise = _Way(path, None, cost, kept * task.dtype.itemsize / rows / _PAIRWISE)
+def _pairwise(task: "Task", path: "Path") -> _Way:
+    cost, kept = pairwise_cost(task, path)
+    return _Way(path, None, cost, kept * task.dtype.itemsize / task.rows / _PAIRWISE)
+
+
+def _lanes(task: "Task", path: "Path") -> _Way | None:
     plan = lane_plan(path, task.polynomial.operands(path))
     if plan is None:
-        return pairwise
-    extents = {**task.polynomial.extents(path), ROW: rows}
-    batch = int(np.prod([extents[letter] for letter in plan.batch], initial=1))
-    rest = int(np.prod([extents[letter] for letter in plan.lanes if letter not in plan.batch]))
-    in_lanes = batch * (rest * plan.cost + plan.per_batch)
-    if cost <= in_lanes:
-        return pairwise
+        return None
+    extents = {**task.polynomial.extents(path), ROW: task.rows}
+    batch = math.prod(extents[letter] for letter in plan.batch)
+    rest = math.prod(extents[letter] for letter in plan.lanes if letter not in plan.batch)
     # The batch is done in chunks anyway; rows among the rest of the lanes may still be too many.
-    kept_each = 0 if ROW in plan.batch else plan.numbers * rest * task.dtype.itemsize / rows
-    return _Way(path, plan, in_lanes, kept_each)
+    kept = 0 if ROW in plan.batch else plan.numbers * rest * task.dtype.itemsize / task.rows
+    return _Way(path, plan, batch * (rest * plan.cost + plan.per_batch), kept)
 
 
 class XlaExecutor:
