@@ -202,3 +202,65 @@ def test_bad_input_is_named():
         io.tensor_product("1o", x)
     with pytest.raises(ValueError, match="shape"):
         io.tensor_product(data("1o", 1, (2,)), data("1o", 1, (3,)))
+
+
+# The square of data with itself.
+
+
+def square_by_hand(x: ic.IrrepsArray) -> dict[tuple[int, int, str], np.ndarray]:
+    """For each pair of items and each irrep the bare products, of shape (mul1, mul2, dim)."""
+    out = {}
+    for i, ((_, ir1), a) in enumerate(zip(x.irreps, x.chunks, strict=True)):
+        for j, ((_, ir2), b) in enumerate(zip(x.irreps, x.chunks, strict=True)):
+            for ir in ir1 * ir2:
+                out[i, j, str(ir)] = np.einsum("ui,vj,ijk->uvk", a, b, ic.clebsch_gordan(ir1.l, ir2.l, ir.l))
+    return out
+
+
+def test_square_has_every_product_once():
+    x = data("2x0e + 3x1o", 3)
+    z = io.tensor_square(x, irrep_normalization="none", regroup_output=False)
+    products, pairs = square_by_hand(x), np.triu_indices(3, 1)
+    expected = {
+        "3x0e": products[1, 1, "0e"][pairs],
+        "3x1e": products[1, 1, "1e"][pairs],
+        "3x2e": products[1, 1, "2e"][pairs],
+    }
+    found = [(str(item), np.asarray(chunk)) for item, chunk in zip(z.irreps, z.chunks, strict=True)]
+    for name, values in expected.items():
+        assert any(n == name and np.allclose(chunk, values, atol=1e-13) for n, chunk in found), name
+    diagonal = products[1, 1, "2e"][np.arange(3), np.arange(3)]
+    assert any(n == "3x2e" and np.allclose(chunk, diagonal, atol=1e-13) for n, chunk in found)
+    mixed = products[0, 1, "1o"].reshape(6, 3)
+    assert any(n == "6x1o" and np.allclose(chunk, mixed, atol=1e-13) for n, chunk in found)
+    # Nothing else: all of the symmetric products of 2 + 9 numbers.
+    assert z.irreps.dim == 11 * 12 // 2
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+def test_square_is_normalized(normalization, normalized):
+    x = ic.normal(
+        "2x1o + 2e + 0e",
+        jax.random.key(0),
+        (20_000,),
+        normalization=normalization,
+        normalize=normalized,
+        dtype=jnp.float64,
+    )
+    if normalized and normalization == "component":
+        x = ic.normal(
+            "2x1o + 2e + 0e", jax.random.key(0), (20_000,), normalization="norm", normalize=True, dtype=jnp.float64
+        )
+    z = io.tensor_square(x, irrep_normalization=normalization, normalized_input=normalized)
+    for (_, ir), chunk in zip(z.irreps, z.chunks, strict=True):
+        size = jnp.sum(chunk**2, axis=-1) / (ir.dim if normalization == "component" else 1)
+        np.testing.assert_allclose(jnp.mean(size, axis=0), 1, rtol=0.1)
+
+
+def test_square_is_equivariant_and_differentiable():
+    assert_equivariant(io.tensor_square, jax.random.key(0), "2x0e + 2x1o + 2e + 1e", dtype=jnp.float64)
+    x = data("2x0e + 2x1o", 1)
+    zero = jax.jvp(lambda a: io.tensor_square(ic.IrrepsArray(x.irreps, a)).array, (x.array,), (x.array,))
+    np.testing.assert_allclose(zero[1], 2 * zero[0], atol=1e-12)  # homogeneous of degree 2
+    assert io.tensor_square("2x0e + 2x1o") == io.tensor_square(x).irreps

@@ -21,11 +21,16 @@ from ._cutoffs import poly_envelope as poly_envelope
 from ._cutoffs import soft_envelope as soft_envelope
 from ._cutoffs import sus as sus
 from ._cutoffs import xplor_cutoff as xplor_cutoff
+from ._edge_convolution import edge_convolution as edge_convolution
+from ._edge_index import EdgeIndex as EdgeIndex
 from ._executors import Executor as Executor
 from ._executors import Task as Task
 from ._executors import cheapest as cheapest
 from ._executors import executors as executors
 from ._executors import why_not as why_not
+from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct as FunctionalFullyConnectedTensorProduct
+from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTensorProduct
+from ._functional_tensor_product import Instruction as Instruction
 from ._gate import gate as gate
 from ._legendre import legendre as legendre
 from ._linear import FunctionalLinear as FunctionalLinear
@@ -62,7 +67,13 @@ from ._scope import named_key as named_key
 from ._scope import parameter_specs as parameter_specs
 from ._spherical_harmonics import sh as sh
 from ._spherical_harmonics import spherical_harmonics as spherical_harmonics
+from ._symmetric_contraction import SymmetricContraction as SymmetricContraction
+from ._symmetric_contraction import SymmetricPath as SymmetricPath
+from ._symmetric_contraction import symmetric_contraction as symmetric_contraction
 from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
 from ._tensor_product import tensor_product as tensor_product
+from ._tensor_product import tensor_square as tensor_square
+from ._use_executor import checked as checked
+from ._use_executor import use_executor as use_executor
 
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@ product if they share nothing but rows and what is summed; channels that stay (a
 elementwise product and a sum, which XLA fuses.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from irreps_core._caches import cached
 
 from ._lane_plan import ELEMENTWISE, ROW
 
@@ -42,18 +45,8 @@ def pairwise_cost(task: "Task", path: "Path") -> tuple[float, float]:
             axes += letter
         letters.append((ROW if operand.row_axes else "") + (letter if letter in axes else "") + modes)
     *tensors, wanted = letters
-    tensors.append(axes)
-    cost, kept = 0.0, 0.0
-    while len(tensors) > 1:
-        a, b = _cheapest_pair(tensors, wanted, extents)
-        rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
-        both = set(tensors[a]) | set(tensors[b])
-        result = "".join(sorted(both & set(wanted).union(*rest)))
-        size = math.prod(extents[letter] for letter in result)
-        cost += math.prod(extents[letter] for letter in both) + ELEMENTWISE * size
-        kept += size if rest else 0
-        tensors = [*rest, result]
-    return cost, kept
+    plan = _plan((*tensors, axes), wanted, tuple(extents.items()))
+    return plan.cost, plan.kept
 
 
 def contract_path(task: "Task", path: "Path", read: Sequence[jax.Array]) -> tuple[tuple[int, ...], jax.Array]:
@@ -101,8 +94,7 @@ def _contract(task: "Task", tensors: list[_Tensor], wanted: str, extents: dict[s
     tensors = list(tensors)
     if ROW not in wanted and not any(ROW in t.letters for t in tensors):  # a sum over rows of what no row changes
         tensors[-1] = _Tensor(tensors[-1].letters, tensors[-1].array * extents[ROW])
-    while len(tensors) > 1:
-        a, b = _cheapest_pair([t.letters for t in tensors], wanted, extents)
+    for a, b in _plan(tuple(t.letters for t in tensors), wanted, tuple(extents.items())).pairs:
         rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
         keep = set(wanted).union(*(t.letters for t in rest))
         tensors = [*rest, _multiply(task, tensors[a], tensors[b], keep, wanted, extents)]
@@ -114,27 +106,75 @@ def _contract(task: "Task", tensors: list[_Tensor], wanted: str, extents: dict[s
     return jnp.transpose(x, [(missing + letters).index(letter) for letter in wanted])
 
 
-def _cheapest_pair(letters: Sequence[str], wanted: str, extents: dict[str, int]) -> tuple[int, int]:
-    """Which two tensors to contract next: the fewest multiply-adds, then the smallest result."""
+class _Plan(NamedTuple):
+    """Which two tensors to contract, again and again; the result comes last.
 
-    def price(pair: tuple[int, int]) -> tuple[int, int]:
-        a, b = pair
-        rest = set(wanted).union(*(found for n, found in enumerate(letters) if n not in pair))
-        both = set(letters[a]) | set(letters[b])
-        result = math.prod(extents[letter] for letter in both & rest)
-        return math.prod(extents[letter] for letter in both) + result, result
+    Attributes:
+        pairs: places among the tensors that are left.
+        cost: multiply-adds, with what takes as long.
+        kept: numbers that are kept on the way.
+    """
 
-    return min(((a, b) for b in range(len(letters)) for a in range(b)), key=price)
+    pairs: tuple[tuple[int, int], ...]
+    cost: float
+    kept: float
+
+
+# With more tensors than these there are too many orders to look at all: the cheapest pair is taken each time.
+_ALL_ORDERS = 6
+
+
+@cached(maxsize=4096)
+def _plan(tensors: tuple[str, ...], wanted: str, extents: tuple[tuple[str, int], ...]) -> _Plan:
+    """The cheapest order of contractions."""
+    if len(tensors) == 1:
+        return _Plan((), 0.0, 0.0)
+    sizes = dict(extents)
+    steps = []
+    for pair in itertools.combinations(range(len(tensors)), 2):
+        rest = tuple(t for n, t in enumerate(tensors) if n not in pair)
+        result, cost = _step(tensors[pair[0]], tensors[pair[1]], set(wanted).union(*rest), sizes)
+        steps.append((cost, pair, (*rest, result)))
+    if len(tensors) > _ALL_ORDERS:
+        steps = [min(steps)]
+    best: _Plan | None = None
+    for cost, pair, left in steps:
+        if best is not None and cost >= best.cost:
+            continue
+        after = _plan(left, wanted, extents)
+        size = math.prod(sizes[letter] for letter in left[-1]) if len(left) > 1 else 0
+        if best is None or cost + after.cost < best.cost:
+            best = _Plan((pair, *after.pairs), cost + after.cost, size + after.kept)
+    assert best is not None  # there is at least one pair
+    return best
+
+
+def _is_matrix_product(a: str, b: str, keep: set[str]) -> bool:
+    """Whether two tensors share nothing but rows and what is summed."""
+    shared = set(a) & set(b)
+    return bool(shared - keep) and not (shared & keep) - {ROW}
+
+
+def _step(a: str, b: str, keep: set[str], sizes: dict[str, int]) -> tuple[str, float]:
+    """The letters of the product of two tensors, and what it costs."""
+    both = sorted(set(a) | set(b))
+    result = "".join(letter for letter in both if letter in keep)
+    work = math.prod(sizes[letter] for letter in both)
+    if not _is_matrix_product(a, b, keep):
+        work *= ELEMENTWISE
+    return result, float(work + ELEMENTWISE * math.prod(sizes[letter] for letter in result))
 
 
 def _multiply(task: "Task", a: _Tensor, b: _Tensor, keep: set[str], wanted: str, extents: dict[str, int]) -> _Tensor:
     """The product of two tensors, summed over what they share and nobody else needs."""
-    shared = set(a.letters) & set(b.letters)
     union = dict.fromkeys(a.letters + b.letters)
     # In the order of the result; before it what is still to be summed.
     order = sorted(union, key=lambda x: (x != ROW, x.islower(), wanted.index(x) if x in wanted else -1))
     out = "".join(letter for letter in order if letter in keep)
-    if (shared - keep) and not (shared & keep) - {ROW}:
+    if _is_matrix_product(a.letters, b.letters, keep):
+        # The first operand of a matrix product gives the first axes of the result: no transpose after it.
+        if next((letter for letter in out if letter not in a.letters or letter not in b.letters), "") in b.letters:
+            a, b = b, a
         formula = f"{a.letters},{b.letters}->{out}"
         return _Tensor(out, jnp.einsum(formula, a.array, b.array, precision=task.precision))
     x, y = (_aligned(t, order, extents) for t in (a, b))

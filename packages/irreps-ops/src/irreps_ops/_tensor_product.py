@@ -1,4 +1,4 @@
-"""Tensor products of irreps, reduced to irreps by Clebsch-Gordan coefficients."""
+"""Tensor products of irreps, reduced to irreps by Clebsch-Gordan coefficients: full, elementwise, square."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -15,12 +15,12 @@ from irreps_core import (
     IrrepsArray,
     MulIrrep,
     align,
-    clebsch_gordan,
-    from_chunks,
 )
 
+from ._evaluate_product import evaluate_product
 from ._normalization import IrrepNormalization, product_scale
-from ._operands import broadcast_leading, floating
+from ._operands import floating
+from ._product_polynomial import Connection
 
 Keep = IntoIrreps | Iterable[str | Irrep]
 
@@ -52,10 +52,10 @@ def _paths(
     return list(itertools.compress(paths, wanted))
 
 
-def _coefficients(ir1: Irrep, ir2: Irrep, ir_out: Irrep, normalization: IrrepNormalization, dtype: Any) -> jax.Array:
-    scale = product_scale(normalization, ir1.dim, ir2.dim, ir_out.dim)
-    # Made in float64, rounded once.
-    return jnp.asarray(scale * clebsch_gordan(ir1.l, ir2.l, ir_out.l), dtype)
+def _sorted(items: list[tuple[int, Irrep]], connections: list[Connection]) -> tuple[Irreps, list[Connection]]:
+    """The items of an output in order, and the connections that make them."""
+    irreps, places, _ = Irreps(items).sort()
+    return irreps, [c._replace(i_out=places[c.i_out]) for c in connections]
 
 
 @overload
@@ -129,24 +129,15 @@ def tensor_product(
     x, y = floating(input1, input2)
     if regroup_output:
         x, y = x.regroup(), y.regroup()
-    leading, (x, y) = broadcast_leading(x, y)
-    items, chunks = [], []
-    x_chunks, y_chunks = x.chunks, y.chunks
+    items, connections = [], []
     pairs = itertools.product(range(len(x.irreps)), range(len(y.irreps)))
-    for i, j, ir in _paths(x.irreps, y.irreps, pairs, filter_ir_out):
+    for n, (i, j, ir) in enumerate(_paths(x.irreps, y.irreps, pairs, filter_ir_out)):
         (mul1, ir1), (mul2, ir2) = x.irreps[i], y.irreps[j]
-        C = _coefficients(ir1, ir2, ir, irrep_normalization, x.dtype)
-        shape = (*leading, mul1 * mul2, ir.dim)
         items.append((mul1 * mul2, ir))
-        chunks.append(_product("...ui,...vj,ijk->...uvk", x_chunks[i], y_chunks[j], C, shape))
-    out = from_chunks(items, chunks, leading, x.dtype, backend=jnp).sort()
+        scale = product_scale(irrep_normalization, ir1.dim, ir2.dim, ir.dim)
+        connections.append(Connection(i, j, n, "uvuv", scale))
+    out = evaluate_product(x, y, *_sorted(items, connections))
     return out.simplify() if regroup_output else out
-
-
-def _product(formula: str, a: Any, b: Any, C: jax.Array, shape: tuple[int, ...]) -> Any:
-    if a is None or b is None:
-        return None
-    return jnp.einsum(formula, a, b, C, precision=jax.lax.Precision.HIGHEST).reshape(shape)
 
 
 @overload
@@ -211,13 +202,113 @@ def elementwise_tensor_product(
             f"elementwise_tensor_product expects equally many irreps, got {x.irreps} with "
             f"{x.irreps.num_irreps} and {y.irreps} with {y.irreps.num_irreps}"
         )
-    leading, (x, y) = broadcast_leading(*align(x, y))
-    items, chunks = [], []
-    x_chunks, y_chunks = x.chunks, y.chunks
+    x, y = align(x, y)
+    items, connections = [], []
     pairs = ((i, i) for i in range(len(x.irreps)))
-    for i, _, ir in _paths(x.irreps, y.irreps, pairs, filter_ir_out):
+    for n, (i, _, ir) in enumerate(_paths(x.irreps, y.irreps, pairs, filter_ir_out)):
         (mul, ir1), (_, ir2) = x.irreps[i], y.irreps[i]
-        C = _coefficients(ir1, ir2, ir, irrep_normalization, x.dtype)
         items.append((mul, ir))
-        chunks.append(_product("...ui,...uj,ijk->...uk", x_chunks[i], y_chunks[i], C, (*leading, mul, ir.dim)))
-    return from_chunks(items, chunks, leading, x.dtype, backend=jnp)
+        scale = product_scale(irrep_normalization, ir1.dim, ir2.dim, ir.dim)
+        connections.append(Connection(i, i, n, "uuu", scale))
+    return evaluate_product(x, y, Irreps(items), connections)
+
+
+@overload
+def tensor_square(
+    input: str | Irrep | MulIrrep | Irreps,
+    *,
+    irrep_normalization: IrrepNormalization = "component",
+    normalized_input: bool = False,
+    regroup_output: bool = True,
+) -> Irreps: ...
+@overload
+def tensor_square(
+    input: IrrepsArray | jax.Array,
+    *,
+    irrep_normalization: IrrepNormalization = "component",
+    normalized_input: bool = False,
+    regroup_output: bool = True,
+) -> IrrepsArray: ...
+def tensor_square(
+    input: Any,
+    *,
+    irrep_normalization: IrrepNormalization = "component",
+    normalized_input: bool = False,
+    regroup_output: bool = True,
+) -> IrrepsArray | Irreps:
+    """Tensor product of data with itself, each product once: what is symmetric or zero by symmetry is left out.
+
+    Of two different items every pair of multiplicities is taken; of one item the pairs u < v, and u with itself,
+    which has irreps of even degree only.
+
+    Args:
+        input: data of shape (..., irreps.dim), or irreps alone.
+        irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``, see :func:`tensor_product`; that of u with
+            itself is the one of independent normally distributed components.
+        normalized_input: each irrep of the input has norm exactly 1. "component" then gives components of variance 1
+            over all directions, "norm" irreps of norm 1.
+        regroup_output: sort and merge the irreps of the input and of the result.
+
+    Returns:
+        Data of shape (..., irreps_out.dim); for irreps without data, irreps_out.
+
+    Raises:
+        ValueError: unknown normalization.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> io.tensor_square("1o")
+        1x0e+1x2e
+        >>> io.tensor_square(ic.IrrepsArray("0e + 1o", jnp.array([10.0, 1.0, 2.0, 3.0])))
+        2x0e+1x1o+1x2e [57.74  3.61 10.   20.   30.    3.    2.   -0.58  6.    4.  ]
+    """
+    if _without_arrays(input):
+        square = partial(
+            tensor_square,
+            irrep_normalization=irrep_normalization,
+            normalized_input=normalized_input,
+            regroup_output=regroup_output,
+        )
+        return _irreps_of(square, input)
+    (x,) = floating(input)
+    if regroup_output:
+        x = x.regroup()
+    items: list[tuple[int, Irrep]] = []
+    connections = []
+
+    def add(mul: int, ir: Irrep, i: int, j: int, mode: str, scale: float) -> None:
+        connections.append(Connection(i, j, len(items), mode, scale))
+        items.append((mul, ir))
+
+    for i, j in itertools.combinations_with_replacement(range(len(x.irreps)), 2):
+        (mul1, ir1), (mul2, ir2) = x.irreps[i], x.irreps[j]
+        for ir in ir1 * ir2:
+            scale = product_scale(irrep_normalization, ir1.dim, ir2.dim, ir.dim)
+            if normalized_input and irrep_normalization == "component":
+                scale *= (ir1.dim * ir2.dim) ** 0.5
+            if i != j:
+                add(mul1 * mul2, ir, i, j, "uvuv", scale)
+            else:
+                if mul1 > 1:
+                    add(mul1 * (mul1 - 1) // 2, ir, i, i, "uvu<v", scale)
+                if ir.l % 2 == 0:
+                    add(mul1, ir, i, i, "uuu", _square_scale(ir1, ir, irrep_normalization, normalized_input))
+    out = evaluate_product(x, x, *_sorted(items, connections), square=True)
+    return out.simplify() if regroup_output else out
+
+
+def _square_scale(ir1: Irrep, ir: Irrep, normalization: IrrepNormalization, normalized_input: bool) -> float:
+    """Factor of the product of an irrep with itself.
+
+    With independent normal components of variance 1, the square of the scalar x.x / sqrt(d) has the mean d + 2, that of
+    the other irreps the mean 2, all components together. With x on the unit sphere these are 1 / d and 2 / (d (d + 2)).
+    """
+    d, scale = ir1.dim, product_scale(normalization, ir1.dim, ir1.dim, ir.dim)
+    if normalization == "none":
+        return scale
+    if normalized_input:
+        components = ir.dim if normalization == "component" else 1
+        return (d if ir.l == 0 else components * d * (d + 2) / 2) ** 0.5
+    return scale / ((d + 2) ** 0.5 if ir.l == 0 else 2**0.5)

@@ -1,0 +1,258 @@
+"""The polynomial of a product of two irreps' data: which items meet in which connection mode, and how data becomes
+its operands and its outputs become data.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import Irreps, clebsch_gordan
+from irreps_core._caches import cached
+
+from ._polynomial import EACH, Coefficients, Operand, Path, Polynomial, simplified
+
+# For each connection mode the letters of the weights, of both inputs and of the output. A pair "u<v" is one letter, p:
+# both inputs are picked pair by pair.
+MODES = {
+    "uvw": ("uvw", "u", "v", "w"),
+    "uvu": ("uv", "u", "v", "u"),
+    "uvv": ("uv", "u", "v", "v"),
+    "uuw": ("uw", "u", "u", "w"),
+    "uuu": ("u", "u", "u", "u"),
+    "uvuv": ("uv", "u", "v", "uv"),
+    "uvu<v": ("p", "p", "p", "p"),
+    "u<vw": ("pw", "p", "p", "w"),
+}
+
+
+def pairs(mul: int) -> np.ndarray:
+    """All u < v below `mul` in lexicographic order, of shape (pairs, 2).
+
+    Example:
+        >>> pairs(3).tolist()
+        [[0, 1], [0, 2], [1, 2]]
+    """
+    return np.array(list(itertools.combinations(range(mul), 2)), np.int32).reshape(-1, 2)
+
+
+def extents(mul1: int, mul2: int, mul_out: int) -> dict[str, int]:
+    """How many channels each letter of `MODES` runs over."""
+    return {"u": mul1, "v": mul2, "w": mul_out, "p": mul1 * (mul1 - 1) // 2}
+
+
+class Connection(NamedTuple):
+    """An item of the first input and one of the second that make an item of the output.
+
+    Attributes:
+        i_in1: place of the first item.
+        i_in2: place of the second item.
+        i_out: place of the item of the output.
+        mode: which multiplicities meet, see `MODES`.
+        scale: of the Clebsch-Gordan coefficients, which have norm 1.
+        weights: if there are weights, whether each row has its own: ``EACH`` or ``SHARED``.
+    """
+
+    i_in1: int
+    i_in2: int
+    i_out: int
+    mode: str
+    scale: float
+    weights: str | None = None
+
+
+class Segment(NamedTuple):
+    """An operand as a part of the data: items of equal multiplicity, their components one after the other.
+
+    Attributes:
+        source: 0 for the first input, 1 for the second.
+        items: places in the irreps.
+        side: for pairs u < v, 0 for u and 1 for v; None: all multiplicities.
+    """
+
+    source: int
+    items: tuple[int, ...]
+    side: int | None = None
+
+    def operand(self, irreps: Irreps, rows: str) -> Operand:
+        """Its description; a multiplicity of 1 is no axis."""
+        mul = irreps[self.items[0]].mul
+        count = mul if self.side is None else len(pairs(mul))
+        components = sum(irreps[i].ir.dim for i in self.items)
+        name = " + ".join(f"{'xy'[self.source]}[{i}]" for i in self.items)
+        return Operand(components, () if count == 1 else (count,), rows, name, components_last=True)
+
+    def read(self, irreps: Irreps, data: jax.Array) -> jax.Array:
+        """The operand's array, from data of shape ([rows,] irreps.dim)."""
+        places, mul, leading = irreps.slices(), irreps[self.items[0]].mul, data.shape[:-1]
+        chunks = [data[..., places[i]].reshape((*leading, mul, irreps[i].ir.dim)) for i in self.items]
+        x = chunks[0] if len(chunks) == 1 else jnp.concatenate(chunks, axis=-1)
+        if self.side is not None:
+            x = jnp.take(x, pairs(mul)[:, self.side], axis=-2)
+        return x.reshape((*leading, x.shape[-1])) if x.shape[-2] == 1 else x
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product as a polynomial.
+
+    Attributes:
+        polynomial: its inputs are the weights of the connections that have some, then the segments.
+        segments: of the data.
+        weights: places of the connections whose weights are used, among all connections.
+        irreps_in: of both inputs.
+        irreps_out: of the output.
+        written: for each item of the output the operands whose sum it is, with its first component there.
+    """
+
+    polynomial: Polynomial
+    segments: tuple[Segment, ...]
+    weights: tuple[int, ...]
+    irreps_in: tuple[Irreps, Irreps]
+    irreps_out: Irreps
+    written: tuple[tuple[tuple[int, int], ...], ...]
+
+    def read(self, weights: Sequence[jax.Array], x: jax.Array, y: jax.Array) -> list[jax.Array]:
+        """The inputs of the polynomial; `weights` of shape ([rows,] *path_shape), those that are used."""
+        operands = zip(weights, self.polynomial.inputs, strict=False)
+        arrays = [w.reshape((*w.shape[: operand.row_axes], *operand.shape)) for w, operand in operands]
+        data = (x, y)
+        return arrays + [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
+
+    def write(self, outputs: Sequence[jax.Array], rows: int, dtype: Any) -> jax.Array:
+        """Data of shape (rows, irreps_out.dim) from the outputs of the polynomial."""
+        parts = []
+        for item, places in zip(self.irreps_out, self.written, strict=True):
+            terms = [outputs[o][..., k : k + item.ir.dim].reshape(rows, item.dim) for o, k in places]
+            parts.append(sum(terms[1:], terms[0]) if terms else jnp.zeros((rows, item.dim), dtype))
+        return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((rows, 0), dtype)
+
+
+@cached()
+def product_polynomial(
+    irreps1: Irreps,
+    irreps2: Irreps,
+    irreps_out: Irreps,
+    connections: tuple[Connection, ...],
+    rows: tuple[str, str] = (EACH, EACH),
+    *,
+    square: bool = False,
+) -> Product:
+    """The polynomial of a product.
+
+    Args:
+        irreps1: of the first input.
+        irreps2: of the second input.
+        irreps_out: of the output.
+        connections: what meets.
+        rows: of both inputs, ``EACH`` or ``SHARED``.
+        square: whether both inputs are the same data.
+    """
+    irreps = (irreps1, irreps2)
+    letters = [_letters(c, irreps, irreps_out) for c in connections]
+    live = [n for n, found in enumerate(letters) if all(all(operand.values()) for operand in found)]
+    segments = _segments([connections[n] for n in live], irreps2, square)
+    weights = tuple(n for n in live if connections[n].weights)
+    found = dict.fromkeys(itertools.chain(*segments.values()))
+    inputs = [Operand(1, _axes(letters[n][0]), connections[n].weights or EACH, f"weights[{n}]") for n in weights]
+    inputs += [s.operand(irreps[s.source], rows[s.source]) for s in found]
+    place = {key: i for i, key in enumerate([*weights, *found])}
+
+    outputs: list[Operand] = []
+    written: list[list[tuple[int, int]]] = [[] for _ in irreps_out]
+    paths = []
+    for group in _groups([(n, connections[n]) for n in live], segments):
+        starts: dict[int, int] = {}
+        components = 0
+        for n in group:
+            c = connections[n]
+            if c.i_out not in starts:
+                starts[c.i_out] = components
+                written[c.i_out].append((len(outputs), components))
+                components += irreps_out[c.i_out].ir.dim
+            first, second = segments[c]
+            offset = sum(irreps[second.source][i].ir.dim for i in itertools.takewhile(c.i_in2.__ne__, second.items))
+            sources = (*([n] if c.weights else []), first, second)
+            paths.append(
+                Path(
+                    tuple(place[source] for source in sources),
+                    len(outputs),
+                    _modes(letters[n][0 if c.weights else 1 :]),
+                    _coefficients(c, irreps, irreps_out, (0, offset, starts[c.i_out])),
+                )
+            )
+        outputs.append(
+            Operand(components, _axes(letters[group[0]][3]), EACH, f"out{sorted(starts)}", components_last=True)
+        )
+    return Product(
+        simplified(inputs, outputs, paths),
+        tuple(found),
+        weights,
+        irreps,
+        irreps_out,
+        tuple(map(tuple, written)),
+    )
+
+
+def _letters(c: Connection, irreps: tuple[Irreps, Irreps], irreps_out: Irreps) -> tuple[dict[str, int], ...]:
+    """For the weights, both inputs and the output the letters of the channels, and how many there are."""
+    found = extents(irreps[0][c.i_in1].mul, irreps[1][c.i_in2].mul, irreps_out[c.i_out].mul)
+    return tuple({letter: found[letter] for letter in letters} for letters in MODES[c.mode])
+
+
+def _axes(letters: dict[str, int]) -> tuple[int, ...]:
+    """Channel axes; a channel is none if it is alone, so that executors do not have to see that."""
+    return tuple(n for n in letters.values() if n != 1)
+
+
+def _modes(operands: Sequence[dict[str, int]]) -> tuple[str, ...]:
+    return tuple("".join(letter for letter, n in letters.items() if n != 1) for letters in operands)
+
+
+def _segments(used: list[Connection], irreps2: Irreps, square: bool) -> dict[Connection, tuple[Segment, Segment]]:
+    """The operands of each connection: of the second input all items of one multiplicity together."""
+    found = {}
+    for c in used:
+        if "p" in MODES[c.mode][1]:
+            segments = Segment(0, (c.i_in1,), 0), Segment(0 if square else 1, (c.i_in2,), 1)
+        elif square:
+            segments = Segment(0, (c.i_in1,)), Segment(0, (c.i_in2,))
+        else:
+            alike = {
+                d.i_in2 for d in used if irreps2[d.i_in2].mul == irreps2[c.i_in2].mul and "p" not in MODES[d.mode][1]
+            }
+            segments = Segment(0, (c.i_in1,)), Segment(1, tuple(sorted(alike)))
+        found[c] = segments
+    return found
+
+
+def _groups(used: list[tuple[int, Connection]], segments: dict[Connection, tuple[Segment, Segment]]) -> list[list[int]]:
+    """Which connections write to one operand.
+
+    Those of one item of the output do; and those without weights, if nothing else is added to their items, that take
+    the same operands in the same way: one matrix product makes all that comes of them.
+    """
+    times = Counter(c.i_out for _, c in used)
+    groups: dict[Any, list[int]] = {}
+    for n, c in used:
+        fused = c.weights is None and times[c.i_out] == 1
+        groups.setdefault((*segments[c], c.mode) if fused else (c.i_out, MODES[c.mode][3]), []).append(n)
+    return list(groups.values())
+
+
+def _coefficients(
+    c: Connection, irreps: tuple[Irreps, Irreps], irreps_out: Irreps, offsets: tuple[int, int, int]
+) -> Coefficients:
+    """The Clebsch-Gordan coefficients, at their places in the operands; weights have one component."""
+    dense = c.scale * clebsch_gordan(irreps[0][c.i_in1].ir.l, irreps[1][c.i_in2].ir.l, irreps_out[c.i_out].ir.l)
+    terms = np.argwhere(dense)
+    values = dense[tuple(terms.T)]
+    terms = terms + np.array(offsets)
+    if c.weights:
+        terms = np.insert(terms, 0, 0, axis=1)
+    return Coefficients(terms, values)
