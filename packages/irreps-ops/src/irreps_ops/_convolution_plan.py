@@ -82,9 +82,7 @@ class ConvolutionPlan:
         mul_x, mul_y = self.irreps_x[product.x].mul, self.irreps_y[product.y].mul
         return (mul_x,) if mul_y == 1 else (mul_x, mul_y)
 
-    def factors(
-        self, weights: jax.Array | None, x: jax.Array, y: jax.Array
-    ) -> list[jax.Array]:
+    def factors(self, weights: jax.Array | None, x: jax.Array, y: jax.Array) -> list[jax.Array]:
         """The inputs of the polynomial from rows of edges.
 
         Args:
@@ -105,7 +103,7 @@ class ConvolutionPlan:
         return found
 
     def joined(self, outputs: Sequence[jax.Array]) -> jax.Array:
-        """The outputs of the polynomial, (rows, components, channels...), side by side, zeros where none is computed."""
+        """The outputs of the polynomial, (rows, components, channels...), side by side; zeros where known."""
         rows, dtype = outputs[0].shape[0], outputs[0].dtype
         found, pieces = iter(outputs), []
         for _, ir in self.irreps:

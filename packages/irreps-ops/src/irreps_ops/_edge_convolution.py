@@ -5,25 +5,23 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from irreps_core import IrrepsArray
 
 from . import _checks as check
 from ._chunks import sum_over_chunks
-from ._convolution_plan import ConvolutionPlan, component_first, convolution_plan
+from ._convolution_plan import component_first, convolution_plan
 from ._edge_index import EdgeIndex
 from ._executors import Choice
 from ._normalization import IrrepNormalization
 from ._operands import floating
 from ._primitive import evaluate
-from ._row_executor import RowExecutor
 from ._tensor_product import Keep, _paths
 
 Weights: TypeAlias = "jax.Array | Callable[[Any], Any] | None"
 
 # What a chunk makes should stay in a CPU's cache, and a chunk should be worth its loop. Measured.
-_CHUNK_EDGES = 1024
+_CHUNK_EDGES = 512
 
 
 def edge_convolution(
@@ -40,16 +38,66 @@ def edge_convolution(
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
     executor: Choice = None,
 ) -> IrrepsArray:
-    """docs"""
+    """Sum over the edges of each node: weights * (features of the sender (x) harmonics of the edge).
+
+    z[n, p u v, k] = scale * sum over edges e to n of w[e, p u v] sum_ij C[i, j, k] x[sender(e), u, i] Y[e, v, j]
+
+    for each path p of an irrep of the features and one of the harmonics to an irrep of the result. It is
+
+    ``scatter_sum(tensor_product(x[senders], harmonics) * w, dst=receivers, output_size=num_nodes)``
+
+    but neither the messages (edges x irreps of the result) nor, given as a function, the weights (edges x paths x
+    channels) ever exist: they are made for some hundred edges at a time, and made again for each derivative. So
+    every derivative, of any order, in forward and reverse mode, takes the memory of its inputs and its results.
+
+    Args:
+        x: features of the senders, of shape (num_senders, irreps).
+        harmonics: spherical harmonics (or any irreps) of the edges, of shape (edges, irreps).
+        weights: a number for each edge and each irrep of the result, in its order: an array of shape
+            (edges, num_irreps). Better, a function that makes this array from the data of some edges: the radial
+            network. It is called with `edge_data` of a few hundred edges, must treat each edge for itself, and may
+            close over parameters, which can be differentiated. None: all weights are 1.
+        edges: an :class:`EdgeIndex`, made once for all layers; or a pair (senders, receivers) of integer arrays.
+        edge_data: what the function `weights` is called with: a tree of arrays of shape (edges, ...).
+        num_nodes: how many nodes receive; needed with a pair of arrays.
+        filter_ir_out: the irreps to compute (default: all).
+        irrep_normalization: as in :func:`tensor_product`.
+        chunk_edges: how many edges are treated at a time.
+        precision: of matrix products; the default is all that the dtype has.
+        executor: who computes the products of each chunk, see :func:`evaluate`. The default makes matrix products of
+            the sums over the edges of a row, and knows their derivatives.
+
+    Returns:
+        Data of shape (num_nodes, irreps), each irrep once, sorted, in the order of :func:`tensor_product`. Nodes that
+        no edge leads to get zeros. Edges that the index holds for padding count for nothing, whatever their data.
+
+    Raises:
+        ValueError: shapes that do not fit each other, edge data without a function or a function without edge data,
+            a function that gives a wrong shape, an executor that cannot; and as :meth:`EdgeIndex.from_edges`.
+        TypeError: `edges` is neither an index nor a pair of arrays.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> edges = io.EdgeIndex.from_edges(senders=[0, 1, 2], receivers=[1, 0, 1], num_nodes=3)
+        >>> vectors = jnp.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])
+        >>> x = ic.IrrepsArray("4x0e", jnp.ones((3, 4)))
+        >>> Y = io.spherical_harmonics("0e + 1o", vectors, normalize=True)
+        >>> parameters = jnp.ones((3, 8))
+        >>> def radial_network(vectors):
+        ...     return jnp.exp(-(vectors**2)) @ parameters
+        >>> z = io.edge_convolution(x, Y, radial_network, edges, edge_data=vectors)
+        >>> z.irreps, z.shape
+        (4x0e+4x1o, (3, 16))
+    """
     x, harmonics = floating(x, harmonics)
     index = _edge_index(edges, num_nodes, x)
     x, harmonics = x.regroup(), harmonics.regroup()
     _check_shapes(x, harmonics, index)
     every = ((i, j) for i in range(len(x.irreps)) for j in range(len(harmonics.irreps)))
     paths = tuple(_paths(x.irreps, harmonics.irreps, every, filter_ir_out))
-    plan = convolution_plan(
-        x.irreps, harmonics.irreps, paths, x.zero_flags, harmonics.zero_flags, irrep_normalization
-    )
+    plan = convolution_plan(x.irreps, harmonics.irreps, paths, x.zero_flags, harmonics.zero_flags, irrep_normalization)
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
@@ -59,8 +107,7 @@ def edge_convolution(
         w = make_weights([leaf.reshape(rows * width, *leaf.shape[2:]) for leaf in data])
         w = None if w is None else w.reshape(rows, width, -1)
         polynomial = plan.polynomial(width, w is not None)
-        factors, by = plan.factors(w, senders, edges), RowExecutor() if executor is None else executor
-        outputs = evaluate(polynomial, factors, precision=precision, executor=by)
+        outputs = evaluate(polynomial, plan.factors(w, senders, edges), precision=precision, executor=executor)
         return [plan.joined(outputs)]
 
     out = sum_over_chunks(

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -13,7 +14,7 @@ from . import _checks as check
 Rows: TypeAlias = Literal["exact", "bound"] | int
 
 # Wider rows leave more slots empty, narrower ones are more rows to add up: measured.
-_WIDEST = 8
+_WIDEST = 4
 
 
 @partial(
@@ -88,7 +89,7 @@ class EdgeIndex:
             num_nodes: how many nodes receive.
             num_senders: how many nodes send (default: `num_nodes`).
             mask: booleans of shape (edges,), False for padding. With a mask, all other edges must be in range.
-            width: how many slots a row has (default: by the mean degree, at most 8).
+            width: how many slots a row has (default: by the mean degree, at most 4).
             rows: how many rows to make. ``"exact"``: as many as are needed (default for concrete arrays);
                 ``"bound"``: as many as any graph with that many edges and nodes needs (default for traced arrays), so
                 that a jitted function compiles once for all of them; or a number. Empty rows at the end cost nothing.
@@ -181,7 +182,7 @@ def _check_sorted(receivers: Any) -> None:
 
 
 def _width(num_edges: int, num_nodes: int) -> int:
-    """The largest power of two, up to a limit, that is at most half the mean degree."""
+    """The largest power of two, up to a limit, that is at most half the mean degree: few slots stay empty."""
     width = 1
     while width < _WIDEST and 4 * width * num_nodes <= num_edges:
         width *= 2

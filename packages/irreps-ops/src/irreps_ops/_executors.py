@@ -128,9 +128,10 @@ Choice: TypeAlias = "Named | tuple[Named, ...] | Callable[[Task], Named] | None"
 
 def _group() -> plugins.Group:
     from ._reference_executor import ReferenceExecutor
+    from ._row_executor import RowExecutor
     from ._xla_executor import XlaExecutor
 
-    ours = {executor.name: executor for executor in (ReferenceExecutor(), XlaExecutor())}
+    ours = {executor.name: executor for executor in (ReferenceExecutor(), RowExecutor(), XlaExecutor())}
     return plugins.Group("irreps.kernels", interface=Executor, builtin=MappingProxyType(ours))
 
 
