@@ -49,7 +49,7 @@ def _roles(polynomial: "Polynomial", path: "Path") -> _Roles | None:
     if not double or len(double) + 2 != len(places) or len({path.modes[s] for s in double}) != 1:
         return None
     slot, channel = path.modes[double[0]]
-    if set(single) != {slot, channel} or any(not o.row_axes or o.indexed for o in operands):
+    if set(single) != {slot, channel} or any(not o.row_axes or o.indexed or o.components_last for o in operands):
         return None
     features = max(double, key=lambda s: operands[s].components)
     weights = [s for s in double if s != features]
