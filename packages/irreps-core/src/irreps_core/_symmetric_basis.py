@@ -141,13 +141,13 @@ def _project(basis: Basis, group: Sequence[SignedPerm]) -> Basis:
         one = np.ascontiguousarray(copies[..., 0])  # by Schur's lemma every component tells the same
         average = sum(sign * one.transpose(0, *(i + 1 for i in p)) for sign, p in group) / len(group)
         projector = np.reshape(one, (len(one), -1)) @ np.reshape(average, (len(one), -1)).T
-        rows = _orthonormal_range(projector)
+        rows = orthonormal_range(projector)
         if len(rows):
             out[ir] = np.tensordot(rows, copies, 1)
     return out
 
 
-def _orthonormal_range(projector: np.ndarray) -> np.ndarray:
+def orthonormal_range(projector: np.ndarray) -> np.ndarray:
     """Rows that span the range of an orthogonal projector: Gram-Schmidt of its columns from the first to the last.
 
     No eigenvectors: their signs and their mixing would depend on the linear algebra library.

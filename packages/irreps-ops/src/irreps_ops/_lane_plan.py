@@ -34,6 +34,7 @@ ROW = "Z"  # the letter of the rows; those of channels are the modes of a path
 ELEMENTWISE = 16
 THIN = 8
 
+
 @dataclass(frozen=True, eq=False)
 class LanePlan:
     """How one path is evaluated over lanes.

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -85,6 +85,7 @@ class SymmetricContraction:
 
     irreps_in: Irreps
     orders: tuple[int, ...]
+    keep_irrep_out: frozenset[Irrep] | None
     irreps_out: Irreps
     paths: tuple[SymmetricPath, ...]
 
@@ -92,17 +93,17 @@ class SymmetricContraction:
         self,
         irreps_in: IntoIrreps,
         orders: Iterable[int],
-        keep_irrep_out: IntoIrreps | Iterable[str | Irrep] | None = None,
+        keep_irrep_out: IntoIrreps | None = None,
     ) -> None:
         """See the class."""
         irreps_in, orders = Irreps(irreps_in), tuple(orders)
         whole = all(isinstance(n, (int, np.integer)) and n > 0 for n in orders)
         if not orders or not whole or len(set(orders)) < len(orders):
             raise ValueError(f"orders must be different positive integers, one at least; got {orders}")
-        wanted = None if keep_irrep_out is None else _irreps(keep_irrep_out)
+        wanted = None if keep_irrep_out is None else frozenset(ir for _, ir in Irreps(keep_irrep_out))
         object.__setattr__(self, "irreps_in", irreps_in)
         object.__setattr__(self, "orders", tuple(sorted(map(int, orders))))
-        object.__setattr__(self, "_keep", wanted)
+        object.__setattr__(self, "keep_irrep_out", wanted)
         paths = [SymmetricPath(n, ir, found.copies) for n in self.orders for ir, found in self._basis(n).items()]
         made = {path.irrep for path in paths}
         if wanted is not None and not wanted <= made:
@@ -114,7 +115,7 @@ class SymmetricContraction:
         object.__setattr__(self, "paths", tuple(paths))
 
     def _basis(self, order: int) -> Mapping[Irrep, Terms]:
-        return equivariant_polynomials(self.irreps_in, order, getattr(self, "_keep"))  # noqa: B009 - not a field
+        return equivariant_polynomials(self.irreps_in, order, self.keep_irrep_out)
 
     def _all(self) -> set[Irrep]:
         return {ir for n in self.orders for ir in equivariant_polynomials(self.irreps_in, n)}
@@ -279,18 +280,12 @@ class SymmetricContraction:
         return matrix * found.copies
 
 
-def _irreps(keep: IntoIrreps | Iterable[str | Irrep]) -> frozenset[Irrep]:
-    if isinstance(keep, (str, Irrep)) or not isinstance(keep, (Sequence, set, frozenset)):
-        return frozenset(ir for _, ir in Irreps(keep))
-    return frozenset(ir for item in keep for _, ir in Irreps(item))
-
-
 def symmetric_contraction(
     x: IrrepsArray,
     weights: Mapping[str, Any] | jax.Array,
     orders: Iterable[int],
     *,
-    keep_irrep_out: IntoIrreps | Iterable[str | Irrep] | None = None,
+    keep_irrep_out: IntoIrreps | None = None,
     index: Any = None,
 ) -> IrrepsArray:
     """Weighted equivariant polynomials of x, in each channel, of certain orders.

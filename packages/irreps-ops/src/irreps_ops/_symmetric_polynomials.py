@@ -19,7 +19,7 @@ import numpy as np
 
 from irreps_core import Irrep, Irreps, clebsch_gordan
 from irreps_core._caches import cached
-from irreps_core._symmetric_basis import _orthonormal_range
+from irreps_core._symmetric_basis import orthonormal_range
 
 _Keep = frozenset[Irrep] | None
 
@@ -70,7 +70,8 @@ def equivariant_polynomials(irreps: Irreps, degree: int, keep: _Keep = None) -> 
         >>> square[Irrep("2e")].copies
         1
     """
-    singles = [(ir, place.start + n * ir.dim) for (mul, ir), place in zip(irreps, irreps.slices()) for n in range(mul)]
+    items = zip(irreps, irreps.slices(), strict=True)
+    singles = [(ir, place.start + n * ir.dim) for (mul, ir), place in items for n in range(mul)]
     found: dict[Irrep, list[tuple[np.ndarray, np.ndarray]]] = {}
     for powers in _compositions(degree, len(singles)):
         factors = [(ir, n, start) for (ir, start), n in zip(singles, powers, strict=True) if n]
@@ -154,12 +155,12 @@ def power(ir: Irrep, degree: int, keep: _Keep = None) -> _Power:
     variables, place = np.unique(np.sort(pairs, axis=1), axis=0, return_inverse=True)
     counts = [math.prod(math.factorial(n) for n in np.unique(row, return_counts=True)[1]) for row in variables]
     norm = np.array(counts) / math.factorial(degree)  # one over the multinomial coefficient
+    same = np.eye(len(variables))[place.reshape(-1)]  # which products of monomials are the same monomial
     found = {}
     for ir_out, values in products.items():
-        symmetric = np.zeros((len(values), len(variables), ir_out.dim))
-        np.add.at(symmetric, (slice(None), place.reshape(-1)), values)
+        symmetric = np.einsum("upk,pm->umk", values, same, optimize=True)
         one = symmetric[..., 0]  # by Schur's lemma every component tells the same
-        rows = _orthonormal_range((one * norm) @ one.T)
+        rows = orthonormal_range((one * norm) @ one.T)
         if len(rows):
             found[ir_out] = np.tensordot(rows, symmetric, 1)
     return variables, found

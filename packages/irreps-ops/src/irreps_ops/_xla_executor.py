@@ -52,21 +52,26 @@ class _Way(NamedTuple):
         """How many factors have all lanes."""
         return len(self.plan.left[0]) + len(self.plan.right[0]) if self.plan else 0
 
+    @property
+    def sum(self) -> tuple[int, str]:
+        """Which sum it is part of: the output, and the letters of the batch."""
+        return self.path.output, self.plan.batch if self.plan else ""
+
 
 @cached(maxsize=1024)
 def _ways(task: "Task") -> tuple[_Way, ...]:
     """The cheapest way for each path."""
     task = replace(task, rows=max(task.rows, 1))
-    pairwise = [_pairwise(task, path) for path in task.polynomial.paths]
+    ways = [_pairwise(task, path) for path in task.polynomial.paths]
     lanes = [_lanes(task, path) for path in task.polynomial.paths]
-    ways, reached = [], set()
-    for one, other in zip(pairwise, lanes, strict=True):
-        better = other is not None and other.factors > 1 and other.cost < one.cost
-        ways.append(other if better else one)
-        reached |= {(other.path.output, other.plan.batch)} if better else set()
+    reached = set()
+    for n, other in enumerate(lanes):
+        if other is not None and other.factors > 1 and other.cost < ways[n].cost:
+            ways[n] = other
+            reached.add(other.sum)
     # A single factor gains nothing, but the sum it is added to may be one over lanes already.
     for n, other in enumerate(lanes):
-        if other is not None and other.factors == 1 and (other.path.output, other.plan.batch) in reached:
+        if other is not None and other.factors == 1 and other.sum in reached:
             ways[n] = other
     return tuple(ways)
 
@@ -180,7 +185,8 @@ def _run_in_chunks(
     def body(sums: list[jax.Array], some: tuple[list[jax.Array], dict[str, jax.Array]]) -> tuple[list, list]:
         rows, sums, stacked = iter(some[0]), list(sums), []
         given = [next(rows) if o.rows == EACH else x for x, o in zip(inputs, polynomial.inputs, strict=True)]
-        for place, (y, operand) in enumerate(zip(_values(part, given, some[1], budget), polynomial.outputs, strict=True)):
+        values = _values(part, given, some[1], budget)
+        for place, (y, operand) in enumerate(zip(values, polynomial.outputs, strict=True)):
             if operand.rows == EACH:
                 stacked.append(write(part, operand, y, some[1]))
             elif y is not None and operand.indexed:
