@@ -95,9 +95,23 @@ def powers() -> KernelCase:
     return KernelCase("powers, several outputs, sum over rows", polynomial, _EDGES, {"species": [0, 1, 1, 3, 0, 4, 2]})
 
 
+def edges_of_rows() -> KernelCase:
+    """A convolution whose edges are grouped by receiver: a row has several edges, which are a channel axis."""
+    polynomial = Polynomial(
+        (
+            Operand(1, (_V, _U), EACH, "weights"),
+            Operand(3, (_V, _U), EACH, "x"),
+            Operand(3, (_V,), EACH, "harmonics"),
+        ),
+        (Operand(5, (_U,), EACH, "messages"),),
+        (Path((0, 1, 2), 0, ("eu", "eu", "e", "u"), _shifted(clebsch_gordan(1, 1, 2), 0, 0)),),
+    )
+    return KernelCase("sum over the edges of a row", polynomial)
+
+
 def kernel_cases() -> Iterator[KernelCase]:
-    """All of them, the three above first."""
-    yield from (convolution(), fully_connected(), powers())
+    """All of them, the four above first."""
+    yield from (convolution(), fully_connected(), powers(), edges_of_rows())
     for kind, modes in (
         ("outer product of channels (uv)", ("u", "v", "uv")),
         ("channel by channel (uuu)", ("u", "u", "u")),

@@ -15,7 +15,7 @@ import numpy as np
 from irreps_core import plugins
 
 from ._executors import KERNELS, Executor, ExecutorRefused, Named
-from ._kernel_cases import KernelCase, convolution, fully_connected, kernel_cases, powers
+from ._kernel_cases import KernelCase, convolution, edges_of_rows, fully_connected, kernel_cases, powers
 from ._primitive import evaluate
 
 # Allowed differences from the reference, relative to the largest number of an array.
@@ -39,7 +39,7 @@ class _Result(NamedTuple):
     reason: str = ""
 
 
-def check_kernels(executor: Named, *, dtypes: Sequence[str] = ("float32", "float64")) -> str:
+def check_kernels(executor: Named, *, dtypes: Sequence[str] = ("float32", "float64"), only: str = "") -> str:
     """Check an executor of the compute core against the reference: does it compute what it says it can?
 
     Small polynomials of every kind are evaluated: all kinds of channels, shared and indexed operands, indices out of
@@ -50,25 +50,28 @@ def check_kernels(executor: Named, *, dtypes: Sequence[str] = ("float32", "float
     Args:
         executor: the name of an executor, or an executor.
         dtypes: dtypes to compute in; float64 is left out where JAX has it switched off.
+        only: do only those checks in whose name this occurs.
 
     Returns:
         A table for people: a line for each check, with the dtypes in which it holds, fails, or is refused and why.
 
     Raises:
         AssertionError: something does not hold, or everything is refused; the message is the table.
+        ValueError: no check is called that.
 
     Example:
         >>> from irreps_ops.testing import check_kernels
-        >>> print(check_kernels("reference", dtypes=["float32"]))
+        >>> print(check_kernels("reference", dtypes=["float32"], only="broadcast"))
         the executor 'reference' in float32
-        ok       gather and scatter, indices out of range
-        ok       fully connected (uvw), shared weights
-        ...
-        ok       stored as bfloat16, computed as float32
+        ok       broadcast to channels
+        ok       sum and broadcast
     """
     candidate = plugins.load(KERNELS, executor)
     wanted = [d for d in dtypes if jax.dtypes.canonicalize_dtype(d) == d]
-    results = [_result(check, candidate, dtype) for check in _checks() for dtype in wanted[check.among]]
+    checks = [check for check in _checks() if only in check.name]
+    results = [_result(check, candidate, dtype) for check in checks for dtype in wanted[check.among]]
+    if not results:
+        raise ValueError(f"no check of {[check.name for check in _checks()]} is called {only!r}")
     table = _table(candidate, wanted, results)
     if any(r.state == "FAILED" for r in results) or all(r.state == "refused" for r in results):
         raise AssertionError(table)
@@ -79,7 +82,13 @@ def _checks() -> Iterator[_Check]:
     narrowest, widest = slice(1), slice(-1, None)
     for n, case in enumerate(kernel_cases()):
         yield _Check(case.name, functools.partial(_values, case), slice(None) if n < 3 else narrowest)
-    for case, what in ((convolution(), "indices"), (fully_connected(), "shared weights"), (powers(), "powers")):
+    derived = {
+        "indices": convolution(),
+        "shared weights": fully_connected(),
+        "powers": powers(),
+        "edges of a row": edges_of_rows(),
+    }
+    for what, case in derived.items():
         yield _Check(f"derivatives to third order, {what}", functools.partial(_derivatives, case), widest)
     yield _Check("batches of inputs (vmap)", _batches, narrowest)
     yield _Check("batches of indices (vmap)", _batches_of_indices, widest)
