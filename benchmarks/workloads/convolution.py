@@ -6,9 +6,9 @@ positions of an energy linear in the result; "train" that of the mean square of 
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,45 +23,86 @@ from .derivatives import mean_square
 from .graphs import Graph, even_graph, random_graph, uneven_graph
 
 SIZES: dict[str, dict[str, Any]] = {
-    "tiny": {"nodes": 10, "edges": 60, "channels": 2, "irreps_out": "0e+1o+2e"},
-    "cpu": {"nodes": 1_000, "edges": 20_000, "channels": 64, "irreps_out": "0e+1o+2e"},
+    "tiny": {
+        "nodes": 10,
+        "edges": 60,
+        "largest_degree": 12,
+        "channels": 2,
+        "irreps": "0e+1o",
+        "harmonics": "0e+1o",
+        "irreps_out": "0e+1o",
+    },
+    "cpu": {
+        "nodes": 1_000,
+        "edges": 20_000,
+        "largest_degree": 200,
+        "channels": 64,
+        "irreps": "0e+1o+2e",
+        "harmonics": "0e+1o+2e+3o",
+        "irreps_out": "0e+1o+2e",
+    },
     # Layer 1 of MACE MP-L.
-    "gpu": {"nodes": 3_000, "edges": 160_000, "channels": 128, "irreps_out": "0e+1o+2e+3o"},
+    "gpu": {
+        "nodes": 3_000,
+        "edges": 160_000,
+        "largest_degree": 500,
+        "channels": 128,
+        "irreps": "0e+1o+2e",
+        "harmonics": "0e+1o+2e+3o",
+        "irreps_out": "0e+1o+2e+3o",
+    },
 }
-IRREPS = "0e+1o+2e"
-HARMONICS = "0e+1o+2e+3o"
 BASIS = 8
 HIDDEN = 64
 
 
-def ours(irreps: str, irreps_out: str, diameter: float) -> Callable[..., jax.Array]:
+class Shape(NamedTuple):
+    """What a convolution is made of.
+
+    Attributes:
+        irreps: of the features.
+        harmonics: irreps, each once.
+        irreps_out: the irreps that are wanted, each once.
+        diameter: the largest length of an edge.
+    """
+
+    irreps: str
+    harmonics: str
+    irreps_out: str
+    diameter: float
+
+
+def shape_of(sizes: Mapping[str, Any], graph: Graph) -> Shape:
+    irreps = "+".join(f"{sizes['channels']}x{ir}" for ir in sizes["irreps"].split("+"))
+    return Shape(irreps, sizes["harmonics"], sizes["irreps_out"], graph.diameter)
+
+
+def ours(shape: Shape) -> Callable[..., jax.Array]:
     def forward(x: jax.Array, positions: jax.Array, weights: list[jax.Array], graph: Any) -> jax.Array:
         senders, receivers, edges = graph
         vectors = positions[senders] - positions[receivers]
-        harmonics = io.spherical_harmonics(HARMONICS, vectors, normalize=True)
-        radial = io.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, diameter)
         return io.edge_convolution(
-            ic.IrrepsArray(irreps, x),
-            harmonics,
+            ic.IrrepsArray(shape.irreps, x),
+            io.spherical_harmonics(shape.harmonics, vectors, normalize=True),
             lambda radial: network(weights, radial),
             edges,
-            filter_ir_out=irreps_out,
-            edge_data=radial,
+            filter_ir_out=shape.irreps_out,
+            edge_data=io.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, shape.diameter),
         ).array
 
     return forward
 
 
-def e3nn_jax(irreps: str, irreps_out: str, diameter: float) -> Callable[..., jax.Array]:
+def e3nn_jax(shape: Shape) -> Callable[..., jax.Array]:
     e3nn = optional("e3nn_jax")
 
     def forward(x: jax.Array, positions: jax.Array, weights: list[jax.Array], graph: Any) -> jax.Array:
         senders, receivers = graph
         vectors = positions[senders] - positions[receivers]
-        harmonics = e3nn.spherical_harmonics(HARMONICS, e3nn.IrrepsArray("1o", vectors), True)
-        radial = e3nn.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, diameter)
-        sent = e3nn.IrrepsArray(irreps, x)[senders]
-        messages = e3nn.tensor_product(sent, harmonics, filter_ir_out=irreps_out) * network(weights, radial)
+        harmonics = e3nn.spherical_harmonics(shape.harmonics, e3nn.IrrepsArray("1o", vectors), True)
+        radial = e3nn.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, shape.diameter)
+        sent = e3nn.IrrepsArray(shape.irreps, x)[senders]
+        messages = e3nn.tensor_product(sent, harmonics, filter_ir_out=shape.irreps_out) * network(weights, radial)
         return e3nn.scatter_sum(messages, dst=receivers, output_size=x.shape[0]).array
 
     return forward
@@ -102,16 +143,14 @@ def tasks(forward: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
     }
 
 
-def arguments(graph: Graph, channels: int, irreps_out: str) -> tuple[Any, ...]:
+def arguments(shape: Shape, graph: Graph) -> tuple[Any, ...]:
     """Coefficients of the energy, features, positions, weights."""
     rng = np.random.default_rng(0)
-    irreps = channels * ic.Irreps(IRREPS)
-    result = io.tensor_product(irreps, HARMONICS, filter_ir_out=irreps_out)
-    widths = [BASIS, HIDDEN, HIDDEN, result.num_irreps]
-    shapes = list(itertools.pairwise(widths))
+    result = io.tensor_product(shape.irreps, shape.harmonics, filter_ir_out=shape.irreps_out)
+    layers = itertools.pairwise([BASIS, HIDDEN, HIDDEN, result.num_irreps])
     nodes = len(graph.positions)
-    normal = [rng.normal(size=(nodes, result.dim)), rng.normal(size=(nodes, irreps.dim))]
-    weights = [jnp.asarray(rng.normal(size=s) / s[0] ** 0.5, jnp.float32) for s in shapes]
+    normal = [rng.normal(size=(nodes, result.dim)), rng.normal(size=(nodes, ic.Irreps(shape.irreps).dim))]
+    weights = [jnp.asarray(rng.normal(size=layer) / layer[0] ** 0.5, jnp.float32) for layer in layers]
     coefficients, x = (jnp.asarray(a, jnp.float32) for a in normal)
     return coefficients, x, jnp.asarray(graph.positions), weights
 
@@ -125,36 +164,33 @@ def our_graph(graph: Graph) -> tuple[Any, ...]:
 def comparisons(size: str) -> Iterator[Comparison]:
     sizes = SIZES[size]
     graph = random_graph(sizes["nodes"], sizes["edges"])
-    irreps, irreps_out = f"{sizes['channels']}x0e+{sizes['channels']}x1o+{sizes['channels']}x2e", sizes["irreps_out"]
-    args = arguments(graph, sizes["channels"], irreps_out)
+    shape = shape_of(sizes, graph)
+    args = arguments(shape, graph)
     their_graph = jnp.asarray(graph.senders), jnp.asarray(graph.receivers)
-    for task, function in tasks(ours(irreps, irreps_out, graph.diameter)).items():
+    for task, function in tasks(ours(shape)).items():
         candidates = {OURS: Candidate(function, (*args, our_graph(graph)))}
         if optional("e3nn_jax"):
-            their_function = tasks(e3nn_jax(irreps, irreps_out, graph.diameter))[task]
-            candidates["e3nn-jax"] = Candidate(their_function, (*args, their_graph))
+            candidates["e3nn-jax"] = Candidate(tasks(e3nn_jax(shape))[task], (*args, their_graph))
         if cuequivariance.installed():
-            theirs = cuequivariance.Convolution(ic.Irreps(irreps), ic.Irreps(HARMONICS), ic.Irreps(irreps_out))
+            theirs = cuequivariance.Convolution(shape.irreps, shape.harmonics, shape.irreps_out)
             their_function = tasks(theirs.forward(partial(radial_network, graph.diameter)))[task]
-            candidates["cuequivariance"] = Candidate(
-                their_function, (*theirs.args(*args), their_graph), theirs.common(task)
-            )
+            their_args = *theirs.args(*args), their_graph
+            candidates["cuequivariance"] = Candidate(their_function, their_args, theirs.common(task))
         yield Comparison("conv", task, candidates, sizes=sizes)
 
 
 def uneven(size: str) -> Iterator[Comparison]:
-    """Ours on a graph of degrees 0 to 200 beside ours on an even graph with as many edges."""
-    sizes = {**SIZES[size], "largest_degree": {"tiny": 12, "cpu": 200, "gpu": 500}[size]}
-    nodes, edges = sizes["nodes"], sizes["edges"]
-    irreps, irreps_out = f"{sizes['channels']}x0e+{sizes['channels']}x1o+{sizes['channels']}x2e", sizes["irreps_out"]
-    graphs = {"even degrees": even_graph(nodes, edges)}
-    graphs["degrees 0 to " + str(sizes["largest_degree"])] = uneven_graph(nodes, edges, sizes["largest_degree"])
+    """Ours on a graph of uneven degrees beside ours on an even graph with as many edges."""
+    sizes = SIZES[size]
+    nodes, edges, largest = sizes["nodes"], sizes["edges"], sizes["largest_degree"]
+    graphs = {
+        "even degrees": even_graph(nodes, edges),
+        f"degrees 0 to {largest}": uneven_graph(nodes, edges, largest),
+    }
     for task in ("forward", "forces", "train"):
-        candidates = {
-            name: Candidate(
-                tasks(ours(irreps, irreps_out, graph.diameter))[task],
-                (*arguments(graph, sizes["channels"], irreps_out), our_graph(graph)),
-            )
-            for name, graph in graphs.items()
-        }
+        candidates = {}
+        for name, graph in graphs.items():
+            shape = shape_of(sizes, graph)
+            args = *arguments(shape, graph), our_graph(graph)
+            candidates[name] = Candidate(tasks(ours(shape))[task], args)
         yield Comparison("uneven", task, candidates, reference="even degrees", tolerance=None, sizes=sizes)

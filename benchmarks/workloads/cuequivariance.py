@@ -193,16 +193,18 @@ class Convolution:
     Its paths are ours in the same order, each times a number, which is found by evaluating both on one edge.
     """
 
-    def __init__(self, irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> None:
+    def __init__(self, irreps: str, harmonics: str, irreps_out: str) -> None:
         cue = optional("cuequivariance")
-        product = cue.descriptors.channelwise_tensor_product(_irreps(irreps), _irreps(harmonics), _irreps(irreps_out))
-        self.irreps, self.harmonics = irreps, harmonics
+        self.irreps, self.harmonics = ic.Irreps(irreps), ic.Irreps(harmonics)
+        product = cue.descriptors.channelwise_tensor_product(
+            _irreps(self.irreps), _irreps(self.harmonics), _irreps(ic.Irreps(irreps_out))
+        )
         # One item for each path.
         self.irreps_out = ic.Irreps([(mul, str(ir)) for mul, ir in product.outputs[0].irreps])
         self.product = product if method() == "naive" else product.flatten_coefficient_modes().squeeze_modes()
         self.scales = self._scales(irreps_out)
 
-    def _scales(self, irreps_out: ic.Irreps) -> jax.Array:
+    def _scales(self, irreps_out: str) -> jax.Array:
         """One for each irrep of the result."""
         rng = np.random.default_rng(1)
         x, vector = (jnp.asarray(rng.normal(size=(1, n)), jnp.float32) for n in (self.irreps.dim, 3))

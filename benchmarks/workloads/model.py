@@ -1,4 +1,4 @@
-"""A NequIP-like force field: 3 layers, a batch of padded molecules. The same weights for all libraries.
+"""A NequIP-like force field on a batch of padded molecules. The same weights for all libraries.
 
 "inference" is energies and forces; "training step" the gradient to all parameters of the mean squares of the errors
 of energies and forces (no optimizer: it costs the same for all).
@@ -20,12 +20,12 @@ from .convolution import network
 from .derivatives import mean_square
 
 SIZES = {
-    "tiny": {"molecules": 1, "atoms": 8, "neighbors": 3, "channels": 2, "lmax": 1},
-    "cpu": {"molecules": 8, "atoms": 64, "neighbors": 30, "channels": 32, "lmax": 2},
+    "tiny": {"molecules": 1, "atoms": 8, "neighbors": 3, "layers": 2, "channels": 2, "lmax": 1},
+    "cpu": {"molecules": 8, "atoms": 64, "neighbors": 30, "layers": 3, "channels": 32, "lmax": 2},
     # NequIP M of cuequivariance's benchmarks.
-    "gpu": {"molecules": 32, "atoms": 64, "neighbors": 40, "channels": 128, "lmax": 3},
+    "gpu": {"molecules": 32, "atoms": 64, "neighbors": 40, "layers": 3, "channels": 128, "lmax": 3},
 }
-LAYERS, SPECIES, BASIS, HIDDEN = 3, 4, 8, 64
+SPECIES, BASIS, HIDDEN = 4, 8, 64
 Linear = Callable[[list[jax.Array], Any], Any]
 
 
@@ -155,13 +155,14 @@ def natural(channels: int, lmax: int) -> str:
     return "+".join(f"{channels}x{l}{'eo'[l % 2]}" for l in range(lmax + 1))
 
 
-def shape_of(channels: int, lmax: int, cutoff: float, neighbors: int) -> Shape:
+def shape_of(sizes: dict[str, int], cutoff: float) -> Shape:
+    channels, lmax = sizes["channels"], sizes["lmax"]
     scalars, features = natural(channels, 0), natural(channels, lmax)
     # Every feature of degree above zero needs a scalar to be gated by.
     gated = str((ic.Irreps(f"{lmax * channels}x0e") + ic.Irreps(features)).regroup())
-    ends = [scalars, *[features] * (LAYERS - 1), scalars]
+    ends = [scalars, *[features] * (sizes["layers"] - 1), scalars]
     layers = tuple((a, b, gated if b == features else scalars) for a, b in itertools.pairwise(ends))
-    return Shape(natural(1, lmax), layers, cutoff, neighbors)
+    return Shape(natural(1, lmax), layers, cutoff, sizes["neighbors"])
 
 
 def parameters(shape: Shape, channels: int) -> Any:
@@ -239,10 +240,9 @@ def tasks(energies: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
 
 def comparisons(size: str) -> Iterator[Comparison]:
     sizes = SIZES[size]
-    channels = sizes["channels"]
     positions, batch, cutoff = molecules(sizes["molecules"], sizes["atoms"], sizes["neighbors"])
-    shape = shape_of(channels, sizes["lmax"], cutoff, sizes["neighbors"])
-    args = parameters(shape, channels), jnp.asarray(positions), batch
+    shape = shape_of(sizes, cutoff)
+    args = parameters(shape, sizes["channels"]), jnp.asarray(positions), batch
     # Made once for each neighbour list, without the padding.
     edges = io.EdgeIndex.from_edges(batch.senders, batch.receivers, len(positions), mask=batch.is_edge)
     edges = jax.tree.map(jnp.asarray, edges)
