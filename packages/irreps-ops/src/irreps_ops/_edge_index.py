@@ -234,7 +234,7 @@ def _layout(xp: Any, order: Any, degree: Any, needed: Any, count: int, width: in
     edge_ends = xp.cumsum(degree, dtype=np.int32)
     first = (edge_ends - degree)[of] + (rows - (last_row - needed)[of]) * width
     first = xp.where(receivers < len(degree), first, edge_ends[-1])
-    places = first[:, None] + xp.arange(width, dtype=np.int32)
+    places = first[:, None] + xp.arange(width, dtype=np.int32)[None]
     filled = places < xp.where(receivers < len(degree), edge_ends[of], 0)[:, None]
     # Empty slots repeat the first edge: what is computed of it is finite if anything is, and counts for nothing.
     slots = order[xp.where(filled, places, 0)].astype(np.int32)
