@@ -209,9 +209,9 @@ def _adjoint(task: "Task", one: _Job, arrays: Mapping[Layout, jax.Array]) -> jax
     left, right = _side(one, plan.left, arrays), _side(one, plan.right, arrays)
     chunk, _, lanes = left.shape
     left, right = (x.reshape(chunk, boxes, n, lanes) for x, n in ((left, n_left), (right, n_right)))
-    y = jnp.einsum("bgqn,bgln->bgql", right, left, precision=task.precision).reshape(chunk, -1)
+    y = jnp.einsum("bgqn,bgln->bgql", right, left, precision=task.precision)
     table = _constant(task, plan.table.reshape(len(plan.table), -1).T)
-    return jnp.matmul(y, table, precision=task.precision)
+    return jnp.matmul(y.reshape(chunk, len(table)), table, precision=task.precision)
 
 
 def _constant(task: "Task", values: np.ndarray) -> jax.Array:

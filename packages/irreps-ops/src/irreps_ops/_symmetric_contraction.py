@@ -264,7 +264,7 @@ class SymmetricContraction:
         if basis.ndim != order + 2 or basis.shape[:order] != (dim,) * order or basis.shape[-1] != ir.dim:
             raise ValueError(f"basis must have shape {(dim,) * order} + (theirs, {ir.dim}), got {basis.shape}")
         orders = list(itertools.permutations(range(order)))
-        symmetric = sum(basis.transpose(*p, order, order + 1) for p in orders) / len(orders)
+        symmetric = np.mean([basis.transpose(*p, order, order + 1) for p in orders], axis=0)
         found = self._basis(order)[ir]
         copy, *variables, component = found.terms.T
         products = symmetric[(*variables, slice(None), component)] * found.values[:, None]
