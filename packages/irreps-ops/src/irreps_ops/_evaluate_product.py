@@ -1,5 +1,6 @@
-"""Products of irreps' data on the compute core: rows out of leading axes, the polynomial, data out of its outputs."""
+"""Products of irreps' data on the compute core: rows out of leading axes, weights out of arrays, chunks of rows."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -11,8 +12,8 @@ from irreps_core import Irreps, IrrepsArray
 
 from ._executors import Choice
 from ._polynomial import EACH, SHARED
-from ._primitive import evaluate
-from ._product_polynomial import MODES, Connection, product_polynomial
+from ._product_polynomial import Connection, product_polynomial
+from ._row_chunks import by_row_chunks
 
 
 def evaluate_product(
@@ -20,7 +21,8 @@ def evaluate_product(
     y: IrrepsArray,
     irreps_out: Irreps,
     connections: Sequence[Connection],
-    weights: Sequence[jax.Array | None] = (),
+    weights: Sequence[jax.Array] = (),
+    shapes: Sequence[tuple[int, ...]] = (),
     *,
     square: bool = False,
     executor: Choice = None,
@@ -32,41 +34,62 @@ def evaluate_product(
         y: data of shape (..., irreps2.dim), of the same dtype; leading axes broadcast.
         irreps_out: irreps of the result; items that nothing reaches are known to be zero.
         connections: what meets; what is known to be zero is left out.
-        weights: for each connection its weights, of shape (..., *path_shape), or None; empty: none has any.
+        weights: of the connections that have some, one after the other: arrays of shape (..., numbers), each with the
+            weights of one connection, or one array with those of all.
+        shapes: of these weights.
         square: whether `x` and `y` are the same.
         executor: see :func:`evaluate`.
     """
-    pairs = [
-        (c, w)
-        for c, w in zip(connections, weights or [None] * len(connections), strict=True)
-        if not (x.zero_flags[c.i_in1] or y.zero_flags[c.i_in2])
-    ]
-    dtype = jnp.result_type(x.array, *(w for _, w in pairs if w is not None))
-    own = [() if w is None else w.shape[: w.ndim - len(MODES[c.mode][0])] for c, w in pairs]
-    leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1], *own)
-    (x_kind, x_rows), (y_kind, y_rows) = (_rows(a.array.astype(dtype), a.shape[:-1], leading) for a in (x, y))
-    if math.prod(leading) == 1:  # one row is a row
-        (x_kind, x_rows), (y_kind, y_rows) = ((EACH, a.reshape(1, -1)) for a in (x_rows, y_rows))
-    found, arrays = [], []
-    for (c, w), w_leading in zip(pairs, own, strict=True):
-        if w is not None:
-            kind, w = _rows(w.astype(dtype), w_leading, leading)
-            c = c._replace(weights=kind)
-        found.append(c)
-        arrays.append(w)
-    product = product_polynomial(x.irreps, y.irreps, irreps_out, tuple(found), (x_kind, y_kind), square=square)
+    dtype = jnp.result_type(x.array, *weights)
+    leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1], *(w.shape[:-1] for w in weights))
     rows = math.prod(leading)
-    inputs = product.read([arrays[n] for n in product.weights], x_rows, y_rows)
-    outputs = evaluate(product.polynomial, inputs, rows=rows, executor=executor) if inputs else []
-    array = product.write(outputs, rows, dtype).reshape((*leading, irreps_out.dim))
-    return IrrepsArray(irreps_out, array, zero_flags=[not places for places in product.written])
+    # One row of data is a row; weights that have no rows are shared by all.
+    arrays = [_rows(a.astype(dtype), leading) for a in (x.array, y.array, *weights)]
+    kinds = [SHARED if a.ndim == 1 else EACH for a in arrays]
+    if rows == 1:
+        arrays[:2], kinds[:2] = [a.reshape(1, -1) for a in arrays[:2]], [EACH, EACH]
+    source = _Source(shapes, packed=len(weights) == 1)
+    kinds_of_weights = iter(kinds[2:] * len(shapes) if source.packed else kinds[2:])
+    given = [c._replace(weights=next(kinds_of_weights)) if c.weights else c for c in connections]
+    zero = [x.zero_flags[c.i_in1] or y.zero_flags[c.i_in2] for c in given]
+    used = [n for n, known in enumerate(zero) if not known]
+    found = tuple(given[n] for n in used)
+    product = product_polynomial(x.irreps, y.irreps, irreps_out, found, (kinds[0], kinds[1]), square=square)
+    order = [n for n, c in enumerate(given) if c.weights]
+
+    def compute(x: jax.Array, y: jax.Array, *weights: jax.Array) -> jax.Array:
+        some = next((len(a) for a, kind in zip((x, y, *weights), kinds, strict=True) if kind == EACH), rows)
+        parts = {used.index(n): source.read(weights, i) for i, n in enumerate(order) if n in used}
+        return product.evaluate(parts, x, y, some, dtype, executor)
+
+    if product.segments:
+        array = by_row_chunks(compute, arrays, [kind == SHARED for kind in kinds], rows, irreps_out.dim)
+    else:
+        array = jnp.zeros((rows, irreps_out.dim), dtype)
+    zero_flags = [not places for places in product.written]
+    return IrrepsArray(irreps_out, array.reshape((*leading, irreps_out.dim)), zero_flags=zero_flags)
 
 
-def _rows(x: jax.Array, own: tuple[int, ...], leading: tuple[int, ...]) -> tuple[str, jax.Array]:
-    """An array of shape (*own, ...) with one axis of rows, or with none if all rows have the same."""
-    rest = x.shape[len(own) :]
+def _rows(x: jax.Array, leading: tuple[int, ...]) -> jax.Array:
+    """An array of shape (..., n) with one axis of rows, or with none if all rows have the same."""
+    own = x.shape[:-1]
     if math.prod(own) == 1 and (own == () or math.prod(leading) != 1):
-        return SHARED, x.reshape(rest)
-    return EACH, jnp.broadcast_to(x.reshape((1,) * (len(leading) - len(own)) + x.shape), leading + rest).reshape(
-        -1, *rest
-    )
+        return x.reshape(-1)
+    x = x.reshape((1,) * (len(leading) - len(own)) + x.shape)
+    return jnp.broadcast_to(x, (*leading, x.shape[-1])).reshape(math.prod(leading), x.shape[-1])
+
+
+class _Source:
+    """Where the weights of each connection are: in arrays of their own, or packed in one."""
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], *, packed: bool) -> None:
+        self.shapes = shapes
+        self.packed = packed
+        self._ends = list(itertools.accumulate(map(math.prod, shapes)))
+
+    def read(self, weights: Sequence[jax.Array], i: int) -> jax.Array:
+        """Those of the i-th connection that has some, of shape ([rows,] *path_shape)."""
+        w = weights[0 if self.packed else i]
+        if self.packed:
+            w = w[..., self._ends[i] - math.prod(self.shapes[i]) : self._ends[i]]
+        return w.reshape((*w.shape[:-1], *self.shapes[i]))

@@ -186,8 +186,7 @@ class FunctionalTensorProduct:
         Raises:
             ValueError: the last axis has another length.
         """
-        if weights.shape[-1:] != (self.num_weights,):
-            raise ValueError(f"expected weights of shape (..., {self.num_weights}), got {tuple(weights.shape)}")
+        weights = self._checked_weights(weights)
         ends = np.cumsum([math.prod(ins.path_shape) for ins in self.weighted])[:-1].tolist()
         parts = jnp.split(weights, ends, axis=-1) if self.weighted else []
         return [w.reshape((*w.shape[:-1], *ins.path_shape)) for w, ins in zip(parts, self.weighted, strict=True)]
@@ -219,21 +218,35 @@ class FunctionalTensorProduct:
         Raises:
             ValueError: other irreps, or wrong shapes of weights.
         """
-        ws = list(weights) if isinstance(weights, (list, tuple)) else self.split_weights(jnp.asarray(weights))
-        if len(ws) != len(self.weighted):
-            raise ValueError(f"expected {len(self.weighted)} arrays of weights, got {len(ws)}")
-        for w, ins in zip(ws, self.weighted, strict=True):
-            if jnp.shape(w)[jnp.ndim(w) - len(ins.path_shape) :] != ins.path_shape:
+        shapes = [ins.path_shape for ins in self.weighted]
+        if isinstance(weights, (list, tuple)):
+            arrays = self._flat(weights)
+        else:
+            arrays = [self._checked_weights(jnp.asarray(weights))] if shapes else []
+        x, y = floating(x, y)
+        x, y = x.rechunk(self.irreps_in1), y.rechunk(self.irreps_in2)
+        return evaluate_product(x, y, self.irreps_out, self._connections(SHARED), arrays, shapes, executor=executor)
+
+    def _flat(self, weights: Sequence[jax.Array]) -> list[jax.Array]:
+        """The weights of each instruction as an array of shape (..., numbers)."""
+        if len(weights) != len(self.weighted):
+            raise ValueError(f"expected {len(self.weighted)} arrays of weights, got {len(weights)}")
+        found = []
+        for w, ins in zip(weights, self.weighted, strict=True):
+            axes = jnp.ndim(w) - len(ins.path_shape)
+            if jnp.shape(w)[max(axes, 0) :] != ins.path_shape:
                 raise ValueError(
                     f"weights {self.parameter_name(ins)} must have shape (..., {', '.join(map(str, ins.path_shape))}), "
                     f"got {jnp.shape(w)}"
                 )
-        x, y = floating(x, y)
-        x, y = x.rechunk(self.irreps_in1), y.rechunk(self.irreps_in2)
-        given = iter(ws)
-        weights = [jnp.asarray(next(given)) if ins.has_weight else None for ins in self.instructions]
-        connections = self._connections(SHARED)
-        return evaluate_product(x, y, self.irreps_out, connections, weights, executor=executor)
+            found.append(jnp.reshape(w, (*jnp.shape(w)[:axes], math.prod(ins.path_shape))))
+        return found
+
+    def _checked_weights(self, weights: jax.Array) -> jax.Array:
+        """One array of the weights of all instructions."""
+        if weights.shape[-1:] != (self.num_weights,):
+            raise ValueError(f"expected weights of shape (..., {self.num_weights}), got {tuple(weights.shape)}")
+        return weights
 
     def _connections(self, weights: str) -> list[Connection]:
         found = []

@@ -4,7 +4,7 @@ its operands and its outputs become data.
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,9 @@ import numpy as np
 from irreps_core import Irreps, clebsch_gordan
 from irreps_core._caches import cached
 
+from ._executors import Choice
 from ._polynomial import EACH, Coefficients, Operand, Path, Polynomial, simplified
+from ._primitive import evaluate
 
 # For each connection mode the letters of the weights, of both inputs and of the output. A pair "u<v" is one letter, p:
 # both inputs are picked pair by pair.
@@ -29,6 +31,11 @@ MODES = {
     "uvu<v": ("p", "p", "p", "p"),
     "u<vw": ("pw", "p", "p", "w"),
 }
+
+
+# Sums over multiplicities that are made in two steps where one of the multiplicities is 1 or both are one letter: first
+# the products that are to be summed, of all connections of an item together, then the sums, as matrix products.
+_STEPS = {"uvw": "uvuv", "uuw": "uuu", "u<vw": "uvu<v"}
 
 
 def pairs(mul: int) -> np.ndarray:
@@ -97,40 +104,79 @@ class Segment(NamedTuple):
         return x.reshape((*leading, x.shape[-1])) if x.shape[-2] == 1 else x
 
 
-@dataclass(frozen=True)
-class Product:
-    """A product as a polynomial.
+class Mixed(NamedTuple):
+    """A sum over products, see `_STEPS`.
 
     Attributes:
-        polynomial: its inputs are the weights of the connections that have some, then the segments.
+        connection: which one, by its place.
+        operand: the operand that has the products.
+        start: their first component there.
+    """
+
+    connection: int
+    operand: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product as a polynomial, or as two of which the second sums what the first makes.
+
+    Attributes:
+        polynomial: its inputs are the weights of the connections in `weights`, then the segments.
+        sums: its inputs are, for each of `mixed`, its weights and the products that they sum.
         segments: of the data.
-        weights: places of the connections whose weights are used, among all connections.
+        weights: places of the connections whose weights the first polynomial takes.
+        mixed: the connections whose weights the second one takes.
         irreps_in: of both inputs.
         irreps_out: of the output.
-        written: for each item of the output the operands whose sum it is, with its first component there.
+        written: for each item of the output the operands whose sum it is, with its first component there; those of
+            the second polynomial are counted after those of the first.
     """
 
     polynomial: Polynomial
+    sums: Polynomial | None
     segments: tuple[Segment, ...]
     weights: tuple[int, ...]
+    mixed: tuple[Mixed, ...]
     irreps_in: tuple[Irreps, Irreps]
     irreps_out: Irreps
     written: tuple[tuple[tuple[int, int], ...], ...]
 
-    def read(self, weights: Sequence[jax.Array], x: jax.Array, y: jax.Array) -> list[jax.Array]:
-        """The inputs of the polynomial; `weights` of shape ([rows,] *path_shape), those that are used."""
-        operands = zip(weights, self.polynomial.inputs, strict=False)
-        arrays = [w.reshape((*w.shape[: operand.row_axes], *operand.shape)) for w, operand in operands]
-        data = (x, y)
-        return arrays + [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
+    def evaluate(
+        self, weights: Mapping[int, jax.Array], x: jax.Array, y: jax.Array, rows: int, dtype: Any, executor: Choice
+    ) -> jax.Array:
+        """Data of shape (rows, irreps_out.dim).
 
-    def write(self, outputs: Sequence[jax.Array], rows: int, dtype: Any) -> jax.Array:
-        """Data of shape (rows, irreps_out.dim) from the outputs of the polynomial."""
+        Args:
+            weights: for each connection that has some, of shape ([rows,] *path_shape).
+            x: data of shape ([rows,] irreps1.dim).
+            y: data of shape ([rows,] irreps2.dim).
+            rows: how many rows the result has.
+            dtype: of the result.
+            executor: see :func:`evaluate`.
+        """
+        data = (x, y)
+        inputs = [_fitted(weights[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
+        inputs += [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
+        outputs = evaluate(self.polynomial, inputs, rows=rows, executor=executor)
+        if self.sums is not None:
+            inputs, operands = [], self.sums.inputs
+            for n, (connection, operand, start) in enumerate(self.mixed):
+                w, products = operands[2 * n : 2 * n + 2]
+                part = outputs[operand][:, start : start + products.channels[0]]
+                inputs += [_fitted(weights[connection], w), _fitted(part, products)]
+            outputs += evaluate(self.sums, inputs, rows=rows, executor=executor)
         parts = []
         for item, places in zip(self.irreps_out, self.written, strict=True):
             terms = [outputs[o][..., k : k + item.ir.dim].reshape(rows, item.dim) for o, k in places]
             parts.append(sum(terms[1:], terms[0]) if terms else jnp.zeros((rows, item.dim), dtype))
         return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((rows, 0), dtype)
+
+
+def _fitted(x: jax.Array, operand: Operand) -> jax.Array:
+    """An array with the axes of an operand."""
+    return x.reshape((*x.shape[: operand.row_axes], *operand.shape))
 
 
 @cached()
@@ -157,7 +203,8 @@ def product_polynomial(
     letters = [_letters(c, irreps, irreps_out) for c in connections]
     live = [n for n, found in enumerate(letters) if all(all(operand.values()) for operand in found)]
     segments = _segments([connections[n] for n in live], irreps2, square)
-    weights = tuple(n for n in live if connections[n].weights)
+    mixed = [n for n in live if connections[n].weights and _in_two_steps(connections[n], irreps)]
+    weights = tuple(n for n in live if connections[n].weights and n not in mixed)
     found = dict.fromkeys(itertools.chain(*segments.values()))
     inputs = [Operand(1, _axes(letters[n][0]), connections[n].weights or EACH, f"weights[{n}]") for n in weights]
     inputs += [s.operand(irreps[s.source], rows[s.source]) for s in found]
@@ -165,38 +212,85 @@ def product_polynomial(
 
     outputs: list[Operand] = []
     written: list[list[tuple[int, int]]] = [[] for _ in irreps_out]
+    products = {}
     paths = []
-    for group in _groups([(n, connections[n]) for n in live], segments):
+    for group in _groups([(n, connections[n]) for n in live], segments, mixed):
         starts: dict[int, int] = {}
         components = 0
         for n in group:
             c = connections[n]
-            if c.i_out not in starts:
-                starts[c.i_out] = components
-                written[c.i_out].append((len(outputs), components))
+            step = c._replace(weights=None, mode=_STEPS[c.mode]) if n in mixed else c
+            key = n if n in mixed else c.i_out
+            if key not in starts:
+                starts[key] = components
                 components += irreps_out[c.i_out].ir.dim
+                if n in mixed:
+                    products[n] = Mixed(n, len(outputs), starts[key])
+                else:
+                    written[c.i_out].append((len(outputs), starts[key]))
             first, second = segments[c]
             offset = sum(irreps[second.source][i].ir.dim for i in itertools.takewhile(c.i_in2.__ne__, second.items))
-            sources = (*([n] if c.weights else []), first, second)
+            sources = (*([n] if step.weights else []), first, second)
             paths.append(
                 Path(
                     tuple(place[source] for source in sources),
                     len(outputs),
-                    _modes(letters[n][0 if c.weights else 1 :]),
-                    _coefficients(c, irreps, irreps_out, (0, offset, starts[c.i_out])),
+                    _modes(_letters(step, irreps, irreps_out)[0 if step.weights else 1 :]),
+                    _coefficients(step, irreps, irreps_out, (0, offset, starts[key])),
                 )
             )
-        outputs.append(
-            Operand(components, _axes(letters[group[0]][3]), EACH, f"out{sorted(starts)}", components_last=True)
-        )
+        # Data has the components last, matrix products want what they sum last.
+        last = group[0] not in mixed
+        axes = _axes(_letters(step, irreps, irreps_out)[3])
+        outputs.append(Operand(components, axes, EACH, f"out{len(outputs)}", components_last=last))
+    sums = _sums(connections, mixed, irreps, irreps_out)
+    for o, i_out in enumerate(dict.fromkeys(connections[n].i_out for n in mixed)):
+        written[i_out].append((len(outputs) + o, 0))
     return Product(
         simplified(inputs, outputs, paths),
+        sums,
         tuple(found),
         weights,
+        tuple(products[n] for n in mixed),
         irreps,
         irreps_out,
         tuple(map(tuple, written)),
     )
+
+
+def _in_two_steps(c: Connection, irreps: tuple[Irreps, Irreps]) -> bool:
+    alone = 1 in (irreps[0][c.i_in1].mul, irreps[1][c.i_in2].mul)
+    return c.mode in _STEPS and (alone or c.mode != "uvw")
+
+
+def _sums(
+    connections: Sequence[Connection], mixed: Sequence[int], irreps: tuple[Irreps, Irreps], irreps_out: Irreps
+) -> Polynomial | None:
+    """The polynomial that sums products with weights; components are channels there: nothing else happens to them."""
+    if not mixed:
+        return None
+    one = Coefficients.from_dense(np.ones((1, 1, 1)))
+    inputs, paths = [], []
+    items = list(dict.fromkeys(connections[n].i_out for n in mixed))
+    for n in mixed:
+        c = connections[n]
+        w, _, _, out = _letters(c, irreps, irreps_out)
+        dim, summed = irreps_out[c.i_out].ir.dim, {letter: w[letter] for letter in w if letter != "w"}
+        paths.append(
+            Path(
+                (len(inputs), len(inputs) + 1),
+                items.index(c.i_out),
+                (_modes([w])[0], "k" + _modes([summed])[0], _modes([out])[0] + "k"),
+                one,
+            )
+        )
+        inputs.append(Operand(1, _axes(w), c.weights or EACH, f"weights[{n}]"))
+        inputs.append(Operand(1, (dim, *_axes(summed)), EACH, f"products[{n}]"))
+    outputs = [
+        Operand(1, (*(() if irreps_out[i].mul == 1 else (irreps_out[i].mul,)), irreps_out[i].ir.dim), EACH, f"out[{i}]")
+        for i in items
+    ]
+    return simplified(inputs, outputs, paths)
 
 
 def _letters(c: Connection, irreps: tuple[Irreps, Irreps], irreps_out: Irreps) -> tuple[dict[str, int], ...]:
@@ -231,7 +325,9 @@ def _segments(used: list[Connection], irreps2: Irreps, square: bool) -> dict[Con
     return found
 
 
-def _groups(used: list[tuple[int, Connection]], segments: dict[Connection, tuple[Segment, Segment]]) -> list[list[int]]:
+def _groups(
+    used: list[tuple[int, Connection]], segments: dict[Connection, tuple[Segment, Segment]], mixed: Sequence[int]
+) -> list[list[int]]:
     """Which connections write to one operand.
 
     Those of one item of the output do; and those without weights, if nothing else is added to their items, that take
@@ -240,8 +336,9 @@ def _groups(used: list[tuple[int, Connection]], segments: dict[Connection, tuple
     times = Counter(c.i_out for _, c in used)
     groups: dict[Any, list[int]] = {}
     for n, c in used:
-        fused = c.weights is None and times[c.i_out] == 1
-        groups.setdefault((*segments[c], c.mode) if fused else (c.i_out, MODES[c.mode][3]), []).append(n)
+        fused = n in mixed or (c.weights is None and times[c.i_out] == 1)
+        key = (*segments[c], c.mode, n in mixed) if fused else (c.i_out, MODES[c.mode][3])
+        groups.setdefault(key, []).append(n)
     return list(groups.values())
 
 
