@@ -1,5 +1,6 @@
 """What a polynomial is made of: operands, sparse coefficients, and the paths between operands."""
 
+import itertools
 import math
 import operator
 import string
@@ -219,14 +220,20 @@ def canonical(path: Path) -> Path:
     Where one operand stands in several places with the same modes, the order of its components means nothing; it is
     made ascending, so that equal monomials are one term.
     """
-    order, modes = list(range(len(path.inputs))), _renamed(path.modes)
-    for _ in path.modes:  # a new order can give new names, and these a new order; a few rounds settle it
-        again = sorted(order, key=lambda s: (path.inputs[s], modes[order.index(s)]))
-        modes = _renamed([*(modes[order.index(s)] for s in again), modes[-1]])
-        if again == order:
-            break
-        order = again
+    values = path.coefficients.values.tolist()
+    found = [_ordered(path, order) for order in _orders(path)]
+    if len(found) > 1:
+        found = [min(found, key=lambda one: (one[1], sorted(zip(one[2].tolist(), values, strict=True))))]
+    inputs, modes, terms = found[0]
+    if (inputs, modes) == (path.inputs, path.modes) and np.array_equal(terms, path.coefficients.terms):
+        return path
+    return Path(inputs, path.output, modes, Coefficients(terms, path.coefficients.values))
+
+
+def _ordered(path: Path, order: Sequence[int]) -> tuple[tuple[int, ...], tuple[str, ...], np.ndarray]:
+    """Inputs, modes and terms of a path with its factors in a certain order, alike ones ascending in every term."""
     inputs = tuple(path.inputs[s] for s in order)
+    modes = _renamed([*(path.modes[s] for s in order), path.modes[-1]])
     terms = path.coefficients.terms[:, [*order, -1]]
     start = 0
     while start < len(inputs):
@@ -237,9 +244,23 @@ def canonical(path: Path) -> Path:
             terms = terms.copy()
             terms[:, start:stop] = np.sort(terms[:, start:stop], axis=1)
         start = stop
-    if (inputs, modes) == (path.inputs, path.modes) and np.array_equal(terms, path.coefficients.terms):
-        return path
-    return Path(inputs, path.output, modes, Coefficients(terms, path.coefficients.values))
+    return inputs, modes, terms
+
+
+def _orders(path: Path) -> list[tuple[int, ...]]:
+    """The orders of factors among which the canonical one is: inputs ascend, and those of equal modes stay together.
+
+    Usually that is one. Where an operand occurs with different modes, which of them comes first decides what letters
+    they are given, so all possibilities must be compared.
+    """
+    groups: dict[int, dict[str, list[int]]] = {}
+    for slot in sorted(range(len(path.inputs)), key=lambda s: path.inputs[s]):
+        groups.setdefault(path.inputs[slot], {}).setdefault(path.modes[slot], []).append(slot)
+    choices = []
+    for alike in groups.values():
+        orders = itertools.permutations(alike.values()) if len(alike) < 5 else [tuple(alike.values())]
+        choices.append([list(itertools.chain(*order)) for order in orders])
+    return [tuple(itertools.chain(*order)) for order in itertools.product(*choices)]
 
 
 def _renamed(modes: Sequence[str]) -> tuple[str, ...]:
