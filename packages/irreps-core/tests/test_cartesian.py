@@ -307,3 +307,14 @@ def test_elasticity_of_a_cubic_crystal_has_three_constants():
     assert len(turns) == 24
     average = np.mean(kind.irreps.D_from_matrix(turns), axis=0)
     assert np.trace(average) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("irreps", "formula"), [("1o", "ijk=jki"), ("0e+1o", "ijk=jik=ikj"), ("1o+2e", "ij=-ji")])
+def test_symmetric_basis_of_some_irreps_is_that_of_all(irreps, formula):
+    letters, group = parse_symmetry(formula)
+    every = symmetric_basis((Irreps(irreps),) * len(letters), group)
+    for ir, copies in every.items():
+        (found,) = symmetric_basis((Irreps(irreps),) * len(letters), group, frozenset({ir})).items()
+        assert found[0] == ir
+        np.testing.assert_allclose(found[1], copies, atol=1e-14)
+    assert symmetric_basis((Irreps(irreps),) * len(letters), group, frozenset()) == {}

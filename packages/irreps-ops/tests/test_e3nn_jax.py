@@ -81,3 +81,25 @@ def test_functional_linear(options):
         if path.i_in == -1:
             expected = expected.at[ours.irreps_out.slices()[path.i_out]].add(w)
     np.testing.assert_allclose(ours(ws, x).array, expected, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("irreps", "orders", "keep"),
+    [
+        ("0e + 1o + 2e", (1, 2, 3), "0e + 1o"),
+        ("1o", (2, 3), None),
+        ("2x1o + 0e", (3,), "1o + 2e"),
+        ("1o + 0e", (4,), "0e"),
+    ],
+)
+def test_symmetric_contraction(irreps, orders, keep):
+    hk = pytest.importorskip("haiku")
+    x = data(irreps, 1, (2, 3))
+    module = hk.transform(lambda x: e3nn.haiku.SymmetricTensorProduct(orders, keep)(x))
+    (weights,) = module.init(jax.random.key(0), theirs(x)).values()
+    f = io.SymmetricContraction(irreps, orders, keep)
+    assert {name: w.shape for name, w in weights.items()} == {p.name: (p.multiplicity, 3) for p in f.paths}
+    expected = module.apply({"symmetric_tensor_product": weights}, None, theirs(x))
+    ours = f(weights, x)
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, rtol=1e-11, atol=1e-11)

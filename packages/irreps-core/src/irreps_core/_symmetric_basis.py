@@ -71,7 +71,7 @@ def _decode(p: perm.Perm) -> SignedPerm:
 
 
 @cached(maxsize=256)
-def symmetric_basis(irreps: tuple[Irreps, ...], group: Group) -> Basis:
+def symmetric_basis(irreps: tuple[Irreps, ...], group: Group, keep_ir: frozenset[Irrep] | None = None) -> Basis:
     """Orthonormal basis of the tensors with T == sign * T.transpose(p) for all (sign, p) of a group, by irrep.
 
     It depends on nothing but the arguments: the copies of an irrep are ordered by the coupling path, and
@@ -80,6 +80,7 @@ def symmetric_basis(irreps: tuple[Irreps, ...], group: Group) -> Basis:
     Args:
         irreps: what each index transforms with; the same for indices that the group exchanges.
         group: signed permutations, closed under composition.
+        keep_ir: the irreps wanted (default: all); what cannot lead to them is not made.
 
     Returns:
         For each irrep that occurs, in their order, an array of shape (copies, d_1, ..., d_n, 2l+1): the tensors
@@ -103,7 +104,7 @@ def symmetric_basis(irreps: tuple[Irreps, ...], group: Group) -> Basis:
                 raise ValueError(f"indices {i} and {j} are exchanged, but are of {irreps[i]} and {irreps[j]}")
     basis: Basis = {Irrep(0, 1): np.ones((1, 1))}
     for n in range(1, len(irreps) + 1):
-        basis = _couple(basis, _single(irreps[n - 1]))
+        basis = _couple(basis, _single(irreps[n - 1]), _partners(keep_ir, irreps[n:]))
         fixed_tail = tuple(range(n, len(irreps)))
         basis = _project(basis, [(sign, p[:n]) for sign, p in group if p[n:] == fixed_tail])
     return {ir: basis[ir] for ir in sorted(basis)}
@@ -118,12 +119,21 @@ def _single(irreps: Irreps) -> Basis:
     return _concatenate(found)
 
 
-def _couple(first: Basis, second: Basis) -> Basis:
+def _partners(keep: frozenset[Irrep] | None, others: Sequence[Irreps]) -> frozenset[Irrep] | None:
+    """The irreps whose product with irreps of the others contains one that is wanted."""
+    for irreps in others if keep is not None else ():
+        keep = frozenset(ir for wanted in keep or () for _, other in irreps for ir in wanted * other)
+    return keep
+
+
+def _couple(first: Basis, second: Basis, keep: frozenset[Irrep] | None = None) -> Basis:
     """All products of copies, by irrep; orthonormal, as the coefficients of all degrees are an orthogonal matrix."""
     found: dict[Irrep, list[np.ndarray]] = {}
     for ir1, a in first.items():
         for ir2, b in second.items():
             for ir in ir1 * ir2:
+                if keep is not None and ir not in keep:
+                    continue
                 c = clebsch_gordan(ir1.l, ir2.l, ir.l) * np.sqrt(ir.dim)
                 products = np.einsum("u...i,vdj,ijk->uv...dk", a, b, c, optimize=True)
                 found.setdefault(ir, []).append(products.reshape(-1, *products.shape[2:]))
