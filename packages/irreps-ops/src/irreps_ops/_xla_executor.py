@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from ._polynomial import Operand, Path
 
 # Bytes that may be kept on the way: on a CPU what its caches hold; elsewhere memory is large and loops are slow.
-_CACHE, _MEMORY = 2 << 20, 512 << 20
+_CACHE, _MEMORY = 4 << 20, 512 << 20
 # Contraction pair by pair gains less from a cache: it has fewer and larger products.
-_PAIRWISE = 16
+_PAIRWISE = 8
 
 
 class _Way(NamedTuple):
