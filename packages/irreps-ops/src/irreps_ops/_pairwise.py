@@ -137,15 +137,14 @@ def _plan(tensors: tuple[str, ...], wanted: str, extents: tuple[tuple[str, int],
         steps.append((cost, pair, (*rest, result)))
     if len(tensors) > _ALL_ORDERS:
         steps = [min(steps)]
-    best: _Plan | None = None
+    best = _Plan((), math.inf, 0.0)
     for cost, pair, left in steps:
-        if best is not None and cost >= best.cost:
+        if cost >= best.cost:
             continue
         after = _plan(left, wanted, extents)
         size = math.prod(sizes[letter] for letter in left[-1]) if len(left) > 1 else 0
-        if best is None or cost + after.cost < best.cost:
+        if cost + after.cost < best.cost:
             best = _Plan((pair, *after.pairs), cost + after.cost, size + after.kept)
-    assert best is not None  # there is at least one pair
     return best
 
 
