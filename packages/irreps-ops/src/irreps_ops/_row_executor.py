@@ -71,8 +71,11 @@ class RowExecutor:
     def why_not(self, task: "Task") -> str | None:
         """Why it cannot do this: it is no sum over the edges of rows."""
         paths = task.polynomial.paths
-        if any(o.dtype for o in (*task.polynomial.inputs, *task.polynomial.outputs)):
+        operands = (*task.polynomial.inputs, *task.polynomial.outputs)
+        if any(o.dtype for o in operands):
             return "it stores everything in the dtype of the arithmetic"
+        if any(o.components_last for o in operands):
+            return "its operands have their components before their channels"
         if all(_roles(task.polynomial, path) for path in paths):
             return None
         return "it does products [e u] [e] [u] of edges e of a row and channels u, one of the three being the output"
