@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _CACHE, _MEMORY = 4 << 20, 512 << 20
 # Contraction pair by pair gains less from a cache: it has fewer and larger products.
 _PAIRWISE = 8
+# Rows are few enough at a time for so many elements of a batch to fit.
+_AT_ONCE = 8
 
 
 class _Way(NamedTuple):
@@ -88,8 +90,9 @@ def _lanes(task: "Task", path: "Path") -> _Way | None:
     extents = {**task.polynomial.extents(path), ROW: task.rows}
     batch = math.prod(extents[letter] for letter in plan.batch)
     rest = math.prod(extents[letter] for letter in plan.lanes if letter not in plan.batch)
-    # The batch is done in chunks anyway; rows among the rest of the lanes may still be too many.
-    kept = 0 if ROW in plan.batch else plan.numbers * rest * task.dtype.itemsize / task.rows
+    # The batch is done in chunks anyway, some of it at once; rows among the rest of the lanes may still be too many.
+    at_once = 0 if ROW in plan.batch else min(batch, _AT_ONCE)
+    kept = at_once * plan.numbers * rest * task.dtype.itemsize / task.rows
     return _Way(path, plan, batch * (rest * plan.cost + plan.per_batch), kept)
 
 
