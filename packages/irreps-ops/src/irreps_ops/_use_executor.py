@@ -153,10 +153,10 @@ def _changed(function: Callable[P, T], change: Callable[[Choice], Choice]) -> Ca
 
 def _rewritten(value: Any, change: Callable[[Choice], Choice]) -> Any:
     """A program, or a parameter in which there may be programs, with each executor replaced."""
+    if isinstance(value, Jaxpr):  # since JAX 0.12 a closed one too
+        return value.replace(eqns=[_rewritten_equation(eqn, change) for eqn in value.eqns])
     if isinstance(value, ClosedJaxpr):
         return ClosedJaxpr(_rewritten(value.jaxpr, change), value.consts)
-    if isinstance(value, Jaxpr):
-        return value.replace(eqns=[_rewritten_equation(eqn, change) for eqn in value.eqns])
     if isinstance(value, (tuple, list)):
         items = [_rewritten(item, change) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else type(value)(items)

@@ -151,21 +151,26 @@ def _values(case: KernelCase, executor: Executor, dtype: str) -> str | None:
 
 
 def _derivatives(case: KernelCase, executor: Executor, dtype: str) -> str | None:
-    inputs, along = case.inputs(dtype), case.inputs(dtype, seed=1)
-    argnums = tuple(range(len(inputs)))
+    n = len(case.polynomial.inputs)
+    argnums = tuple(range(n))
 
     def scalar(f: Any) -> Any:
         return lambda *a: sum(jnp.sum(jnp.sin(y)) for y in f(*a))
 
-    def directional(f: Any) -> Any:
-        return lambda *a: jax.jvp(f, a, tuple(along))[1]
+    def directional(f: Any, along: Any) -> Any:
+        return lambda *a: jax.jvp(f, a, along)[1]
 
     def derivatives(f: Any) -> Any:
-        s = scalar(f)
-        first, third = jax.grad(s, argnums), jax.grad(directional(directional(s)), argnums)
-        return lambda *a: (first(*a), directional(first)(*a), third(*a))
+        def first_second_third(*inputs_and_directions: Any) -> Any:
+            inputs, along = inputs_and_directions[:n], inputs_and_directions[n:]
+            s = scalar(f)
+            first = jax.grad(s, argnums)
+            third = jax.grad(directional(directional(s, along), along), argnums)
+            return first(*inputs), directional(first, along)(*inputs), third(*inputs)
 
-    return _both(case, executor, derivatives, inputs)
+        return first_second_third
+
+    return _both(case, executor, derivatives, [*case.inputs(dtype), *case.inputs(dtype, seed=1)])
 
 
 def _batches(executor: Executor, dtype: str) -> str | None:
