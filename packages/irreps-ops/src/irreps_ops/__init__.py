@@ -28,6 +28,7 @@ from ._executors import Task as Task
 from ._executors import cheapest as cheapest
 from ._executors import executors as executors
 from ._executors import why_not as why_not
+from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct as FullyConnectedTensorProduct
 from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct as FunctionalFullyConnectedTensorProduct
 from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTensorProduct
 from ._functional_tensor_product import Instruction as Instruction

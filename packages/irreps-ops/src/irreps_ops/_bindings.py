@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from irreps_core import plugins
 
+from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct
 from ._linear_layer import Linear
 from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._scope import Scope
@@ -39,7 +40,9 @@ class Binding(Protocol):
 LAYERS = plugins.Group(
     "irreps.layers",
     interface=Layer,
-    builtin=MappingProxyType({"Linear": Linear, "MultiLayerPerceptron": MultiLayerPerceptron}),
+    builtin=MappingProxyType(
+        {c.__name__: c for c in (FullyConnectedTensorProduct, Linear, MultiLayerPerceptron)},
+    ),
 )
 BINDINGS = plugins.Group(
     "irreps.bindings",

@@ -63,7 +63,8 @@ def evaluate_product(
         return product.evaluate(parts, x, y, some, dtype, executor)
 
     if product.segments:
-        array = by_row_chunks(compute, arrays, [kind == SHARED for kind in kinds], rows, irreps_out.dim)
+        shared, made = [kind == SHARED for kind in kinds], product.polynomial.numbers()[1]
+        array = by_row_chunks(compute, arrays, shared, rows, irreps_out.dim, made)
     else:
         array = jnp.zeros((rows, irreps_out.dim), dtype)
     zero_flags = [not places for places in product.written]

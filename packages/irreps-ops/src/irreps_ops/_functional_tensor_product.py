@@ -316,8 +316,18 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
             for i_out, (_, ir) in enumerate(out)
             if ir in ir1 * ir2
         ]
-        variances, normalizations = (in1_var, in2_var, out_var), (path_normalization, gradient_normalization)
-        super().__init__(in1, in2, out, instructions, *variances, irrep_normalization, *normalizations)
+        super().__init__(
+            in1,
+            in2,
+            out,
+            instructions,
+            in1_var,
+            in2_var,
+            out_var,
+            irrep_normalization,
+            path_normalization,
+            gradient_normalization,
+        )
 
 
 class _Sizes(NamedTuple):

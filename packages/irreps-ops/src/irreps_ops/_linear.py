@@ -3,16 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
+from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
+from ._linear_polynomial import Block, linear_map
 from ._normalization import Normalization, normalization_exponent
+from ._polynomial import EACH, SHARED
+from ._row_chunks import by_row_chunks
 
 
 @dataclass(frozen=True)
@@ -158,17 +160,15 @@ class FunctionalLinear:
         ws = weights if isinstance(weights, (list, tuple)) else self.split_weights(jnp.asarray(weights))
         if len(ws) != len(self.paths):
             raise ValueError(f"expected {len(self.paths)} arrays of weights, got {len(ws)}")
-        chunks = x.chunks
         leading = np.broadcast_shapes(x.shape[:-1], *map(self._rows, self.paths, ws))
-        sums: list[Any] = [None] * len(self.irreps_out)
-        for path, w in zip(self.paths, ws, strict=True):
-            term = w[..., None] if path.i_in == -1 else self._term(path, w, chunks[path.i_in])
-            if term is not None:
-                mul, ir = self.irreps_out[path.i_out]
-                term = jnp.broadcast_to(term, (*leading, mul, ir.dim))
-                previous = sums[path.i_out]
-                sums[path.i_out] = term if previous is None else previous + term
-        return from_chunks(self.irreps_out, sums, leading, jnp.result_type(x.array, *ws), backend=jnp)
+        dtype = jnp.result_type(x.array, *ws)
+        # What is known to be zero takes its weights with it.
+        zero = [0 in path.path_shape or (path.i_in >= 0 and x.zero_flags[path.i_in]) for path in self.paths]
+        used = tuple(n for n, known in enumerate(zero) if not known)
+        data = jnp.broadcast_to(jnp.asarray(x.array, dtype), (*leading, x.shape[-1]))
+        y = self._apply(used, [jnp.asarray(ws[n], dtype) for n in used], data)
+        reached = {self.paths[n].i_out for n in used}
+        return IrrepsArray(self.irreps_out, y, zero_flags=[i not in reached for i in range(len(self.irreps_out))])
 
     def _rows(self, path: LinearPath, w: jax.Array) -> tuple[int, ...]:
         """The leading axes of the weights of a path: for each row its own."""
@@ -180,13 +180,28 @@ class FunctionalLinear:
             )
         return w.shape[:rows]
 
-    def _term(self, path: LinearPath, w: jax.Array, chunk: Any) -> Any:
-        """What a path adds to its output item, of shape (..., mul_out, 2l+1), or None for zero."""
-        if chunk is None or 0 in path.path_shape:
-            return None
-        formula = "uw,...ui->...wi" if w.ndim == 2 else "...uw,...ui->...wi"
-        # A Python number takes the dtype of the weights.
-        return jnp.einsum(formula, path.path_weight * w, chunk, precision=jax.lax.Precision.HIGHEST)
+    def _apply(self, used: tuple[int, ...], ws: list[jax.Array], x: jax.Array) -> jax.Array:
+        """The sum of some paths, of shape (..., irreps_out.dim); `x` has all leading axes, weights those they need."""
+        leading, rows = x.shape[:-1], math.prod(x.shape[:-1])
+        own = [self._rows(self.paths[n], w) for n, w in zip(used, ws, strict=True)]
+        if any(axes not in ((), leading) for axes in own):
+            # Weights that some rows share: the last axis becomes a channel, then the one before it.
+            axes = [len(o) - 1 if o and o[-1] > 1 else None for o in own]
+            ws = [w.squeeze(len(o) - 1) if o and o[-1] == 1 else w for w, o in zip(ws, own, strict=True)]
+            return jax.vmap(partial(self._apply, used), (axes, x.ndim - 2), x.ndim - 2)(ws, x)
+        kinds = [EACH if axes else SHARED for axes in own]
+        paths = zip((self.paths[n] for n in used), kinds, strict=True)
+        blocks = tuple(Block(path.i_in, path.i_out, path.path_weight, kind) for path, kind in paths)
+        mapped = linear_map(self.irreps_in, self.irreps_out, blocks)
+        flat = [w.reshape(rows, *w.shape[len(axes) :]) if axes else w for w, axes in zip(ws, own, strict=True)]
+        y = by_row_chunks(
+            lambda x, *weights: mapped(weights, x, x.dtype),
+            [x.reshape(rows, x.shape[-1]), *flat],
+            [False, *(kind == SHARED for kind in kinds)],
+            rows,
+            self.irreps_out.dim,
+        )
+        return y.reshape(*leading, self.irreps_out.dim)
 
     def matrix(self, weights: jax.Array | Sequence[jax.Array]) -> jax.Array:
         """The map as a matrix of shape (irreps_in.dim, irreps_out.dim), without its biases.

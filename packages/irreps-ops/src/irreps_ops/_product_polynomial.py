@@ -3,6 +3,7 @@ its operands and its outputs become data.
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -166,7 +167,9 @@ class Product:
                 w, products = operands[2 * n : 2 * n + 2]
                 part = outputs[operand][:, start : start + products.channels[0]]
                 inputs += [_fitted(weights[connection], w), _fitted(part, products)]
-            outputs += evaluate(self.sums, inputs, rows=rows, executor=executor)
+            sums = evaluate(self.sums, inputs, rows=rows, executor=executor)
+            for total, o in zip(sums, self.sums.outputs, strict=True):
+                outputs.append(jnp.swapaxes(total.reshape(rows, o.channels[0], math.prod(o.channels[1:])), 1, 2))
         parts = []
         for item, places in zip(self.irreps_out, self.written, strict=True):
             terms = [outputs[o][..., k : k + item.ir.dim].reshape(rows, item.dim) for o, k in places]
@@ -210,6 +213,11 @@ def product_polynomial(
     inputs += [s.operand(irreps[s.source], rows[s.source]) for s in found]
     place = {key: i for i, key in enumerate([*weights, *found])}
 
+    def first_step(n: int) -> Connection:
+        """What the first polynomial does for a connection."""
+        c = connections[n]
+        return c._replace(weights=None, mode=_STEPS[c.mode]) if n in mixed else c
+
     outputs: list[Operand] = []
     written: list[list[tuple[int, int]]] = [[] for _ in irreps_out]
     products = {}
@@ -219,7 +227,7 @@ def product_polynomial(
         components = 0
         for n in group:
             c = connections[n]
-            step = c._replace(weights=None, mode=_STEPS[c.mode]) if n in mixed else c
+            step = first_step(n)
             key = n if n in mixed else c.i_out
             if key not in starts:
                 starts[key] = components
@@ -241,7 +249,7 @@ def product_polynomial(
             )
         # Data has the components last, matrix products want what they sum last.
         last = group[0] not in mixed
-        axes = _axes(_letters(step, irreps, irreps_out)[3])
+        axes = _axes(_letters(first_step(group[0]), irreps, irreps_out)[3])
         outputs.append(Operand(components, axes, EACH, f"out{len(outputs)}", components_last=last))
     sums = _sums(connections, mixed, irreps, irreps_out)
     for o, i_out in enumerate(dict.fromkeys(connections[n].i_out for n in mixed)):
@@ -280,14 +288,14 @@ def _sums(
             Path(
                 (len(inputs), len(inputs) + 1),
                 items.index(c.i_out),
-                (_modes([w])[0], "k" + _modes([summed])[0], _modes([out])[0] + "k"),
+                (_modes([w])[0], "k" + _modes([summed])[0], "k" + _modes([out])[0]),
                 one,
             )
         )
         inputs.append(Operand(1, _axes(w), c.weights or EACH, f"weights[{n}]"))
         inputs.append(Operand(1, (dim, *_axes(summed)), EACH, f"products[{n}]"))
     outputs = [
-        Operand(1, (*(() if irreps_out[i].mul == 1 else (irreps_out[i].mul,)), irreps_out[i].ir.dim), EACH, f"out[{i}]")
+        Operand(1, (irreps_out[i].ir.dim, *(() if irreps_out[i].mul == 1 else (irreps_out[i].mul,))), EACH, f"out[{i}]")
         for i in items
     ]
     return simplified(inputs, outputs, paths)
