@@ -33,6 +33,7 @@ from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct as
 from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTensorProduct
 from ._functional_tensor_product import Instruction as Instruction
 from ._gate import gate as gate
+from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
 from ._legendre import legendre as legendre
 from ._linear import FunctionalLinear as FunctionalLinear
 from ._linear import LinearPath as LinearPath
