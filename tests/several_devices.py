@@ -13,6 +13,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
@@ -185,6 +186,63 @@ def operations_spread_over_devices() -> str | None:
     return difference(spread(a, b), f(a, b))
 
 
+def energy(parameters: Any, positions: Any, senders: Any, receivers: Any) -> Any:
+    """A small network of the kind of NequIP for one molecule: what users write, with no thought of devices."""
+    index = io.EdgeIndex.from_edges(senders, receivers, len(positions), rows="bound")
+    inside = receivers < len(positions)  # the others are padding
+    ends = [jnp.where(inside, i, 0) for i in (senders, receivers)]
+    vectors = jnp.where(inside[:, None], positions[ends[0]] - positions[ends[1]], 1.0)
+    harmonics = io.spherical_harmonics("0e + 1o + 2e", vectors, normalize=True)
+    x = ic.IrrepsArray("4x0e", jnp.ones((len(positions), 4)))
+    for layer in parameters:
+
+        def weights(lengths: Any, layer: Any = layer) -> Any:
+            return io.bessel(lengths, layer["radial"].shape[0], 3.0) @ layer["radial"]
+
+        lengths = jnp.sqrt(jnp.sum(vectors**2, axis=1))
+        sums = io.edge_convolution(x, harmonics, weights, index, edge_data=lengths, filter_ir_out="0e + 1o")
+        x = io.gate(io.linear(sums, layer["linear"], "8x0e + 4x1o"))
+    return jnp.sum(x.filter("0e").array ** 2)
+
+
+def network_and_molecules() -> tuple[Any, list[jax.Array]]:
+    irreps, parameters = ic.Irreps("4x0e"), []
+    for _ in range(2):
+        sums = io.tensor_product(irreps, "0e + 1o + 2e", filter_ir_out="0e + 1o")
+        mixed = io.FunctionalLinear(sums, "8x0e + 4x1o")
+        parameters.append({"radial": normal(5, sums.num_irreps), "linear": normal(mixed.num_weights)})
+        irreps = ic.Irreps("4x0e + 4x1o")
+    edges = [jnp.asarray(RNG.integers(0, NODES, (8, 20))) for _ in range(2)]
+    return parameters, [normal(8, NODES, 3), edges[0], jnp.where(edges[0] == edges[1], NODES, edges[1])]
+
+
+def loss(parameters: Any, *molecules: Any) -> Any:
+    """The mean of energies and squared forces: its gradient is that of training on forces."""
+    found = [jax.value_and_grad(energy, 1)(parameters, *one) for one in zip(*molecules, strict=True)]
+    return sum(e + jnp.sum(f**2) for e, f in found) / 8
+
+
+def model_spread_over_devices() -> str | None:
+    """Training on forces, a molecule on each device, is training on all of them on one."""
+    parameters, molecules = network_and_molecules()
+    one = jax.jit(jax.value_and_grad(loss))
+    parts = [one(parameters, *(a[i : i + 1] for a in molecules)) for i in range(8)]
+    expected = jax.tree.map(lambda *a: sum(a), *parts)
+    apart = jax.shard_map(
+        lambda p, *m: jax.lax.psum(loss(p, *m), "rows"), mesh=MESH, in_specs=(P(), *[P("rows")] * 3), out_specs=P()
+    )
+    return difference(jax.jit(jax.value_and_grad(apart))(parameters, *molecules), expected)
+
+
+def model_exported() -> str | None:
+    """A training step, serialized, read back and called."""
+    parameters, molecules = network_and_molecules()
+    few = [a[:1] for a in molecules]
+    step = jax.jit(jax.value_and_grad(loss))
+    data = jax.export.export(step)(parameters, *few).serialize()
+    return difference(jax.export.deserialize(data).call(parameters, *few), step(parameters, *few))
+
+
 CHECKS: dict[str, Callable[[], str | None]] = {
     "edges spread over devices": lambda: edges_spread_over_devices(check_vma=True),
     "edges spread over devices, what varies not followed": lambda: edges_spread_over_devices(check_vma=False),
@@ -194,6 +252,8 @@ CHECKS: dict[str, Callable[[], str | None]] = {
     "rows spread under plain jit": rows_spread_under_plain_jit,
     "explicit mesh with auto axes": explicit_mesh_with_auto_axes,
     "operations spread over devices": operations_spread_over_devices,
+    "model spread over devices": model_spread_over_devices,
+    "model exported": model_exported,
 }
 
 if __name__ == "__main__":

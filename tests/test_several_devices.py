@@ -15,5 +15,5 @@ def test_eight_devices_give_the_numbers_of_one():
     done = subprocess.run([sys.executable, "-W", "error", PROGRAM], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = dict(json.loads(line) for line in done.stdout.splitlines())
-    assert len(found) == 8
+    assert len(found) == 10
     assert not {name: wrong for name, wrong in found.items() if wrong}
