@@ -250,7 +250,8 @@ def product_polynomial(
         # Data has the components last, matrix products want what they sum last.
         last = group[0] not in mixed
         axes = _axes(_letters(first_step(group[0]), irreps, irreps_out)[3])
-        outputs.append(Operand(components, axes, EACH, f"out{len(outputs)}", components_last=last))
+        name = f"z{sorted({connections[n].i_out for n in group})}"
+        outputs.append(Operand(components, axes, EACH, name, components_last=last))
     sums = _sums(connections, mixed, irreps, irreps_out)
     for o, i_out in enumerate(dict.fromkeys(connections[n].i_out for n in mixed)):
         written[i_out].append((len(outputs) + o, 0))
