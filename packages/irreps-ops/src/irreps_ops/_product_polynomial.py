@@ -105,12 +105,12 @@ class Segment(NamedTuple):
         return x.reshape((*leading, x.shape[-1])) if x.shape[-2] == 1 else x
 
 
-class Mixed(NamedTuple):
-    """A sum over products, see `_STEPS`.
+class Products(NamedTuple):
+    """Products that are still to be summed, see `_STEPS`.
 
     Attributes:
-        connection: which one, by its place.
-        operand: the operand that has the products.
+        connection: of which connection, by its place.
+        operand: the operand that has them.
         start: their first component there.
     """
 
@@ -125,10 +125,10 @@ class Product:
 
     Attributes:
         polynomial: its inputs are the weights of the connections in `weights`, then the segments.
-        sums: its inputs are, for each of `mixed`, its weights and the products that they sum.
+        sums: its inputs are, for each group of `mixed`, the weights and the products that they sum, side by side.
         segments: of the data.
         weights: places of the connections whose weights the first polynomial takes.
-        mixed: the connections whose weights the second one takes.
+        mixed: what the second one sums, in groups that are summed together.
         irreps_in: of both inputs.
         irreps_out: of the output.
         written: for each item of the output the operands whose sum it is, with its first component there; those of
@@ -139,7 +139,7 @@ class Product:
     sums: Polynomial | None
     segments: tuple[Segment, ...]
     weights: tuple[int, ...]
-    mixed: tuple[Mixed, ...]
+    mixed: tuple[tuple[Products, ...], ...]
     irreps_in: tuple[Irreps, Irreps]
     irreps_out: Irreps
     written: tuple[tuple[tuple[int, int], ...], ...]
@@ -162,11 +162,16 @@ class Product:
         inputs += [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
         outputs = evaluate(self.polynomial, inputs, rows=rows, executor=executor)
         if self.sums is not None:
-            inputs, operands = [], self.sums.inputs
-            for n, (connection, operand, start) in enumerate(self.mixed):
-                w, products = operands[2 * n : 2 * n + 2]
-                part = outputs[operand][:, start : start + products.channels[0]]
-                inputs += [_fitted(weights[connection], w), _fitted(part, products)]
+            inputs = []
+            for n, group in enumerate(self.mixed):
+                w, products = self.sums.inputs[2 * n : 2 * n + 2]
+                dim = products.channels[0]
+                factors = [weights[p.connection] for p in group]
+                lead, mul = w.row_axes, w.channels[1]
+                factors = [f.reshape(*f.shape[:lead], math.prod(f.shape[lead:]) // mul, mul) for f in factors]
+                parts = [outputs[p.operand][:, p.start : p.start + dim] for p in group]
+                parts = [part.reshape(rows, dim, math.prod(part.shape[2:])) for part in parts]
+                inputs += [_fitted(jnp.concatenate(factors, axis=-2), w), _fitted(jnp.concatenate(parts, -1), products)]
             sums = evaluate(self.sums, inputs, rows=rows, executor=executor)
             for total, o in zip(sums, self.sums.outputs, strict=True):
                 outputs.append(jnp.swapaxes(total.reshape(rows, o.channels[0], math.prod(o.channels[1:])), 1, 2))
@@ -233,7 +238,7 @@ def product_polynomial(
                 starts[key] = components
                 components += irreps_out[c.i_out].ir.dim
                 if n in mixed:
-                    products[n] = Mixed(n, len(outputs), starts[key])
+                    products[n] = Products(n, len(outputs), starts[key])
                 else:
                     written[c.i_out].append((len(outputs), starts[key]))
             first, second = segments[c]
@@ -252,15 +257,17 @@ def product_polynomial(
         axes = _axes(_letters(first_step(group[0]), irreps, irreps_out)[3])
         name = f"z{sorted({connections[n].i_out for n in group})}"
         outputs.append(Operand(components, axes, EACH, name, components_last=last))
-    sums = _sums(connections, mixed, irreps, irreps_out)
-    for o, i_out in enumerate(dict.fromkeys(connections[n].i_out for n in mixed)):
+    together: dict[tuple[int, str | None], list[int]] = {}
+    for n in mixed:
+        together.setdefault((connections[n].i_out, connections[n].weights), []).append(n)
+    for o, (i_out, _) in enumerate(together):
         written[i_out].append((len(outputs) + o, 0))
     return Product(
         simplified(inputs, outputs, paths),
-        sums,
+        _sums([[connections[n] for n in group] for group in together.values()], irreps, irreps_out),
         tuple(found),
         weights,
-        tuple(products[n] for n in mixed),
+        tuple(tuple(products[n] for n in group) for group in together.values()),
         irreps,
         irreps_out,
         tuple(map(tuple, written)),
@@ -272,33 +279,20 @@ def _in_two_steps(c: Connection, irreps: tuple[Irreps, Irreps]) -> bool:
     return c.mode in _STEPS and (alone or c.mode != "uvw")
 
 
-def _sums(
-    connections: Sequence[Connection], mixed: Sequence[int], irreps: tuple[Irreps, Irreps], irreps_out: Irreps
-) -> Polynomial | None:
+def _sums(groups: Sequence[list[Connection]], irreps: tuple[Irreps, Irreps], irreps_out: Irreps) -> Polynomial | None:
     """The polynomial that sums products with weights; components are channels there: nothing else happens to them."""
-    if not mixed:
+    if not groups:
         return None
-    one = Coefficients.from_dense(np.ones((1, 1, 1)))
-    inputs, paths = [], []
-    items = list(dict.fromkeys(connections[n].i_out for n in mixed))
-    for n in mixed:
-        c = connections[n]
-        w, _, _, out = _letters(c, irreps, irreps_out)
-        dim, summed = irreps_out[c.i_out].ir.dim, {letter: w[letter] for letter in w if letter != "w"}
-        paths.append(
-            Path(
-                (len(inputs), len(inputs) + 1),
-                items.index(c.i_out),
-                (_modes([w])[0], "k" + _modes([summed])[0], "k" + _modes([out])[0]),
-                one,
-            )
-        )
-        inputs.append(Operand(1, _axes(w), c.weights or EACH, f"weights[{n}]"))
-        inputs.append(Operand(1, (dim, *_axes(summed)), EACH, f"products[{n}]"))
-    outputs = [
-        Operand(1, (irreps_out[i].ir.dim, *(() if irreps_out[i].mul == 1 else (irreps_out[i].mul,))), EACH, f"out[{i}]")
-        for i in items
-    ]
+    inputs, outputs, paths = [], [], []
+    for n, group in enumerate(groups):
+        mul, ir = irreps_out[group[0].i_out]
+        letters = [_letters(c, irreps, irreps_out)[0] for c in group]
+        products = sum(math.prod(found[letter] for letter in found if letter != "w") for found in letters)
+        inputs.append(Operand(1, (products, mul), group[0].weights or EACH, f"weights of z[{group[0].i_out}]"))
+        inputs.append(Operand(1, (ir.dim, products), EACH, f"products of z[{group[0].i_out}]"))
+        outputs.append(Operand(1, (ir.dim, mul), EACH, f"z[{group[0].i_out}]"))
+        one = Coefficients.from_dense(np.ones((1, 1, 1)))
+        paths.append(Path((2 * n, 2 * n + 1), n, ("pw", "kp", "kw"), one))
     return simplified(inputs, outputs, paths)
 
 
