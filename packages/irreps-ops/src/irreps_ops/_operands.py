@@ -1,9 +1,8 @@
-"""Bringing operands to one dtype and one leading shape."""
+"""Bringing operands to one dtype."""
 
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from irreps_core import IrrepsArray, as_irreps_array
 
@@ -15,11 +14,3 @@ def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
     floats = [jnp.asarray(x.array) for x in arrays if jnp.issubdtype(x.dtype, jnp.inexact)]
     dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
     return tuple(IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags) for x in arrays)
-
-
-def broadcast_leading(*operands: IrrepsArray) -> tuple[tuple[int, ...], tuple[IrrepsArray, ...]]:
-    """The common leading shape, and every operand with as many axes (of length 1 where it broadcasts)."""
-    shape = np.broadcast_shapes(*(x.shape[:-1] for x in operands))
-    return shape, tuple(
-        x.reshape((1,) * (len(shape) + 1 - x.ndim) + x.shape) if x.ndim <= len(shape) else x for x in operands
-    )
