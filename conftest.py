@@ -33,7 +33,7 @@ def _forget_compiled_programs() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked ``gpu`` where there is none; what is slow begins first, so that nobody waits for it at last."""
+    """What is slow begins first, so that nobody waits for it at last; skip ``gpu`` where there is none."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not _has_gpu():
