@@ -32,7 +32,8 @@ MUST_NOT_IMPORT = {
     "irreps-haiku": {"flax", "irreps_flax"},
     "irreps-flax": {"haiku", "irreps_haiku"},
 }
-TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy")
+# flatbuffers: what jax.export writes its files with; JAX does not install it.
+TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy", "flatbuffers")
 
 pytestmark = [
     pytest.mark.slow,
