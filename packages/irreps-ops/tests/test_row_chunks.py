@@ -18,7 +18,7 @@ ROWS = [24, 23, 25]  # full chunks; chunks that are not
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_row_chunks, "_CHUNK", 512)
+    monkeypatch.setattr(_row_chunks, "_CHUNK", 256)
 
 
 def operation(x: jax.Array, w: jax.Array, y: jax.Array) -> jax.Array:
