@@ -1,6 +1,5 @@
 """Products of irreps' data on the compute core: rows out of leading axes, weights out of arrays, chunks of rows."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ import numpy as np
 from irreps_core import Irreps, IrrepsArray
 
 from ._executors import Choice
+from ._operands import split_last_axis
 from ._polynomial import EACH, SHARED
 from ._product_polynomial import Connection, product_polynomial
 from ._row_chunks import by_row_chunks
@@ -48,8 +48,7 @@ def evaluate_product(
     kinds = [SHARED if a.ndim == 1 else EACH for a in arrays]
     if rows == 1:
         arrays[:2], kinds[:2] = [a.reshape(1, -1) for a in arrays[:2]], [EACH, EACH]
-    source = _Source(shapes, packed=len(weights) == 1)
-    kinds_of_weights = iter(kinds[2:] * len(shapes) if source.packed else kinds[2:])
+    kinds_of_weights = iter(kinds[2:] * (len(shapes) if len(weights) == 1 else 1))
     given = [c._replace(weights=next(kinds_of_weights)) if c.weights else c for c in connections]
     zero = [x.zero_flags[c.i_in1] or y.zero_flags[c.i_in2] for c in given]
     used = [n for n, known in enumerate(zero) if not known]
@@ -59,7 +58,7 @@ def evaluate_product(
 
     def compute(x: jax.Array, y: jax.Array, *weights: jax.Array) -> jax.Array:
         some = next((len(a) for a, kind in zip((x, y, *weights), kinds, strict=True) if kind == EACH), rows)
-        parts = {used.index(n): source.read(weights, i) for i, n in enumerate(order) if n in used}
+        parts = {used.index(n): w for n, w in zip(order, _unpacked(weights, shapes), strict=True) if n in used}
         return product.evaluate(parts, x, y, some, dtype, executor)
 
     if product.segments:
@@ -80,17 +79,8 @@ def _rows(x: jax.Array, leading: tuple[int, ...]) -> jax.Array:
     return jnp.broadcast_to(x, (*leading, x.shape[-1])).reshape(math.prod(leading), x.shape[-1])
 
 
-class _Source:
-    """Where the weights of each connection are: in arrays of their own, or packed in one."""
-
-    def __init__(self, shapes: Sequence[tuple[int, ...]], *, packed: bool) -> None:
-        self.shapes = shapes
-        self.packed = packed
-        self._ends = list(itertools.accumulate(map(math.prod, shapes)))
-
-    def read(self, weights: Sequence[jax.Array], i: int) -> jax.Array:
-        """Those of the i-th connection that has some, of shape ([rows,] *path_shape)."""
-        w = weights[0 if self.packed else i]
-        if self.packed:
-            w = w[..., self._ends[i] - math.prod(self.shapes[i]) : self._ends[i]]
-        return w.reshape((*w.shape[:-1], *self.shapes[i]))
+def _unpacked(weights: Sequence[jax.Array], shapes: Sequence[tuple[int, ...]]) -> list[jax.Array]:
+    """The weights of each connection that has some, of shape ([rows,] *path_shape), from arrays of their own or one."""
+    if len(weights) != len(shapes):
+        weights = split_last_axis(weights[0], [math.prod(shape) for shape in shapes])
+    return [w.reshape((*w.shape[:-1], *shape)) for w, shape in zip(weights, shapes, strict=True)]

@@ -11,6 +11,7 @@ import numpy as np
 from irreps_core import Irreps
 from irreps_core._caches import cached
 
+from ._operands import split_last_axis
 from ._polynomial import EACH, Coefficients, Operand, Path, Polynomial, simplified
 from ._primitive import evaluate
 
@@ -59,9 +60,9 @@ class LinearMap:
             x: data of shape (rows, irreps_in.dim).
             dtype: of the result.
         """
-        rows, places = len(x), self.irreps_in.slices()
+        rows, items = len(x), split_last_axis(x, [item.dim for item in self.irreps_in])
         arrays = [w for w, block in zip(weights, self.blocks, strict=True) if block.i_in >= 0]
-        arrays += [x[:, places[i]] for i in self.items_in]
+        arrays += [items[i] for i in self.items_in]
         operands = self.polynomial.inputs
         fitted = [a.reshape(*a.shape[: o.row_axes], *o.shape) for a, o in zip(arrays, operands, strict=True)]
         sums = evaluate(self.polynomial, fitted, rows=rows) if arrays else []

@@ -1,7 +1,10 @@
-"""Bringing operands to one dtype."""
+"""Bringing operands to one dtype, and taking data apart."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from irreps_core import IrrepsArray, as_irreps_array
@@ -14,3 +17,8 @@ def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
     floats = [jnp.asarray(x.array) for x in arrays if jnp.issubdtype(x.dtype, jnp.inexact)]
     dtype = jnp.result_type(*floats) if floats else jnp.zeros(()).dtype
     return tuple(IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags) for x in arrays)
+
+
+def split_last_axis(x: jax.Array, sizes: Sequence[int]) -> list[jax.Array]:
+    """The parts of the last axis, of these lengths."""
+    return jnp.split(x, list(itertools.accumulate(sizes))[:-1], axis=-1) if sizes else []

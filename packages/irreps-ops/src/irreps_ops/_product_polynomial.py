@@ -17,6 +17,7 @@ from irreps_core import Irreps, clebsch_gordan
 from irreps_core._caches import cached
 
 from ._executors import Choice
+from ._operands import split_last_axis
 from ._polynomial import EACH, Coefficients, Operand, Path, Polynomial, simplified
 from ._primitive import evaluate
 
@@ -95,10 +96,10 @@ class Segment(NamedTuple):
         name = " + ".join(f"{'xy'[self.source]}[{i}]" for i in self.items)
         return Operand(components, () if count == 1 else (count,), rows, name, components_last=True)
 
-    def read(self, irreps: Irreps, data: jax.Array) -> jax.Array:
-        """The operand's array, from data of shape ([rows,] irreps.dim)."""
-        places, mul, leading = irreps.slices(), irreps[self.items[0]].mul, data.shape[:-1]
-        chunks = [data[..., places[i]].reshape((*leading, mul, irreps[i].ir.dim)) for i in self.items]
+    def read(self, irreps: Irreps, items: Sequence[jax.Array]) -> jax.Array:
+        """The operand's array, from the data of all items, of shape ([rows,] mul * dim)."""
+        mul, leading = irreps[self.items[0]].mul, items[0].shape[:-1]
+        chunks = [items[i].reshape((*leading, mul, irreps[i].ir.dim)) for i in self.items]
         x = chunks[0] if len(chunks) == 1 else jnp.concatenate(chunks, axis=-1)
         if self.side is not None:
             x = jnp.take(x, pairs(mul)[:, self.side], axis=-2)
@@ -111,12 +112,12 @@ class Products(NamedTuple):
     Attributes:
         connection: of which connection, by its place.
         operand: the operand that has them.
-        start: their first component there.
+        piece: which of its pieces they are.
     """
 
     connection: int
     operand: int
-    start: int
+    piece: int
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,9 @@ class Product:
         mixed: what the second one sums, in groups that are summed together.
         irreps_in: of both inputs.
         irreps_out: of the output.
-        written: for each item of the output the operands whose sum it is, with its first component there; those of
-            the second polynomial are counted after those of the first.
+        pieces: for each operand that the first polynomial makes the lengths of the pieces of its components.
+        written: for each item of the output the operands whose sum it is, with its piece there; those of the second
+            polynomial are counted after those of the first, and have one piece.
     """
 
     polynomial: Polynomial
@@ -142,6 +144,7 @@ class Product:
     mixed: tuple[tuple[Products, ...], ...]
     irreps_in: tuple[Irreps, Irreps]
     irreps_out: Irreps
+    pieces: tuple[tuple[int, ...], ...]
     written: tuple[tuple[tuple[int, int], ...], ...]
 
     def evaluate(
@@ -157,27 +160,31 @@ class Product:
             dtype: of the result.
             executor: see :func:`evaluate`.
         """
-        data = (x, y)
+        # The transpose of a split is a concatenation; that of slices would be a sum.
+        data = [split_last_axis(a, [item.dim for item in of]) for a, of in zip((x, y), self.irreps_in, strict=True)]
         inputs = [_fitted(weights[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
         inputs += [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
-        outputs = evaluate(self.polynomial, inputs, rows=rows, executor=executor)
+        made = evaluate(self.polynomial, inputs, rows=rows, executor=executor)
+        outputs = [
+            jnp.split(y, list(itertools.accumulate(sizes))[:-1], axis=o.component_axis)
+            for y, o, sizes in zip(made, self.polynomial.outputs, self.pieces, strict=True)
+        ]
         if self.sums is not None:
             inputs = []
             for n, group in enumerate(self.mixed):
                 w, products = self.sums.inputs[2 * n : 2 * n + 2]
-                dim = products.channels[0]
                 factors = [weights[p.connection] for p in group]
                 lead, mul = w.row_axes, w.channels[1]
                 factors = [f.reshape(*f.shape[:lead], math.prod(f.shape[lead:]) // mul, mul) for f in factors]
-                parts = [outputs[p.operand][:, p.start : p.start + dim] for p in group]
-                parts = [part.reshape(rows, dim, math.prod(part.shape[2:])) for part in parts]
+                parts = [outputs[p.operand][p.piece] for p in group]
+                parts = [part.reshape(*part.shape[:2], math.prod(part.shape[2:])) for part in parts]
                 inputs += [_fitted(jnp.concatenate(factors, axis=-2), w), _fitted(jnp.concatenate(parts, -1), products)]
             sums = evaluate(self.sums, inputs, rows=rows, executor=executor)
             for total, o in zip(sums, self.sums.outputs, strict=True):
-                outputs.append(jnp.swapaxes(total.reshape(rows, o.channels[0], math.prod(o.channels[1:])), 1, 2))
+                outputs.append([jnp.swapaxes(total.reshape(rows, *o.channels), 1, 2)])
         parts = []
         for item, places in zip(self.irreps_out, self.written, strict=True):
-            terms = [outputs[o][..., k : k + item.ir.dim].reshape(rows, item.dim) for o, k in places]
+            terms = [outputs[o][piece].reshape(rows, item.dim) for o, piece in places]
             parts.append(sum(terms[1:], terms[0]) if terms else jnp.zeros((rows, item.dim), dtype))
         return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((rows, 0), dtype)
 
@@ -226,21 +233,22 @@ def product_polynomial(
     outputs: list[Operand] = []
     written: list[list[tuple[int, int]]] = [[] for _ in irreps_out]
     products = {}
+    pieces = []
     paths = []
     for group in _groups([(n, connections[n]) for n in live], segments, mixed):
         starts: dict[int, int] = {}
-        components = 0
+        sizes: list[int] = []
         for n in group:
             c = connections[n]
             step = first_step(n)
             key = n if n in mixed else c.i_out
             if key not in starts:
-                starts[key] = components
-                components += irreps_out[c.i_out].ir.dim
+                starts[key] = sum(sizes)
                 if n in mixed:
-                    products[n] = Products(n, len(outputs), starts[key])
+                    products[n] = Products(n, len(outputs), len(sizes))
                 else:
-                    written[c.i_out].append((len(outputs), starts[key]))
+                    written[c.i_out].append((len(outputs), len(sizes)))
+                sizes.append(irreps_out[c.i_out].ir.dim)
             first, second = segments[c]
             offset = sum(irreps[second.source][i].ir.dim for i in itertools.takewhile(c.i_in2.__ne__, second.items))
             sources = (*([n] if step.weights else []), first, second)
@@ -256,7 +264,8 @@ def product_polynomial(
         last = group[0] not in mixed
         axes = _axes(_letters(first_step(group[0]), irreps, irreps_out)[3])
         name = f"z{sorted({connections[n].i_out for n in group})}"
-        outputs.append(Operand(components, axes, EACH, name, components_last=last))
+        outputs.append(Operand(sum(sizes), axes, EACH, name, components_last=last))
+        pieces.append(tuple(sizes))
     together: dict[tuple[int, str | None], list[int]] = {}
     for n in mixed:
         together.setdefault((connections[n].i_out, connections[n].weights), []).append(n)
@@ -270,6 +279,7 @@ def product_polynomial(
         tuple(tuple(products[n] for n in group) for group in together.values()),
         irreps,
         irreps_out,
+        tuple(pieces),
         tuple(map(tuple, written)),
     )
 
