@@ -38,6 +38,62 @@ def test_tensor_product(a, b, keep, regroup_output, normalization):
     assert repr(io.tensor_product(a, b, **options)) == repr(ours.irreps)
 
 
+@pytest.mark.parametrize("normalization", ["component", "norm", "none"])
+@pytest.mark.parametrize("normalized_input", [False, True])
+@pytest.mark.parametrize("regroup_output", [True, False])
+def test_tensor_square(normalization, normalized_input, regroup_output):
+    x = data("3x0e + 2x1o + 2e + 1o + 2x1e", 1, (2,))
+    options = {
+        "irrep_normalization": normalization,
+        "normalized_input": normalized_input,
+        "regroup_output": regroup_output,
+    }
+    ours, expected = io.tensor_square(x, **options), e3nn.tensor_square(theirs(x), **options)
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, rtol=1e-12, atol=1e-12)
+
+
+INSTRUCTIONS = [
+    (0, 0, 0, "uvw", True),
+    (1, 1, 0, "uvw", True, 2.0),
+    (0, 1, 1, "uvv", True),
+    (1, 0, 2, "uvu", True),
+    (1, 0, 2, "uvu", False),
+    (1, 1, 3, "uuw", True),
+    (1, 1, 4, "uuu", True),
+    (1, 0, 5, "uvuv", False),
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"irrep_normalization": "norm", "path_normalization": "path"},
+        {"gradient_normalization": "element"},
+        {
+            "path_normalization": 0.4,
+            "gradient_normalization": 0.7,
+            "in1_var": [2.0, 0.5],
+            "out_var": [1, 2, 3, 4, 5, 6],
+        },
+    ],
+)
+def test_functional_tensor_product(options):
+    legacy = pytest.importorskip("e3nn_jax.legacy")
+    irreps = ("3x0e + 2x1o", "3x0e + 2x1o", "4x0e + 2x1o + 2x1o + 5x2e + 2x1e + 6x1o")
+    ours = io.FunctionalTensorProduct(*irreps, INSTRUCTIONS, **options)
+    expected = legacy.FunctionalTensorProduct(*map(e3nn.Irreps, irreps), INSTRUCTIONS, **options)
+    for a, b in zip(ours.instructions, expected.instructions, strict=True):
+        assert a.path_shape == b.path_shape
+        if b.has_weight:
+            np.testing.assert_allclose([a.path_weight, a.weight_std], [b.path_weight, b.weight_std])
+    x, y = data(irreps[0], 1, (4,)), data(irreps[1], 2, (4,))
+    w = [jax.random.normal(jax.random.key(i), ins.path_shape, F) for i, ins in enumerate(ours.weighted)]
+    found = jax.vmap(lambda x, y: expected.left_right(w, x, y))(theirs(x), theirs(y))
+    np.testing.assert_allclose(ours(w, x, y).array, found.array, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("normalization", ["component", "norm"])
 @pytest.mark.parametrize(("a", "b"), [("2x1o + 0e", "0e + 1o + 1e"), ("3x2e", "1e + 2x0o"), ("3x0e", "3x4o")])
 def test_elementwise_tensor_product(a, b, normalization):
