@@ -83,6 +83,7 @@ DERIVATIVES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", DERIVATIVES)
 def test_it_and_its_derivatives_are_those_of_the_definition(order):
     given, derivative = problem(), DERIVATIVES[order]

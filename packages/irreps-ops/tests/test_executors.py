@@ -144,6 +144,7 @@ def test_negative_indices_do_not_count_from_the_end() -> None:
 # The conformance kit.
 
 
+@pytest.mark.slow
 def test_ours_conform() -> None:
     table = check_kernels("xla")
     assert "the executor 'xla' in float32, float64" in table
