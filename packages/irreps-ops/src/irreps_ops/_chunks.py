@@ -72,7 +72,8 @@ def sum_over_chunks(
             write nothing.
         count: how many chunks there are; those beyond are not computed.
         in_order: how many rows there are in order, and how many a chunk has. Where the last chunk would have fewer,
-            it starts earlier, and the rows that have been done come as zeros: of these the function must make zeros.
+            it starts earlier, and the rows that have been done come as zeros. What is made of these is written in
+            order nowhere, but added to other outputs: to those the function must add zeros for them.
     """
     loop = Loop((), tuple(writes), tuple(outputs), tuple(indices), in_order)
     places = loop.places(indices)

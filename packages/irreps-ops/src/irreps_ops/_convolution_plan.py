@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from irreps_core import Irrep, Irreps, IrrepsArray, clebsch_gordan, from_chunks
+from irreps_core._caches import cached
 
 from ._normalization import IrrepNormalization, product_scale
+from ._operands import split_items, split_last_axis
 from ._polynomial import Coefficients, Operand, Path, Polynomial
 
 
@@ -92,12 +93,14 @@ class ConvolutionPlan:
         """
         found = []
         if weights is not None:
-            for p, part in zip(self.products, _split(weights, [p.stop for p in self.products]), strict=True):
+            for p, part in zip(
+                self.products, split_last_axis(weights, [p.stop - p.start for p in self.products]), strict=True
+            ):
                 if not p.zero:
                     found.append(part.reshape(*part.shape[:-1], *self.channels(p))[:, None])
-        for (mul, ir), part in zip(self.irreps_x, _split_items(x, self.irreps_x), strict=True):
+        for (mul, ir), part in zip(self.irreps_x, split_items(x, self.irreps_x), strict=True):
             found.append(jnp.swapaxes(part.reshape(*part.shape[:-1], ir.dim, mul), 1, 2))
-        for (mul, ir), part in zip(self.irreps_y, _split_items(y, self.irreps_y), strict=True):
+        for (mul, ir), part in zip(self.irreps_y, split_items(y, self.irreps_y), strict=True):
             one = part if mul == 1 else part.reshape(*part.shape[:-1], mul, ir.dim)
             found.append(jnp.moveaxis(one, -1, 1))
         return found
@@ -118,32 +121,23 @@ class ConvolutionPlan:
     def result(self, joined: jax.Array) -> IrrepsArray:
         """Back from what :meth:`joined` makes, summed over rows."""
         nodes, chunks = joined.shape[0], []
-        for (mul, ir), part in zip(self.irreps, _split_items(joined, self.irreps), strict=True):
+        for (mul, ir), part in zip(self.irreps, split_items(joined, self.irreps), strict=True):
             zero = all(p.zero for p in self.products if p.ir == ir)
             chunk = jnp.swapaxes(part.reshape(nodes, ir.dim, mul), 1, 2)
             chunks.append(None if zero else chunk)
         return from_chunks(self.irreps, chunks, (nodes,), joined.dtype, backend=jnp)
 
 
-def _split(x: jax.Array, stops: Sequence[int]) -> list[jax.Array]:
-    """Pieces of the last axis. In one operation, whose transpose writes each number once; that of slices adds."""
-    return jnp.split(x, list(stops)[:-1], axis=-1)
-
-
-def _split_items(x: jax.Array, irreps: Irreps) -> list[jax.Array]:
-    return _split(x, [part.stop for part in irreps.slices()])
-
-
 def component_first(x: IrrepsArray) -> jax.Array:
     """The data of (..., irreps) with the components of each item before its channels."""
     parts = []
-    for (mul, ir), part in zip(x.irreps, _split_items(jnp.asarray(x.array), x.irreps), strict=True):
+    for (mul, ir), part in zip(x.irreps, split_items(jnp.asarray(x.array), x.irreps), strict=True):
         chunk = part.reshape(*x.shape[:-1], mul, ir.dim)
         parts.append(jnp.swapaxes(chunk, -1, -2).reshape(*x.shape[:-1], -1))
     return jnp.concatenate(parts, -1)
 
 
-@lru_cache(maxsize=256)
+@cached(maxsize=256)
 def convolution_plan(
     irreps_x: Irreps,
     irreps_y: Irreps,
@@ -164,7 +158,7 @@ def convolution_plan(
     return ConvolutionPlan(irreps_x, irreps_y, order.irreps.simplify(), tuple(products), normalization)
 
 
-@lru_cache(maxsize=256)
+@cached(maxsize=256)
 def _polynomial(plan: ConvolutionPlan, width: int, weighted: bool) -> Polynomial:
     computed = plan.computed
     weights = [Operand(1, (width, *plan.channels(p)), name="weights") for p in computed] if weighted else []

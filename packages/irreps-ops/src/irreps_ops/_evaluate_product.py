@@ -48,18 +48,18 @@ def evaluate_product(
     kinds = [SHARED if a.ndim == 1 else EACH for a in arrays]
     if rows == 1:
         arrays[:2], kinds[:2] = [a.reshape(1, -1) for a in arrays[:2]], [EACH, EACH]
-    kinds_of_weights = iter(kinds[2:] * (len(shapes) if len(weights) == 1 else 1))
+    kinds_of_weights = iter(kinds[2:] if len(weights) == len(shapes) else kinds[2:] * len(shapes))
     given = [c._replace(weights=next(kinds_of_weights)) if c.weights else c for c in connections]
     zero = [x.zero_flags[c.i_in1] or y.zero_flags[c.i_in2] for c in given]
-    used = [n for n, known in enumerate(zero) if not known]
-    found = tuple(given[n] for n in used)
+    found = tuple(c for c, z in zip(given, zero, strict=True) if not z)
     product = product_polynomial(x.irreps, y.irreps, irreps_out, found, (kinds[0], kinds[1]), square=square)
-    order = [n for n, c in enumerate(given) if c.weights]
+    known = [z for c, z in zip(given, zero, strict=True) if c.weights]
+    places = [n for n, c in enumerate(found) if c.weights]
 
     def compute(x: jax.Array, y: jax.Array, *weights: jax.Array) -> jax.Array:
         some = next((len(a) for a, kind in zip((x, y, *weights), kinds, strict=True) if kind == EACH), rows)
-        parts = {used.index(n): w for n, w in zip(order, _unpacked(weights, shapes), strict=True) if n in used}
-        return product.evaluate(parts, x, y, some, dtype, executor)
+        used = [w for w, z in zip(_unpacked(weights, shapes), known, strict=True) if not z]
+        return product.evaluate(dict(zip(places, used, strict=True)), x, y, some, dtype, executor)
 
     if product.segments:
         shared, made = [kind == SHARED for kind in kinds], product.polynomial.numbers()[1]

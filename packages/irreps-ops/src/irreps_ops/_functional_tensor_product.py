@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray
 from ._evaluate_product import evaluate_product
 from ._executors import Choice
 from ._normalization import IrrepNormalization, Normalization, normalization_exponent, product_scale
-from ._operands import floating
+from ._operands import floating, split_last_axis
 from ._polynomial import EACH, SHARED, Polynomial
 from ._product_polynomial import MODES, Connection, extents, product_polynomial
 
@@ -45,7 +45,7 @@ class Instruction:
     has_weight: bool
     path_weight: float
     weight_std: float
-    path_shape: tuple[int, ...] = field(default=())
+    path_shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, init=False)
@@ -105,7 +105,7 @@ class FunctionalTensorProduct:
         >>> x, y = ic.IrrepsArray("2x1o", jnp.arange(6.0)), ic.IrrepsArray("1o", jnp.array([0.0, 1.0, 0.0]))
         >>> f(jnp.ones(2), x, y).irreps
         2x0e+2x1e
-        >>> print(f.polynomial().explain())  # doctest: +ELLIPSIS
+        >>> print(f.polynomial().explain())
         2 paths...
     """
 
@@ -113,7 +113,6 @@ class FunctionalTensorProduct:
     irreps_in2: Irreps
     irreps_out: Irreps
     instructions: tuple[Instruction, ...]
-    irrep_normalization: IrrepNormalization
 
     def __init__(
         self,
@@ -153,7 +152,6 @@ class FunctionalTensorProduct:
         for name, value in zip(("irreps_in1", "irreps_in2", "irreps_out"), irreps, strict=True):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "instructions", tuple(found))
-        object.__setattr__(self, "irrep_normalization", irrep_normalization)
 
     @property
     def weighted(self) -> tuple[Instruction, ...]:
@@ -186,13 +184,14 @@ class FunctionalTensorProduct:
         Raises:
             ValueError: the last axis has another length.
         """
-        weights = self._checked_weights(weights)
-        ends = np.cumsum([math.prod(ins.path_shape) for ins in self.weighted])[:-1].tolist()
-        parts = jnp.split(weights, ends, axis=-1) if self.weighted else []
+        parts = split_last_axis(self._checked_weights(weights), [math.prod(ins.path_shape) for ins in self.weighted])
         return [w.reshape((*w.shape[:-1], *ins.path_shape)) for w, ins in zip(parts, self.weighted, strict=True)]
 
     def polynomial(self, *, own_weights: bool = False) -> Polynomial:
-        """What the compute core is given; ``print(f.polynomial().explain())`` shows it.
+        """What the compute core is given first; ``print(f.polynomial().explain())`` shows it.
+
+        Sums over multiplicities ("uvw" where mul1 or mul2 is 1, "uuw", "u<vw") are made of its outputs in a second
+        polynomial, which takes the weights of these instructions: a matrix product for each item of the output.
 
         Args:
             own_weights: each row of the data has its own weights.

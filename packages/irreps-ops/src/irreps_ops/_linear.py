@@ -13,6 +13,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
 from ._linear_polynomial import Block, linear_map
 from ._normalization import Normalization, normalization_exponent
+from ._operands import split_last_axis
 from ._polynomial import EACH, SHARED
 from ._row_chunks import by_row_chunks
 
@@ -135,12 +136,8 @@ class FunctionalLinear:
         """
         if weights.shape[-1:] != (self.num_weights,):
             raise ValueError(f"expected weights of shape (..., {self.num_weights}), got {tuple(weights.shape)}")
-        out, start = [], 0
-        for path in self.paths:
-            n = math.prod(path.path_shape)
-            out.append(weights[..., start : start + n].reshape((*weights.shape[:-1], *path.path_shape)))
-            start += n
-        return out
+        parts = split_last_axis(weights, [math.prod(path.path_shape) for path in self.paths])
+        return [w.reshape((*w.shape[:-1], *path.path_shape)) for w, path in zip(parts, self.paths, strict=True)]
 
     def __call__(self, weights: jax.Array | Sequence[jax.Array], x: IrrepsArray) -> IrrepsArray:
         """Apply the map.

@@ -11,7 +11,7 @@ import numpy as np
 from irreps_core import Irreps
 from irreps_core._caches import cached
 
-from ._operands import split_last_axis
+from ._operands import split_items
 from ._polynomial import EACH, Coefficients, Operand, Path, Polynomial, simplified
 from ._primitive import evaluate
 
@@ -60,7 +60,7 @@ class LinearMap:
             x: data of shape (rows, irreps_in.dim).
             dtype: of the result.
         """
-        rows, items = len(x), split_last_axis(x, [item.dim for item in self.irreps_in])
+        rows, items = len(x), split_items(x, self.irreps_in)
         arrays = [w for w, block in zip(weights, self.blocks, strict=True) if block.i_in >= 0]
         arrays += [items[i] for i in self.items_in]
         operands = self.polynomial.inputs

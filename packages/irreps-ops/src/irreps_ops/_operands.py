@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IrrepsArray, as_irreps_array
+from irreps_core import Irreps, IrrepsArray, as_irreps_array
 
 
 def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
@@ -20,5 +20,13 @@ def floating(*operands: Any) -> tuple[IrrepsArray, ...]:
 
 
 def split_last_axis(x: jax.Array, sizes: Sequence[int]) -> list[jax.Array]:
-    """The parts of the last axis, of these lengths."""
+    """The parts of the last axis, of these lengths.
+
+    In one operation, whose transpose is a concatenation; that of slices would be a sum.
+    """
     return jnp.split(x, list(itertools.accumulate(sizes))[:-1], axis=-1) if sizes else []
+
+
+def split_items(x: jax.Array, irreps: Irreps) -> list[jax.Array]:
+    """The data of each item, from data of shape (..., irreps.dim)."""
+    return split_last_axis(x, [item.dim for item in irreps])

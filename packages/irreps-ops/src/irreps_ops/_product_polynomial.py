@@ -17,7 +17,7 @@ from irreps_core import Irreps, clebsch_gordan
 from irreps_core._caches import cached
 
 from ._executors import Choice
-from ._operands import split_last_axis
+from ._operands import split_items
 from ._polynomial import EACH, Coefficients, Operand, Path, Polynomial, simplified
 from ._primitive import evaluate
 
@@ -33,7 +33,6 @@ MODES = {
     "uvu<v": ("p", "p", "p", "p"),
     "u<vw": ("pw", "p", "p", "w"),
 }
-
 
 # Sums over multiplicities that are made in two steps where one of the multiplicities is 1 or both are one letter: first
 # the products that are to be summed, of all connections of an item together, then the sums, as matrix products.
@@ -160,8 +159,7 @@ class Product:
             dtype: of the result.
             executor: see :func:`evaluate`.
         """
-        # The transpose of a split is a concatenation; that of slices would be a sum.
-        data = [split_last_axis(a, [item.dim for item in of]) for a, of in zip((x, y), self.irreps_in, strict=True)]
+        data = [split_items(a, of) for a, of in zip((x, y), self.irreps_in, strict=True)]
         inputs = [_fitted(weights[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
         inputs += [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
         made = evaluate(self.polynomial, inputs, rows=rows, executor=executor)
@@ -266,17 +264,15 @@ def product_polynomial(
         name = f"z{sorted({connections[n].i_out for n in group})}"
         outputs.append(Operand(sum(sizes), axes, EACH, name, components_last=last))
         pieces.append(tuple(sizes))
-    together: dict[tuple[int, str | None], list[int]] = {}
-    for n in mixed:
-        together.setdefault((connections[n].i_out, connections[n].weights), []).append(n)
-    for o, (i_out, _) in enumerate(together):
-        written[i_out].append((len(outputs) + o, 0))
+    together = _together(connections, mixed)
+    for o, group in enumerate(together):
+        written[connections[group[0]].i_out].append((len(outputs) + o, 0))
     return Product(
         simplified(inputs, outputs, paths),
-        _sums([[connections[n] for n in group] for group in together.values()], irreps, irreps_out),
+        _sums([[connections[n] for n in group] for group in together], irreps, irreps_out),
         tuple(found),
         weights,
-        tuple(tuple(products[n] for n in group) for group in together.values()),
+        tuple(tuple(products[n] for n in group) for group in together),
         irreps,
         irreps_out,
         tuple(pieces),
@@ -287,6 +283,14 @@ def product_polynomial(
 def _in_two_steps(c: Connection, irreps: tuple[Irreps, Irreps]) -> bool:
     alone = 1 in (irreps[0][c.i_in1].mul, irreps[1][c.i_in2].mul)
     return c.mode in _STEPS and (alone or c.mode != "uvw")
+
+
+def _together(connections: Sequence[Connection], mixed: Sequence[int]) -> list[list[int]]:
+    """Which sums are one matrix product: those to the same item, with weights of the same kind."""
+    found: dict[tuple[int, str | None], list[int]] = {}
+    for n in mixed:
+        found.setdefault((connections[n].i_out, connections[n].weights), []).append(n)
+    return list(found.values())
 
 
 def _sums(groups: Sequence[list[Connection]], irreps: tuple[Irreps, Irreps], irreps_out: Irreps) -> Polynomial | None:

@@ -28,7 +28,7 @@ def by_row_chunks(
 
     Args:
         function: called with the inputs, or the same rows of all of them; makes an array of shape (these rows,
-            width). It must treat each row for itself, and make zeros of zeros.
+            width). It must treat each row for itself.
         inputs: arrays of shape (rows, ...), or shared by all rows.
         shared: which are.
         rows: how many rows there are.
