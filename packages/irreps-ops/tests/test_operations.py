@@ -1,0 +1,303 @@
+"""Every operation, over one table: jit, vmap, derivatives, dtypes, x64 on and off, no rows and one, zero, symmetry.
+
+What is exported and neither in ``OPERATIONS`` nor in ``NO_OPERATIONS`` fails a test. A new operation is one line of
+the table, in alphabetical order::
+
+    "norm_activation": row(lambda x: io.norm_activation(x, [jnp.tanh, None]), "2x1o + 0e"),
+
+that is ``row(function, *arguments, **exceptions)``. The function takes arrays of floating-point numbers and nothing
+else; constants, indices and options it encloses. Each argument is drawn at random:
+
+* a string of irreps: an IrrepsArray of normal numbers, of shape (ROWS, dim);
+* a tuple: an array of shape (ROWS, *tuple) of numbers between 0.2 and 0.9, good as distances and as weights;
+* ``shared(argument)``: the same without the axis of rows, for what all rows share.
+
+It answers with arrays, IrrepsArrays or a tree of them. What does not hold of an operation is said by name:
+
+* ``order=1``: second derivatives do not exist (or ``order=0``, first ones neither: not differentiable at all);
+* ``each_row=False``: rows see each other, so a row alone gives something else (graphs, sums over rows);
+* ``at_zero=False``: derivatives do not exist where all arguments are zero;
+* ``equivariant=False``: the result depends on axes. Only an answer of IrrepsArrays can be equivariant at all.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_ops as io
+
+ROWS = 3
+STEP = 1e-3
+
+
+class Shared(NamedTuple):
+    argument: Any
+
+
+@dataclass(frozen=True)
+class Row:
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    order: int = 2
+    each_row: bool = True
+    at_zero: bool = True
+    equivariant: bool = True
+
+
+def row(function: Callable[..., Any], *arguments: Any, **exceptions: Any) -> Row:
+    return Row(function, arguments, **exceptions)
+
+
+shared = Shared
+SOFT = {"start": 0.0, "end": 1.0, "number": 3}
+DST = jnp.array([2, 0, 2])
+EDGES = [io.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(ROWS + 1)]
+DOT = io.Polynomial(
+    (io.Operand(3, (2,)), io.Operand(3, (2,))),
+    (io.Operand(1, (2,)),),
+    (io.Path((0, 1), 0, ("u", "u", "u"), io.Coefficients.from_dense(np.eye(3)[:, :, None])),),
+)
+LINEAR = io.FunctionalLinear("2x0e + 1o", "0e + 2x1o", biases=True)
+PRODUCT = io.FunctionalTensorProduct("2x1o", "1o", "2x0e + 2x1e", [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", False)])
+CONNECTED = io.FunctionalFullyConnectedTensorProduct("0e + 1o", "1o", "0e + 1o")
+CONTRACTION = io.SymmetricContraction("0e + 1o", (1, 2), "0e + 1o")
+
+OPERATIONS = {
+    "FunctionalFullyConnectedTensorProduct": row(CONNECTED, shared((CONNECTED.num_weights,)), "0e + 1o", "1o"),
+    "FunctionalLinear": row(LINEAR, shared((LINEAR.num_weights,)), "2x0e + 1o"),
+    "FunctionalTensorProduct": row(PRODUCT, (PRODUCT.num_weights,), "2x1o", "1o"),
+    "SymmetricContraction": row(
+        lambda w, x: CONTRACTION(w, x.mul_to_axis()), shared((CONTRACTION.num_weights, 2)), "2x0e + 2x1o"
+    ),
+    "bessel": row(lambda x: io.bessel(x, 3), ()),
+    "chebyshev_basis": row(lambda x: io.chebyshev_basis(x, 3), ()),
+    "cosine_cutoff": row(io.cosine_cutoff, ()),
+    "edge_convolution": row(
+        lambda x, y, w: io.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
+    ),
+    "elementwise_tensor_product": row(io.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
+    "evaluate": row(lambda x, y: io.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
+    "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
+    "gate": row(io.gate, "2x0e + 0o + 1o"),
+    "gaussian_basis": row(lambda x: io.gaussian_basis(x, 3), ()),
+    "index_add": row(lambda x: io.index_add(DST[: len(x)], x, out_dim=ROWS), (2,), each_row=False),
+    "legendre": row(lambda x: jnp.moveaxis(io.legendre(3, x, 1.0), -1, 0), ()),
+    "linear": row(lambda w, x: io.linear(x, w, "0e + 1o"), shared((3,)), "2x0e + 1o"),
+    "norm_activation": row(lambda x: io.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
+    "normalize_function": row(io.normalize_function(jnp.tanh), ()),
+    "poly_envelope": row(io.poly_envelope(3, 2), ()),
+    "scalar_activation": row(io.scalar_activation, "2x0e + 0o + 1o"),
+    "scatter_max": row(
+        lambda x: io.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
+    ),
+    "scatter_mean": row(lambda x: io.scatter_mean(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
+    "scatter_sum": row(lambda x: io.scatter_sum(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
+    "sh": row(lambda v: io.sh([1], v, True), (3,)),
+    "soft_envelope": row(io.soft_envelope, ()),
+    "soft_odd": row(io.soft_odd, ()),
+    "soft_one_hot_linspace": row(lambda x: io.soft_one_hot_linspace(x, **SOFT, basis="gaussian", cutoff=True), ()),
+    "spherical_harmonics": row(lambda v: io.spherical_harmonics([0, 1, 2], v, True), "1o"),
+    "sus": row(io.sus, ()),
+    "symmetric_contraction": row(
+        lambda w, x: io.symmetric_contraction(x.mul_to_axis(), {"w2_0e": w}, (2,), keep_irrep_out="0e"),
+        shared((1, 2)),
+        "2x1o",
+    ),
+    "tensor_product": row(io.tensor_product, "0e + 1o", "1o"),
+    "tensor_square": row(io.tensor_square, "0e + 1o"),
+    "xplor_cutoff": row(lambda x: io.xplor_cutoff(x, 0.1), ()),
+}
+
+# What takes and gives no data. Layers need no mention: the bindings and their tests know them all.
+NO_OPERATIONS = {
+    "types": "Activation Binding Executor Initializer Layer ParameterSpec Scope Task",
+    "descriptions of what to compute, tested by themselves": "Coefficients EdgeIndex Instruction LinearPath Operand "
+    "Path Polynomial SymmetricPath harmonics_polynomial simplified",
+    "plugins": "binding cheapest executors layer layers module_class module_lookup why_not",
+    "changes what a function does, not data": "checked use_executor",
+    "layers and their parameters": "apply check_parameter example_inputs find_parameter init named_key parameter_specs",
+}
+
+
+def test_every_exported_operation_is_in_the_table() -> None:
+    exported = {name for name, x in vars(io).items() if not name.startswith("_") and not inspect.ismodule(x)}
+    excepted = {name for names in NO_OPERATIONS.values() for name in names.split()} | set(io.layers())
+    assert excepted <= exported
+    assert exported - excepted == set(OPERATIONS), "see the docstring of this file"
+    assert list(OPERATIONS) == sorted(OPERATIONS)
+
+
+@jax.custom_jvp
+def wrong_slope(x: Any) -> Any:
+    return x**2
+
+
+wrong_slope.defjvp(lambda x, t: (x[0] ** 2, 2.001 * x[0] * t[0]))
+DEFECTS = {
+    "finite differences": row(wrong_slope, ()),
+    "not equivariant": row(lambda x: ic.IrrepsArray("1o", jnp.abs(x.array)), "1o"),
+    "not finite at zero": row(jnp.sqrt, ()),
+    "a row alone": row(lambda x: x - jnp.mean(x), (2,)),
+    "no rows": row(lambda x: x + x.shape[0] * 0.0 if len(x) else jnp.zeros((1, 2), x.dtype), (2,)),
+    "implicit dtype promotion": row(lambda x: x * jnp.ones((2,), jnp.bfloat16), (2,)),
+    "jax_numpy_rank_promotion": row(lambda x: x * jnp.ones((2,), x.dtype), (2,)),
+}
+
+
+@pytest.mark.parametrize("what", DEFECTS)
+def test_what_does_not_hold_fails(what: str) -> None:
+    with pytest.raises((AssertionError, TypeError, ValueError), match=what):
+        check(DEFECTS[what], what)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation(name: str) -> None:
+    check(OPERATIONS[name], name)
+
+
+def check(operation: Row, name: str) -> None:
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"), jax.debug_nans(True):
+        exact = check_float64(operation, name)
+        check_float32(operation, name, exact)
+
+
+def draw(operation: Row, seed: int) -> tuple[Any, ...]:
+    """Arguments in float64, on NumPy arrays; `seed` -1 draws directions for derivatives."""
+    rng = np.random.default_rng([seed + 1, ROWS])
+    arguments = []
+    for spec in operation.arguments:
+        leading, spec = ((), spec.argument) if isinstance(spec, Shared) else ((ROWS,), spec)
+        if isinstance(spec, str):
+            irreps = ic.Irreps(spec)
+            arguments.append(ic.IrrepsArray(irreps, rng.normal(size=(*leading, irreps.dim))))
+        else:
+            shape = (*leading, *spec)
+            arguments.append(rng.normal(size=shape) if seed < 0 else rng.uniform(0.2, 0.9, shape))
+    return tuple(arguments)
+
+
+def first_rows(operation: Row, args: tuple[Any, ...], rows: int) -> tuple[Any, ...]:
+    specs = operation.arguments
+    cut = [
+        x if isinstance(s, Shared) else jax.tree.map(lambda a: a[:rows], x) for s, x in zip(specs, args, strict=True)
+    ]
+    return tuple(cut)
+
+
+def combine(function: Callable[..., Any], *trees: Any) -> Any:
+    """`function`, of NumPy, of the arrays at each place of the trees, as JAX arrays."""
+    return jax.tree.map(lambda *x: jnp.asarray(function(*map(np.asarray, x))), *trees)
+
+
+def leaves(tree: Any) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+
+
+def close(found: Any, expected: Any, tolerance: float, what: str) -> None:
+    for a, b in zip(leaves(found), leaves(expected), strict=True):
+        assert a.shape == b.shape, what
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * np.abs(b).max(initial=1), err_msg=what)
+
+
+def floats(tree: Any) -> list[Any]:
+    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
+def transformed(tree: Any, matrix: np.ndarray) -> Any:
+    """IrrepsArrays in other axes; all else is invariant. In NumPy, which compiles nothing."""
+    tree = jax.tree.map(np.asarray, tree)
+    is_leaf = lambda x: isinstance(x, ic.IrrepsArray)  # noqa: E731  (one line says it)
+    return jax.tree.map(lambda x: x.transform_by_matrix(matrix) if is_leaf(x) else x, tree, is_leaf=is_leaf)
+
+
+def is_of_irreps(tree: Any) -> bool:
+    found = jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, ic.IrrepsArray))
+    return all(isinstance(x, ic.IrrepsArray) for x in found)
+
+
+def check_float64(operation: Row, name: str) -> Any:
+    f = operation.function
+    args, along = draw(operation, 0), draw(operation, -1)
+    mirror = np.asarray(-ic.quaternion_to_matrix(np.array([0.1, -0.7, 0.5, 0.4])))
+    points = [combine(lambda x, t, k=k: x + k * STEP * t, args, along) for k in range(-2, 3)]
+    points.append(combine(np.asarray, transformed(args, mirror)))
+    eager = [f(*points[2]), f(*points[5])]
+    weights = [np.random.default_rng(5).normal(size=y.shape) for y in floats(eager[0])]
+    values, derived = jax.jit(lambda points, *a: (jax.vmap(f)(*points), _derivatives(operation, *a)))(
+        combine(lambda *x: np.stack(x), *points),
+        combine(lambda x: np.stack([x, np.zeros_like(x) if operation.at_zero else x]), args),
+        combine(np.asarray, along),
+        combine(np.asarray, weights),
+    )
+    at = [jax.tree.map(lambda y, i=i: np.asarray(y)[i], values) for i in range(6)]
+    close(at[2], eager[0], 1e-12, f"{name}: jit and vmap differ from eager")
+    close(at[5], eager[1], 1e-12, f"{name}: vmap differs from a loop")
+    if operation.equivariant and is_of_irreps(eager[0]):
+        close(at[5], transformed(eager[0], mirror), 1e-11, f"{name}: not equivariant")
+    assert all(np.isfinite(x).all() for x in leaves(derived)), f"{name}: derivatives are not finite at zero"
+    _check_derivatives(operation, name, [floats(y) for y in at], derived, along, weights)
+    return eager[0]
+
+
+def _derivatives(operation: Row, points: Any, along: Any, weights: Any) -> Any:
+    """At each of the points: the derivative along a direction; of the weighted sum the gradient, and its derivative."""
+
+    def values(*args: Any) -> list[Any]:
+        return floats(operation.function(*args))
+
+    def total(*args: Any) -> Any:
+        return sum((jnp.sum(w * y) for w, y in zip(weights, values(*args), strict=True)), jnp.zeros(()))
+
+    def at(args: Any) -> list[Any]:
+        gradient = jax.grad(total, argnums=tuple(range(len(args))))
+        found = [jax.jvp(values, args, along)[1]] if operation.order > 0 else []
+        if operation.order == 1:
+            found.append(gradient(*args))
+        elif operation.order > 1:
+            found += jax.jvp(gradient, args, along)
+        return found
+
+    return jax.vmap(at)(points)
+
+
+def _check_derivatives(operation: Row, name: str, at: list[Any], derived: Any, along: Any, weights: Any) -> None:
+    """Against finite differences of fourth order on the points -2, ..., 2 steps away."""
+    if operation.order == 0:
+        return
+
+    def difference(*factors: float) -> list[np.ndarray]:
+        return [np.tensordot(factors, y, 1) / 12 for y in map(np.stack, zip(*map(leaves, at[:5]), strict=True))]
+
+    def inner(a: Any, b: Any) -> float:
+        return sum((float(np.sum(x * y)) for x, y in zip(leaves(a), leaves(b), strict=True)), 0.0)
+
+    derived = jax.tree.map(lambda x: np.asarray(x)[0], derived)
+    slope = [d / STEP for d in difference(1, -8, 0, 8, -1)]
+    close(derived[0], slope, 1e-8, f"{name}: jvp and finite differences")
+    close(inner(derived[1], along), inner(derived[0], weights), 1e-11, f"{name}: gradient and jvp")
+    if operation.order > 1:
+        curvature = [d / STEP**2 for d in difference(-1, 16, -30, 16, -1)]
+        close(inner(derived[2], along), inner(curvature, weights), 1e-6, f"{name}: Hessian and finite differences")
+
+
+def check_float32(operation: Row, name: str, exact: Any) -> None:
+    f = operation.function
+    narrow = combine(lambda x: x.astype(np.float32), draw(operation, 0))
+    with jax.checking_leaks():
+        shapes = jax.eval_shape(f, *narrow)
+    with jax.enable_x64(False):
+        several = [first_rows(operation, narrow, rows) for rows in (ROWS, 1, 0)]
+        found, alone, empty = jax.jit(lambda *a: [f(*x) for x in a])(*several)
+    assert {y.dtype for y in floats([shapes, found, alone, empty])} <= {jnp.dtype(jnp.float32)}, f"{name}: dtype"
+    close(found, exact, 1e-5, f"{name}: float32 and float64")
+    if operation.each_row:
+        close(alone, jax.tree.map(lambda y: np.asarray(y)[:1], found), 1e-6, f"{name}: a row alone")
+        close(empty, jax.tree.map(lambda y: np.asarray(y)[:0], found), 0, f"{name}: no rows")
+    assert all(np.isfinite(y).all() for y in leaves([alone, empty])), name
