@@ -88,6 +88,8 @@ OPERATIONS = {
     "gate": row(io.gate, "2x0e + 0o + 1o"),
     "gaussian_basis": row(lambda x: io.gaussian_basis(x, 3), ()),
     "index_add": row(lambda x: io.index_add(DST[: len(x)], x, out_dim=ROWS), (2,), each_row=False),
+    "interpolate_nearest": row(lambda f, x: io.interpolate_nearest(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
+    "interpolate_trilinear": row(lambda f, x: io.interpolate_trilinear(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
     "legendre": row(lambda x: jnp.moveaxis(io.legendre(3, x, 1.0), -1, 0), ()),
     "linear": row(lambda w, x: io.linear(x, w, "0e + 1o"), shared((3,)), "2x0e + 1o"),
     "norm_activation": row(lambda x: io.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
@@ -113,6 +115,7 @@ OPERATIONS = {
     "tensor_product": row(io.tensor_product, "0e + 1o", "1o"),
     "tensor_square": row(io.tensor_square, "0e + 1o"),
     "xplor_cutoff": row(lambda x: io.xplor_cutoff(x, 0.1), ()),
+    "zoom": row(lambda f: io.zoom(f, output_size=(3, 1, 2)), (2, 2, 2)),
 }
 
 # What takes and gives no data. Layers need no mention: the bindings and their tests know them all.
