@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from flax.errors import FlaxError
 
 import irreps_core as ic
 import irreps_flax.linen
@@ -336,6 +337,91 @@ def test_a_layer_of_a_third_party_is_a_module_everywhere(name):
     }
     expected = io.apply(third.layer, tree, X)
     np.testing.assert_array_equal(framework.apply(third, tree, X).array, expected.array)
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A layer of a third party with state and noise: divides by the running mean of the squares it has seen."""
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        return io.example_inputs(*irreps_in, dtype=dtype)
+
+    def __call__(self, scope: io.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
+        inner = scope.child("inner")
+        seen = inner.state("seen", (), x.dtype, jax.nn.initializers.ones)
+        if is_training:
+            seen = (seen + jnp.mean(x.array**2)) / 2
+            inner.set_state("seen", seen)
+            x = x * jax.random.normal(inner.key("dropout"), (), x.dtype)
+        return x / jnp.sqrt(seen) * inner.parameter("w", (), x.dtype, jax.nn.initializers.ones)
+
+
+def meter_in_no_framework():
+    layer = Meter()
+    params, state = io.init(layer, KEY, X), io.init_state(layer, KEY, X)
+
+    def step(state, key, **options):
+        return io.apply(layer, params, X, state=state, key=key, **options)
+
+    return state, step, lambda state: state["inner"]["seen"]
+
+
+def meter_in_haiku():
+    f = hk.transform_with_state(lambda **options: irreps_haiku.binding.module(Meter)(name="top")(X, **options))
+    params, state = f.init(KEY)
+    return state, lambda s, key, **options: f.apply(params, s, key, **options), lambda s: s["top/inner"]["seen"]
+
+
+def meter_in_linen():
+    model = irreps_flax.linen.binding.module(Meter)()
+    variables = model.init(KEY, X)
+    with pytest.raises(FlaxError):
+        model.apply(variables, X, rngs={"dropout": KEY})
+
+    def step(state, key, **options):
+        given = {"params": variables["params"], "batch_stats": state}
+        if not options:
+            y, new = model.apply(given, X, mutable=["batch_stats"], rngs={"dropout": key})
+            return y, new["batch_stats"]
+        return model.apply(given, X, **options), state
+
+    return variables["batch_stats"], step, lambda state: state["inner"]["seen"]
+
+
+def meter_in_nnx():
+    model = irreps_flax.nnx.binding.module(Meter)("2x0e + 1o", rngs=nnx.Rngs(KEY), param_dtype=F)
+    graph, params, state = nnx.split(model, nnx.Param, ...)
+    assert len(jax.tree.leaves(nnx.state(model, nnx.BatchStat))) == 1
+
+    def step(state, key, **options):
+        model = nnx.merge(graph, params, state)
+        if options:
+            model.eval()
+        y = model(X)
+        return y, nnx.split(model, nnx.Param, ...)[2]
+
+    return state, step, lambda state: state["inner"]["seen"][...]
+
+
+@pytest.mark.parametrize("make", [meter_in_no_framework, meter_in_haiku, meter_in_linen, meter_in_nnx])
+def test_state_and_keys_in_every_framework(make):
+    """State begins with its first value, is written in training alone; keys are new in each call."""
+    state, step, seen = make()
+    assert float(seen(state)) == 1
+    square = float(jnp.mean(X.array**2))
+    training = jax.jit(step)
+    one, state = training(state, jax.random.key(1))
+    np.testing.assert_allclose(seen(state), (1 + square) / 2)
+    two, state = training(state, jax.random.key(2))
+    expected = (1 + 3 * square) / 4
+    np.testing.assert_allclose(seen(state), expected)
+    assert not jnp.allclose(one.array / two.array, np.sqrt(expected / ((1 + square) / 2)))
+    for y in (one, two):
+        ratio = y.array / X.array
+        np.testing.assert_allclose(ratio, jnp.broadcast_to(ratio[0, 0], ratio.shape))
+    same, after = step(state, None, is_training=False)
+    np.testing.assert_allclose(same.array, X.array / np.sqrt(expected))
+    np.testing.assert_allclose(seen(after), expected)
 
 
 def test_names_that_nnx_modules_have_are_refused():

@@ -120,12 +120,13 @@ OPERATIONS = {
 
 # What takes and gives no data. Layers need no mention: the bindings and their tests know them all.
 NO_OPERATIONS = {
-    "types": "Activation Binding Executor Initializer Layer ParameterSpec Scope Task",
+    "types": "Activation Binding Executor Initializer KeySpec Layer ParameterSpec Scope StateSpec Task",
     "descriptions of what to compute, tested by themselves": "Coefficients EdgeIndex Instruction LinearPath Operand "
     "Path Polynomial SymmetricPath harmonics_polynomial simplified",
     "plugins": "binding cheapest executors layer layers module_class module_lookup why_not",
     "changes what a function does, not data": "checked use_executor",
-    "layers and their parameters": "apply check_parameter example_inputs find_parameter init named_key parameter_specs",
+    "layers and their parameters": "apply check_parameter example_inputs find_parameter init init_state layer_specs "
+    "named_key parameter_specs",
 }
 
 

@@ -108,6 +108,90 @@ def test_one_name_is_one_shape():
         io.parameter_specs(confused, X)
 
 
+def counter(scope, x, *, is_training=True):
+    """A layer with state and noise, and one like it within."""
+    scopes = scope, scope.child("inner")
+    for each in scopes:
+        count = each.state("count", (), x.dtype, jax.nn.initializers.zeros)
+        if is_training:
+            each.set_state("count", count + jnp.sum(x))
+            x = x + jax.random.normal(each.key("noise"), x.shape, x.dtype)
+    return x * scopes[1].parameter("w", (3,), x.dtype, normal), count
+
+
+def test_state_is_a_tree_of_names():
+    specs = io.layer_specs(counter, X)
+    assert sorted(specs) == ["count", "inner", "noise"]
+    assert isinstance(specs["count"], io.StateSpec)
+    assert specs["noise"] == io.KeySpec()
+    assert "noise" not in io.layer_specs(counter, X, is_training=False)
+    key = jax.random.key(0)
+    assert jax.tree.map(jnp.shape, io.init(counter, key, X)) == {"inner": {"w": (3,)}}
+    state = io.init_state(counter, key, X)
+    assert jax.tree.map(float, state) == {"count": 0, "inner": {"count": 0}}
+    assert io.init_state(two_floors, key, X) == {}
+
+
+def test_state_is_read_written_and_given_back():
+    key = jax.random.key(0)
+    params, state = io.init(counter, key, X), io.init_state(counter, key, X)
+    (_, count), new = jax.jit(lambda s: io.apply(counter, params, X, state=s, key=key))(state)
+    assert float(count) == 0
+    assert float(new["count"]) == 3
+    assert float(state["count"]) == 0
+    (y, count), same = io.apply(counter, params, X, state=new, is_training=False)
+    np.testing.assert_array_equal(y, params["inner"]["w"])
+    assert (float(count), same) == (float(new["inner"]["count"]), new)
+    many = jax.vmap(lambda x: io.apply(counter, params, x, state=state, key=key)[1])(jnp.ones((2, 3)))
+    np.testing.assert_array_equal(many["count"], [3, 3])
+
+
+def test_keys_are_different_each_time_and_the_same_again():
+    def layer(scope):
+        child = scope.child("inner")
+        return [jax.random.key_data(s.key(name)) for s in (scope, child, child) for name in ("a", "b", "a")]
+
+    one, again = (np.stack(io.apply(layer, {}, key=jax.random.key(0))) for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    other = np.stack(io.apply(layer, {}, key=jax.random.key(1)))
+    assert len({tuple(key) for key in [*one, *other]}) == 18
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, r"the layer has state, 'count': make it with irreps_ops.init_state"),
+        ({"state": {"inner": {"count": 0}}}, r"state 'count' is missing, there are \['inner'\]"),
+        ({"state": {"count": jnp.zeros(2)}}, r"state 'count' must have shape \(\), got \(2,\)"),
+        ({"state": {"count": jnp.zeros(())}}, r"the layer asks for a random key, 'noise'"),
+    ],
+)
+def test_missing_state_and_keys_are_named(given, message):
+    with pytest.raises(ValueError, match=message):
+        io.apply(counter, {"inner": {"w": X}}, X, **given)
+
+
+def test_a_name_is_one_thing():
+    def both(scope, x):
+        return scope.parameter("w", (), x.dtype, normal) + scope.state("w", (), x.dtype, normal)
+
+    def writes(scope, x):
+        scope.child("inner").set_state("count", x)
+
+    def widens(scope, x):
+        scope.state("count", (2,), x.dtype, normal)
+        scope.set_state("count", x)
+
+    with pytest.raises(ValueError, match="'w' as ParameterSpec and as StateSpec"):
+        io.layer_specs(both, X)
+    with pytest.raises(ValueError, match="writes the state 'inner/count'"):
+        io.layer_specs(writes, X)
+    with pytest.raises(ValueError, match=r"state 'count' must have shape \(2,\), got \(3,\)"):
+        io.layer_specs(widens, X)
+    with pytest.raises(ValueError, match=r"state 'count' must have shape \(2,\), got \(3,\)"):
+        io.apply(widens, {}, X, state={"count": jnp.zeros(2)})
+
+
 def test_what_is_known_to_be_zero_is_known_to_the_layer():
     x = ic.concatenate([ic.zeros("0e"), ic.normal("1o", jax.random.key(0))])
     layer = io.Linear("0e + 1o")
@@ -128,6 +212,15 @@ def test_protocols_recognize_what_fits():
     class MyScope:
         def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: io.Initializer) -> jax.Array:
             return initializer(jax.random.key(0), shape, dtype)
+
+        def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: io.Initializer) -> jax.Array:
+            return initializer(jax.random.key(0), shape, dtype)
+
+        def set_state(self, name: str, value: jax.Array) -> None:
+            pass
+
+        def key(self, name: str) -> jax.Array:
+            return jax.random.key(0)
 
         def child(self, name: str) -> "MyScope":
             return self

@@ -16,8 +16,6 @@ Example:
 
 import dataclasses
 import functools
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -27,32 +25,61 @@ from flax.core import meta
 
 import irreps_ops
 
-# Perceptrons of e3nn_jax.flax have Flax's own names, Dense_0/kernel for our linear_0/w: those are found, too.
-_FLAX_NAMES = {"w": "kernel", "b": "bias"}
+# What e3nn_jax.flax calls our parameters and state: they are found by these names, too.
+_DENSE_NAMES = {"w": "kernel", "b": "bias"}  # within Dense_0, for our linear_0
+_BATCH_NORM_NAMES = {"weight": "weights", "bias": "biases", "running_mean": "mean", "running_var": "var"}
+_FLAX_NAMES = _DENSE_NAMES | _BATCH_NORM_NAMES
 
 
 class _LinenScope:
-    """Parameters of a linen scope; branches are scopes within it."""
+    """Parameters, state and keys of a linen scope; branches are scopes within it."""
 
-    def __init__(self, scope: FlaxScope, names: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._scope, self._names = scope, names
+    def __init__(self, scope: FlaxScope) -> None:
+        self._scope = scope
 
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        name = self._names.get(name, name)
+        name = self._known("params", name)
         if not self._scope.has_variable("params", name):
             return self._scope.param(name, initializer, shape, dtype)
         value = meta.unbox(self._scope.get_variable("params", name))
-        return irreps_ops.check_parameter("/".join((*self._scope.path, name)), value, shape)
+        return irreps_ops.check_parameter(self._path(name), value, shape)
+
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        name = self._known("batch_stats", name)
+
+        def first() -> jax.Array:
+            return initializer(self._scope.make_rng("params"), shape, dtype)
+
+        value = self._scope.variable("batch_stats", name, first).value
+        return irreps_ops.check_parameter(self._path(name), value, shape, "state")
+
+    def set_state(self, name: str, value: jax.Array) -> None:
+        """See :class:`irreps_ops.Scope`."""
+        if not self._scope.get_flag("initializing", False):
+            self._scope.put_variable("batch_stats", self._known("batch_stats", name), value)
+
+    def key(self, name: str) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return self._scope.make_rng(name)
 
     def child(self, name: str) -> "_LinenScope":
         """See :class:`irreps_ops.Scope`."""
         dense = name.replace("linear_", "Dense_")
-        if dense != name and self._scope.has_variable("params", dense):
-            return _LinenScope(self._scope.push(dense, reuse=True), _FLAX_NAMES)
-        return _LinenScope(self._scope.push(name, reuse=True))
+        known = dense if self._scope.has_variable("params", dense) else name
+        return _LinenScope(self._scope.push(known, reuse=True))
+
+    def _known(self, collection: str, name: str) -> str:
+        """The name, or that of e3nn_jax.flax where it alone is there."""
+        other = _FLAX_NAMES.get(name, name)
+        has = self._scope.has_variable
+        return other if has(collection, other) and not has(collection, name) else name
+
+    def _path(self, name: str) -> str:
+        return "/".join((*self._scope.path, name))
 
 
 class LinenBinding:
@@ -76,8 +103,8 @@ class LinenBinding:
             linen.Module.__post_init__(self)
 
         @linen.compact
-        def call(self: Any, *inputs: Any) -> Any:
-            return make(self)(_LinenScope(self.scope), *inputs)
+        def call(self: Any, *inputs: Any, **options: Any) -> Any:
+            return make(self)(_LinenScope(self.scope), *inputs, **options)
 
         body = {
             "__annotations__": {field.name: field.type for field in fields},

@@ -29,39 +29,55 @@ import irreps_ops
 
 
 class _Branch(nnx.Module):
-    """A branch of the tree of parameters: each parameter, and each branch of it, is an attribute."""
+    """A branch of the tree of names: parameters, state, streams of keys and branches are its attributes."""
 
     def __init__(self, specs: dict[str, Any], rngs: nnx.Rngs) -> None:
         for name, spec in specs.items():
             if hasattr(self, name):
                 raise ValueError(f"nnx modules have an attribute {name!r}: a parameter needs another name")
-            if isinstance(spec, irreps_ops.ParameterSpec):
-                setattr(self, name, nnx.Param(spec.make(rngs.params())))
-            else:
-                setattr(self, name, _Branch(spec, rngs))
+            setattr(self, name, _attribute(name, spec, rngs))
+
+
+def _attribute(name: str, spec: Any, rngs: nnx.Rngs) -> Any:
+    if isinstance(spec, irreps_ops.ParameterSpec):
+        return nnx.Param(spec.make(rngs.params()))
+    if isinstance(spec, irreps_ops.StateSpec):
+        return nnx.BatchStat(spec.make(rngs.params()))
+    return rngs[name].fork() if isinstance(spec, irreps_ops.KeySpec) else _Branch(spec, rngs)
 
 
 class _NnxScope:
-    """The parameters that a branch has."""
+    """What a branch has."""
 
     def __init__(self, branch: _Branch, path: str = "") -> None:
         self._path = path
-        self._found = {
-            name: value for name, value in vars(branch).items() if isinstance(value, (nnx.Variable, _Branch))
-        }
+        kinds = nnx.Variable, nnx.RngStream, _Branch
+        self._found = {name: value for name, value in vars(branch).items() if isinstance(value, kinds)}
 
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        path = self._path + name
-        variable = irreps_ops.find_parameter(path, self._found, name)
-        return irreps_ops.check_parameter(path, variable[...], shape)
+        return irreps_ops.check_parameter(self._path + name, self._find(name, "parameter")[...], shape)
+
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return irreps_ops.check_parameter(self._path + name, self._find(name, "state")[...], shape, "state")
+
+    def set_state(self, name: str, value: jax.Array) -> None:
+        """See :class:`irreps_ops.Scope`."""
+        self._find(name, "state")[...] = value
+
+    def key(self, name: str) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return self._find(name, "stream of keys")()
 
     def child(self, name: str) -> "_NnxScope":
         """See :class:`irreps_ops.Scope`."""
-        path = self._path + name
-        return _NnxScope(irreps_ops.find_parameter(path, self._found, name), f"{path}/")
+        return _NnxScope(self._find(name, "parameter"), f"{self._path}{name}/")
+
+    def _find(self, name: str, kind: str) -> Any:
+        return irreps_ops.find_parameter(self._path + name, self._found, name, kind)
 
 
 class _LayerModule(_Branch):
@@ -78,11 +94,18 @@ class _LayerModule(_Branch):
             (x,) = irreps_ops.example_inputs(inputs[-1])
             kwargs["irreps_in"] = getattr(x, "irreps", None)
         self.layer = self.layer_class(*args, **kwargs)
+        if "is_training" in inspect.signature(self.layer).parameters:
+            self.deterministic = False  # what nnx's own train() and eval() set
         examples = self.layer.example(*inputs, dtype=param_dtype)
-        super().__init__(irreps_ops.parameter_specs(self.layer, *examples), rngs)
+        super().__init__(irreps_ops.layer_specs(self.layer, *examples), rngs)
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.layer(_NnxScope(self), *inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        scope = _NnxScope(self)
+        if hasattr(self, "deterministic"):
+            given = inspect.signature(self.layer).bind(scope, *inputs, **options).arguments
+            if "is_training" not in given:
+                options["is_training"] = not self.deterministic
+        return self.layer(scope, *inputs, **options)
 
 
 class NnxBinding:

@@ -1,4 +1,4 @@
-"""The Haiku binding: parameters by ``hk.get_parameter``, a Haiku module for each branch of their names."""
+"""The Haiku binding: Haiku's own parameters, state and random keys, a Haiku module for each branch of their names."""
 
 import functools
 from typing import Any
@@ -9,18 +9,32 @@ import jax
 import irreps_ops
 
 
+def _initializer(initializer: irreps_ops.Initializer) -> Any:
+    """The initializer in Haiku's form, which has no key."""
+    return lambda shape, dtype: initializer(hk.next_rng_key(), tuple(shape), dtype)
+
+
 class _Branch(hk.Module):
-    """The scope of a Haiku module: its parameters and, as modules within it, its branches."""
+    """The scope of a Haiku module: its parameters and state and, as modules within it, its branches."""
 
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
+        return hk.get_parameter(name, shape, dtype, _initializer(initializer))
 
-        def init(shape: Any, dtype: Any) -> jax.Array:
-            return initializer(hk.next_rng_key(), tuple(shape), dtype)
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        value = hk.get_state(name, shape, dtype, _initializer(initializer))
+        return irreps_ops.check_parameter(f"{self.module_name}/{name}", value, shape, "state")
 
-        return hk.get_parameter(name, shape, dtype, init)
+    def set_state(self, name: str, value: jax.Array) -> None:
+        """See :class:`irreps_ops.Scope`."""
+        hk.set_state(name, value)  # what `init` returns are first values all the same
+
+    def key(self, name: str) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return hk.next_rng_key()
 
     def child(self, name: str) -> "_Branch":
         """See :class:`irreps_ops.Scope`."""
@@ -37,8 +51,8 @@ class _LayerModule(_Branch):
         super().__init__(name=name)
         self.layer = self.layer_class(*args, **kwargs)
 
-    def __call__(self, *inputs: Any) -> Any:
-        return self.layer(self, *inputs)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        return self.layer(self, *inputs, **options)
 
 
 class HaikuBinding:

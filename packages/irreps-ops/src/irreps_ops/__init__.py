@@ -34,6 +34,11 @@ from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTen
 from ._functional_tensor_product import Instruction as Instruction
 from ._gate import gate as gate
 from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
+from ._layer_specs import KeySpec as KeySpec
+from ._layer_specs import ParameterSpec as ParameterSpec
+from ._layer_specs import StateSpec as StateSpec
+from ._layer_specs import layer_specs as layer_specs
+from ._layer_specs import parameter_specs as parameter_specs
 from ._legendre import legendre as legendre
 from ._linear import FunctionalLinear as FunctionalLinear
 from ._linear import LinearPath as LinearPath
@@ -42,6 +47,9 @@ from ._linear_layer import Linear as Linear
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
+from ._no_framework import apply as apply
+from ._no_framework import init as init
+from ._no_framework import init_state as init_state
 from ._polynomial import Coefficients as Coefficients
 from ._polynomial import Operand as Operand
 from ._polynomial import Path as Path
@@ -58,15 +66,11 @@ from ._scatter import scatter_max as scatter_max
 from ._scatter import scatter_mean as scatter_mean
 from ._scatter import scatter_sum as scatter_sum
 from ._scope import Initializer as Initializer
-from ._scope import ParameterSpec as ParameterSpec
 from ._scope import Scope as Scope
-from ._scope import apply as apply
 from ._scope import check_parameter as check_parameter
 from ._scope import example_inputs as example_inputs
 from ._scope import find_parameter as find_parameter
-from ._scope import init as init
 from ._scope import named_key as named_key
-from ._scope import parameter_specs as parameter_specs
 from ._spherical_harmonics import sh as sh
 from ._spherical_harmonics import spherical_harmonics as spherical_harmonics
 from ._symmetric_contraction import SymmetricContraction as SymmetricContraction

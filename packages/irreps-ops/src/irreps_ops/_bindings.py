@@ -24,7 +24,11 @@ class Layer(Protocol):
         ...
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
-        """Compute; ask the scope for the parameters."""
+        """Compute; ask the scope for parameters, state and keys.
+
+        It may have keyword arguments. One called `is_training`, default True, says whether statistics are taken
+        and noise is made; frameworks that have a switch for it set it.
+        """
         ...
 
 

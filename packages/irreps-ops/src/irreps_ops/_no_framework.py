@@ -1,0 +1,134 @@
+"""Layers without a framework: pure functions of a tree of parameters, a tree of state and a random key."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from ._layer_specs import StateSpec, layer_specs, of_kind, parameter_specs
+from ._scope import Initializer, Parameters, check_parameter, find_parameter, named_key
+
+
+def init(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any) -> dict[str, Any]:
+    """Parameters of a layer, without any framework.
+
+    Args:
+        layer: a layer, called as ``layer(scope, *inputs, **options)``.
+        key: a JAX random key.
+        inputs: what the layer is applied to; only shapes and dtypes matter.
+        options: keyword arguments of the call.
+
+    Returns:
+        A tree of names: dicts of dicts of arrays.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> x = ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
+        >>> layer = io.Linear("4x0e + 1o")
+        >>> params = io.init(layer, jax.random.key(0), x)
+        >>> sorted(params)
+        ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']
+        >>> io.apply(layer, params, x).irreps
+        4x0e+1x1o
+    """
+    return _make(parameter_specs(layer, *inputs, **options), key)
+
+
+def init_state(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any) -> dict[str, Any]:
+    """State of a layer before its first use, without any framework.
+
+    Args:
+        layer: a layer, called as ``layer(scope, *inputs, **options)``.
+        key: a JAX random key.
+        inputs: what the layer is applied to; only shapes and dtypes matter.
+        options: keyword arguments of the call.
+
+    Returns:
+        A tree of names: dicts of dicts of arrays; empty if the layer has no state.
+    """
+    return _make(of_kind(layer_specs(layer, *inputs, **options), StateSpec), key)
+
+
+def apply(
+    layer: Callable[..., Any],
+    parameters: Parameters,
+    *inputs: Any,
+    state: Mapping[str, Any] | None = None,
+    key: jax.Array | None = None,
+    **options: Any,
+) -> Any:
+    """What a layer computes with given parameters, without any framework.
+
+    Args:
+        layer: a layer, called as ``layer(scope, *inputs, **options)``.
+        parameters: a tree of names as :func:`init` makes it.
+        inputs: what the layer is applied to.
+        state: a tree of names as :func:`init_state` makes it, for a layer that has state.
+        key: a JAX random key, for a layer that asks for keys; each layer within gets one of its own.
+        options: keyword arguments of the call.
+
+    Returns:
+        What the layer gives back; if `state` is given, a pair of that and the new state.
+
+    Raises:
+        ValueError: a parameter, state or a key is missing, or has another shape; names it.
+    """
+    new = None if state is None else _copy(state)
+    out = layer(_Apply(parameters, new, key), *inputs, **options)
+    return out if new is None else (out, new)
+
+
+def _make(specs: Mapping[str, Any], key: jax.Array) -> dict[str, Any]:
+    """First values, each from a key of its name."""
+    return {
+        name: (_make(spec, named_key(key, name)) if isinstance(spec, dict) else spec.make(named_key(key, name)))
+        for name, spec in specs.items()
+    }
+
+
+def _copy(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _copy(value) if isinstance(value, Mapping) else value for name, value in state.items()}
+
+
+class _Apply:
+    """Finds parameters in a tree of names, finds and replaces state in another, and derives keys from one."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        state: dict[str, Any] | None,
+        key: jax.Array | None,
+        path: str = "",
+        asked: dict[str, int] | None = None,
+    ) -> None:
+        self._parameters, self._state, self._key, self._path = parameters, state, key, path
+        # How often a key of each path has been asked for.
+        self._asked: dict[str, int] = {} if asked is None else asked
+
+    def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
+        path = self._path + name
+        return check_parameter(path, find_parameter(path, self._parameters, name), shape)
+
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
+        path = self._path + name
+        if self._state is None:
+            raise ValueError(f"the layer has state, {path!r}: make it with irreps_ops.init_state and pass it as state=")
+        return check_parameter(path, find_parameter(path, self._state, name, "state"), shape, "state")
+
+    def set_state(self, name: str, value: jax.Array) -> None:
+        path, state = self._path + name, self._state or {}
+        check_parameter(path, value, find_parameter(path, state, name, "state").shape, "state")
+        state[name] = value
+
+    def key(self, name: str) -> jax.Array:
+        path = self._path + name
+        if self._key is None:
+            raise ValueError(f"the layer asks for a random key, {path!r}: pass one as key=")
+        self._asked[path] = self._asked.get(path, 0) + 1
+        return jax.random.fold_in(named_key(self._key, path), self._asked[path])
+
+    def child(self, name: str) -> "_Apply":
+        state = None if self._state is None else self._state.get(name, {})
+        return _Apply(self._parameters.get(name, {}), state, self._key, f"{self._path}{name}/", self._asked)
