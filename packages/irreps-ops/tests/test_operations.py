@@ -55,6 +55,11 @@ def row(function: Callable[..., Any], *arguments: Any, **exceptions: Any) -> Row
     return Row(function, arguments, **exceptions)
 
 
+def swirl(x: ic.IrrepsArray, axis: ic.IrrepsArray) -> ic.IrrepsArray:
+    """A vector field with a divergence and a curl."""
+    return x + ic.norm(x, squared=True) * (x + ic.cross(axis, x))
+
+
 shared = Shared
 SOFT = {"start": 0.0, "end": 1.0, "number": 3}
 DST = jnp.array([2, 0, 2])
@@ -79,6 +84,8 @@ OPERATIONS = {
     "bessel": row(lambda x: io.bessel(x, 3), ()),
     "chebyshev_basis": row(lambda x: io.chebyshev_basis(x, 3), ()),
     "cosine_cutoff": row(io.cosine_cutoff, ()),
+    "curl": row(ic.vmap(io.curl(swirl)), "1o", "1e"),
+    "divergence": row(ic.vmap(io.divergence(swirl)), "1o", "1e"),
     "edge_convolution": row(
         lambda x, y, w: io.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
     ),
@@ -87,6 +94,8 @@ OPERATIONS = {
     "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
     "gate": row(io.gate, "2x0e + 0o + 1o"),
     "gaussian_basis": row(lambda x: io.gaussian_basis(x, 3), ()),
+    "grad": row(ic.vmap(io.grad(swirl)), "1o", "1e"),
+    "hessian": row(ic.vmap(io.hessian(swirl)), "1o", "1e"),
     "index_add": row(lambda x: io.index_add(DST[: len(x)], x, out_dim=ROWS), (2,), each_row=False),
     "interpolate_nearest": row(lambda f, x: io.interpolate_nearest(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
     "interpolate_trilinear": row(lambda f, x: io.interpolate_trilinear(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),

@@ -33,6 +33,10 @@ from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct as
 from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTensorProduct
 from ._functional_tensor_product import Instruction as Instruction
 from ._gate import gate as gate
+from ._gradients import curl as curl
+from ._gradients import divergence as divergence
+from ._gradients import grad as grad
+from ._gradients import hessian as hessian
 from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
 from ._layer_specs import KeySpec as KeySpec
 from ._layer_specs import ParameterSpec as ParameterSpec
