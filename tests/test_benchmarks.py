@@ -40,6 +40,13 @@ def test_workload(workload: str) -> None:
             assert row["library"] in report.line(row)
 
 
+def test_gate() -> None:
+    report, side_by_side = module("report"), module("side_by_side")
+    for comparison in module("gate").comparisons(rows=5, channels=2):
+        rows = report.records(comparison, side_by_side.run(comparison, 1), bandwidth=1e9)
+        assert not report.disagreements(rows)
+
+
 def test_all_workloads_are_tested() -> None:
     assert list(module("compute_core").WORKLOADS) == WORKLOADS
 

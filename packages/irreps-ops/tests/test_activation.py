@@ -8,6 +8,7 @@ import pytest
 import irreps_core as ic
 import irreps_ops as io
 from irreps_core.testing import assert_equivariant
+from irreps_ops import _row_chunks
 from irreps_ops._activation import function_parity
 
 ACTS = [jax.nn.gelu, jax.nn.silu, jax.nn.sigmoid, jnp.tanh, io.soft_odd, jnp.abs, jnp.sin]
@@ -78,23 +79,74 @@ def test_norm_activation_at_zero():
         np.testing.assert_allclose(jax.jacrev(f)(x.array), np.eye(4))
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3)])
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def test_dtypes_shapes_and_transformations(shape, dtype):
-    irreps = ic.Irreps("3x0e + 2x0o + 1o + 2e")
-    a = jnp.ones((*shape, irreps.dim), dtype)
+def test_norm_activation_of_tiny_vectors():
+    """Second derivatives of x cos(|x|) where powers of |x|² are no numbers of float32 any more."""
 
     def f(a):
-        return io.gate(ic.IrrepsArray(irreps, a)).array
+        return io.norm_activation(ic.IrrepsArray("1o", a), [jnp.cos], normalization="norm").array[0]
 
-    with jax.numpy_dtype_promotion("strict"):
-        y = jax.jit(f)(a)
-        assert y.dtype == dtype
-        assert y.shape == (*shape, io.gate(irreps).dim)
-        assert jax.grad(lambda a: jnp.sum(f(a)))(a).dtype == dtype
-        assert jax.jvp(f, (a,), (a,))[1].shape == y.shape
-    if shape and shape[0]:
-        np.testing.assert_allclose(jax.vmap(f)(a), y, atol=1e-6)
+    sizes = np.array([1e-30, 1e-15, 1e-3])
+    a = jnp.asarray(sizes[:, None] * [3.0, 0.0, 4.0], jnp.float32)
+    found = jax.jit(jax.vmap(jax.hessian(f)))(a)
+    assert jnp.isfinite(found).all()
+    np.testing.assert_allclose(found[1:, 0, 0], -3 * 3 * sizes[1:], rtol=1e-4)
+
+
+def test_many_rows_are_done_in_chunks(monkeypatch):
+    """The same as a few rows at a time, with parameters inside of the functions that are differentiated."""
+    irreps, rows = ic.Irreps("2x0e + 2x1o"), 25
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(rows, irreps.dim)))
+    parameters = jnp.array([0.7, 0.2])
+
+    def total(p, x):
+        act = lambda y: jnp.tanh(p[0] * y)  # noqa: E731  (as above)
+        data = ic.IrrepsArray(irreps, x)
+        gated = io.gate(data, even_gate_act=act, normalize_act=False)
+        of_norms = io.norm_activation(data, [None, act])
+        normed = io.layer_norm(data, scale=p[1] * jnp.arange(4.0), bias=p[0] * jnp.arange(2.0))
+        return sum(jnp.sum(jnp.sin(y.array)) for y in (gated, of_norms, normed))
+
+    def at_once_and_in_chunks(p, x):
+        found = [jax.value_and_grad(total, (0, 1))(p, x)]
+        monkeypatch.setattr(_row_chunks, "_CHUNK", 256)
+        assert str(jax.make_jaxpr(total)(p, x)).count("irreps_chunks") == 3
+        return found, [jax.value_and_grad(total, (0, 1))(p, x)]
+
+    found, expected = jax.jit(at_once_and_in_chunks)(parameters, x)
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_gate_remembers_known_zeros_in_many_rows(monkeypatch):
+    monkeypatch.setattr(_row_chunks, "_CHUNK", 64)
+    x = ic.IrrepsArray("2x0e + 1o", jnp.zeros((30, 5)), zero_flags=[False, True])
+    assert io.gate(x).zero_flags == (False, True)
+
+
+def test_soft_normalization_stays_below_its_limit():
+    sizes = jnp.array([1e-3, 0.1, 1.0, 10.0, 1e3, 1e6])
+    x = ic.IrrepsArray("1o", sizes[:, None] * jnp.array([[0.0, 3**0.5, 0.0]]))
+    y = io.soft_normalization(2 * x, 2.0).array[:, 1] / 3**0.5 / 2
+    assert (jnp.diff(y) > 0).all()
+    assert (y <= 1).all()
+    np.testing.assert_allclose(y, sizes / (1 + sizes * jnp.exp(-1 / sizes)), rtol=1e-12)
+
+
+def test_key_value_activation():
+    key, value = ic.IrrepsArray("0e + 1o", jnp.arange(1.0, 5.0)), ic.IrrepsArray("0e + 1o", jnp.arange(4.0, 0.0, -1.0))
+    y = io.key_value_activation(io.normalize_function(jnp.tanh), key, value)
+    k = key.array / jnp.sqrt(1 / 16 + 30)
+    np.testing.assert_allclose(y.array, 2 * io.normalize_function(jnp.tanh)(k @ value.array) * k, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (2, 3)])
+def test_any_number_of_leading_axes(shape):
+    irreps = ic.Irreps("3x0e + 2x0o + 1o + 2e")
+    x = ic.IrrepsArray(irreps, jnp.ones((*shape, irreps.dim), jnp.float32))
+    for f in (io.gate, io.scalar_activation, lambda x: io.soft_normalization(x, 2.0), io.layer_norm):
+        y = f(x)
+        assert y.shape == (*shape, y.irreps.dim)
+        assert y.dtype == jnp.float32
 
 
 @pytest.mark.parametrize(
@@ -107,6 +159,9 @@ def test_dtypes_shapes_and_transformations(shape, dtype):
         (lambda: io.gate("0o + 1o", odd_gate_act=jax.nn.sigmoid), "neither even nor odd"),
         (lambda: io.norm_activation(ic.zeros("0e", ()), [None], normalization="x"), "'x'"),
         (lambda: io.norm_activation(ic.zeros("0e", ()), []), "1 functions"),
+        (lambda: io.soft_normalization(ic.zeros("0e", ()), 0.0), "positive number max_component, got 0.0"),
+        (lambda: io.key_value_activation(jnp.abs, jnp.ones(2), jnp.ones(3)), r"\(2,\) and \(3,\)"),
+        (lambda: io.key_value_activation(jnp.abs, ic.zeros("3x0e", ()), ic.zeros("1o", ())), "3x0e and 1x1o"),
     ],
 )
 def test_bad_input(call, message):
@@ -126,3 +181,9 @@ def test_agreement_with_e3nn_jax(irreps):
         points = jnp.linspace(-3, 3, 9)
         expected = e3nn.normalize_function(act)(points)
         np.testing.assert_allclose(io.normalize_function(act)(points), expected, rtol=1e-13, atol=1e-14)
+    acts = [jnp.tanh, None] * len(x.irreps)
+    for name, options in (("norm_activation", (acts[: len(x.irreps)],)), ("soft_normalization", (0.7,))):
+        theirs = getattr(e3nn, name)(x, *options)
+        np.testing.assert_allclose(
+            getattr(io, name)(ic.IrrepsArray(irreps, x.array), *options).array, theirs.array, atol=1e-13
+        )

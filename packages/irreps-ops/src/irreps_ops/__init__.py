@@ -7,9 +7,11 @@
 """
 
 from ._activation import Activation as Activation
+from ._activation import key_value_activation as key_value_activation
 from ._activation import norm_activation as norm_activation
 from ._activation import normalize_function as normalize_function
 from ._activation import scalar_activation as scalar_activation
+from ._activation import soft_normalization as soft_normalization
 from ._activation import soft_odd as soft_odd
 from ._bindings import Binding as Binding
 from ._bindings import Layer as Layer
@@ -38,6 +40,7 @@ from ._gradients import divergence as divergence
 from ._gradients import grad as grad
 from ._gradients import hessian as hessian
 from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
+from ._layer_norm import layer_norm as layer_norm
 from ._layer_specs import KeySpec as KeySpec
 from ._layer_specs import ParameterSpec as ParameterSpec
 from ._layer_specs import StateSpec as StateSpec

@@ -17,7 +17,10 @@ import jax.numpy as jnp
 from irreps_core import Irreps, IrrepsArray
 from irreps_core._caches import cached
 
-from ._operands import floating
+from . import _checks as check
+from ._cutoffs import sus
+from ._operands import floating, split_items
+from ._row_chunks import map_rows
 
 Activation: TypeAlias = Callable[[jax.Array], jax.Array]
 
@@ -261,15 +264,106 @@ def norm_activation(
         raise ValueError(
             f"norm_activation of {x.irreps} expects {len(x.irreps)} functions, one for each item, got {len(acts)}"
         )
+    return map_rows(lambda rows: _activated_norms(rows, acts, normalization), x)
+
+
+def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normalization: str) -> IrrepsArray:
     pieces = [x.array[..., :0]]
-    for (mul, ir), place, act in zip(x.irreps, x.irreps.slices(), acts, strict=True):
-        piece = x.array[..., place]
-        if act is not None:
+    for (mul, ir), piece, act in zip(x.irreps, split_items(x.array, x.irreps), acts, strict=True):
+        if act is not None and ir.dim * mul > 0:
             chunk = piece.reshape(*piece.shape[:-1], mul, ir.dim)
-            square = jnp.sum(chunk**2, axis=-1, keepdims=True)
-            scale = ir.dim if normalization == "component" else 1
-            positive = square > 0
-            norm = jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1) / scale), 0)
+            norm = _norm(chunk) / (math.sqrt(ir.dim) if normalization == "component" else 1)
             piece = (chunk * act(norm)).reshape(piece.shape)
         pieces.append(piece)
     return IrrepsArray(x.irreps, jnp.concatenate(pieces, axis=-1), zero_flags=x.zero_flags)
+
+
+@jax.custom_jvp
+def _norm(x: jax.Array) -> jax.Array:
+    """The norm along the last axis, which stays; all derivatives are zero where it is zero."""
+    return jnp.sqrt(jnp.sum(x**2, axis=-1, keepdims=True))
+
+
+@_norm.defjvp
+def _norm_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    # Written by the norm, not by its square: of that, derivatives would leave the range of the floats.
+    (x,), (dx,) = primals, tangents
+    norm = _norm(x)
+    zero = norm == 0
+    return norm, jnp.where(zero, 0, jnp.sum(x * dx, axis=-1, keepdims=True) / jnp.where(zero, 1, norm))
+
+
+def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
+    """Shrink large irreps smoothly, so that they stay below a limit: x -> x / (1 + t sus(t)).
+
+    t is the root mean square of the components of the irrep, divided by the limit. That of the result, in the same
+    unit, is t up to 10⁻⁶ for t = 0.1, 0.73 for t = 1, and approaches 1 for large t.
+
+    Args:
+        input: data of shape (..., irreps.dim).
+        max_component: the limit of the root mean square of the components of each irrep.
+
+    Returns:
+        Data of the same irreps.
+
+    Raises:
+        ValueError: `max_component` is not positive.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> import jax.numpy as jnp
+        >>> io.soft_normalization(ic.IrrepsArray("0e + 1o", jnp.array([0.1, 30.0, 40.0, 0.0])), max_component=1.0)
+        1x0e+1x1o [0.1   1.039 1.385 0.   ]
+    """
+    max_component = check.positive("soft_normalization", "max_component", max_component)
+
+    def shrink(norm: jax.Array) -> jax.Array:
+        t = norm / max_component
+        return 1 / (1 + t * sus(t))
+
+    return norm_activation(input, [shrink] * len(input.irreps))
+
+
+@overload
+def key_value_activation(phi: Activation, key: IrrepsArray, value: IrrepsArray) -> IrrepsArray: ...
+@overload
+def key_value_activation(phi: Activation, key: jax.Array, value: jax.Array) -> jax.Array: ...
+def key_value_activation(phi: Activation, key: Any, value: Any) -> Any:
+    r"""A direction times an activated number: the component of one array along another.
+
+    .. math:: y = \sqrt{d} \, \psi(\hat k \cdot v) \, \hat k, \qquad \hat k = k / \sqrt{1/16 + |k|^2}
+
+    with d components and :math:`\psi` the normalized :math:`\phi` (:func:`normalize_function`). The product of k and v,
+    which have the same irreps, is invariant, so any function may act on it.
+
+    Args:
+        phi: the function.
+        key: k, of shape (..., d).
+        value: v, of the same shape and irreps.
+
+    Returns:
+        Like `key`.
+
+    Raises:
+        ValueError: the irreps or the lengths differ.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> import jax.numpy as jnp
+        >>> k, v = ic.IrrepsArray("1o", jnp.array([3.0, 0.0, 4.0])), ic.IrrepsArray("1o", jnp.array([-1.0, 5.0, 0.0]))
+        >>> io.key_value_activation(jnp.abs, k, v)
+        1x1o [0.622 0.    0.829]
+    """
+    if isinstance(key, IrrepsArray) and isinstance(value, IrrepsArray):
+        key, value = floating(key, value)
+        if key.irreps != value.irreps:
+            raise ValueError(f"key_value_activation expects equal irreps, got {key.irreps} and {value.irreps}")
+        return IrrepsArray(key.irreps, key_value_activation(phi, key.array, value.array), zero_flags=key.zero_flags)
+    key, value = check.float_array("key_value_activation", key), check.float_array("key_value_activation", value)
+    if key.shape != value.shape or key.ndim == 0:
+        raise ValueError(f"key_value_activation expects two arrays of one shape, got {key.shape} and {value.shape}")
+    direction = key / jnp.sqrt(1 / 16 + jnp.sum(key**2, axis=-1, keepdims=True))
+    along = jnp.sum(direction * value, axis=-1, keepdims=True)
+    return math.sqrt(key.shape[-1]) * normalize_function(phi)(along) * direction

@@ -79,7 +79,7 @@ def sum_over_chunks(
     places = loop.places(indices)
     body = jax.make_jaxpr(function)(*(_rows(x, read, places) for x, read in zip(inputs, reads, strict=True)))
     if body.effects:
-        raise ValueError(f"a function of edge data must be pure, got one with effects {body.effects}")
+        raise ValueError(f"a function that is applied chunk by chunk must be pure, got one with effects {body.effects}")
     # What the function closes over becomes an input, so that it can be differentiated.
     closed = [jnp.asarray(x) for x in body.consts]
 

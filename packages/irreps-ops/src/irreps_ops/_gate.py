@@ -8,6 +8,7 @@ from irreps_core import Irreps, IrrepsArray, concatenate, zeros
 
 from ._activation import Activation, scalar_activation, soft_odd
 from ._operands import floating
+from ._row_chunks import map_rows
 
 
 @overload
@@ -70,6 +71,17 @@ def gate(
     if isinstance(input, (str, Irreps)):
         return jax.eval_shape(lambda: gate(zeros(input, ()), *acts)).irreps
     (x,) = floating(input)
+    return map_rows(lambda rows: _gate(rows, *acts), x)
+
+
+def _gate(
+    x: IrrepsArray,
+    even_act: Activation,
+    odd_act: Activation,
+    even_gate_act: Activation,
+    odd_gate_act: Activation,
+    normalize_act: bool,
+) -> IrrepsArray:
     scalars, gated = x.filter(["0e", "0o"]), x.filter(drop=["0e", "0o"])
     rest = scalars.irreps.num_irreps - gated.irreps.num_irreps
     if rest < 0:

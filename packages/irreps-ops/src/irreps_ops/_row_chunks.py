@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from irreps_core import IrrepsArray
+
 from ._chunks import IN_ORDER, sum_over_chunks
 from ._polynomial import SHARED
 
@@ -39,9 +41,8 @@ def by_row_chunks(
         width + on_the_way + sum(math.prod(x.shape[1:]) for x, same in zip(inputs, shared, strict=True) if not same)
     )
     dtype: Any = jnp.result_type(*inputs)
-    each = numbers * dtype.itemsize
-    count = math.ceil(rows * each / _CHUNK)
-    if count < _FEWEST or jax.default_backend() != "cpu":
+    count = _chunk_count(rows, numbers, dtype)
+    if count == 1:
         return function(*inputs)
     chunk = _chunk_length(rows, count)
     (out,) = sum_over_chunks(
@@ -55,6 +56,36 @@ def by_row_chunks(
         in_order=(rows, chunk),
     )
     return out
+
+
+def map_rows(function: Callable[[IrrepsArray], IrrepsArray], x: IrrepsArray) -> IrrepsArray:
+    """What a function makes of data, row by row; on CPUs it is given many rows in chunks.
+
+    Args:
+        function: makes data of shape (..., its irreps) of data of shape (..., irreps). It must treat each row for
+            itself.
+        x: the data, with any number of leading axes.
+    """
+    *leading, dim = x.shape
+    rows = math.prod(leading)
+    # What is known to be zero costs nothing anyway, and a loop would forget that it is.
+    if _chunk_count(rows, 2 * dim, x.dtype) == 1 or any(x.zero_flags):
+        return function(x)
+    irreps = jax.eval_shape(function, x).irreps
+    array = by_row_chunks(
+        lambda some: function(IrrepsArray(x.irreps, some)).array,
+        [x.array.reshape(rows, dim)],
+        [False],
+        rows,
+        irreps.dim,
+    )
+    return IrrepsArray(irreps, array.reshape(*leading, irreps.dim))
+
+
+def _chunk_count(rows: int, numbers: int, dtype: Any) -> int:
+    """About how many chunks rows of so many numbers are worth."""
+    count = math.ceil(rows * numbers * dtype.itemsize / _CHUNK)
+    return count if count >= _FEWEST and jax.default_backend() == "cpu" else 1
 
 
 def _chunk_length(rows: int, count: int) -> int:
