@@ -62,6 +62,9 @@ CASES = {
     "MultiLayerPerceptron, array": Case(
         io.MultiLayerPerceptron([4, 2], jnp.tanh, output_activation=False), (data("5x0e", 3).array,), 5
     ),
+    "VoxelConvolution": Case(
+        io.VoxelConvolution("0e + 1o", "0e + 1o", 3.0, 1, (1, 1, 1)), (data("0e + 1o", 3, 2, 2, 2),), "0e + 1o"
+    ),
 }
 
 

@@ -88,6 +88,7 @@ from ._tensor_product import tensor_product as tensor_product
 from ._tensor_product import tensor_square as tensor_square
 from ._use_executor import checked as checked
 from ._use_executor import use_executor as use_executor
+from ._voxel_convolution_layer import VoxelConvolution as VoxelConvolution
 from ._voxels import interpolate_nearest as interpolate_nearest
 from ._voxels import interpolate_trilinear as interpolate_trilinear
 from ._voxels import zoom as zoom

@@ -13,6 +13,7 @@ from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct
 from ._linear_layer import Linear
 from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._scope import Scope
+from ._voxel_convolution_layer import VoxelConvolution
 
 
 @runtime_checkable
@@ -45,7 +46,7 @@ LAYERS = plugins.Group(
     "irreps.layers",
     interface=Layer,
     builtin=MappingProxyType(
-        {c.__name__: c for c in (FullyConnectedTensorProduct, Linear, MultiLayerPerceptron)},
+        {c.__name__: c for c in (FullyConnectedTensorProduct, Linear, MultiLayerPerceptron, VoxelConvolution)},
     ),
 )
 BINDINGS = plugins.Group(
