@@ -246,4 +246,10 @@ def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax
     gamma = check.positive("exponential_bernstein_basis", "gamma", gamma)
     t = -gamma * check.float_array("exponential_bernstein_basis", x)
     near, far = jnp.exp(t), -jnp.expm1(t)
-    return jnp.stack([math.comb(n - 1, k) * near**k * far ** (n - 1 - k) for k in range(n)], axis=-1)
+
+    def factor(k: int, i: int, j: int) -> jax.Array:
+        return math.sqrt(math.comb(n - 1, k)) * near**i * far**j
+
+    # Two factors, each about the square root: binomial coefficients and powers alone leave the range of the floats.
+    pairs = [(k // 2, (n - 1 - k) // 2) for k in range(n)]
+    return jnp.stack([factor(k, i, j) * factor(k, k - i, n - 1 - k - j) for k, (i, j) in enumerate(pairs)], axis=-1)
