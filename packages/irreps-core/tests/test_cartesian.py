@@ -309,6 +309,13 @@ def test_elasticity_of_a_cubic_crystal_has_three_constants():
     assert np.trace(average) == pytest.approx(3)
 
 
+def test_symmetric_basis_up_to_an_order():
+    irreps = Irreps("1o + 0e")
+    basis = symmetric_basis((irreps,) * 2, parse_symmetry("ij=ji")[1], None, 1)
+    assert {ir: len(copies) for ir, copies in basis.items()} == {Irrep("0e"): 1, Irrep("1o"): 1}
+    np.testing.assert_allclose(basis[Irrep("1o")][0, 3, :3], np.eye(3) / np.sqrt(2))
+
+
 @pytest.mark.parametrize(("irreps", "formula"), [("1o", "ijk=jki"), ("0e+1o", "ijk=jik=ikj"), ("1o+2e", "ij=-ji")])
 def test_symmetric_basis_of_some_irreps_is_that_of_all(irreps, formula):
     letters, group = parse_symmetry(formula)

@@ -135,6 +135,8 @@ NO_OPERATIONS = {
     "types": "Activation Binding Executor Initializer KeySpec Layer ParameterSpec Scope StateSpec Task",
     "descriptions of what to compute, tested by themselves": "Coefficients EdgeIndex Instruction LinearPath Operand "
     "Path Polynomial SymmetricPath harmonics_polynomial simplified",
+    "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
+    "reduced_tensor_product_basis",
     "plugins": "binding cheapest executors layer layers module_class module_lookup why_not",
     "changes what a function does, not data": "checked use_executor",
     "layers and their parameters": "apply check_parameter example_inputs find_parameter init init_state layer_specs "

@@ -8,7 +8,7 @@ import numpy as np
 from ._caches import cached
 from ._irreps import Irreps
 from ._namespace import array_namespace, as_float_arrays, matmul
-from ._symmetric_basis import parse_symmetry, symmetric_basis
+from ._symmetric_basis import parse_symmetry, stacked, symmetric_basis
 
 if TYPE_CHECKING:
     from ._irreps_array import IrrepsArray
@@ -125,7 +125,5 @@ class CartesianTensor:
 def _change_of_basis(formula: str) -> tuple[str, Irreps, np.ndarray]:
     indices, group = parse_symmetry(formula)
     n = len(indices)
-    basis = symmetric_basis((Irreps("1o"),) * n, group)
-    columns = [np.moveaxis(copies, 0, -2).reshape(*(3,) * n, -1) for copies in basis.values()]
-    irreps = Irreps([(len(copies), ir) for ir, copies in basis.items()])
-    return indices, irreps, np.concatenate([np.zeros((*(3,) * n, 0)), *columns], axis=-1)
+    irreps, basis = stacked(symmetric_basis((Irreps("1o"),) * n, group), (3,) * n)
+    return indices, irreps, basis

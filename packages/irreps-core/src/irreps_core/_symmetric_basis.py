@@ -1,13 +1,17 @@
 """Tensors that obey a symmetry of their indices, such as T_ijk = -T_jik, decomposed into irreps.
 
-:func:`parse_symmetry` turns the formula into a group of signed permutations; :func:`symmetric_basis` couples the
-indices one after another by Clebsch-Gordan coefficients, and after each keeps what the permutations of the indices
-coupled so far leave unchanged. By Schur's lemma a permutation, which commutes with rotations, acts on the copies of
-an irrep alone: so that is a projection in the small space of the copies.
+:func:`parse_symmetry` turns the formula into a group of signed permutations. The choice of one irrep for each index is
+a block of the tensor. The group exchanges blocks, so that one block of those that it exchanges tells the others; there,
+only the permutations that leave the block where it is are to be obeyed (:func:`symmetric_basis`).
+
+In a block the indices are coupled one after another by Clebsch-Gordan coefficients, and after each is kept what the
+permutations of the indices coupled so far leave unchanged. By Schur's lemma a permutation, which commutes with
+rotations, acts on the copies of an irrep alone: so that is a projection in the small space of the copies.
 """
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -71,16 +75,23 @@ def _decode(p: perm.Perm) -> SignedPerm:
 
 
 @cached(maxsize=256)
-def symmetric_basis(irreps: tuple[Irreps, ...], group: Group, keep_ir: frozenset[Irrep] | None = None) -> Basis:
+def symmetric_basis(
+    irreps: tuple[Irreps, ...],
+    group: Group,
+    keep_ir: frozenset[Irrep] | None = None,
+    max_order: int | None = None,
+) -> Basis:
     """Orthonormal basis of the tensors with T == sign * T.transpose(p) for all (sign, p) of a group, by irrep.
 
-    It depends on nothing but the arguments: the copies of an irrep are ordered by the coupling path, and
-    each has a positive overlap with the first path it holds and no earlier copy does.
+    It depends on nothing but the arguments. The copies of an irrep are ordered by the irreps of the indices (as
+    regrouped), then by their multiplicities, then by the coupling path; each has a positive overlap with the first path
+    it holds and no earlier copy does.
 
     Args:
         irreps: what each index transforms with; the same for indices that the group exchanges.
         group: signed permutations, closed under composition.
         keep_ir: the irreps wanted (default: all); what cannot lead to them is not made.
+        max_order: only components whose degrees, one for each index, have at most this sum (default: all).
 
     Returns:
         For each irrep that occurs, in their order, an array of shape (copies, d_1, ..., d_n, 2l+1): the tensors
@@ -102,27 +113,85 @@ def symmetric_basis(irreps: tuple[Irreps, ...], group: Group, keep_ir: frozenset
         for i, j in enumerate(p):
             if irreps[i] != irreps[j]:
                 raise ValueError(f"indices {i} and {j} are exchanged, but are of {irreps[i]} and {irreps[j]}")
+    found: dict[Irrep, list[tuple[list[_Image], np.ndarray]]] = {}
+    for images in _orbits([_singles(i) for i in irreps], group):
+        first = images[0].block
+        if max_order is not None and sum(single.ir.l for single in first) > max_order:
+            continue
+        own = frozenset((sign, p) for sign, p in group if all(first[i] == first[j] for i, j in enumerate(p)))
+        for ir, copies in _block(tuple(single.ir for single in first), own, keep_ir).items():
+            found.setdefault(ir, []).append((images, copies))
+    dims = [i.dim for i in irreps]
+    return {ir: _spread(found[ir], (*dims, ir.dim)) for ir in sorted(found)}
+
+
+class _Single(NamedTuple):
+    """One irrep of an index, and the place of its components."""
+
+    ir: Irrep
+    start: int
+
+
+class _Image(NamedTuple):
+    """A block, and how it follows from the first block of those that the group exchanges."""
+
+    block: tuple[_Single, ...]
+    sign: int
+    perm: perm.Perm
+
+
+def _singles(irreps: Irreps) -> list[list[_Single]]:
+    """The copies of each irrep, sorted by irrep."""
+    found: dict[Irrep, list[_Single]] = {}
+    for (mul, ir), place in zip(irreps, irreps.slices(), strict=True):
+        found.setdefault(ir, []).extend(_Single(ir, place.start + n * ir.dim) for n in range(mul))
+    return [found[ir] for ir in sorted(found)]
+
+
+def _orbits(singles: Sequence[list[list[_Single]]], group: Group) -> Iterator[list[_Image]]:
+    """All blocks, those together that the group exchanges."""
+    elements = sorted(group, key=lambda element: (element[1], -element[0]))  # the identity first
+    seen = set()
+    for items in itertools.product(*singles):
+        for block in itertools.product(*items):
+            if block in seen:
+                continue
+            images = {}
+            for sign, p in elements:
+                images.setdefault(tuple(block[i] for i in p), (sign, p))
+            seen.update(images)
+            yield [_Image(moved, *how) for moved, how in images.items()]
+
+
+def _spread(parts: Sequence[tuple[list[_Image], np.ndarray]], shape: tuple[int, ...]) -> np.ndarray:
+    """The tensors of all blocks, one after another, of norm 1 each."""
+    out = np.zeros((sum(len(copies) for _, copies in parts), *shape))
+    done = 0
+    for images, copies in parts:
+        rows = slice(done, done + len(copies))
+        for block, sign, p in images:
+            place = (slice(s.start, s.start + s.ir.dim) for s in block)
+            moved = copies.transpose(0, *(i + 1 for i in p), copies.ndim - 1)
+            out[(rows, *place)] = sign / np.sqrt(len(images)) * moved
+        done += len(copies)
+    return out
+
+
+@cached(maxsize=1024)
+def _block(irreps: tuple[Irrep, ...], group: Group, keep: frozenset[Irrep] | None) -> Basis:
+    """:func:`symmetric_basis` of indices of one irrep each."""
     basis: Basis = {Irrep(0, 1): np.ones((1, 1))}
-    for n in range(1, len(irreps) + 1):
-        basis = _couple(basis, _single(irreps[n - 1]), _partners(keep_ir, irreps[n:]))
+    for n, ir in enumerate(irreps, start=1):
+        basis = _couple(basis, {ir: np.eye(ir.dim)[None]}, _partners(keep, irreps[n:]))
         fixed_tail = tuple(range(n, len(irreps)))
         basis = _project(basis, [(sign, p[:n]) for sign, p in group if p[n:] == fixed_tail])
-    return {ir: basis[ir] for ir in sorted(basis)}
+    return basis
 
 
-def _single(irreps: Irreps) -> Basis:
-    """The basis of one index: unit vectors."""
-    found: dict[Irrep, list[np.ndarray]] = {}
-    for (mul, ir), place in zip(irreps, irreps.slices(), strict=True):
-        unit = np.eye(irreps.dim)[:, place].reshape(irreps.dim, mul, ir.dim)
-        found.setdefault(ir, []).append(np.moveaxis(unit, 1, 0))
-    return _concatenate(found)
-
-
-def _partners(keep: frozenset[Irrep] | None, others: Sequence[Irreps]) -> frozenset[Irrep] | None:
-    """The irreps whose product with irreps of the others contains one that is wanted."""
-    for irreps in others if keep is not None else ():
-        keep = frozenset(ir for wanted in keep or () for _, other in irreps for ir in wanted * other)
+def _partners(keep: frozenset[Irrep] | None, others: Sequence[Irrep]) -> frozenset[Irrep] | None:
+    """The irreps whose product with the others contains one that is wanted."""
+    for other in others if keep is not None else ():
+        keep = frozenset(ir for wanted in keep or () for ir in wanted * other)
     return keep
 
 
@@ -137,15 +206,13 @@ def _couple(first: Basis, second: Basis, keep: frozenset[Irrep] | None = None) -
                 c = clebsch_gordan(ir1.l, ir2.l, ir.l) * np.sqrt(ir.dim)
                 products = np.einsum("u...i,vdj,ijk->uv...dk", a, b, c, optimize=True)
                 found.setdefault(ir, []).append(products.reshape(-1, *products.shape[2:]))
-    return _concatenate(found)
-
-
-def _concatenate(found: dict[Irrep, list[np.ndarray]]) -> Basis:
-    return {ir: np.concatenate(arrays) for ir, arrays in found.items() if sum(map(len, arrays))}
+    return {ir: np.concatenate(arrays) for ir, arrays in found.items()}
 
 
 def _project(basis: Basis, group: Sequence[SignedPerm]) -> Basis:
     """What the group leaves unchanged."""
+    if len(group) == 1:
+        return basis
     out: Basis = {}
     for ir, copies in basis.items():
         one = np.ascontiguousarray(copies[..., 0])  # by Schur's lemma every component tells the same
@@ -162,8 +229,11 @@ def orthonormal_range(projector: np.ndarray) -> np.ndarray:
 
     No eigenvectors: their signs and their mixing would depend on the linear algebra library.
     """
+    rank = round(np.trace(projector))
     rows = np.zeros((0, len(projector)))
     for column in projector.T:
+        if len(rows) == rank:
+            break
         rest = column
         for _ in range(2):  # the second time removes what rounding left
             rest = projector @ (rest - rows.T @ (rows @ rest))
@@ -171,3 +241,10 @@ def orthonormal_range(projector: np.ndarray) -> np.ndarray:
         if norm > 1e-6:
             rows = np.concatenate([rows, rest[None] / norm])
     return rows
+
+
+def stacked(basis: Basis, dims: Sequence[int]) -> tuple[Irreps, np.ndarray]:
+    """A basis as a change of basis: its irreps, and an array of shape (d_1, ..., d_n, irreps.dim)."""
+    columns = [np.moveaxis(copies, 0, -2).reshape(*dims, len(copies) * ir.dim) for ir, copies in basis.items()]
+    irreps = Irreps([(len(copies), ir) for ir, copies in basis.items()])
+    return irreps, np.concatenate([np.zeros((*dims, 0)), *columns], axis=-1)

@@ -68,6 +68,11 @@ from ._radial import chebyshev_basis as chebyshev_basis
 from ._radial import exponential_bernstein_basis as exponential_bernstein_basis
 from ._radial import gaussian_basis as gaussian_basis
 from ._radial import soft_one_hot_linspace as soft_one_hot_linspace
+from ._reduced_tensor_product import (
+    reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis,
+)
+from ._reduced_tensor_product import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
+from ._reduced_tensor_product import reduced_tensor_product_basis as reduced_tensor_product_basis
 from ._scatter import index_add as index_add
 from ._scatter import scatter_max as scatter_max
 from ._scatter import scatter_mean as scatter_mean

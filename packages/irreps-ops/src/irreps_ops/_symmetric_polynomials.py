@@ -54,13 +54,16 @@ class Terms(NamedTuple):
 
 
 @cached(maxsize=64)
-def equivariant_polynomials(irreps: Irreps, degree: int, keep: _Keep = None) -> dict[Irrep, Terms]:
+def equivariant_polynomials(
+    irreps: Irreps, degree: int, keep: _Keep = None, max_order: int | None = None
+) -> dict[Irrep, Terms]:
     """Orthonormal basis of the equivariant polynomials of a degree, by irrep, in the order of the irreps.
 
     Args:
         irreps: what x transforms with.
         degree: of the polynomials, at least 1.
         keep: the irreps wanted (default: all).
+        max_order: only products of components whose degrees l have at most this sum (default: all).
 
     Example:
         >>> from irreps_core import Irrep, Irreps
@@ -75,6 +78,8 @@ def equivariant_polynomials(irreps: Irreps, degree: int, keep: _Keep = None) -> 
     found: dict[Irrep, list[tuple[np.ndarray, np.ndarray]]] = {}
     for powers in _compositions(degree, len(singles)):
         factors = [(ir, n, start) for (ir, start), n in zip(singles, powers, strict=True) if n]
+        if max_order is not None and sum(ir.l * n for ir, n, _ in factors) > max_order:
+            continue
         variables, product = _product(factors, keep)
         arrangements = math.factorial(degree) // math.prod(math.factorial(n) for _, n, _ in factors)
         for ir, values in product.items():
@@ -178,3 +183,14 @@ def _halves(dim: int, degree: int) -> tuple[int, int]:
         joined = sizes[i] + sizes[j]
         sizes = [joined, *(n for place, n in enumerate(sizes) if place not in (i, j))]
     return sizes[0], sizes[1]
+
+
+def as_tensors(found: Terms, dim: int, components: int) -> np.ndarray:
+    """Polynomials as symmetric tensors, of shape (copies, dim, ..., dim, components)."""
+    copy, *variables, component = found.terms.T
+    out = np.zeros((found.copies, *(dim,) * len(variables), components))
+    # Each arrangement of the variables gets its share; arrangements of equal variables meet, and add up.
+    share = found.values / math.factorial(len(variables))
+    for arranged in itertools.permutations(variables):
+        out[(copy, *arranged, component)] += share
+    return out
