@@ -127,13 +127,15 @@ def ones(
     return IrrepsArray(irreps, array)
 
 
-def zeros_like(x: IrrepsArray) -> IrrepsArray:
-    """Zeros of the irreps, shape and dtype of `x`."""
+def zeros_like(irreps_array: IrrepsArray) -> IrrepsArray:
+    """Zeros of the irreps, shape and dtype of `irreps_array`."""
+    x = irreps_array
     return zeros(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 
 
-def ones_like(x: IrrepsArray) -> IrrepsArray:
-    """Ones of the irreps, shape and dtype of `x`."""
+def ones_like(irreps_array: IrrepsArray) -> IrrepsArray:
+    """Ones of the irreps, shape and dtype of `irreps_array`."""
+    x = irreps_array
     return ones(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 
 
@@ -143,7 +145,7 @@ def normal(
     leading_shape: Sequence[int] = (),
     *,
     normalize: bool = False,
-    normalization: str = "component",
+    normalization: str | None = None,
     dtype: Any = None,
 ) -> IrrepsArray:
     """Normally distributed data.
@@ -154,7 +156,7 @@ def normal(
             numbers depend on the irreps alone, and a warning says so.
         leading_shape: shape without the irreps axis.
         normalize: whether every irrep is scaled to norm 1.
-        normalization: ``"component"``: every component has variance 1; ``"norm"``: every irrep has mean
+        normalization: ``"component"`` (default): every component has variance 1; ``"norm"``: every irrep has mean
             squared norm 1. Not used with `normalize`.
         dtype: default: the array library's default float.
 
@@ -170,6 +172,7 @@ def normal(
         1x0e+1x0e [1. 1.]
     """
     irreps = Irreps(irreps)
+    normalization = "component" if normalization is None else normalization
     if normalization not in ("component", "norm"):
         raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
     if key is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeAlias, Union, overload
 
 from ._caches import cached
+from ._earlier_names import EarlierIrrepsNames
 from ._irrep import IntoIrrep, Irrep, MulIrrep, _non_negative_integer, parse_term
 from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
 
@@ -27,7 +28,7 @@ class Sorted(NamedTuple):
     inv: tuple[int, ...]
 
 
-class Irreps(tuple[MulIrrep, ...]):
+class Irreps(EarlierIrrepsNames, tuple[MulIrrep, ...]):
     """Direct sum of irreps, each with a multiplicity: the type of equivariant data.
 
     A tuple of :class:`MulIrrep`. Data of these irreps is an array whose last axis has length `dim`; the items

@@ -8,6 +8,7 @@ import numpy as np
 from . import _arithmetic as arithmetic
 from . import _indexing as indexing
 from . import _rearranging as rearranging
+from ._earlier_names import EarlierIrrepsArrayNames
 from ._irreps import IntoIrreps, Irreps, Selection
 from ._namespace import array_namespace, is_jax
 from ._pytree import register
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ._indexing import At
 
 
-class IrrepsArray:
+class IrrepsArray(EarlierIrrepsArrayNames):
     """An array whose last axis holds data of given irreps.
 
     The items of the irreps follow one another on the last axis; within ``mul x ir`` the multiplicity comes
@@ -30,6 +31,8 @@ class IrrepsArray:
         array: a NumPy or JAX array of shape (..., irreps.dim).
         zero_flags: for each item of the irreps whether its data is known to be zero; that data must then be
             zero in `array` too.
+        chunks: instead of `zero_flags`, the data of each item as in :attr:`chunks`, of which only is read what is
+            None: known to be zero.
 
     Attributes:
         irreps: the irreps.
@@ -70,7 +73,14 @@ class IrrepsArray:
     __array_ufunc__ = None
     __array_priority__ = 1000
 
-    def __init__(self, irreps: IntoIrreps, array: Any, *, zero_flags: Sequence[bool] | None = None) -> None:
+    def __init__(
+        self,
+        irreps: IntoIrreps,
+        array: Any,
+        *,
+        zero_flags: Sequence[bool] | None = None,
+        chunks: Sequence[Any] | None = None,
+    ) -> None:
         """See the class."""
         irreps = Irreps(irreps)
         shape = getattr(array, "shape", None)
@@ -84,6 +94,8 @@ class IrrepsArray:
                 f"IrrepsArray({irreps}, ...) expects an array whose last axis has length {irreps.dim}, "
                 f"got shape {shape}"
             )
+        if zero_flags is None and chunks is not None:
+            zero_flags = [chunk is None for chunk in chunks]
         if zero_flags is None:
             zero_flags = (False,) * len(irreps)
         elif len(zero_flags) != len(irreps):
@@ -314,7 +326,7 @@ class IrrepsArray:
         chosen = self.irreps.filter_mask(keep, drop=drop, lmax=lmax, mask=mask)
         return rearranging.take_items(self, [i for i, yes in enumerate(chosen) if yes])
 
-    def extend_with_zeros(self, irreps: IntoIrreps) -> "IrrepsArray":
+    def extend_with_zeros(self, new_irreps: IntoIrreps) -> "IrrepsArray":
         """Put the items in their order into larger irreps, zeros between them.
 
         Raises:
@@ -326,7 +338,7 @@ class IrrepsArray:
             >>> IrrepsArray("0e + 1o", np.array([1, 3, 3, 3])).extend_with_zeros("2x0e + 0e + 1o")
             2x0e+1x0e+1x1o [0 0 1 3 3 3]
         """
-        return rearranging.extend_with_zeros(self, Irreps(irreps))
+        return rearranging.extend_with_zeros(self, Irreps(new_irreps))
 
     def reshape(self, *shape: Any) -> "IrrepsArray":
         """Reshape the leading axes; the last entry of the shape is irreps.dim or -1."""

@@ -53,11 +53,11 @@ def inverse_matrix(R: Any) -> Any:
     return array_namespace(R).swapaxes(R, -1, -2)
 
 
-def rotation_angle_from_matrix(R1: Any, R2: Any = None) -> Any:
-    """The angle, from 0 to pi, of the rotation R1; or of the rotation that leads from R1 to R2.
+def rotation_angle_from_matrix(R: Any, R2: Any = None) -> Any:
+    """The angle, from 0 to pi, of the rotation R; or of the rotation that leads from R to R2.
 
     Args:
-        R1: array of shape ``(..., 3, 3)``.
+        R: array of shape ``(..., 3, 3)``.
         R2: array of shape ``(..., 3, 3)``; left out, it is the identity.
 
     Returns:
@@ -67,7 +67,7 @@ def rotation_angle_from_matrix(R1: Any, R2: Any = None) -> Any:
         >>> float(rotation_angle_from_matrix(matrix_x(0.25)))
         0.25
     """
-    q1 = matrix_to_quaternion(R1)
+    q1 = matrix_to_quaternion(R)
     if R2 is not None:
         return rotation_angle_from_quaternion(q1, matrix_to_quaternion(R2))
     xp = array_namespace(q1)

@@ -39,11 +39,11 @@ def _reduce(name: str, x: IrrepsArray, axis: Axis, keepdims: bool) -> IrrepsArra
     return from_chunks(x.irreps.set_mul(1), chunks, x.shape[:-1], x.dtype, backend=xp)
 
 
-def sum(x: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
+def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
     """Sum over axes; over the last one, the sum of the irreps of each item.
 
     Args:
-        x: the data.
+        array: the data.
         axis: one or several axes (default: all).
         keepdims: keep the reduced leading axes with length 1.
 
@@ -56,10 +56,10 @@ def sum(x: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArra
         >>> ic.sum(x)
         1x0e+1x0e [21 24]
     """
-    return _reduce("sum", x, axis, keepdims)
+    return _reduce("sum", array, axis, keepdims)
 
 
-def mean(x: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
+def mean(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
     """Mean over axes; over the last one, the mean of the irreps of each item. Arguments as :func:`sum`.
 
     Example:
@@ -68,7 +68,7 @@ def mean(x: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArr
         >>> ic.mean(ic.IrrepsArray("3x0e + 2x0e", np.arange(10.0).reshape(2, 5)))
         1x0e+1x0e [3.5 6. ]
     """
-    return _reduce("mean", x, axis, keepdims)
+    return _reduce("mean", array, axis, keepdims)
 
 
 def _scalars(irreps: Irreps) -> Irreps:
@@ -85,13 +85,13 @@ def _root(xp: Any, squared: Any) -> Any:
     return xp.where(is_zero, xp.zeros_like(squared), xp.sqrt(xp.where(is_zero, xp.ones_like(squared), squared)))
 
 
-def norm(x: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> IrrepsArray:
+def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> IrrepsArray:
     """Euclidean norm of each irrep, or of everything, as scalars 0e.
 
     The derivative at the zero vector is zero, of every order.
 
     Args:
-        x: the data.
+        array: the data.
         squared: whether to return the squared norm.
         per_irrep: one norm for each irrep; otherwise one for the whole last axis.
 
@@ -104,6 +104,7 @@ def norm(x: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> Ir
         >>> ic.norm(x, squared=True, per_irrep=False)
         1x0e [54.]
     """
+    x = array
     xp = array_namespace(x.array)
 
     def of(chunk: Any) -> Any:
@@ -116,8 +117,8 @@ def norm(x: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> Ir
     return from_chunks(_scalars(x.irreps), chunks, x.shape[:-1], _real(xp, x.dtype), backend=xp)
 
 
-def dot(x: IrrepsArray, y: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
-    """Dot product of everything, or of each irrep, as scalars 0e. `x` is conjugated if it is complex.
+def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
+    """Dot product of everything, or of each irrep, as scalars 0e. `a` is conjugated if it is complex.
 
     Raises:
         ValueError: the irreps differ.
@@ -129,15 +130,15 @@ def dot(x: IrrepsArray, y: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
         >>> ic.dot(x, x), ic.dot(x, x, per_irrep=True)
         (1x0e [5.], 1x0e+1x0e [4. 1.])
     """
-    x, y = x.simplify(), y.simplify()
+    x, y = a.simplify(), b.simplify()
     if x.irreps != y.irreps:
         raise ValueError(f"dot expects equal irreps, got {describe(x)} and {describe(y)}")
     xp = array_namespace(x.array, y.array)
     leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     dtype = xp.result_type(x.array, y.array)
     products = [
-        None if a is None or b is None else xp.sum(xp.conj(a) * b, axis=-1, keepdims=True)
-        for a, b in zip(x.chunks, y.chunks, strict=True)
+        None if u is None or v is None else xp.sum(xp.conj(u) * v, axis=-1, keepdims=True)
+        for u, v in zip(x.chunks, y.chunks, strict=True)
     ]
     if per_irrep:
         return from_chunks(_scalars(x.irreps), products, leading, dtype, backend=xp)
@@ -150,7 +151,7 @@ def dot(x: IrrepsArray, y: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
     return IrrepsArray("0e", total)
 
 
-def cross(x: IrrepsArray, y: IrrepsArray) -> IrrepsArray:
+def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
     """Cross product of the vectors of two arrays, one by one; the parities multiply.
 
     Raises:
@@ -164,16 +165,16 @@ def cross(x: IrrepsArray, y: IrrepsArray) -> IrrepsArray:
         >>> ic.cross(x, y)
         1x1o [0. 0. 1.]
     """
-    for a in (x, y):
-        if any(ir.l != 1 for _, ir in a.irreps):
-            raise ValueError(f"cross expects vectors, 1o or 1e, got {describe(a)}")
-    if x.irreps.num_irreps != y.irreps.num_irreps:
-        raise ValueError(f"cross expects equally many vectors, got {describe(x)} and {describe(y)}")
-    x, y = align(x, y)
+    for x in (a, b):
+        if any(ir.l != 1 for _, ir in x.irreps):
+            raise ValueError(f"cross expects vectors, 1o or 1e, got {describe(x)}")
+    if a.irreps.num_irreps != b.irreps.num_irreps:
+        raise ValueError(f"cross expects equally many vectors, got {describe(a)} and {describe(b)}")
+    x, y = align(a, b)
     xp = array_namespace(x.array, y.array)
     leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
-    irreps = Irreps([(m, (1, a.p * b.p)) for (m, a), (_, b) in zip(x.irreps, y.irreps, strict=True)])
+    irreps = Irreps([(m, (1, p.p * q.p)) for (m, p), (_, q) in zip(x.irreps, y.irreps, strict=True)])
     chunks = [
-        None if a is None or b is None else xp.cross(a, b, axis=-1) for a, b in zip(x.chunks, y.chunks, strict=True)
+        None if u is None or v is None else xp.cross(u, v, axis=-1) for u, v in zip(x.chunks, y.chunks, strict=True)
     ]
     return from_chunks(irreps, chunks, leading, xp.result_type(x.array, y.array), backend=xp)
