@@ -308,18 +308,11 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
     ) -> None:
         """See the class."""
         in1, in2, out = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
-        instructions = [
-            (i1, i2, i_out, "uvw", True)
-            for i1, (_, ir1) in enumerate(in1)
-            for i2, (_, ir2) in enumerate(in2)
-            for i_out, (_, ir) in enumerate(out)
-            if ir in ir1 * ir2
-        ]
         super().__init__(
             in1,
             in2,
             out,
-            instructions,
+            fully_connected(in1, in2, out),
             in1_var,
             in2_var,
             out_var,
@@ -327,6 +320,17 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
             path_normalization,
             gradient_normalization,
         )
+
+
+def fully_connected(in1: Irreps, in2: Irreps, out: Irreps) -> list[tuple[int, int, int, str, bool]]:
+    """The instructions that connect everything that may be connected, with weights."""
+    return [
+        (i1, i2, i_out, "uvw", True)
+        for i1, (_, ir1) in enumerate(in1)
+        for i2, (_, ir2) in enumerate(in2)
+        for i_out, (_, ir) in enumerate(out)
+        if ir in ir1 * ir2
+    ]
 
 
 class _Sizes(NamedTuple):

@@ -1,0 +1,142 @@
+"""e3nn-jax's names: ``import irreps_ops.compat.e3nn_jax as e3nn`` runs programs written for e3nn-jax.
+
+All public names of release 0.21, and those of earlier releases back to 0.4: `IrrepsData`, `full_tensor_product`,
+`FunctionalTensorProduct`, `util`, the Haiku modules at the top (`Linear`, ...). Most are ours, which have the same
+names and arguments; what differs is adapted here. docs/coming-from-e3nn-jax.md maps each name and says what is computed
+otherwise.
+
+Haiku, Flax and Equinox are imported when one of their modules is asked for, and not before.
+
+Example:
+    >>> import jax.numpy as jnp
+    >>> import irreps_ops.compat.e3nn_jax as e3nn
+    >>> x = e3nn.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
+    >>> e3nn.tensor_product(x, x, filter_ir_out="0e")
+    5x0e [0. 0. 0. 1. 16.7432]
+"""
+
+from typing import Any
+
+from irreps_core import Irrep as Irrep
+from irreps_core import Irreps as Irreps
+from irreps_core import IrrepsArray as IrrepsArray
+from irreps_core import MulIrrep as MulIrrep
+from irreps_core import angles_to_axis_angle as angles_to_axis_angle
+from irreps_core import angles_to_log_coordinates as angles_to_log_coordinates
+from irreps_core import angles_to_matrix as angles_to_matrix
+from irreps_core import angles_to_quaternion as angles_to_quaternion
+from irreps_core import angles_to_xyz as angles_to_xyz
+from irreps_core import as_irreps_array as as_irreps_array
+from irreps_core import axis_angle_to_angles as axis_angle_to_angles
+from irreps_core import axis_angle_to_log_coordinates as axis_angle_to_log_coordinates
+from irreps_core import axis_angle_to_matrix as axis_angle_to_matrix
+from irreps_core import clebsch_gordan as clebsch_gordan
+from irreps_core import compose_angles as compose_angles
+from irreps_core import compose_axis_angle as compose_axis_angle
+from irreps_core import compose_log_coordinates as compose_log_coordinates
+from irreps_core import compose_quaternion as compose_quaternion
+from irreps_core import concatenate as concatenate
+from irreps_core import cross as cross
+from irreps_core import dot as dot
+from irreps_core import from_chunks as from_chunks
+from irreps_core import generators as generators
+from irreps_core import inverse_angles as inverse_angles
+from irreps_core import inverse_quaternion as inverse_quaternion
+from irreps_core import log_coordinates_to_angles as log_coordinates_to_angles
+from irreps_core import log_coordinates_to_axis_angle as log_coordinates_to_axis_angle
+from irreps_core import log_coordinates_to_matrix as log_coordinates_to_matrix
+from irreps_core import log_coordinates_to_quaternion as log_coordinates_to_quaternion
+from irreps_core import matrix_to_angles as matrix_to_angles
+from irreps_core import matrix_to_axis_angle as matrix_to_axis_angle
+from irreps_core import matrix_to_log_coordinates as matrix_to_log_coordinates
+from irreps_core import matrix_to_quaternion as matrix_to_quaternion
+from irreps_core import matrix_x as matrix_x
+from irreps_core import matrix_y as matrix_y
+from irreps_core import matrix_z as matrix_z
+from irreps_core import mean as mean
+from irreps_core import norm as norm
+from irreps_core import ones as ones
+from irreps_core import ones_like as ones_like
+from irreps_core import quaternion_to_angles as quaternion_to_angles
+from irreps_core import quaternion_to_axis_angle as quaternion_to_axis_angle
+from irreps_core import quaternion_to_log_coordinates as quaternion_to_log_coordinates
+from irreps_core import quaternion_to_matrix as quaternion_to_matrix
+from irreps_core import rotation_angle_from_angles as rotation_angle_from_angles
+from irreps_core import rotation_angle_from_axis_angle as rotation_angle_from_axis_angle
+from irreps_core import rotation_angle_from_log_coordinates as rotation_angle_from_log_coordinates
+from irreps_core import rotation_angle_from_matrix as rotation_angle_from_matrix
+from irreps_core import rotation_angle_from_quaternion as rotation_angle_from_quaternion
+from irreps_core import stack as stack
+from irreps_core import su2_clebsch_gordan as su2_clebsch_gordan
+from irreps_core import su2_generators as su2_generators
+from irreps_core import sum as sum
+from irreps_core import vmap as vmap
+from irreps_core import where as where
+from irreps_core import xyz_to_angles as xyz_to_angles
+from irreps_core import zeros as zeros
+from irreps_core import zeros_like as zeros_like
+from irreps_ops import bessel as bessel
+from irreps_ops import legendre as legendre
+from irreps_ops import normalize_function as normalize_function
+from irreps_ops import poly_envelope as poly_envelope
+from irreps_ops import soft_envelope as soft_envelope
+from irreps_ops import soft_odd as soft_odd
+from irreps_ops import soft_one_hot_linspace as soft_one_hot_linspace
+from irreps_ops import sus as sus
+
+from . import equinox as equinox
+from . import experimental as experimental
+from . import flax as flax
+from . import haiku as haiku
+from . import irrep as irrep
+from . import legacy as legacy
+from . import perm as perm
+from . import util as util
+from . import utils as utils
+from ._config import config as config
+from ._functional import FunctionalFullyConnectedTensorProduct as FunctionalFullyConnectedTensorProduct
+from ._functional import FunctionalLinear as FunctionalLinear
+from ._functional import FunctionalTensorProduct as FunctionalTensorProduct
+from ._functional import Instruction as Instruction
+from ._irreps_data import IrrepsData as IrrepsData
+from ._operations import elementwise_tensor_product as elementwise_tensor_product
+from ._operations import full_tensor_product as full_tensor_product
+from ._operations import gate as gate
+from ._operations import index_add as index_add
+from ._operations import norm_activation as norm_activation
+from ._operations import normal as normal
+from ._operations import scalar_activation as scalar_activation
+from ._operations import scatter_max as scatter_max
+from ._operations import scatter_mean as scatter_mean
+from ._operations import scatter_sum as scatter_sum
+from ._operations import sh as sh
+from ._operations import spherical_harmonics as spherical_harmonics
+from ._operations import tensor_product as tensor_product
+from ._operations import tensor_square as tensor_square
+from ._rotations import axis_angle_to_quaternion as axis_angle_to_quaternion
+from ._rotations import identity_angles as identity_angles
+from ._rotations import identity_log_coordinates as identity_log_coordinates
+from ._rotations import identity_quaternion as identity_quaternion
+from ._rotations import inverse_log_coordinates as inverse_log_coordinates
+from ._rotations import rand_angles as rand_angles
+from ._rotations import rand_axis_angle as rand_axis_angle
+from ._rotations import rand_log_coordinates as rand_log_coordinates
+from ._rotations import rand_matrix as rand_matrix
+from ._rotations import rand_quaternion as rand_quaternion
+from ._rotations import wigner_D as wigner_D
+
+# Haiku modules that releases before 0.16 had here.
+_HAIKU = (
+    "BatchNorm",
+    "Dropout",
+    "FullyConnectedTensorProduct",
+    "Linear",
+    "MultiLayerPerceptron",
+    "SymmetricTensorProduct",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HAIKU:
+        return getattr(haiku, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,149 @@
+"""Operations whose defaults e3nn-jax takes from `config`, or that took IrrepsData in its earlier releases."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+import irreps_core as ic
+import irreps_ops as io
+from irreps_core import IntoIrreps, Irreps, IrrepsArray
+
+from ._config import default
+from ._irreps_data import for_irreps_data
+
+gate = for_irreps_data(io.gate)
+index_add = for_irreps_data(io.index_add)
+norm_activation = for_irreps_data(io.norm_activation)
+scalar_activation = for_irreps_data(io.scalar_activation)
+scatter_max = for_irreps_data(io.scatter_max)
+scatter_mean = for_irreps_data(io.scatter_mean)
+scatter_sum = for_irreps_data(io.scatter_sum)
+
+
+@for_irreps_data
+def tensor_product(
+    input1: Any,
+    input2: Any,
+    *,
+    filter_ir_out: Any = None,
+    irrep_normalization: Any = None,
+    regroup_output: bool = True,
+    custom_einsum_jvp: bool | None = None,
+    fused: bool | None = None,
+    sparse: bool | None = None,
+) -> Any:
+    """:func:`irreps_ops.tensor_product` with the defaults of `config`.
+
+    The last three arguments of earlier releases, which said how to compute, have no effect.
+    """
+    del custom_einsum_jvp, fused, sparse
+    return io.tensor_product(
+        input1,
+        input2,
+        filter_ir_out=filter_ir_out,
+        irrep_normalization=default("irrep_normalization", irrep_normalization),
+        regroup_output=regroup_output,
+    )
+
+
+@for_irreps_data
+def full_tensor_product(input1: Any, input2: Any, filter_ir_out: Any = None, irrep_normalization: Any = None) -> Any:
+    """The tensor product of releases before 0.14: sorted, but equal irreps are not merged.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from irreps_ops.compat.e3nn_jax import IrrepsData, full_tensor_product
+        >>> x = IrrepsData.from_contiguous("1o", jnp.array([2.0, 0.0, 0.0]))
+        >>> y = IrrepsData.from_contiguous("1o", jnp.array([0.0, 2.0, 0.0]))
+        >>> full_tensor_product(x, y)
+        IrrepsData(1x0e+1x1e+1x2e [0. 0. 0. 2.8284 0. 2.8284 0. 0. 0. ])
+        >>> full_tensor_product("1o", "1o", filter_ir_out=("1e",))
+        1x1e
+    """
+    product = tensor_product(
+        input1,
+        input2,
+        filter_ir_out=filter_ir_out,
+        irrep_normalization=irrep_normalization,
+        regroup_output=False,
+    )
+    return product.sort().irreps if isinstance(product, Irreps) else product.sort()
+
+
+@for_irreps_data
+def elementwise_tensor_product(
+    input1: Any, input2: Any, filter_ir_out: Any = None, irrep_normalization: Any = None
+) -> Any:
+    """:func:`irreps_ops.elementwise_tensor_product` with the defaults of `config`."""
+    return io.elementwise_tensor_product(
+        input1,
+        input2,
+        filter_ir_out=filter_ir_out,
+        irrep_normalization=default("irrep_normalization", irrep_normalization),
+    )
+
+
+@for_irreps_data
+def tensor_square(
+    input: Any,
+    *,
+    irrep_normalization: Any = None,
+    normalized_input: bool = False,
+    regroup_output: bool = True,
+    custom_einsum_jvp: bool | None = None,
+    fused: bool | None = None,
+) -> Any:
+    """:func:`irreps_ops.tensor_square` with the defaults of `config`; the last two arguments have no effect."""
+    del custom_einsum_jvp, fused
+    return io.tensor_square(
+        input,
+        irrep_normalization=default("irrep_normalization", irrep_normalization),
+        normalized_input=normalized_input,
+        regroup_output=regroup_output,
+    )
+
+
+@for_irreps_data
+def spherical_harmonics(
+    irreps_out: IntoIrreps | int | Sequence[int],
+    input: Any,
+    normalize: bool,
+    normalization: Any = None,
+    *,
+    algorithm: Any = None,
+) -> Any:
+    """:func:`irreps_ops.spherical_harmonics` with the defaults of `config`.
+
+    `algorithm` has no effect: there is one, good for every degree.
+    """
+    del algorithm
+    normalization = default("spherical_harmonics_normalization", normalization)
+    return io.spherical_harmonics(irreps_out, input, normalize, normalization)
+
+
+def sh(
+    irreps_out: IntoIrreps | int | Sequence[int],
+    input: jax.Array,
+    normalize: bool,
+    normalization: Any = None,
+    *,
+    algorithm: Any = None,
+) -> jax.Array:
+    """:func:`irreps_ops.sh` with the defaults of `config`; `algorithm` has no effect."""
+    del algorithm
+    return io.sh(irreps_out, input, normalize, default("spherical_harmonics_normalization", normalization))
+
+
+def normal(
+    irreps: IntoIrreps,
+    key: Any = None,
+    leading_shape: Sequence[int] = (),
+    *,
+    normalize: bool = False,
+    normalization: Any = None,
+    dtype: Any = None,
+) -> IrrepsArray:
+    """:func:`irreps_core.normal` with the defaults of `config`."""
+    normalization = default("irrep_normalization", normalization)
+    return ic.normal(irreps, key, leading_shape, normalize=normalize, normalization=normalization, dtype=dtype)

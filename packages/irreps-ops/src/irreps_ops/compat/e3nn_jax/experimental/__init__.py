@@ -1,0 +1,1 @@
+"""e3nn-jax's `experimental`: convolutions of points and voxels, attention."""
