@@ -11,8 +11,8 @@ Example:
     >>> import jax.numpy as jnp
     >>> import irreps_ops.compat.e3nn_jax as e3nn
     >>> x = e3nn.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
-    >>> e3nn.tensor_product(x, x, filter_ir_out="0e")
-    5x0e [0. 0. 0. 1. 16.7432]
+    >>> e3nn.tensor_product("2x0e + 1o", "1o").dim, e3nn.norm(x).irreps
+    (15, 2x0e+1x0e)
 """
 
 from typing import Any
@@ -76,9 +76,13 @@ from irreps_core import xyz_to_angles as xyz_to_angles
 from irreps_core import zeros as zeros
 from irreps_core import zeros_like as zeros_like
 from irreps_ops import bessel as bessel
+from irreps_ops import grad as grad
 from irreps_ops import legendre as legendre
 from irreps_ops import normalize_function as normalize_function
 from irreps_ops import poly_envelope as poly_envelope
+from irreps_ops import reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis
+from irreps_ops import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
+from irreps_ops import reduced_tensor_product_basis as reduced_tensor_product_basis
 from irreps_ops import soft_envelope as soft_envelope
 from irreps_ops import soft_odd as soft_odd
 from irreps_ops import soft_one_hot_linspace as soft_one_hot_linspace
@@ -110,6 +114,7 @@ from ._operations import scatter_max as scatter_max
 from ._operations import scatter_mean as scatter_mean
 from ._operations import scatter_sum as scatter_sum
 from ._operations import sh as sh
+from ._operations import soft_normalization as soft_normalization
 from ._operations import spherical_harmonics as spherical_harmonics
 from ._operations import tensor_product as tensor_product
 from ._operations import tensor_square as tensor_square

@@ -15,7 +15,7 @@ from irreps_ops._linear import FunctionalLinear as OurFunctionalLinear
 from irreps_ops._product_polynomial import MODES, extents
 
 from ._config import default
-from ._irreps_data import IrrepsData
+from ._irreps_data import ArrayLikeIrrepsData, IrrepsData
 
 Weights = jax.Array | Sequence[jax.Array]
 
@@ -78,7 +78,11 @@ class FunctionalLinear(OurFunctionalLinear):
     def __call__(self, ws: Weights, input: Any) -> Any:
         """Apply the map, see :class:`irreps_ops.FunctionalLinear`; a plain array gives IrrepsData."""
         mapped = super().__call__(ws, _array(self.irreps_in, input))
-        return IrrepsData.of(mapped) if _gives_irreps_data(input) else mapped
+        return _as(mapped, input)
+
+    def matrix(self, ws: Weights) -> jax.Array:  # type: ignore[override]  # named as e3nn-jax does
+        """The map as a matrix, see :meth:`irreps_ops.FunctionalLinear.matrix`."""
+        return super().matrix(ws)
 
     def aggregate_paths(
         self, paths: Sequence[jax.Array | None], output_shape: Sequence[int], output_dtype: Any = None
@@ -264,7 +268,7 @@ class FunctionalTensorProduct:
         if input2 is None:
             weights, input1, input2 = [], weights, input1
         product = self._product(weights, _array(self.irreps_in1, input1), _array(self.irreps_in2, input2))
-        return IrrepsData.of(product) if _gives_irreps_data(input1, input2) else product
+        return _as(product, input1, input2)
 
     def right(
         self,
@@ -332,7 +336,8 @@ def _array(irreps: Irreps, x: Any) -> IrrepsArray:
     return IrrepsArray.from_any(irreps, x.irreps_array if isinstance(x, IrrepsData) else x)
 
 
-def _gives_irreps_data(*inputs: Any) -> bool:
-    """As in the releases that had it: where it came in, and for plain arrays."""
-    kinds = {type(x) for x in inputs}
-    return IrrepsData in kinds or IrrepsArray not in kinds
+def _as(result: IrrepsArray, *inputs: Any) -> IrrepsArray | IrrepsData:
+    """IrrepsData where it came in and, as in the releases that had it, for plain arrays."""
+    if any(isinstance(x, IrrepsData) for x in inputs):
+        return IrrepsData.of(result)
+    return result if any(isinstance(x, IrrepsArray) for x in inputs) else ArrayLikeIrrepsData.of(result)

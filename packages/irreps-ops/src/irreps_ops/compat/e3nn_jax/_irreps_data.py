@@ -137,11 +137,6 @@ class IrrepsData:
     def __len__(self) -> int:
         return len(self.irreps_array)
 
-    # What takes arrays takes the data as an array, and gives an array: jnp.sum(x, 0).
-
-    def __jax_array__(self) -> Any:
-        return jnp.asarray(self.contiguous)
-
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self.contiguous.__array__(dtype)
 
@@ -205,13 +200,13 @@ class IrrepsData:
         return IrrepsData.of(self.irreps_array - _today(other))
 
     def __mul__(self, other: Any) -> "IrrepsData":
-        return IrrepsData.of(self.irreps_array * jnp.asarray(other)[..., None])
+        return IrrepsData.of(self.irreps_array * _for_each_row(other))
 
     def __rmul__(self, other: Any) -> "IrrepsData":
         return self * other
 
     def __truediv__(self, other: Any) -> "IrrepsData":
-        return IrrepsData.of(self.irreps_array / jnp.asarray(other)[..., None])
+        return IrrepsData.of(self.irreps_array / _for_each_row(other))
 
     # Rotations and mirrors
 
@@ -236,6 +231,22 @@ class IrrepsData:
     def list(self) -> Any:
         """The data of each item, of shape (..., mul, 2l+1); None where it is known to be zero."""
         return self.irreps_array.chunks
+
+
+@jax.tree_util.register_pytree_node_class
+class ArrayLikeIrrepsData(IrrepsData):
+    """What products of plain arrays give: IrrepsData that JAX takes as an array, too, ``jnp.sum(x, 0)``.
+
+    Data that came in as IrrepsData is none: ``array * data`` must be left to the data, which keeps its irreps.
+    """
+
+    def __jax_array__(self) -> Any:
+        return jnp.asarray(self.contiguous)
+
+
+def _for_each_row(x: Any) -> Any:
+    x = jnp.asarray(x)
+    return x[..., None] if x.ndim else x
 
 
 def _axis(axis: int, ndim: int) -> int:

@@ -19,6 +19,7 @@ scalar_activation = for_irreps_data(io.scalar_activation)
 scatter_max = for_irreps_data(io.scatter_max)
 scatter_mean = for_irreps_data(io.scatter_mean)
 scatter_sum = for_irreps_data(io.scatter_sum)
+soft_normalization = for_irreps_data(io.soft_normalization)
 
 
 @for_irreps_data

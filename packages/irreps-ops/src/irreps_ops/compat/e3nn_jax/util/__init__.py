@@ -10,6 +10,9 @@ from irreps_ops.compat.e3nn_jax.utils import (
 from irreps_ops.compat.e3nn_jax.utils import equivariance_test as equivariance_test
 from irreps_ops.compat.e3nn_jax.utils import vmap as vmap
 
+from . import decorators as decorators
+from . import test as test
+
 assert_output_dtype = assert_output_dtype_matches_input_dtype
 
 

@@ -1,0 +1,277 @@
+"""Programs of the early releases of e3nn-jax: IrrepsData, and products mapped over weights, batches and channels."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_ops.compat.e3nn_jax as e3nn
+from irreps_ops.compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData
+
+F = jnp.float64
+KEYS = [jax.random.key(i) for i in range(8)]
+CLOSE = {"rtol": 1e-12, "atol": 1e-12}
+
+
+def random(key, *shape):
+    return jax.random.normal(key, shape, F)
+
+
+def data(irreps, key, *shape):
+    return IrrepsData.from_contiguous(irreps, random(key, *shape, e3nn.Irreps(irreps).dim))
+
+
+def twin(tp, weights, x, y):
+    """The product of one row, from its definition: mode uvw."""
+    x, y = (np.split(a, np.cumsum([i.dim for i in of])[:-1]) for a, of in ((x, tp.irreps_in1), (y, tp.irreps_in2)))
+    out = [np.zeros((mul, ir.dim)) for mul, ir in tp.irreps_out]
+    for ins, w in zip(tp.instructions, weights, strict=True):
+        (m1, ir1), (m2, ir2), (_, ir) = tp.irreps_in1[ins.i_in1], tp.irreps_in2[ins.i_in2], tp.irreps_out[ins.i_out]
+        cg = ins.path_weight * ic.clebsch_gordan(ir1.l, ir2.l, ir.l)
+        a, b = x[ins.i_in1].reshape(m1, ir1.dim), y[ins.i_in2].reshape(m2, ir2.dim)
+        out[ins.i_out] += np.einsum("uvw,ijk,ui,vj->wk", w, cg, a, b)
+    return np.concatenate([o.ravel() for o in out])
+
+
+def test_product_of_two_vectors():
+    x = IrrepsData.from_contiguous("1o", jnp.array([2.0, 0.0, 0.0]))
+    y = IrrepsData.from_contiguous("1o", jnp.array([0.0, 2.0, 0.0]))
+    out = e3nn.full_tensor_product(x, y)
+    assert isinstance(out, IrrepsData)
+    assert out.irreps == "0e + 1e + 2e"
+    # x cross y is along z; half of xy + yx is the component xy of degree 2.
+    root = 2 * 2**0.5
+    np.testing.assert_allclose(out.contiguous, [0, 0, 0, root, 0, root, 0, 0, 0], atol=1e-6)
+    assert [part.shape for part in out.list] == [(1, 1), (1, 3), (1, 5)]
+    np.testing.assert_array_equal(jnp.concatenate([part.ravel() for part in out.list]), out.contiguous)
+
+
+def test_full_product_is_sorted_but_not_merged():
+    x, y = data("0e + 1o", KEYS[0], 3), data("0e + 1o", KEYS[1])
+    out = e3nn.full_tensor_product(x, y)
+    assert repr(out.irreps) == "1x0e+1x0e+1x1o+1x1o+1x1e+1x2e"
+    assert out.shape == (3,)
+    merged = e3nn.tensor_product(x.irreps_array, y.irreps_array)
+    np.testing.assert_allclose(out.simplify().contiguous, merged.array, **CLOSE)
+    assert repr(e3nn.full_tensor_product("0e + 1o", "0e + 1o")) == repr(out.irreps)
+    only = e3nn.full_tensor_product(x, y, filter_ir_out=("1e",))
+    np.testing.assert_allclose(only.contiguous, out.list[4][..., 0, :], **CLOSE)
+
+
+PRODUCT = FunctionalFullyConnectedTensorProduct("2x0e + 1o", "0e + 2x1o", "0e + 2x1o + 1e")
+
+
+@pytest.mark.parametrize("axes", [axes for axes in itertools.product((None, 0), repeat=3) if any(a == 0 for a in axes)])
+def test_weights_and_data_are_mapped_in_any_combination(axes):
+    n = 3
+    leading = [() if axis is None else (n,) for axis in axes]
+    w = [random(KEYS[i], *leading[0], *ins.path_shape) for i, ins in enumerate(PRODUCT.instructions) if ins.has_weight]
+    x, y = data(PRODUCT.irreps_in1, KEYS[6], *leading[1]), data(PRODUCT.irreps_in2, KEYS[7], *leading[2])
+    out = jax.jit(jax.vmap(PRODUCT.left_right, axes, 0))(w, x, y)
+    assert isinstance(out, IrrepsData)
+    assert out.shape == (n,)
+    expected = [
+        twin(
+            PRODUCT,
+            [np.asarray(v[i] if axes[0] == 0 else v) for v in w],
+            *(np.asarray(v[i] if axis == 0 else v) for v, axis in zip((x, y), axes[1:], strict=True)),
+        )
+        for i in range(n)
+    ]
+    np.testing.assert_allclose(out.contiguous, expected, **CLOSE)
+
+
+def test_extra_channels():
+    """Channels of both inputs and of the output, by three more vmaps; the product's own function is replaced."""
+    irreps = e3nn.Irreps("0e + 1o")
+    tp = FunctionalFullyConnectedTensorProduct(irreps, irreps, irreps)
+    one = tp.left_right
+    f = jax.vmap(jax.vmap(jax.vmap(one, (0, None, None), 0), (0, None, 0), 0), (0, 0, None), 0)
+    tp.left_right = lambda *args: (lambda z: jnp.sum(z, (0, 1)) / jnp.sqrt(z.shape[0] * z.shape[1]))(f(*args))
+    w = [random(KEYS[i], 2, 3, 4, *ins.path_shape) for i, ins in enumerate(tp.instructions) if ins.has_weight]
+    x, y = random(KEYS[6], 5, 2, irreps.dim), random(KEYS[7], 5, 3, irreps.dim)
+    z = jax.jit(jax.vmap(tp.left_right, (None, 0, 0), 0))(w, x, y)
+    assert z.shape == (5, 4, irreps.dim)
+    row = sum(
+        twin(tp, [np.asarray(v[a, b, 3]) for v in w], np.asarray(x[1, a]), np.asarray(y[1, b]))
+        for a in range(2)
+        for b in range(3)
+    )
+    np.testing.assert_allclose(z[1, 3], row / 6**0.5, **CLOSE)
+
+
+def test_flat_weights_and_the_matrix_of_the_second_input():
+    w = random(KEYS[0], 30)[: sum(int(np.prod(ins.path_shape)) for ins in PRODUCT.instructions)]
+    parts = np.split(np.asarray(w), np.cumsum([np.prod(ins.path_shape) for ins in PRODUCT.instructions])[:-1])
+    parts = [part.reshape(ins.path_shape) for part, ins in zip(parts, PRODUCT.instructions, strict=True)]
+    x, y = random(KEYS[1], 5), random(KEYS[2], 7)
+    expected = twin(PRODUCT, parts, np.asarray(x), np.asarray(y))
+    for options in ({}, {"fuse_all": True}, {"custom_einsum_vjp": True, "optimize_einsums": False}, {"fused": True}):
+        np.testing.assert_allclose(PRODUCT.left_right(w, x, y, **options).contiguous, expected, **CLOSE)
+    np.testing.assert_allclose(x @ PRODUCT.right(w, y), expected, **CLOSE)
+    today = [e3nn.IrrepsArray(PRODUCT.irreps_in1, x), e3nn.IrrepsArray(PRODUCT.irreps_in2, y)]
+    assert isinstance(PRODUCT.left_right(w, *today), e3nn.IrrepsArray)
+    assert isinstance(PRODUCT.left_right(w, today[0], y), e3nn.IrrepsArray)
+    assert isinstance(PRODUCT.left_right(w, today[0], IrrepsData.of(today[1])), IrrepsData)
+    chunks = [None if i == 0 else chunk for i, chunk in enumerate(today[0].chunks)]
+    np.testing.assert_allclose(
+        PRODUCT.left_right(w, chunks, y).contiguous,
+        twin(PRODUCT, parts, np.asarray(x) * [0, 0, 1, 1, 1], np.asarray(y)),
+        **CLOSE,
+    )
+    with pytest.raises(ValueError, match="weights"):
+        PRODUCT.left_right(w[1:], x, y)
+
+
+def test_product_without_weights():
+    tp = e3nn.FunctionalTensorProduct("2x1o", "2x1o", "2x0e + 2x1e", [(0, 0, 0, "uuu", False), (0, 0, 1, "uuu", False)])
+    x, y = data("2x1o", KEYS[0]), data("2x1o", KEYS[1])
+    out = tp.left_right(x, y)
+    expected = e3nn.elementwise_tensor_product(x, y, filter_ir_out=["0e", "1e"])
+    np.testing.assert_allclose(out.contiguous, expected.contiguous, **CLOSE)
+    np.testing.assert_allclose(x.contiguous @ tp.right(y), out.contiguous, **CLOSE)
+    assert repr(tp) == "FunctionalTensorProduct(2x1o x 2x1o -> 2x0e+2x1e | 4 paths | 0 weights)"
+
+
+def test_instructions():
+    ins = e3nn.FunctionalTensorProduct("3x0e", "3x1o", "3x1o", [(0, 0, 0, "uvu", True)]).instructions[0]
+    assert (ins.path_shape, ins.num_elements, ins.first_input_multiplicity) == ((3, 3), 3, 3)
+    assert ins.replace(path_weight=2.0).path_weight == 2.0
+    assert e3nn.Instruction(0, 0, 0, "u<vw", True, 1.0, 1.0, 4, 4, 2).path_shape == (6, 2)
+    with pytest.raises(ValueError, match="connection_mode"):
+        ins.replace(connection_mode="uwv")
+
+
+def test_zeros_are_none_and_stay_so():
+    x = IrrepsData.from_list("0e + 1o", [None, random(KEYS[0], 4, 1, 3)], (4,))
+    assert x.list[0] is None
+    np.testing.assert_array_equal(x.contiguous[:, 0], 0)
+    for y in (jax.vmap(lambda v: v * 2.0)(x), jax.jit(lambda v: v * 2.0)(x), x.convert("0e + 1o"), x[1:], -x):
+        assert y.list[0] is None
+        assert y.list[1] is not None
+    assert jax.tree.map(lambda a: a[::2], x).shape == (2,)
+    assert x.remove_nones().irreps == "1o"
+    assert x.replace_none_with_zeros().list[0].shape == (4, 1, 1)
+    assert IrrepsData.zeros("0e", (2,)).list == [None]
+    assert IrrepsData.from_list("0e", [None], (2,)).shape == (2,)
+
+
+def test_shapes_are_those_of_the_leading_axes():
+    x = data("2x0e + 2x1o", KEYS[0], 4, 3)
+    assert (x.shape, x.ndim, len(x), x.dtype) == ((4, 3), 2, 4, F)
+    assert x.reshape((12,)).shape == x.reshape((-1,)).shape == (12,)
+    assert x[0, 1].shape == ()
+    assert x[..., 0].shape == (4,)
+    assert x[:, None].shape == (4, 1, 3)
+    assert x[0].broadcast_to((5, 3)).shape == (5, 3)
+    s = random(KEYS[1], 4, 3)
+    np.testing.assert_allclose((x * s).contiguous, x.contiguous * s[..., None])
+    np.testing.assert_allclose((s * x / s).contiguous, x.contiguous)
+    np.testing.assert_allclose((2 * x - x + x).contiguous, 2 * x.contiguous)
+    np.testing.assert_allclose((np.asarray(s) * x).contiguous, x.contiguous * s[..., None])
+    np.testing.assert_array_equal(np.asarray(x), x.contiguous)
+    assert x.repeat_mul_by_last_axis().irreps == "6x0e + 6x1o"
+    assert x.repeat_irreps_by_last_axis().shape == (4,)
+    assert x.factor_mul_to_last_axis().shape == (4, 3, 2)
+    np.testing.assert_allclose(x.repeat_mul_by_last_axis().factor_mul_to_last_axis(3).contiguous, x.contiguous, **CLOSE)
+
+
+def test_joining_and_cutting():
+    x, y = data("0e + 1o", KEYS[0], 4), data("1e", KEYS[1], 4)
+    both = IrrepsData.cat([x, y])
+    assert (both.irreps, both.shape) == ("0e + 1o + 1e", (4,))
+    np.testing.assert_array_equal(both.contiguous, jnp.concatenate([x.contiguous, y.contiguous], -1))
+    assert IrrepsData.cat([x, x], axis=-1).shape == (8,)
+    left, right = both.split([2])
+    np.testing.assert_array_equal(left.contiguous, x.contiguous)
+    np.testing.assert_array_equal(right.contiguous, y.contiguous)
+    with pytest.raises(ValueError, match="axis"):
+        IrrepsData.cat([x, x], axis=1)
+    np.testing.assert_array_equal(IrrepsData.new("0e + 1o", x.list).contiguous, x.contiguous)
+    np.testing.assert_array_equal(IrrepsData.new("0e + 1o", x.contiguous).contiguous, x.contiguous)
+
+
+def test_rotations_of_data():
+    x, angles = data("0o + 1o + 2e", KEYS[0], 4), (0.1, 0.2, 0.3)
+    expected = x.contiguous @ x.irreps.D_from_angles(*angles, 1).T
+    R = ic.angles_to_matrix(*angles)
+    for y in (
+        x.transform_by_angles(*angles, 1),
+        x.transform_by_matrix(-R),
+        x.transform_by_quaternion(ic.matrix_to_quaternion(R), 1),
+        x.transform_by_axis_angle(*ic.matrix_to_axis_angle(R), 1),
+    ):
+        np.testing.assert_allclose(y.contiguous, expected, **CLOSE)
+
+
+def test_operations_take_irreps_data_and_give_it():
+    x, v = data("3x0e + 2x1o", KEYS[0], 4), data("1o", KEYS[1], 4)
+    dst = jnp.array([0, 1, 1, 2])
+    for f in (
+        e3nn.gate,
+        lambda x: e3nn.scalar_activation(x, [jnp.tanh, None]),
+        lambda x: e3nn.index_add(dst, x, out_dim=3),
+        lambda x: e3nn.tensor_product(x, v if isinstance(x, IrrepsData) else v.irreps_array),
+    ):
+        out, expected = f(x), f(x.irreps_array)
+        assert isinstance(out, IrrepsData)
+        assert isinstance(expected, e3nn.IrrepsArray)
+        np.testing.assert_array_equal(out.contiguous, expected.array)
+    assert isinstance(e3nn.spherical_harmonics("0e + 1o", v, True), IrrepsData)
+    assert e3nn.spherical_harmonics("1o", v.contiguous, True).contiguous.shape == (4, 3)
+    linear = e3nn.FunctionalLinear(x.irreps, "1o + 0e")
+    w = random(KEYS[2], linear.num_weights)
+    np.testing.assert_allclose(linear(w, x).contiguous, x.contiguous @ linear.matrix(linear.split_weights(w)), **CLOSE)
+    assert isinstance(linear(w, x.irreps_array), e3nn.IrrepsArray)
+
+
+def test_paths_of_a_linear_map_are_added_up():
+    linear = e3nn.FunctionalLinear("2x0e + 3x0e + 1o", "2x0e + 1o + 2e", biases=True)
+    w = [random(KEYS[i], *ins.path_shape) for i, ins in enumerate(linear.instructions)]
+    x = data(linear.irreps_in, KEYS[7])
+    paths = [
+        ins.path_weight * (v if ins.i_in == -1 else jnp.einsum("uw,ui->wi", v, x.list[ins.i_in]))
+        for ins, v in zip(linear.instructions, w, strict=True)
+    ]
+    out = linear.aggregate_paths(paths, x.shape, x.dtype)
+    assert out.zero_flags == (False, False, True)
+    np.testing.assert_allclose(linear(w, x).contiguous, out.array, **CLOSE)
+    assert repr(linear) == "FunctionalLinear(2x0e+3x0e+1x1o -> 2x0e+1x1o+1x2e, 4 instructions, 13 weights)"
+
+
+def test_defaults():
+    x = e3nn.IrrepsArray("2x1o", random(KEYS[0], 6))
+    component, norm = (e3nn.tensor_product(x, x, irrep_normalization=n) for n in ("component", "norm"))
+    assert not np.allclose(component.array, norm.array)
+    with e3nn.config.using(irrep_normalization="norm", spherical_harmonics_normalization="integral"):
+        np.testing.assert_array_equal(e3nn.tensor_product(x, x).array, norm.array)
+        np.testing.assert_allclose(e3nn.sh("0e", x.array[:3], True), (4 * np.pi) ** -0.5)
+    np.testing.assert_array_equal(e3nn.tensor_product(x, x).array, component.array)
+    before = e3nn.config("gradient_normalization")
+    e3nn.config("gradient_normalization", 0.5)
+    assert e3nn.FunctionalLinear("4x0e", "0e").instructions[0].path_weight == 0.5**0.5
+    e3nn.config("gradient_normalization", before)
+    with pytest.raises(ValueError, match="unknown name"):
+        e3nn.config("banana")
+    with pytest.raises(ValueError, match="'element', 'path'"):
+        e3nn.config("path_normalization", "banana")
+    with pytest.raises(ValueError, match="integral"):
+        e3nn.config("spherical_harmonics_normalization", "none")
+
+
+def test_checks_of_functions():
+    key = jax.random.key(0)
+    e3nn.util.test.assert_equivariant(e3nn.norm, key, irreps_in=("2x1o + 0e",), atol=1e-5)
+    with pytest.raises(AssertionError):
+        e3nn.utils.assert_equivariant(lambda x: e3nn.IrrepsArray(x.irreps, jnp.abs(x.array)), key, "1o")
+    e3nn.utils.assert_output_dtype_matches_input_dtype(e3nn.norm, e3nn.IrrepsArray("1o", jnp.ones(3)))
+    with pytest.raises(AssertionError, match="float32"):
+        e3nn.utils.assert_output_dtype_matches_input_dtype(lambda x: x.astype(F), jnp.ones(3))
+    assert e3nn.util.prod([2, 3]) == 6
+    twice = e3nn.util.decorators.overload_for_irreps_without_data((0,))(lambda x: (e3nn.concatenate([x, x]), 1))
+    assert twice("0e")[0] == "0e + 0e"
+    assert e3nn.perm.sign((1, 0)) == -1
+    assert e3nn.irrep.l1o == "1o"

@@ -1,0 +1,120 @@
+"""Every public name of e3nn-jax, and those of its early releases, has a counterpart that takes the same arguments."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import irreps_ops.compat.e3nn_jax as compat
+
+LINES = (Path(__file__).parent / "e3nn_jax_names.txt").read_text().splitlines()
+NAMES = {name: arguments.split() for name, _, arguments in (line.partition(":") for line in LINES if line[0] != "#")}
+BINDINGS = {"haiku": "irreps_haiku", "flax": "irreps_flax", "equinox": "irreps_equinox"}
+HAIKU = (
+    "Linear",
+    "FullyConnectedTensorProduct",
+    "MultiLayerPerceptron",
+    "BatchNorm",
+    "Dropout",
+    "SymmetricTensorProduct",
+)
+# Arguments that stand at another place, each for a reason.
+ORDER = {
+    "IrrepsArray.factor_mul_to_last_axis",  # releases before 0.19 had the factor first
+    "IrrepsArray.irreps_to_axis",  # raises NotImplementedError in e3nn-jax; ours needs the length
+    "axis_angle_to_quaternion",
+}
+
+
+def found(name: str, root: Any = compat) -> Any:
+    value = root
+    for part in name.split("."):
+        value = getattr(value, part) if hasattr(value, part) else importlib.import_module(f"{value.__name__}.{part}")
+    return value
+
+
+def need_framework(name: str) -> None:
+    parts = name.split(".")
+    framework = "haiku" if parts[0] in HAIKU else parts[0]
+    if parts[0] == "experimental" and len(parts) > 2:
+        framework = "flax" if "Flax" in parts[2] or parts[2] == "LinearSHTP" else "haiku"
+        framework = framework if parts[2][0].isupper() else ""
+    if framework in BINDINGS:
+        pytest.importorskip(BINDINGS[framework])
+
+
+def refusal(function: Any, wanted: list[str], any_order: bool) -> str:
+    """Which argument a function does not take as e3nn-jax does; empty if it takes all."""
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls")]
+    kinds = {p.kind for p in parameters}
+    names = {p.name for p in parameters if p.kind not in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    keyword_only = False
+    for i, name in enumerate(wanted):
+        if name.startswith("*"):
+            keyword_only = True
+            if name == "*":
+                continue
+            kind = inspect.Parameter.VAR_KEYWORD if name.startswith("**") else inspect.Parameter.VAR_POSITIONAL
+            if kind not in kinds:
+                return name
+            continue
+        by_place = any_order or keyword_only or i < len(positional) or inspect.Parameter.VAR_POSITIONAL in kinds
+        same_place = any_order or keyword_only or i >= len(positional) or positional[i] == name
+        by_name = name in names or not kinds.isdisjoint(
+            {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+        )
+        if not (by_place and same_place and by_name):
+            return name
+    return ""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(".__call__")])
+def test_name(name):
+    need_framework(name)
+    value = found(name)
+    assert inspect.getdoc(value) or not callable(value)
+    if NAMES[name]:
+        assert refusal(value, NAMES[name], name in ORDER) == ""
+
+
+def test_a_missing_argument_is_found():
+    assert refusal(lambda a, b: None, ["a", "c"], False) == "c"
+    assert refusal(lambda a, b: None, ["b", "a"], False) == "b"
+    assert refusal(lambda a, *, b: None, ["a", "b"], False) == "b"
+    assert refusal(lambda a, *, b: None, ["a", "*", "b"], False) == ""
+    assert refusal(lambda a: None, ["a", "**b"], False) == "**b"
+
+
+def test_the_list_has_every_name_of_e3nn_jax():
+    e3nn_jax = pytest.importorskip("e3nn_jax")
+    for name in e3nn_jax.__all__:
+        assert name in NAMES or inspect.ismodule(getattr(e3nn_jax, name)), name
+        assert hasattr(compat, name), name
+    for module in ("legacy", "utils", "haiku", "flax"):
+        for name in importlib.import_module(f"e3nn_jax.{module}").__all__:
+            assert f"{module}.{name}" in NAMES
+    for module in ("point_convolution", "transformer", "voxel_convolution", "voxel_pooling", "linear_shtp"):
+        path = f"experimental.{module}"
+        theirs = importlib.import_module(f"e3nn_jax.{path}")
+        for name, value in vars(theirs).items():
+            if (
+                not name.startswith("_")
+                and getattr(value, "__module__", "") == theirs.__name__
+                and module != "linear_shtp"
+            ):
+                assert f"{path}.{name}" in NAMES
+    for cls in ("Irrep", "MulIrrep", "Irreps", "IrrepsArray", "SphericalSignal", "SO3Signal"):
+        for name in dir(getattr(e3nn_jax, cls)):
+            if not name.startswith("_"):
+                assert hasattr(getattr(compat, cls), name), f"{cls}.{name}"
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="nonsense"):
+        getattr(compat, "nonsense")  # noqa: B009
+    for module in (compat.haiku, compat.flax, compat.equinox):
+        with pytest.raises(AttributeError, match="modules: "):
+            getattr(module, "Nonsense")  # noqa: B009
