@@ -1,0 +1,259 @@
+"""The same values as e3nn-jax, where it is installed: every function, in float32 and float64.
+
+Each row is a function of the package, ours or theirs, and of a dtype. What is computed otherwise on purpose is in
+``DIFFERENT``, with the reason; docs/coming-from-e3nn-jax.md has the figures.
+"""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_ops.compat.e3nn_jax as compat
+
+e3nn_jax = pytest.importorskip("e3nn_jax")
+
+LINES = (Path(__file__).parent / "e3nn_jax_names.txt").read_text().split("# Names of earlier")[0].splitlines()
+NAMES = {line.split(":")[0] for line in LINES if line[0] != "#"}
+TOLERANCE = {jnp.float32: 1e-6, jnp.float64: 1e-13}
+
+# Classes and what has no values of its own.
+NO_VALUES = {"Irrep", "MulIrrep", "Irreps", "IrrepsArray", "SphericalSignal", "SO3Signal", "config"}
+DIFFERENT = {
+    "legendre": "in e3nn-jax a module, which hides the function",
+    "rand_matrix": "another distribution of the same key: ours is uniform by a normal quaternion",
+    "rand_angles": "as rand_matrix",
+    "rand_axis_angle": "as rand_matrix",
+    "rand_log_coordinates": "as rand_matrix",
+    "rand_quaternion": "as rand_matrix",
+}
+# What e3nn-jax computes in float32 with errors above 1e-6: ours is compared with its float64 of the same numbers.
+IMPRECISE = {"compose_log_coordinates", "compose_quaternion"}
+
+
+def numbers(seed, *shape):
+    """The same numbers in both dtypes."""
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def data(e, F, irreps, *shape, seed=0):
+    irreps = e.Irreps(irreps)
+    return e.IrrepsArray(irreps, jnp.asarray(numbers(seed, *shape, irreps.dim), F))
+
+
+def array(F, *shape, seed=0):
+    return jnp.asarray(numbers(seed, *shape), F)
+
+
+def angles(F, seed=0):
+    return tuple(jnp.asarray(x, F) for x in np.random.default_rng(seed).uniform(0.2, 2.9, (3, 5)).astype(np.float32))
+
+
+def matrix(F, seed=0):
+    return compat.angles_to_matrix(*angles(F, seed))
+
+
+def quaternion(F, seed=0):
+    return compat.angles_to_quaternion(*angles(F, seed))
+
+
+def axis_angle(F, seed=0):
+    return compat.angles_to_axis_angle(*angles(F, seed))
+
+
+def logs(F, seed=0):
+    return compat.angles_to_log_coordinates(*angles(F, seed))
+
+
+def single(rotation):
+    """Of many the first: the angle between two rotations fails in e3nn-jax where there are leading axes."""
+    return tuple(x[0] for x in rotation)
+
+
+def rotation_of(e, F, name, value):
+    """As matrices: angles and quaternions of one rotation are not unique."""
+    value = value if isinstance(value, tuple) else (value,)
+    return value[0] if name == "matrix" else getattr(e, f"{name}_to_matrix")(*value)
+
+
+PARAMETRISATIONS = {
+    "angles": angles,
+    "matrix": lambda F, seed=0: (matrix(F, seed),),
+    "quaternion": lambda F, seed=0: (quaternion(F, seed),),
+    "axis_angle": axis_angle,
+    "log_coordinates": lambda F, seed=0: (logs(F, seed),),
+}
+CASES = {}
+for source, make in PARAMETRISATIONS.items():
+    for target in PARAMETRISATIONS:
+        CASES[f"{source}_to_{target}"] = lambda e, F, s=source, t=target, make=make: rotation_of(
+            e, F, t, getattr(e, f"{s}_to_{t}")(*make(F))
+        )
+    CASES[f"compose_{source}"] = lambda e, F, s=source, make=make: rotation_of(
+        e, F, s, getattr(e, f"compose_{s}")(*make(F), *make(F, 1))
+    )
+    CASES[f"inverse_{source}"] = lambda e, F, s=source, make=make: rotation_of(
+        e, F, s, getattr(e, f"inverse_{s}")(*make(F))
+    )
+    CASES[f"identity_{source}"] = lambda e, F, s=source: getattr(e, f"identity_{s}")((2,), F)
+    CASES[f"rotation_angle_from_{source}"] = lambda e, F, s=source, make=make: getattr(e, f"rotation_angle_from_{s}")(
+        *single(make(F)), *(() if s == "matrix" else single(make(F, 1)))
+    )
+CASES = {name: case for name, case in CASES.items() if name in NAMES}
+
+MIXED = "3x0e + 2x0o + 2x1o + 2e"
+DST = jnp.array([2, 0, 0, 3])
+NEL = jnp.array([2, 0, 1])
+SOFT = {"start": 0.0, "end": 2.0, "number": 4}
+
+
+def chunks(e, F):
+    return e.from_chunks("2x0e + 1o + 0o", [array(F, 3, 2, 1), None, array(F, 3, 1, 1)], (3,))
+
+
+CASES |= {
+    "matrix_x": lambda e, F: e.matrix_x(array(F, 3)),
+    "matrix_y": lambda e, F: e.matrix_y(array(F, 3)),
+    "matrix_z": lambda e, F: e.matrix_z(array(F, 3)),
+    "angles_to_xyz": lambda e, F: e.angles_to_xyz(*angles(F)[:2]),
+    "xyz_to_angles": lambda e, F: e.xyz_to_angles(array(F, 4, 3)),
+    "su2_clebsch_gordan": lambda e, F: [e.su2_clebsch_gordan(0.5, 1, 1.5), e.su2_clebsch_gordan(2, 1, 2)],
+    "su2_generators": lambda e, F: [e.su2_generators(1.5), e.su2_generators(2)],
+    "clebsch_gordan": lambda e, F: [e.clebsch_gordan(1, 2, 3), e.clebsch_gordan(2, 2, 2), e.clebsch_gordan(3, 1, 2)],
+    "generators": lambda e, F: [e.generators(l) for l in range(4)],
+    "from_chunks": chunks,
+    "as_irreps_array": lambda e, F: e.as_irreps_array(array(F, 2, 3)),
+    "zeros": lambda e, F: e.zeros("0e + 1o", (2,), F),
+    "zeros_like": lambda e, F: e.zeros_like(data(e, F, MIXED, 2)),
+    "ones": lambda e, F: e.ones("0e + 1o", (2,), F),
+    "ones_like": lambda e, F: e.ones_like(data(e, F, MIXED, 2)),
+    "concatenate": lambda e, F: (
+        [e.concatenate([data(e, F, MIXED, 2), chunks(e, F)[:2]], axis=a) for a in (-1, 1)]
+        + [e.concatenate([chunks(e, F), chunks(e, F)], axis=0)]
+    ),
+    "stack": lambda e, F: [e.stack([chunks(e, F), chunks(e, F)], axis=a) for a in (0, 1)],
+    "mean": lambda e, F: [e.mean(data(e, F, MIXED, 3, 2), axis=a) for a in (None, 0, -1, (0, 2))],
+    "sum": lambda e, F: [e.sum(data(e, F, MIXED, 3, 2), axis=a, keepdims=True) for a in (None, 0, (0, 1))],
+    "norm": lambda e, F: [
+        e.norm(data(e, F, MIXED, 3), squared=squared, per_irrep=each)
+        for squared in (True, False)
+        for each in (True, False)
+    ],
+    "normal": lambda e, F: [
+        e.normal("2x0e + 2x1o", jax.random.PRNGKey(0), (3,), dtype=F, **options)
+        for options in ({}, {"normalize": True}, {"normalization": "norm"})
+    ],
+    "dot": lambda e, F: [e.dot(data(e, F, MIXED, 3), data(e, F, MIXED, 3, seed=1), each) for each in (True, False)],
+    "cross": lambda e, F: e.cross(data(e, F, "2x1o + 1e", 3), data(e, F, "1o + 2x1e", 3, seed=1)),
+    "where": lambda e, F: e.where(jnp.array([[True], [False]]), data(e, F, MIXED, 2), data(e, F, MIXED, 2, seed=1)),
+    "spherical_harmonics": lambda e, F: [
+        e.spherical_harmonics(irreps, data(e, F, "1o", 5), normalize, normalization)
+        for irreps in ([0, 1, 2, 3, 4], "2e + 2x0e + 1o")
+        for normalize in (True, False)
+        for normalization in ("component", "norm", "integral")
+    ],
+    "sh": lambda e, F: [e.sh([1, 3, 5], array(F, 5, 3), True), e.sh("0e + 2e", array(F, 5, 3), False, "integral")],
+    "sus": lambda e, F: e.sus(array(F, 9)),
+    "soft_one_hot_linspace": lambda e, F: (
+        [
+            e.soft_one_hot_linspace(array(F, 9), basis=basis, cutoff=cutoff, **SOFT)
+            for basis in ("gaussian", "cosine", "smooth_finite", "fourier")
+            for cutoff in (True, False)
+        ]
+        + [e.soft_one_hot_linspace(array(F, 9), basis="cosine", start_zero=True, end_zero=False, **SOFT)]
+    ),
+    "bessel": lambda e, F: e.bessel(jnp.abs(array(F, 9)), 4, 3.0),
+    "poly_envelope": lambda e, F: [e.poly_envelope(*n, 2.0)(jnp.abs(array(F, 9))) for n in ((0, 2), (5, 2), (3, 4))],
+    "soft_envelope": lambda e, F: e.soft_envelope(jnp.abs(array(F, 9)), 2.0, 3.0, 1.5),
+    "tensor_product": lambda e, F: [
+        e.tensor_product(data(e, F, MIXED, 3), data(e, F, "1o + 2x2e", 3, seed=1), **options)
+        for options in ({}, {"regroup_output": False, "irrep_normalization": "norm"}, {"filter_ir_out": ["0e", "1o"]})
+    ],
+    "elementwise_tensor_product": lambda e, F: e.elementwise_tensor_product(
+        data(e, F, "2x0e + 1o", 3), data(e, F, "1o + 2x2e", 3, seed=1)
+    ),
+    "tensor_square": lambda e, F: [e.tensor_square(data(e, F, MIXED, 3), normalized_input=n) for n in (True, False)],
+    "grad": lambda e, F: [
+        e.grad(lambda x: e.tensor_product(x, x, filter_ir_out="0e + 1e"), regroup_output=regroup)(data(e, F, "0e + 1o"))
+        for regroup in (True, False)
+    ],
+    "soft_odd": lambda e, F: e.soft_odd(array(F, 9)),
+    "scalar_activation": lambda e, F: [
+        e.scalar_activation(data(e, F, MIXED, 5)),
+        e.scalar_activation(data(e, F, "2x0e + 0o + 1o", 5), [jax.nn.silu, jnp.abs, None], normalize_act=False),
+    ],
+    "normalize_function": lambda e, F: [e.normalize_function(f)(array(F, 9)) for f in (jnp.tanh, jax.nn.silu, jnp.cos)],
+    "norm_activation": lambda e, F: [
+        e.norm_activation(data(e, F, "2x1o + 2e", 5), [jax.nn.sigmoid, None], normalization=n)
+        for n in ("component", "norm")
+    ],
+    "soft_normalization": lambda e, F: e.soft_normalization(data(e, F, MIXED, 5), 2.0),
+    "gate": lambda e, F: [e.gate(data(e, F, irreps, 5)) for irreps in ("6x0e + 2x1o + 1e", "3x0e + 4x0o + 2x1o + 2e")],
+    "index_add": lambda e, F: e.index_add(DST, data(e, F, MIXED, 4), out_dim=4),
+    "scatter_sum": lambda e, F: [
+        e.scatter_sum(data(e, F, MIXED, 4), dst=DST, output_size=4),
+        e.scatter_sum(array(F, 4, 2), dst=DST, map_back=True),
+        e.scatter_sum(array(F, 3, 2), nel=NEL),
+    ],
+    "scatter_mean": lambda e, F: [
+        e.scatter_mean(data(e, F, MIXED, 4), dst=DST, output_size=4),
+        e.scatter_mean(array(F, 3, 2), nel=NEL),  # with map_back, e3nn-jax asks for jax.tree_map, which is gone
+    ],
+    "scatter_max": lambda e, F: e.scatter_max(data(e, F, "3x0e", 4), dst=DST, output_size=4, initial=-2.0),
+    "vmap": lambda e, F: e.vmap(lambda x: e.tensor_product(x, x))(chunks(e, F)),
+}
+
+
+def span(e, F, basis):
+    """What a basis spans in each irrep of the output: bases may differ by a rotation within equal irreps."""
+    basis = basis.regroup()
+    flat = [np.asarray(chunk, np.float64).reshape(-1, *chunk.shape[-2:]) for chunk in basis.chunks]
+    return [repr(basis.irreps), *[np.einsum("aui,bui->ab", a, a) for a in flat]]
+
+
+def functional_linear(e, F):
+    f = e.FunctionalLinear(e.Irreps("2x0e + 1o + 3x0e"), e.Irreps("0e + 2x1o + 4x0e"), path_normalization=0.3)
+    return f(array(F, f.num_weights), data(e, F, "2x0e + 1o + 3x0e"))
+
+
+CASES |= {
+    "FunctionalLinear": functional_linear,
+    "reduced_tensor_product_basis": lambda e, F: span(e, F, e.reduced_tensor_product_basis("ij=-ji", i="0e + 1o + 2e")),
+    "reduced_symmetric_tensor_product_basis": lambda e, F: span(
+        e, F, e.reduced_symmetric_tensor_product_basis("0e + 1o", 3)
+    ),
+    "reduced_antisymmetric_tensor_product_basis": lambda e, F: span(
+        e, F, e.reduced_antisymmetric_tensor_product_basis("1o + 1e", 2, keep_ir="1e")
+    ),
+}
+
+
+def leaves(x):
+    if isinstance(x, (list, tuple)):
+        return [leaf for part in x for leaf in leaves(part)]
+    if hasattr(x, "irreps"):
+        return [repr(x.irreps), x.array]
+    return [x]
+
+
+def test_every_function_has_a_row():
+    names = {name for name in NAMES if "." not in name}
+    assert names - NO_VALUES - set(DIFFERENT) == set(CASES)
+
+
+@pytest.mark.parametrize("F", [jnp.float32, jnp.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_values(name, F):
+    found = leaves(CASES[name](compat, F))
+    with jax.numpy_rank_promotion("allow"):
+        expected = leaves(CASES[name](e3nn_jax, jnp.float64 if name in IMPRECISE else F))
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        if isinstance(b, str):
+            assert a == b
+            continue
+        assert np.shape(a) == np.shape(b)
+        scale = max(1.0, float(np.max(np.abs(b), initial=0)))
+        np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[F] * scale)
