@@ -1,0 +1,197 @@
+"""Programs as users of e3nn-jax write them run on ours with another import line, equivariantly, and with equal results.
+
+Each program is a function of the package. Where e3nn-jax is installed it runs on both with the same parameters.
+"""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen
+
+import irreps_ops.compat.e3nn_jax as compat
+
+KEY = jax.random.key(0)
+F = jnp.float64
+# Two tetrominoes: a chiral one and the square; edges between neighbours.
+POSITIONS = jnp.array([[0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 1, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], F)
+GRAPH = jnp.arange(8) // 4
+R = np.asarray(-compat.angles_to_matrix(0.3, 0.7, 1.9))
+
+
+def edges():
+    near = np.linalg.norm(POSITIONS[:, None] - POSITIONS[None], axis=-1) < 1.1
+    same = np.asarray(GRAPH)[:, None] == np.asarray(GRAPH)[None]
+    return np.nonzero(near & same & ~np.eye(8, dtype=bool))
+
+
+SENDERS, RECEIVERS = edges()
+
+
+def tetris(e, modules, named):
+    """A network that tells tetrominoes from their mirror images; `modules` is e.haiku or e.flax."""
+
+    def network(positions):
+        vectors = e.IrrepsArray("1o", positions[RECEIVERS] - positions[SENDERS])
+        sh = e.spherical_harmonics([1, 2, 3], vectors, True)
+        x = e.IrrepsArray("0e", jnp.ones((len(positions), 1), positions.dtype))
+        hidden = "4x0e + 4x0o + 2x1o + 2x1e"
+        for i, irreps in enumerate([hidden, hidden, "0o + 7x0e"]):
+            irreps = e.Irreps(irreps)
+            messages = e.concatenate([x[SENDERS], e.tensor_product(x[SENDERS], sh)]).regroup()
+            x = e.scatter_sum(messages, dst=RECEIVERS, output_size=len(positions)) / 1.5
+            target = irreps if i == 2 else e.Irreps(f"{irreps.filter('1o + 1e').num_irreps}x0e") + irreps
+            x = modules.Linear(target.regroup(), **named(f"linear_{i}"))(x)
+            x = e.gate(x) if i < 2 else x
+        x = e.scatter_sum(x, nel=jnp.array([4, 4]))
+        scalars = x.filter("0e")
+        return e.concatenate([x.filter("0o") * scalars[:, :1], scalars[:, 1:]])
+
+    return network
+
+
+def tetris_haiku(e):
+    f = hk.without_apply_rng(hk.transform(tetris(e, e.haiku, lambda name: {"name": name})))
+    return f.init, f.apply
+
+
+def tetris_flax(e):
+    class Network(linen.Module):
+        @linen.compact
+        def __call__(self, positions):
+            return tetris(e, e.flax, lambda name: {"name": name})(positions)
+
+    return Network().init, Network().apply
+
+
+def interaction(e):
+    """A NequIP layer: radial weights on the products, mixed by species."""
+
+    def layer(positions):
+        species = jnp.array([0, 1, 0, 0, 1, 1, 0, 1])
+        vectors = e.IrrepsArray("1o", positions[RECEIVERS] - positions[SENDERS])
+        lengths = e.norm(vectors).array[:, 0]
+        x = e.haiku.Linear("4x0e + 2x1o", num_indexed_weights=2)(
+            species, e.IrrepsArray("2x0e", jax.nn.one_hot(species, 2))
+        )
+        x = e.concatenate([x, e.spherical_harmonics("1o", e.IrrepsArray("1o", positions), False)]).regroup()
+        radial = e.bessel(lengths, 4, 2.0) * e.poly_envelope(5, 2, 2.0)(lengths)[:, None]
+        messages = e.tensor_product(
+            e.haiku.Linear(x.irreps, name="up")(x)[SENDERS],
+            e.spherical_harmonics("0e + 1o + 2e", vectors, True),
+            filter_ir_out=["0e", "1o", "1e"],
+        )
+        mix = e.haiku.MultiLayerPerceptron([8, messages.irreps.num_irreps], jax.nn.silu, output_activation=False)(
+            radial
+        )
+        x = e.index_add(RECEIVERS, messages * mix, out_dim=len(positions))
+        x = e.haiku.Linear("6x0e + 2x1o + 1e", name="down")(x)
+        return e.gate(x, even_act=jax.nn.silu, even_gate_act=jax.nn.silu)
+
+    f = hk.without_apply_rng(hk.transform(layer))
+    return f.init, f.apply
+
+
+def instructions(e):
+    """A convolution written with explicit instructions, whose weights a perceptron makes for every edge."""
+    from importlib import import_module
+
+    FunctionalTensorProduct = import_module(f"{e.__name__}.legacy").FunctionalTensorProduct
+
+    def layer(positions):
+        vectors = e.IrrepsArray("1o", positions[RECEIVERS] - positions[SENDERS])
+        sh = e.spherical_harmonics([0, 1], vectors, True)
+        x = e.haiku.Linear("4x0e + 4x1o")(
+            e.concatenate([e.IrrepsArray("0e", jnp.ones((8, 1), F)), e.IrrepsArray("1o", positions)])
+        )
+        out, steps = [], []
+        for i, (mul, ir_x) in enumerate(x.irreps):
+            for j, (_, ir_y) in enumerate(sh.irreps):
+                for ir in ir_x * ir_y:
+                    steps.append((i, j, len(out), "uvu", True))
+                    out.append((mul, ir))
+        out, place, _ = e.Irreps(out).sort()
+        steps = [(i, j, place[k], mode, weighted) for i, j, k, mode, weighted in steps]
+        tp = FunctionalTensorProduct(x.irreps, sh.irreps, out, steps)
+        n = sum(int(np.prod(ins.path_shape)) for ins in tp.instructions if ins.has_weight)
+        w = e.haiku.MultiLayerPerceptron([8, n], jnp.tanh)(e.norm(vectors).array)
+        messages = e.vmap(tp.left_right)(w, x[SENDERS], sh).remove_zero_chunks().simplify()
+        return e.zeros(messages.irreps, (8,), F).at[RECEIVERS].add(messages)
+
+    f = hk.without_apply_rng(hk.transform(layer))
+    return f.init, f.apply
+
+
+PROGRAMS = (tetris_haiku, tetris_flax, interaction, instructions)
+
+
+def random_like(params):
+    leaves, tree = jax.tree.flatten(params)
+    made = [jax.random.normal(jax.random.fold_in(KEY, i), p.shape, F) for i, p in enumerate(leaves)]
+    return jax.tree.unflatten(tree, made)
+
+
+@pytest.fixture(scope="module", params=PROGRAMS, ids=lambda program: program.__name__)
+def program(request):
+    init, apply = request.param(compat)
+    return request.param, random_like(jax.eval_shape(init, KEY, POSITIONS)), jax.jit(apply)
+
+
+def test_it_is_equivariant(program):
+    _, params, apply = program
+    out, turned = apply(params, POSITIONS), apply(params, POSITIONS @ R.T)
+    assert out.dtype == F
+    np.testing.assert_allclose(turned.array, out.transform_by_matrix(R).array, rtol=1e-11, atol=1e-11)
+    assert np.abs(out.array).max() > 0.1
+
+
+def test_it_can_be_trained(program):
+    _, params, apply = program
+    gradient = jax.grad(lambda params: jnp.sum(apply(params, POSITIONS).array ** 2))(params)
+    assert all(np.all(np.isfinite(g)) for g in jax.tree.leaves(gradient))
+    assert any(np.any(g != 0) for g in jax.tree.leaves(gradient))
+
+
+def test_it_gives_what_e3nn_jax_gives(program):
+    e3nn_jax = pytest.importorskip("e3nn_jax")
+    make, params, apply = program
+    init, theirs = make(e3nn_jax)
+    shapes = jax.tree.map(lambda p: p.shape, params)
+    with jax.numpy_rank_promotion("allow"):
+        assert jax.tree.map(lambda p: p.shape, jax.eval_shape(init, KEY, POSITIONS)) == shapes
+        expected = theirs(params, POSITIONS)
+    found = apply(params, POSITIONS)
+    assert repr(found.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(found.array, expected.array, rtol=1e-11, atol=1e-12)
+
+
+def test_modules_of_the_early_releases():
+    """IrrepsData through Haiku modules that were at the top of the package."""
+    IrrepsData = compat.IrrepsData
+
+    @hk.without_apply_rng
+    @hk.transform
+    def f(x, y):
+        z = compat.FullyConnectedTensorProduct("3x0e + 2x1o")(x, y)
+        return compat.Linear("1o + 0e")(z)
+
+    x = IrrepsData.from_list("2x0e + 0o + 1o", [jnp.ones((5, 2, 1)), None, jnp.ones((5, 1, 3))], (5,))
+    y = IrrepsData.ones("0e + 1o", (4, 1))
+    params = f.init(KEY, x, y)
+    z = f.apply(params, x, y)
+    assert isinstance(z, IrrepsData)
+    assert (z.shape, z.irreps) == ((4, 5), "1o + 0e")
+    # What is None has no parameters.
+    assert next(iter(params["fully_connected_tensor_product"])) == "w[0,0,0] 2x0e,1x0e,3x0e"
+    assert not any("0o" in name for name in params["fully_connected_tensor_product"])
+    assert params["linear"].keys() == {"w[0,1] 3x0e,1x0e", "w[1,0] 2x1o,1x1o"}
+
+
+def test_defaults_reach_modules():
+    x = compat.IrrepsArray("4x0e", jnp.ones(4))
+    f = hk.without_apply_rng(hk.transform(lambda x: compat.haiku.Linear("0e")(x)))
+    params = {"linear": {"w[0,0] 4x0e,1x0e": jnp.ones((4, 1))}}
+    np.testing.assert_allclose(f.apply(params, x).array, 2.0)
+    with compat.config.using(gradient_normalization="element"):
+        np.testing.assert_allclose(f.apply(params, x).array, 4.0)
