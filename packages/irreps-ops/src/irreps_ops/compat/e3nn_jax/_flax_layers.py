@@ -1,6 +1,6 @@
 """Layers with the arguments that e3nn-jax's Flax modules have, in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,19 +12,19 @@ from irreps_ops._scope import Initializer, Scope
 from . import _layers
 
 
-class _Reordered:
-    """A layer of `_layers` whose arguments have another order."""
+class Reordered:
+    """A layer, the class attribute `layer`, whose arguments have another order."""
 
-    _layer: type
+    layer: type
 
     def __post_init__(self) -> None:
         """Refuse wrong arguments at once, and have them as the layer reads them."""
         made = self._made()
         for field in fields(self):  # type: ignore[arg-type]  # of the dataclasses below
-            object.__setattr__(self, field.name, getattr(made, field.name))
+            object.__setattr__(self, field.name, getattr(made, field.name, getattr(self, field.name)))
 
     def _made(self) -> Any:
-        return self._layer(**{field.name: getattr(self, field.name) for field in fields(self)})  # type: ignore[arg-type]
+        return self.layer(**{field.name: getattr(self, field.name) for field in fields(self)})  # type: ignore[arg-type]
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Abstract inputs of one row, from which the shapes of the parameters follow."""
@@ -36,10 +36,10 @@ class _Reordered:
 
 
 @dataclass(frozen=True)
-class Linear(_Reordered):
+class Linear(Reordered):
     """:class:`irreps_ops.Linear` with the defaults of `config` and the order of arguments of e3nn_jax.flax."""
 
-    _layer = _layers.Linear
+    layer = _layers.Linear
 
     irreps_out: IntoIrreps
     irreps_in: IntoIrreps = None
@@ -56,13 +56,28 @@ class Linear(_Reordered):
 
 
 @dataclass(frozen=True)
-class MultiLayerPerceptron(_Reordered):
+class MultiLayerPerceptron(Reordered):
     """:class:`irreps_ops.MultiLayerPerceptron` with the defaults of `config` and the arguments of e3nn_jax.flax."""
 
-    _layer = _layers.MultiLayerPerceptron
+    layer = _layers.MultiLayerPerceptron
 
     list_neurons: Sequence[int]
     act: Any = None
     gradient_normalization: Any = None
     output_activation: Any = True
     with_bias: bool = False
+
+
+@dataclass(frozen=True)
+class ConvolutionFlax(Reordered):
+    """:class:`irreps_ops.VoxelConvolution` with the arguments of e3nn-jax's Flax module."""
+
+    layer = _layers.ConvolutionHaiku
+
+    irreps_out: IntoIrreps
+    irreps_sh: IntoIrreps
+    diameter: float
+    num_radial_basis: int | Mapping[int, int] | Sequence[tuple[int, int]]
+    steps: Sequence[float]
+    relative_starts: float | Mapping[int, float] | Sequence[tuple[int, float]] = 0.0
+    padding: str | Sequence[tuple[int, int]] = "SAME"

@@ -58,3 +58,12 @@ class FullyConnectedTensorProduct(io.FullyConnectedTensorProduct):
     def __call__(self, scope: Scope, x: Any, y: Any) -> Any:
         """See :class:`irreps_ops.FullyConnectedTensorProduct`."""
         return for_irreps_data(super().__call__)(scope, x, y)
+
+
+@dataclass(frozen=True)
+class ConvolutionHaiku(io.VoxelConvolution):
+    """:class:`irreps_ops.VoxelConvolution`, as e3nn-jax calls it."""
+
+    def __call__(self, scope: Scope, input: Any, steps: Any = None) -> Any:
+        """See :class:`irreps_ops.VoxelConvolution`."""
+        return for_irreps_data(super().__call__)(scope, input, steps)

@@ -5,19 +5,11 @@ Example:
     >>> linear = e3nn.flax.Linear("0e + 1o")  # doctest: +SKIP
 """
 
-from typing import Any
-
-import irreps_ops
-
 from . import _flax_layers
+from ._modules import lookup, named
 
-_MODULES = {layer.__name__: layer for layer in (_flax_layers.Linear, _flax_layers.MultiLayerPerceptron)}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; modules: {', '.join(_MODULES)}")
-    return irreps_ops.binding("linen").module(_MODULES[name])
+_MODULES = named("linen", _flax_layers.Linear, _flax_layers.MultiLayerPerceptron)
+__getattr__ = lookup(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:
