@@ -122,6 +122,8 @@ class _Plan(NamedTuple):
 
 # With more tensors than these there are too many orders to look at all: the cheapest pair is taken each time.
 _ALL_ORDERS = 6
+# Matrix products of each row pay for a call. Up to so many terms, one pass over the result costs less.
+_UNROLLED = 16
 
 
 @cached(maxsize=4096)
@@ -171,13 +173,66 @@ def _multiply(task: "Task", a: _Tensor, b: _Tensor, keep: set[str], wanted: str,
     order = sorted(union, key=lambda x: (x != ROW, x.islower(), wanted.index(x) if x in wanted else -1))
     out = "".join(letter for letter in order if letter in keep)
     if _is_matrix_product(a.letters, b.letters, keep):
-        # The first operand of a matrix product gives the first axes of the result: no transpose after it.
-        if next((letter for letter in out if letter not in a.letters or letter not in b.letters), "") in b.letters:
-            a, b = b, a
-        formula = f"{a.letters},{b.letters}->{out}"
-        return _Tensor(out, jnp.einsum(formula, a.array, b.array, precision=task.precision))
+        summed = [letter for letter in order if letter not in keep]
+        if ROW in a.letters and ROW in b.letters and _is_one_pass(summed, out, wanted, extents):
+            return _Tensor(out, _unrolled(a, b, summed, out, extents))
+        a, b = sorted((a, b), key=lambda t: _as_second(t, out, summed))
+        return _matrix_product(task, a, b, summed, out)
     x, y = (_aligned(t, order, extents) for t in (a, b))
     return _Tensor(out, jnp.sum(x * y, axis=tuple(n for n, letter in enumerate(order) if letter not in keep)))
+
+
+def _as_second(tensor: _Tensor, out: str, summed: Sequence[str]) -> tuple[bool, int, int]:
+    """What speaks for a tensor as the second factor of a matrix product, rather than the first.
+
+    A first factor should have last what is summed: else it is copied. If neither has, the smaller one is. Else the
+    first factor gives the first axes of the result, which is not to be transposed.
+    """
+    last = bool(tensor.letters) and tensor.letters[-1] in summed
+    leading = next((n for n, letter in enumerate(out) if letter != ROW and letter in tensor.letters), len(out))
+    return not last, 0 if last else tensor.array.size, leading
+
+
+def _matrix_product(task: "Task", a: _Tensor, b: _Tensor, summed: Sequence[str], out: str) -> _Tensor:
+    """A matrix product as it comes: batch, what is left of the first, what is left of the second."""
+    a, b = (_summed(t, [x for x in summed if x not in other.letters]) for t, other in ((a, b), (b, a)))
+    batch = [x for x in a.letters if x in b.letters and x in out]
+    contracted = [x for x in a.letters if x in b.letters and x not in out]
+    places = [[t.letters.index(x) for x in letters] for letters in (contracted, batch) for t in (a, b)]
+    y = jax.lax.dot_general(
+        a.array, b.array, ((places[0], places[1]), (places[2], places[3])), precision=task.precision
+    )
+    return _Tensor("".join(batch + [x for t in (a, b) for x in t.letters if x not in batch + contracted]), y)
+
+
+def _summed(tensor: _Tensor, letters: Sequence[str]) -> _Tensor:
+    axes = tuple(n for n, letter in enumerate(tensor.letters) if letter in letters)
+    return _Tensor("".join(x for x in tensor.letters if x not in letters), jnp.sum(tensor.array, axis=axes))
+
+
+def _is_one_pass(summed: Sequence[str], out: str, wanted: str, extents: dict[str, int]) -> bool:
+    """Whether a product of rows is better written out: few terms, and few components if these end up last."""
+    minor = wanted[-1] if set(wanted) == set(out) else out[-1]
+    few = minor.islower() or extents[minor] <= _UNROLLED
+    return few and math.prod(extents[letter] for letter in summed) <= _UNROLLED
+
+
+def _unrolled(a: _Tensor, b: _Tensor, summed: Sequence[str], out: str, extents: dict[str, int]) -> jax.Array:
+    """A sum of few products of each row, written out: one pass over the result."""
+    total = None
+    for places in itertools.product(*(range(extents[letter]) for letter in summed)):
+        at = dict(zip(summed, places, strict=True))
+        x, y = (_aligned(_at(t, at), out, extents) for t in (a, b))
+        total = x * y if total is None else total + x * y
+    if total is None:
+        raise ValueError("a sum over nothing")
+    return total
+
+
+def _at(tensor: _Tensor, places: dict[str, int]) -> _Tensor:
+    """The part of a tensor at places along some axes."""
+    index = tuple(places.get(letter, slice(None)) for letter in tensor.letters)
+    return _Tensor("".join(letter for letter in tensor.letters if letter not in places), tensor.array[index])
 
 
 def _aligned(tensor: _Tensor, order: Sequence[str], extents: dict[str, int]) -> jax.Array:

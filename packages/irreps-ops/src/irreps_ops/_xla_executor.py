@@ -164,6 +164,9 @@ def _row_chunk(task: "Task", budget: int) -> int:
         if target.rows == SHARED and not any(operand.row_axes for operand in factors):
             return task.rows  # a sum over rows of what no row changes: rows that pad a chunk would count
     each = sum(way.bytes_per_row for way in _ways(task))
+    # Each chunk reads, and adds to, all that the rows share: it must do more than that.
+    shared = sum(math.prod(task.shape(o)) for o in (*polynomial.inputs, *polynomial.outputs) if o.rows == SHARED)
+    budget = max(budget, shared * task.dtype.itemsize)
     return task.rows if each * task.rows <= budget else max(1, int(budget / each))
 
 
