@@ -63,6 +63,7 @@ def swirl(x: ic.IrrepsArray, axis: ic.IrrepsArray) -> ic.IrrepsArray:
 shared = Shared
 SOFT = {"start": 0.0, "end": 1.0, "number": 3}
 DST = jnp.array([2, 0, 2])
+SHIFTS = np.array([[1, 0, -1], [0, 2, 0], [0, 0, 1]])
 EDGES = [io.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(ROWS + 1)]
 DOT = io.Polynomial(
     (io.Operand(3, (2,)), io.Operand(3, (2,))),
@@ -89,6 +90,12 @@ OPERATIONS = {
     "edge_convolution": row(
         lambda x, y, w: io.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
     ),
+    "edge_vectors": row(
+        lambda x, c: io.edge_vectors(x, [2, 0, 2], [1, -1, 1], shifts=SHIFTS, cell=c),
+        (3,),
+        shared((3, 3)),
+        each_row=False,
+    ),
     "elementwise_tensor_product": row(io.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
     "evaluate": row(lambda x, y: io.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
     "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
@@ -106,6 +113,7 @@ OPERATIONS = {
     "norm_activation": row(lambda x: io.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
     "normalize_function": row(io.normalize_function(jnp.tanh), ()),
     "poly_envelope": row(io.poly_envelope(3, 2), ()),
+    "radius_graph": row(lambda x: io.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
     "scalar_activation": row(io.scalar_activation, "2x0e + 0o + 1o"),
     "scatter_max": row(
         lambda x: io.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
@@ -137,6 +145,7 @@ NO_OPERATIONS = {
     "Path Polynomial SymmetricPath harmonics_polynomial simplified",
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
+    "graphs in NumPy, before anything is traced": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",
     "plugins": "binding cheapest executors layer layers module_class module_lookup why_not",
     "changes what a function does, not data": "checked use_executor",
     "layers and their parameters": "apply check_parameter example_inputs find_parameter init init_state layer_specs "

@@ -65,6 +65,38 @@ def test_many_axes_labels_and_modes():
     np.testing.assert_array_equal(index_add(jnp.array([0, 2, 2]), ones, out_dim=3), [1, 0, 2])
 
 
+@pytest.mark.parametrize("f", [scatter_sum, scatter_mean, scatter_max])
+def test_what_a_mask_leaves_out_does_not_exist(f):
+    data = jnp.arange(12.0).reshape(6, 2) - 5
+    mask, dst, nel = jnp.array([1, 0, 1, 1, 0, 1], bool), jnp.array([2, 2, 0, 7, 1, 2]), jnp.array([2, 0, 3])
+    spoiled = jnp.where(mask[:, None], data, jnp.nan)
+    kept = {"dst": dst[mask], "output_size": 3}
+    for mode in ("drop", "fill", "clip"):
+        options = {"dst": dst, "output_size": 3, "mask": mask, "mode": mode}
+        np.testing.assert_array_equal(f(spoiled, **options), f(data[mask], **{**kept, "mode": mode}))
+    of_counts = f(data[mask], dst=jnp.array([0, 2, 2, 9]), output_size=3)
+    np.testing.assert_array_equal(f(spoiled, nel=nel, mask=mask), of_counts)
+    back = f(spoiled, nel=nel, mask=mask, map_back=True)
+    np.testing.assert_array_equal(
+        back, jnp.where(mask[:, None], of_counts[jnp.array([0, 0, 2, 2, 2, 0])], 0).at[5].set(0)
+    )
+    labelled = f(spoiled, dst=100 - dst, mask=mask, map_back=True)
+    np.testing.assert_array_equal(labelled[mask], f(data[mask], dst=dst[mask], map_back=True))
+    assert not labelled[~mask].any()
+    gradient = jax.grad(lambda x: jnp.sum(jnp.where(jnp.isfinite(y := f(x, nel=nel, mask=mask)), y, 0)))(spoiled)
+    assert jnp.isfinite(gradient).all()
+    assert not gradient[~mask].any()
+
+
+def test_counts_of_several_axes():
+    data, nel = jnp.arange(14.0).reshape(7, 2), np.array([[2, 0, 1], [0, 3, 0]])
+    flat = scatter_sum(data, nel=nel.reshape(-1))
+    np.testing.assert_array_equal(scatter_sum(data, nel=nel), flat.reshape(2, 3, 2))
+    np.testing.assert_array_equal(index_add(n_elements=nel, input=data), flat.reshape(2, 3, 2))
+    back = scatter_mean(data, nel=nel, map_back=True)
+    np.testing.assert_array_equal(back, scatter_mean(data, nel=nel.reshape(-1), map_back=True))
+
+
 def test_irreps_arrays():
     x = ic.IrrepsArray("0e + 1o", jnp.ones((3, 4)).at[:, 0].set(0), zero_flags=[True, False])
     y = scatter_sum(x, dst=jnp.array([0, 0, 1]), output_size=2)
@@ -118,7 +150,9 @@ def test_transformations():
         ({"nel": jnp.array([4, -1])}, "0 or more"),
         ({"nel": jnp.array([4])}, "at most 3"),
         ({"nel": jnp.array([1.0])}, "integers nel"),
-        ({"nel": jnp.array([[1]])}, r"\(1, 1\)"),
+        ({"nel": jnp.array(1)}, r"got \(\)"),
+        ({"nel": jnp.array([3]), "mask": jnp.ones(2, bool)}, r"booleans of shape \(3,\), got bool\(2,\)"),
+        ({"nel": jnp.array([3]), "mask": jnp.ones(3)}, "got float"),
         ({"nel": jnp.array([3]), "output_size": 1}, "output_size"),
     ],
 )

@@ -39,6 +39,10 @@ from ._gradients import curl as curl
 from ._gradients import divergence as divergence
 from ._gradients import grad as grad
 from ._gradients import hessian as hessian
+from ._graphs import Graph as Graph
+from ._graphs import GraphBatch as GraphBatch
+from ._graphs import batch_graphs as batch_graphs
+from ._graphs import bucket_size as bucket_size
 from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
 from ._layer_norm import layer_norm as layer_norm
 from ._layer_specs import KeySpec as KeySpec
@@ -54,6 +58,9 @@ from ._linear_layer import Linear as Linear
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
+from ._neighbour_list import Neighbours as Neighbours
+from ._neighbour_list import edge_vectors as edge_vectors
+from ._neighbour_list import neighbour_list as neighbour_list
 from ._no_framework import apply as apply
 from ._no_framework import init as init
 from ._no_framework import init_state as init_state
@@ -68,6 +75,7 @@ from ._radial import chebyshev_basis as chebyshev_basis
 from ._radial import exponential_bernstein_basis as exponential_bernstein_basis
 from ._radial import gaussian_basis as gaussian_basis
 from ._radial import soft_one_hot_linspace as soft_one_hot_linspace
+from ._radius_graph import radius_graph as radius_graph
 from ._reduced_tensor_product import (
     reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis,
 )
