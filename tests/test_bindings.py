@@ -38,9 +38,11 @@ class Case:
     inputs: tuple[Any, ...]
     irreps_in: Any
     equivariant_inputs: tuple[str, ...] = field(default=())
+    each_row: bool = True
 
 
 X = data("2x0e + 1o", 3)
+EDGES = (jnp.array([0, 1, 2]), jnp.array([1, 0, 1]))
 CASES = {
     "Linear": Case(io.Linear("4x0e + 2x1o + 2e", biases=True), (X,), "2x0e + 1o", ("2x0e + 1o",)),
     "Linear, mixed": Case(io.Linear("2x0e + 1o"), (data("4x0e", 3), X), ("4x0e", "2x0e + 1o"), ("4x0e", "2x0e + 1o")),
@@ -61,6 +63,18 @@ CASES = {
     ),
     "MultiLayerPerceptron, array": Case(
         io.MultiLayerPerceptron([4, 2], jnp.tanh, output_activation=False), (data("5x0e", 3).array,), 5
+    ),
+    "PointConvolution": Case(
+        io.PointConvolution("0e + 1o", 9.0, avg_num_neighbors=1.5, sh_lmax=1, num_radial_basis=2, mlp_neurons=(3,)),
+        (data("1o", 3), X, *EDGES),
+        ("1o", "2x0e + 1o"),
+        each_row=False,
+    ),
+    "Transformer": Case(
+        io.Transformer("2x0e + 2x1o", (3,), jax.nn.silu, 2),
+        (*EDGES, jnp.linspace(0.2, 0.9, 3, dtype=F), data("2x0e + 1o", 3), data("2x0e + 2x1o", 3)),
+        ("2x0e + 1o", "2x0e + 2x1o"),
+        each_row=False,
     ),
     "VoxelConvolution": Case(
         io.VoxelConvolution("0e + 1o", "0e + 1o", 3.0, 1, (1, 1, 1)), (data("0e + 1o", 3, 2, 2, 2),), "0e + 1o"
@@ -232,6 +246,8 @@ def test_batches_of_zero_and_vmap(case, framework, tree):
         strict=True,
     ):
         assert leaf.shape == (0, *whole.shape[1:])
+    if not case.each_row:
+        return  # edges connect rows
     mapped = jax.vmap(lambda *x: framework.apply(case, tree, *x))(*case.inputs)
     for one, other in zip(leaves_of(mapped), leaves_of(io.apply(case.layer, tree, *case.inputs)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-13)

@@ -96,6 +96,9 @@ OPERATIONS = {
         shared((3, 3)),
         each_row=False,
     ),
+    "edge_softmax": row(
+        lambda l, w: io.edge_softmax(l, DST[: len(l)], ROWS, weights=w), (2,), (), each_row=False, at_zero=False
+    ),
     "elementwise_tensor_product": row(io.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
     "evaluate": row(lambda x, y: io.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
     "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
@@ -114,6 +117,7 @@ OPERATIONS = {
     "normalize_function": row(io.normalize_function(jnp.tanh), ()),
     "poly_envelope": row(io.poly_envelope(3, 2), ()),
     "radius_graph": row(lambda x: io.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
+    "radial_basis": row(lambda r: io.radial_basis(r, 1.0, 3), ()),
     "scalar_activation": row(io.scalar_activation, "2x0e + 0o + 1o"),
     "scatter_max": row(
         lambda x: io.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False

@@ -25,6 +25,7 @@ from ._cutoffs import sus as sus
 from ._cutoffs import xplor_cutoff as xplor_cutoff
 from ._edge_convolution import edge_convolution as edge_convolution
 from ._edge_index import EdgeIndex as EdgeIndex
+from ._edge_softmax import edge_softmax as edge_softmax
 from ._executors import Executor as Executor
 from ._executors import Task as Task
 from ._executors import cheapest as cheapest
@@ -64,6 +65,8 @@ from ._neighbour_list import neighbour_list as neighbour_list
 from ._no_framework import apply as apply
 from ._no_framework import init as init
 from ._no_framework import init_state as init_state
+from ._point_convolution_layer import PointConvolution as PointConvolution
+from ._point_convolution_layer import radial_basis as radial_basis
 from ._polynomial import Coefficients as Coefficients
 from ._polynomial import Operand as Operand
 from ._polynomial import Path as Path
@@ -99,6 +102,7 @@ from ._symmetric_contraction import symmetric_contraction as symmetric_contracti
 from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
 from ._tensor_product import tensor_product as tensor_product
 from ._tensor_product import tensor_square as tensor_square
+from ._transformer_layer import Transformer as Transformer
 from ._use_executor import checked as checked
 from ._use_executor import use_executor as use_executor
 from ._voxel_convolution_layer import VoxelConvolution as VoxelConvolution

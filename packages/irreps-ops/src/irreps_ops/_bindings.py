@@ -12,7 +12,9 @@ from irreps_core import plugins
 from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct
 from ._linear_layer import Linear
 from ._multi_layer_perceptron import MultiLayerPerceptron
+from ._point_convolution_layer import PointConvolution
 from ._scope import Scope
+from ._transformer_layer import Transformer
 from ._voxel_convolution_layer import VoxelConvolution
 
 
@@ -46,7 +48,17 @@ LAYERS = plugins.Group(
     "irreps.layers",
     interface=Layer,
     builtin=MappingProxyType(
-        {c.__name__: c for c in (FullyConnectedTensorProduct, Linear, MultiLayerPerceptron, VoxelConvolution)},
+        {
+            c.__name__: c
+            for c in (
+                FullyConnectedTensorProduct,
+                Linear,
+                MultiLayerPerceptron,
+                PointConvolution,
+                Transformer,
+                VoxelConvolution,
+            )
+        },
     ),
 )
 BINDINGS = plugins.Group(
