@@ -90,14 +90,14 @@ OPERATIONS = {
     "edge_convolution": row(
         lambda x, y, w: io.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
     ),
+    "edge_softmax": row(
+        lambda l, w: io.edge_softmax(l, DST[: len(l)], ROWS, weights=w), (2,), (), each_row=False, at_zero=False
+    ),
     "edge_vectors": row(
         lambda x, c: io.edge_vectors(x, [2, 0, 2], [1, -1, 1], shifts=SHIFTS, cell=c),
         (3,),
         shared((3, 3)),
         each_row=False,
-    ),
-    "edge_softmax": row(
-        lambda l, w: io.edge_softmax(l, DST[: len(l)], ROWS, weights=w), (2,), (), each_row=False, at_zero=False
     ),
     "elementwise_tensor_product": row(io.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
     "evaluate": row(lambda x, y: io.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
@@ -116,8 +116,8 @@ OPERATIONS = {
     "norm_activation": row(lambda x: io.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
     "normalize_function": row(io.normalize_function(jnp.tanh), ()),
     "poly_envelope": row(io.poly_envelope(3, 2), ()),
-    "radius_graph": row(lambda x: io.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
     "radial_basis": row(lambda r: io.radial_basis(r, 1.0, 3), ()),
+    "radius_graph": row(lambda x: io.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
     "scalar_activation": row(io.scalar_activation, "2x0e + 0o + 1o"),
     "scatter_max": row(
         lambda x: io.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
