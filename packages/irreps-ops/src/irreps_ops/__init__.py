@@ -23,6 +23,7 @@ from ._cutoffs import poly_envelope as poly_envelope
 from ._cutoffs import soft_envelope as soft_envelope
 from ._cutoffs import sus as sus
 from ._cutoffs import xplor_cutoff as xplor_cutoff
+from ._dirac import s2_dirac as s2_dirac
 from ._edge_convolution import edge_convolution as edge_convolution
 from ._edge_index import EdgeIndex as EdgeIndex
 from ._edge_softmax import edge_softmax as edge_softmax
@@ -52,6 +53,10 @@ from ._layer_specs import StateSpec as StateSpec
 from ._layer_specs import layer_specs as layer_specs
 from ._layer_specs import parameter_specs as parameter_specs
 from ._legendre import legendre as legendre
+from ._legendre_transforms import betas_to_spherical_signal as betas_to_spherical_signal
+from ._legendre_transforms import legendre_transform_from_s2grid as legendre_transform_from_s2grid
+from ._legendre_transforms import legendre_transform_to_s2grid as legendre_transform_to_s2grid
+from ._legendre_transforms import m0_values_to_irrepsarray as m0_values_to_irrepsarray
 from ._linear import FunctionalLinear as FunctionalLinear
 from ._linear import LinearPath as LinearPath
 from ._linear import linear as linear
@@ -80,10 +85,10 @@ from ._radial import gaussian_basis as gaussian_basis
 from ._radial import soft_one_hot_linspace as soft_one_hot_linspace
 from ._radius_graph import radius_graph as radius_graph
 from ._reduced_tensor_product import (
-    reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis,
-)
 from ._reduced_tensor_product import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
 from ._reduced_tensor_product import reduced_tensor_product_basis as reduced_tensor_product_basis
+from ._s2_irreps import s2_irreps as s2_irreps
+from ._s2fft import get_s2fft_grid_resolution as get_s2fft_grid_resolution
 from ._scatter import index_add as index_add
 from ._scatter import scatter_max as scatter_max
 from ._scatter import scatter_mean as scatter_mean
@@ -94,8 +99,16 @@ from ._scope import check_parameter as check_parameter
 from ._scope import example_inputs as example_inputs
 from ._scope import find_parameter as find_parameter
 from ._scope import named_key as named_key
+from ._scope import parameter_specs as parameter_specs
+from ._so3_signal import SO3Signal as SO3Signal
+from ._sphere_grid import s2_grid as s2_grid
+from ._sphere_plugins import SphereTransform as SphereTransform
 from ._spherical_harmonics import sh as sh
 from ._spherical_harmonics import spherical_harmonics as spherical_harmonics
+from ._spherical_signal import SphericalSignal as SphericalSignal
+from ._spherical_transforms import from_s2grid as from_s2grid
+from ._spherical_transforms import to_s2grid as to_s2grid
+from ._spherical_transforms import to_s2point as to_s2point
 from ._symmetric_contraction import SymmetricContraction as SymmetricContraction
 from ._symmetric_contraction import SymmetricPath as SymmetricPath
 from ._symmetric_contraction import symmetric_contraction as symmetric_contraction
