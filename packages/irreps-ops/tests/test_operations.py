@@ -83,6 +83,7 @@ OPERATIONS = {
         lambda w, x: CONTRACTION(w, x.mul_to_axis()), shared((CONTRACTION.num_weights, 2)), "2x0e + 2x1o"
     ),
     "bessel": row(lambda x: io.bessel(x, 3), ()),
+    "betas_to_spherical_signal": row(lambda x: io.betas_to_spherical_signal(x, 3, quadrature="soft"), (4,)),
     "chebyshev_basis": row(lambda x: io.chebyshev_basis(x, 3), ()),
     "cosine_cutoff": row(io.cosine_cutoff, ()),
     "curl": row(ic.vmap(io.curl(swirl)), "1o", "1e"),
@@ -102,6 +103,7 @@ OPERATIONS = {
     "elementwise_tensor_product": row(io.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
     "evaluate": row(lambda x, y: io.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
     "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
+    "from_s2grid": row(lambda x: io.from_s2grid(io.SphericalSignal(x, "soft"), "0e + 1o"), (3, 4), equivariant=False),
     "gate": row(io.gate, "2x0e + 0o + 1o"),
     "gaussian_basis": row(lambda x: io.gaussian_basis(x, 3), ()),
     "grad": row(ic.vmap(io.grad(swirl)), "1o", "1e"),
@@ -112,12 +114,18 @@ OPERATIONS = {
     "key_value_activation": row(lambda k, v: io.key_value_activation(jnp.tanh, k, v), "0e + 1o", "0e + 1o"),
     "layer_norm": row(lambda a, b, x: io.layer_norm(x, a, b), shared((3,)), shared((2,)), "2x0e + 1o"),
     "legendre": row(lambda x: jnp.moveaxis(io.legendre(3, x, 1.0), -1, 0), ()),
+    "legendre_transform_from_s2grid": row(
+        lambda x: io.legendre_transform_from_s2grid(x, 1, 3, quadrature="soft"), (3,)
+    ),
+    "legendre_transform_to_s2grid": row(lambda x: io.legendre_transform_to_s2grid(x, 3, quadrature="soft"), (2,)),
     "linear": row(lambda w, x: io.linear(x, w, "0e + 1o"), shared((3,)), "2x0e + 1o"),
+    "m0_values_to_irrepsarray": row(lambda x: io.m0_values_to_irrepsarray(x, 1, 1, -1), (2,), equivariant=False),
     "norm_activation": row(lambda x: io.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
     "normalize_function": row(io.normalize_function(jnp.tanh), ()),
     "poly_envelope": row(io.poly_envelope(3, 2), ()),
     "radial_basis": row(lambda r: io.radial_basis(r, 1.0, 3), ()),
     "radius_graph": row(lambda x: io.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
+    "s2_dirac": row(lambda v: io.s2_dirac(v, 2), "1o"),
     "scalar_activation": row(io.scalar_activation, "2x0e + 0o + 1o"),
     "scatter_max": row(
         lambda x: io.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
@@ -138,15 +146,18 @@ OPERATIONS = {
     ),
     "tensor_product": row(io.tensor_product, "0e + 1o", "1o"),
     "tensor_square": row(io.tensor_square, "0e + 1o"),
+    "to_s2grid": row(lambda x: io.to_s2grid(x, 3, 4, quadrature="soft"), "0e + 1o"),
+    "to_s2point": row(io.to_s2point, "0e + 1o", shared("1o")),
     "xplor_cutoff": row(lambda x: io.xplor_cutoff(x, 0.1), ()),
     "zoom": row(lambda f: io.zoom(f, output_size=(3, 1, 2)), (2, 2, 2)),
 }
 
 # What takes and gives no data. Layers need no mention: the bindings and their tests know them all.
 NO_OPERATIONS = {
-    "types": "Activation Binding Executor Initializer KeySpec Layer ParameterSpec Scope StateSpec Task",
+    "types": "Activation Binding Executor Initializer KeySpec Layer ParameterSpec SO3Signal Scope SphereTransform "
+    "SphericalSignal StateSpec Task",
     "descriptions of what to compute, tested by themselves": "Coefficients EdgeIndex Instruction LinearPath Operand "
-    "Path Polynomial SymmetricPath harmonics_polynomial simplified",
+    "Path Polynomial SymmetricPath get_s2fft_grid_resolution harmonics_polynomial s2_grid s2_irreps simplified",
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
     "graphs in NumPy, before anything is traced": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",

@@ -549,3 +549,19 @@ def test_bad_types():
         io.to_s2point(X, jnp.ones(3))
     with pytest.raises(TypeError):
         SIGNAL + "a"
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, F])
+def test_agreement_with_e3nn_jax(dtype):
+    e3nn = pytest.importorskip("e3nn_jax")
+    x = coefficients(io.s2_irreps(4), (2,)).astype(dtype)
+    theirs = e3nn.IrrepsArray(str(x.irreps), x.array)
+    close = {"rtol": 0, "atol": 5e-6 if dtype == jnp.float32 else 1e-13}
+    with jax.numpy_rank_promotion("allow"):
+        for quadrature, normalization in (("soft", "integral"), ("gausslegendre", "component"), ("soft", "norm")):
+            options = {"quadrature": quadrature, "normalization": normalization}
+            ours, expected = (lib.to_s2grid(c, 10, 9, **options) for lib, c in ((io, x), (e3nn, theirs)))
+            np.testing.assert_allclose(ours.grid_values, expected.grid_values, **close)
+            found = io.from_s2grid(ours, x.irreps, normalization=normalization).array
+            back = e3nn.from_s2grid(expected, str(x.irreps), normalization=normalization).array
+            np.testing.assert_allclose(found, back, **close)

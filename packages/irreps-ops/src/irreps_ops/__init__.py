@@ -85,6 +85,8 @@ from ._radial import gaussian_basis as gaussian_basis
 from ._radial import soft_one_hot_linspace as soft_one_hot_linspace
 from ._radius_graph import radius_graph as radius_graph
 from ._reduced_tensor_product import (
+    reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis,
+)
 from ._reduced_tensor_product import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
 from ._reduced_tensor_product import reduced_tensor_product_basis as reduced_tensor_product_basis
 from ._s2_irreps import s2_irreps as s2_irreps
@@ -99,7 +101,6 @@ from ._scope import check_parameter as check_parameter
 from ._scope import example_inputs as example_inputs
 from ._scope import find_parameter as find_parameter
 from ._scope import named_key as named_key
-from ._scope import parameter_specs as parameter_specs
 from ._so3_signal import SO3Signal as SO3Signal
 from ._sphere_grid import s2_grid as s2_grid
 from ._sphere_plugins import SphereTransform as SphereTransform
