@@ -476,6 +476,7 @@ class FakeS2FFT:
         return jnp.einsum("ba,lmba,b->lm", f, self.table(L).conj(), weights)
 
 
+@jax.numpy_rank_promotion("allow")  # s2fft needs it
 @pytest.mark.parametrize("package", ["fake", "s2fft"])
 def test_s2fft(package, monkeypatch):
     if package == "fake":
