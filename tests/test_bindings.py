@@ -1,7 +1,9 @@
 """Every layer in every framework: the same parameters, the same numbers. One table, one row for each layer."""
 
 import dataclasses
+import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -32,7 +34,12 @@ def data(irreps: str, *shape: int) -> ic.IrrepsArray:
 
 @dataclass(frozen=True)
 class Case:
-    """A layer, what it is applied to (batch first), and what nnx is told of that."""
+    """A layer, what it is applied to (batch first), and what nnx is told of that.
+
+    Attributes:
+        equivariant_inputs: irreps of its inputs, if they are IrrepsArrays alone.
+        each_row: whether each row is treated by itself.
+    """
 
     layer: Any
     inputs: tuple[Any, ...]
@@ -40,10 +47,28 @@ class Case:
     equivariant_inputs: tuple[str, ...] = field(default=())
     each_row: bool = True
 
+    @functools.cached_property
+    def specs(self) -> dict:
+        return io.parameter_specs(self.layer, *self.inputs)
 
+    @functools.cached_property
+    def state(self) -> dict:
+        """Not the first state, of zeros and ones, which would prove little."""
+        first = io.init_state(self.layer, KEY, *self.inputs)
+        return jax.tree.map(lambda a: a + jnp.linspace(0.1, 0.9, a.size, dtype=a.dtype).reshape(a.shape), first)
+
+    @functools.cached_property
+    def nnx_parts(self) -> Any:
+        return nnx.split(nnx_module(self, nnx.Rngs(0)), nnx.Param, nnx.BatchStat, ...)
+
+
+KEY = jax.random.key(0)
 X = data("2x0e + 1o", 3)
 EDGES = (jnp.array([0, 1, 2]), jnp.array([1, 0, 1]))
 CASES = {
+    "BatchNorm": Case(io.BatchNorm(), (X,), "2x0e + 1o", ("2x0e + 1o",), each_row=False),
+    "BatchNorm, instance": Case(io.BatchNorm(instance=True), (data("2x0e + 1o", 3, 2),), "2x0e + 1o"),
+    "Dropout": Case(io.Dropout(0.5), (KEY, X), "2x0e + 1o", each_row=False),
     "Linear": Case(io.Linear("4x0e + 2x1o + 2e", biases=True), (X,), "2x0e + 1o", ("2x0e + 1o",)),
     "Linear, mixed": Case(io.Linear("2x0e + 1o"), (data("4x0e", 3), X), ("4x0e", "2x0e + 1o"), ("4x0e", "2x0e + 1o")),
     "Linear, indexed": Case(io.Linear("2x0e + 1o", num_indexed_weights=2), (jnp.array([0, 1, 0]), X), "2x0e + 1o"),
@@ -76,6 +101,9 @@ CASES = {
         ("2x0e + 1o", "2x0e + 2x1o"),
         each_row=False,
     ),
+    "SymmetricTensorProduct": Case(
+        io.SymmetricTensorProduct((1, 2), "0e + 1o"), (data("0e + 1o", 3, 2),), data("0e + 1o", 2)
+    ),
     "VoxelConvolution": Case(
         io.VoxelConvolution("0e + 1o", "0e + 1o", 3.0, 1, (1, 1, 1)), (data("0e + 1o", 3, 2, 2, 2),), "0e + 1o"
     ),
@@ -86,15 +114,18 @@ def test_every_layer_is_in_the_table():
     assert {name.split(",")[0] for name in CASES} == set(io.layers())
 
 
-# A framework: from a layer, example inputs and irreps_in, (make parameters, apply them), both pure functions.
-# `to_tree` and `from_tree` say how the framework writes the tree of names.
+# A framework: from a case, (make parameters, apply the layer to them), both pure functions. `apply` begins with the
+# state of the case, and gives back output and new state. `to_tree` writes parameters as the tree of names.
 
 
 @dataclass(frozen=True)
 class Framework:
     init: Callable[[Case, Any], Any]
-    apply: Callable[..., Any]
+    run: Callable[..., tuple[Any, dict]]
     to_tree: Callable[[Any], dict]
+
+    def apply(self, case: Case, tree: dict, *inputs: Any) -> Any:
+        return self.run(case, tree, *inputs)[0]
 
 
 def arguments(layer: Any) -> dict[str, Any]:
@@ -103,7 +134,12 @@ def arguments(layer: Any) -> dict[str, Any]:
 
 def haiku_function(case: Case) -> Any:
     module = irreps_haiku.binding.module(type(case.layer))
-    return hk.without_apply_rng(hk.transform(lambda *x: module(**arguments(case.layer), name="top")(*x)))
+    return hk.transform_with_state(lambda *x: module(**arguments(case.layer), name="top")(*x))
+
+
+def haiku_run(case: Case, tree: dict, *inputs: Any) -> tuple[Any, dict]:
+    out, state = haiku_function(case).apply(haiku_params(tree), haiku_params(case.state), None, *inputs)
+    return out, haiku_tree(state)
 
 
 def haiku_tree(params: dict[str, dict[str, Any]]) -> dict:
@@ -135,35 +171,44 @@ def nnx_module(case: Case, rngs: nnx.Rngs) -> Any:
     return module(irreps_in=case.irreps_in, **given, rngs=rngs, param_dtype=F)
 
 
-def nnx_apply(case: Case, tree: dict, *inputs: Any) -> Any:
-    graph, state = nnx.split(nnx.eval_shape(lambda: nnx_module(case, nnx.Rngs(0))))
-    nnx.replace_by_pure_dict(state, tree)
-    return nnx.merge(graph, state)(*inputs)
+def nnx_run(case: Case, tree: dict, *inputs: Any) -> tuple[Any, dict]:
+    graph, *parts = case.nnx_parts
+    params, state, rest = (jax.tree.map(lambda leaf: leaf, part) for part in parts)
+    nnx.replace_by_pure_dict(params, tree)
+    nnx.replace_by_pure_dict(state, case.state)
+    model = nnx.merge(graph, params, state, rest)
+    return model(*inputs), nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))
+
+
+def linen_run(case: Case, tree: dict, *inputs: Any) -> tuple[Any, dict]:
+    variables = {"params": tree, "batch_stats": case.state}
+    out, new = linen_module(case).apply(variables, *inputs, mutable=["batch_stats"])
+    return out, new.get("batch_stats", {})
 
 
 FRAMEWORKS = {
     "none": Framework(
         lambda case, key: io.init(case.layer, key, *case.inputs),
-        lambda case, tree, *x: io.apply(case.layer, tree, *x),
+        lambda case, tree, *x: io.apply(case.layer, tree, *x, state=case.state),
         lambda params: params,
     ),
     "haiku": Framework(
-        lambda case, key: haiku_function(case).init(key, *case.inputs),
-        lambda case, tree, *x: haiku_function(case).apply(haiku_params(tree), *x),
+        lambda case, key: haiku_function(case).init(key, *case.inputs)[0],
+        haiku_run,
         haiku_tree,
     ),
     "linen": Framework(
         lambda case, key: linen_module(case).init(key, *case.inputs),
-        lambda case, tree, *x: linen_module(case).apply({"params": tree}, *x),
-        lambda variables: variables["params"],
+        linen_run,
+        lambda variables: variables.get("params", {}),
     ),
     "nnx": Framework(
-        lambda case, key: nnx.to_pure_dict(nnx.state(nnx_module(case, nnx.Rngs(key)))),
-        nnx_apply,
+        lambda case, key: nnx.to_pure_dict(nnx.state(nnx_module(case, nnx.Rngs(key)), nnx.Param)),
+        nnx_run,
         lambda tree: tree,
     ),
 }
-KEY = jax.random.key(0)
+NONE = FRAMEWORKS["none"]
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -179,9 +224,8 @@ def framework(request):
 @pytest.fixture(scope="module")
 def tree(case):
     """Random parameters: zeros, as biases begin with, would prove little."""
-    specs = io.parameter_specs(case.layer, *case.inputs)
-    leaves, structure = jax.tree.flatten(specs, is_leaf=lambda x: isinstance(x, io.ParameterSpec))
-    keys = jax.random.split(KEY, len(leaves))
+    leaves, structure = jax.tree.flatten(case.specs, is_leaf=lambda x: isinstance(x, io.ParameterSpec))
+    keys = jax.random.split(KEY, max(len(leaves), 1))[: len(leaves)]
     return jax.tree.unflatten(structure, [jax.random.normal(k, s.shape, F) for k, s in zip(keys, leaves, strict=True)])
 
 
@@ -189,11 +233,29 @@ def leaves_of(x: Any) -> list[np.ndarray]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(x)]
 
 
-def test_equal_parameters_give_equal_outputs(case, framework, tree):
-    expected = io.apply(case.layer, tree, *case.inputs)
-    found = framework.apply(case, tree, *case.inputs)
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for one, other in zip(leaves_of(found), leaves_of(expected), strict=True):
+@pytest.fixture(scope="module")
+def expected(case, tree):
+    """Output, new state, and derivatives of the layer itself, without a framework."""
+    return NONE.run(case, tree, *case.inputs), derivatives(case, tree, NONE)
+
+
+def derivatives(case, tree, framework):
+    @jax.jit
+    def both_orders(tree):
+        def loss(tree):
+            out = framework.run(case, tree, *case.inputs)
+            return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(out))
+
+        gradient = jax.grad(loss)
+        return loss(tree), gradient(tree), jax.jvp(gradient, (tree,), (tree,))[1]
+
+    return both_orders(tree)
+
+
+def test_equal_parameters_give_equal_outputs_and_state(case, framework, tree, expected):
+    found = framework.run(case, tree, *case.inputs)
+    assert jax.tree.structure(found) == jax.tree.structure(expected[0])
+    for one, other in zip(leaves_of(found), leaves_of(expected[0]), strict=True):
         assert one.dtype == F
         np.testing.assert_array_equal(one, other)
 
@@ -210,60 +272,55 @@ def test_init_needs_no_memory(case, framework):
     assert not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(made))
 
 
-def test_initial_parameters_are_random_but_for_biases(case, framework):
+def test_initial_parameters_are_those_of_the_initializers(case, framework):
+    """Random, each from a key of its own, or constant."""
     one, other = (framework.to_tree(framework.init(case, jax.random.key(i))) for i in range(2))
-    for (path, a), b in zip(jax.tree_util.tree_leaves_with_path(one), jax.tree.leaves(other), strict=True):
-        is_bias = path[-1].key.startswith("b")
-        assert bool((a == b).all()) == is_bias
-        assert bool((a == 0).all()) == is_bias
+    leaves = jax.tree.leaves(case.specs, is_leaf=lambda x: isinstance(x, io.ParameterSpec))
+    for spec, a, b in zip(leaves, jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        draws = [spec.make(jax.random.key(i)) for i in range(2)]
+        constant = bool((draws[0] == draws[1]).all())
+        assert bool((a == b).all()) == constant
+        assert bool((a == draws[0]).all()) == constant
 
 
-def test_jit_and_derivatives_to_second_order(case, framework, tree):
+def test_jit_and_derivatives_to_second_order(case, framework, tree, expected):
     """Compared with those of the layer itself, without a framework."""
-
-    def both_orders(apply):
-        @jax.jit
-        def derivatives(tree):
-            def loss(tree):
-                return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(apply(tree, *case.inputs)))
-
-            gradient = jax.grad(loss)
-            return loss(tree), gradient(tree), jax.jvp(gradient, (tree,), (tree,))[1]
-
-        return derivatives(tree)
-
-    found = both_orders(lambda tree, *x: framework.apply(case, tree, *x))
-    expected = both_orders(lambda tree, *x: io.apply(case.layer, tree, *x))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), found, expected)
-    assert any(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(found[2]))
+    if framework is NONE:
+        pytest.skip("it is what the others are compared with")
+    found = derivatives(case, tree, framework)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13), found, expected[1])
+    assert not tree or any(float(jnp.abs(leaf).max()) > 0 for leaf in jax.tree.leaves(found[2]))
 
 
-def test_batches_of_zero_and_vmap(case, framework, tree):
+def test_batches_of_zero_and_vmap(case, framework, tree, expected):
+    if isinstance(case.layer, io.BatchNorm | io.Dropout) and not case.each_row:
+        pytest.skip("its rows see each other")
+    whole = leaves_of(expected[0][0])
     empty = jax.tree.map(lambda a: a[:0], case.inputs)
-    for leaf, whole in zip(
-        leaves_of(framework.apply(case, tree, *empty)),
-        leaves_of(io.apply(case.layer, tree, *case.inputs)),
-        strict=True,
-    ):
-        assert leaf.shape == (0, *whole.shape[1:])
-    if not case.each_row:
-        return  # edges connect rows
+    for leaf, full in zip(leaves_of(framework.apply(case, tree, *empty)), whole, strict=True):
+        assert leaf.shape == (0, *full.shape[1:])
+    if not case.each_row or case.layer == io.BatchNorm(instance=True):
+        return  # edges connect rows; a row of a batch is no batch
     mapped = jax.vmap(lambda *x: framework.apply(case, tree, *x))(*case.inputs)
-    for one, other in zip(leaves_of(mapped), leaves_of(io.apply(case.layer, tree, *case.inputs)), strict=True):
+    for one, other in zip(leaves_of(mapped), whole, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-13)
 
 
-def test_is_equivariant(case, framework, tree):
+def test_is_equivariant(case, tree):
+    """Without a framework: with any, the numbers are the same."""
     if not case.equivariant_inputs:
-        pytest.skip("its inputs are not irreps alone; the same layer is tested in another row")
+        pytest.skip("its inputs are not irreps alone; the layer's own tests, or another row, show it")
     assert_equivariant(
-        lambda *x: framework.apply(case, tree, *x), KEY, *case.equivariant_inputs, leading_shape=(3,), dtype=F
+        lambda *x: NONE.apply(case, tree, *x), KEY, *case.equivariant_inputs, leading_shape=(3,), dtype=F
     )
 
 
 def test_parameters_of_another_shape_are_refused_with_their_name(case, framework, tree):
+    if not tree:
+        pytest.skip("it has no parameters")
     wrong = jax.tree.map(lambda a: jnp.zeros((*a.shape, 2)), tree)
-    with pytest.raises(ValueError, match=r"(w\[0,0[,0]*\] .*|linear_0/w)'.* shape"):
+    names = [re.escape(path[-1].key) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+    with pytest.raises(ValueError, match=rf"({'|'.join(names)})'.* shape"):
         framework.apply(case, wrong, *case.inputs)
 
 

@@ -17,6 +17,13 @@ e3nn_flax = pytest.importorskip("e3nn_jax.flax")
 KEY = jax.random.key(0)
 
 
+@pytest.fixture(autouse=True)
+def _ranks_are_promoted():
+    """As e3nn-jax does; our own are tested without, elsewhere."""
+    with jax.numpy_rank_promotion("allow"):
+        yield
+
+
 def data(irreps, *shape):
     return ic.normal(irreps, jax.random.key(7), shape, dtype=jnp.float64)
 
@@ -53,6 +60,26 @@ CASES = [("Linear", {"irreps_out": "4x0e + 2e + 2x1o", **options}, inputs) for o
     ("MultiLayerPerceptron", {"list_neurons": (7, 3), "act": jax.nn.silu, **options}, inputs)
     for options, inputs in PERCEPTRON
 ]
+STATISTICS = data("3x0e + 2x1o + 0o", 3, 4)
+HAIKU_ONLY = (
+    [
+        ("BatchNorm", options, (STATISTICS,))
+        for options in (
+            {},
+            {"reduce": "max", "normalization": "norm", "momentum": 0.4, "eps": 0.1},
+            {"affine": False},
+            {"instance": True, "irreps": "3x0e + 2x1o + 0o"},
+        )
+    ]
+    + [
+        ("FullyConnectedTensorProduct", {"irreps_out": "2x0e + 2x1o + 2e", **options}, (X, data("0e + 1o", 3, 4)))
+        for options in ({}, {"irreps_in1": "2x0e + 1o + 0e", "irreps_in2": "0e + 1o"})
+    ]
+    + [
+        ("SymmetricTensorProduct", {"orders": orders, "keep_irrep_out": keep}, (data("0e + 1o + 2e", 3, 2),))
+        for orders, keep in (((1, 2, 3), "0e + 1o"), ((2,), None))
+    ]
+)
 NAMES = [f"{name}-{i}" for i, (name, _, _) in enumerate(CASES)]
 
 
@@ -76,15 +103,43 @@ def shapes(params):
     return jax.tree.map(lambda p: (p.shape, p.dtype), params)
 
 
-@pytest.mark.parametrize(("name", "options", "inputs"), CASES, ids=NAMES)
+@pytest.mark.parametrize(
+    ("name", "options", "inputs"), CASES + HAIKU_ONLY, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES + HAIKU_ONLY)]
+)
 def test_haiku(name, options, inputs):
-    other = hk.without_apply_rng(hk.transform(lambda *x: getattr(e3nn_haiku, name)(**options)(*x)))
-    ours = hk.without_apply_rng(hk.transform(lambda *x: getattr(irreps_haiku, name)(**options)(*x)))
+    """Outputs and new state, in training and, for layers that differ then, after it."""
+    other = hk.transform_with_state(lambda *x, **options_: getattr(e3nn_haiku, name)(**options)(*x, **options_))
+    ours = hk.transform_with_state(lambda *x, **options_: getattr(irreps_haiku, name)(**options)(*x, **options_))
     their_inputs = [theirs(x) for x in inputs]
-    params = other.init(KEY, *their_inputs)
-    assert shapes(ours.init(KEY, *inputs)) == shapes(params)
-    params = random_like(params)
-    assert_same(ours.apply(params, *inputs), other.apply(params, *their_inputs))
+    params, state = jax.jit(other.init)(KEY, *their_inputs)
+    made = ours.init(KEY, *inputs)
+    assert jax.tree.map(jnp.shape, made) == jax.tree.map(jnp.shape, (params, state))
+    if name in ("Linear", "MultiLayerPerceptron"):  # theirs of the other layers are float32 whatever the data
+        assert shapes(made[0]) == shapes(params)
+    params = random_like(made[0])
+    state = jax.tree.map(lambda a: a + jnp.linspace(0.1, 0.9, a.size), made[1])
+    for mode in [{}, {"is_training": False}] if name == "BatchNorm" else [{}]:
+        found, new = ours.apply(params, state, None, *inputs, **mode)
+        expected, expected_new = other.apply(params, state, None, *their_inputs, **mode)
+        assert_same(found, expected)
+        jax.tree.map(assert_same, new, expected_new)
+
+
+def test_batch_norm_of_flax():
+    """Its parameters and statistics have other names: ours load them as they are."""
+    other, ours = e3nn_flax.BatchNorm(momentum=0.3), irreps_flax.linen.BatchNorm(momentum=0.3)
+    variables = jax.tree.map(lambda a: a + jnp.linspace(0.1, 0.9, a.size), other.init(KEY, theirs(STATISTICS)))
+    rows = data("3x0e + 2x1o + 0o", 5)
+    mask = jnp.array([True, True, False, True, False])
+    for x, options in ((STATISTICS, {}), (rows, {"mask": mask})):
+        found, new = ours.apply(variables, x, mutable=["batch_stats"], **options)
+        expected, expected_new = other.apply(variables, theirs(x), mutable=["batch_stats"], **options)
+        assert_same(found, expected)
+        jax.tree.map(assert_same, new, expected_new)
+    found = ours.apply(variables, STATISTICS, is_training=False)
+    # Theirs writes statistics in evaluation, too, so they must be mutable; ours does not.
+    expected, _ = other.apply(variables, theirs(STATISTICS), use_running_average=True, mutable=["batch_stats"])
+    assert_same(found, expected)
 
 
 @pytest.mark.parametrize(("name", "options", "inputs"), CASES, ids=NAMES)

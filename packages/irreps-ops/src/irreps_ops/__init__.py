@@ -13,6 +13,7 @@ from ._activation import normalize_function as normalize_function
 from ._activation import scalar_activation as scalar_activation
 from ._activation import soft_normalization as soft_normalization
 from ._activation import soft_odd as soft_odd
+from ._batch_norm import BatchNorm as BatchNorm
 from ._bindings import Binding as Binding
 from ._bindings import Layer as Layer
 from ._bindings import binding as binding
@@ -24,6 +25,7 @@ from ._cutoffs import soft_envelope as soft_envelope
 from ._cutoffs import sus as sus
 from ._cutoffs import xplor_cutoff as xplor_cutoff
 from ._dirac import s2_dirac as s2_dirac
+from ._dropout import Dropout as Dropout
 from ._edge_convolution import edge_convolution as edge_convolution
 from ._edge_index import EdgeIndex as EdgeIndex
 from ._edge_softmax import edge_softmax as edge_softmax
@@ -113,6 +115,7 @@ from ._spherical_transforms import to_s2point as to_s2point
 from ._symmetric_contraction import SymmetricContraction as SymmetricContraction
 from ._symmetric_contraction import SymmetricPath as SymmetricPath
 from ._symmetric_contraction import symmetric_contraction as symmetric_contraction
+from ._symmetric_tensor_product import SymmetricTensorProduct as SymmetricTensorProduct
 from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
 from ._tensor_product import tensor_product as tensor_product
 from ._tensor_product import tensor_square as tensor_square

@@ -9,13 +9,28 @@ from typing import Any, Protocol, runtime_checkable
 
 from irreps_core import plugins
 
+from ._batch_norm import BatchNorm
+from ._dropout import Dropout
 from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct
 from ._linear_layer import Linear
 from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._point_convolution_layer import PointConvolution
 from ._scope import Scope
+from ._symmetric_tensor_product import SymmetricTensorProduct
 from ._transformer_layer import Transformer
 from ._voxel_convolution_layer import VoxelConvolution
+
+_LAYERS = (
+    BatchNorm,
+    Dropout,
+    FullyConnectedTensorProduct,
+    Linear,
+    MultiLayerPerceptron,
+    PointConvolution,
+    SymmetricTensorProduct,
+    Transformer,
+    VoxelConvolution,
+)
 
 
 @runtime_checkable
@@ -47,19 +62,7 @@ class Binding(Protocol):
 LAYERS = plugins.Group(
     "irreps.layers",
     interface=Layer,
-    builtin=MappingProxyType(
-        {
-            c.__name__: c
-            for c in (
-                FullyConnectedTensorProduct,
-                Linear,
-                MultiLayerPerceptron,
-                PointConvolution,
-                Transformer,
-                VoxelConvolution,
-            )
-        },
-    ),
+    builtin=MappingProxyType({layer.__name__: layer for layer in _LAYERS}),
 )
 BINDINGS = plugins.Group(
     "irreps.bindings",
