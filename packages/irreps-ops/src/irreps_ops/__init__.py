@@ -119,6 +119,7 @@ from ._symmetric_tensor_product import SymmetricTensorProduct as SymmetricTensor
 from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
 from ._tensor_product import tensor_product as tensor_product
 from ._tensor_product import tensor_square as tensor_square
+from ._tensor_product_layer import TensorProduct as TensorProduct
 from ._transformer_layer import Transformer as Transformer
 from ._use_executor import checked as checked
 from ._use_executor import use_executor as use_executor

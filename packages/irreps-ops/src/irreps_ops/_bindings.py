@@ -17,6 +17,7 @@ from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._point_convolution_layer import PointConvolution
 from ._scope import Scope
 from ._symmetric_tensor_product import SymmetricTensorProduct
+from ._tensor_product_layer import TensorProduct
 from ._transformer_layer import Transformer
 from ._voxel_convolution_layer import VoxelConvolution
 
@@ -28,6 +29,7 @@ _LAYERS = (
     MultiLayerPerceptron,
     PointConvolution,
     SymmetricTensorProduct,
+    TensorProduct,
     Transformer,
     VoxelConvolution,
 )

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan_sign
 
 from ._evaluate_product import evaluate_product
 from ._executors import Choice
@@ -33,7 +33,8 @@ class Instruction:
         connection_mode: how multiplicities u of the first, v of the second and w of the output are connected: "uvw",
             "uvu", "uvv", "uuw", "uuu", "uvuv", or "uvu<v" and "u<vw" for the pairs u < v.
         has_weight: whether there are weights.
-        path_weight: what the bare coefficients are multiplied by in the forward pass.
+        path_weight: what the bare coefficients are multiplied by in the forward pass; its sign is that of the
+            convention.
         weight_std: standard deviation of the initial weights.
         path_shape: shape of the weights: a length for each letter of the mode.
     """
@@ -86,6 +87,7 @@ class FunctionalTensorProduct:
             instruction does; or a number between, 0 and 1.
         gradient_normalization: ``"element"``: the normalization is in the initial weights; ``"path"``: in the
             forward pass; or a number between.
+        convention: whose signs the Clebsch-Gordan coefficients have, see :func:`irreps_core.clebsch_gordan_sign`.
 
     Attributes:
         instructions: the :class:`Instruction` in order.
@@ -126,6 +128,7 @@ class FunctionalTensorProduct:
         irrep_normalization: IrrepNormalization = "component",
         path_normalization: Normalization | None = None,
         gradient_normalization: Normalization | None = None,
+        convention: str = "e3nn",
     ) -> None:
         """See the class."""
         irreps = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
@@ -145,8 +148,10 @@ class FunctionalTensorProduct:
             )
             total *= variance**path_exponent
             scale = math.sqrt(variances[2][places[2]] * weight / (total if total > 0 else 1.0))
-            scale *= product_scale(irrep_normalization, *(of[i].ir.dim for of, i in zip(irreps, places, strict=True)))
+            meeting = [of[i].ir for of, i in zip(irreps, places, strict=True)]
+            scale *= product_scale(irrep_normalization, *(ir.dim for ir in meeting))
             forward = scale**gradient_exponent if has_weight else scale
+            forward *= clebsch_gordan_sign(convention, *(ir.l for ir in meeting))
             std = scale ** (1 - gradient_exponent) if has_weight else 1.0
             found.append(Instruction(*places, mode, has_weight, forward, std, sizes.weights))
         for name, value in zip(("irreps_in1", "irreps_in2", "irreps_out"), irreps, strict=True):
@@ -282,6 +287,7 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
         irrep_normalization: of the Clebsch-Gordan coefficients.
         path_normalization: of the sum of paths.
         gradient_normalization: of weights and paths.
+        convention: of the signs of the coefficients.
 
     Example:
         >>> import jax.numpy as jnp
@@ -305,6 +311,7 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
         irrep_normalization: IrrepNormalization = "component",
         path_normalization: Normalization | None = None,
         gradient_normalization: Normalization | None = None,
+        convention: str = "e3nn",
     ) -> None:
         """See the class."""
         in1, in2, out = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
@@ -319,6 +326,7 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
             irrep_normalization,
             path_normalization,
             gradient_normalization,
+            convention,
         )
 
 

@@ -34,7 +34,8 @@ class Linear:
         irreps_out: irreps of the output.
         channel_out: mix the last axis before the irreps, too, into this many channels.
         irreps_in: expected irreps of the input (default: those that come).
-        biases: whether scalar outputs (0e) have a bias.
+        biases: whether scalar outputs (0e) have a bias; or that for each item of `irreps_out`, which needs
+            ``simplify_irreps_internally=False``.
         path_normalization: see :class:`FunctionalLinear`.
         gradient_normalization: see :class:`FunctionalLinear`.
         parameter_initializer: makes the initializer of each parameter, instead of a normal distribution of
@@ -64,7 +65,7 @@ class Linear:
     channel_out: int | None = None
     _: KW_ONLY
     irreps_in: IntoIrreps = None
-    biases: bool = False
+    biases: bool | Sequence[bool] = False
     path_normalization: Normalization | None = None
     gradient_normalization: Normalization | None = None
     parameter_initializer: Callable[[], Initializer] | None = None
@@ -91,6 +92,9 @@ class Linear:
         if self.instructions is not None:
             object.__setattr__(self, "instructions", tuple((int(i), int(o)) for i, o in self.instructions))
             self._check_instructions()
+        if not isinstance(self.biases, bool):
+            object.__setattr__(self, "biases", tuple(map(bool, self.biases)))
+            self._check_biases()
         # For its refusals of instructions and normalizations.
         self._map(Irreps(self.irreps_in) if self.irreps_in is not None else Irreps(self.irreps_out))
 
@@ -101,10 +105,23 @@ class Linear:
                 f"and simplify_irreps_internally=False, and exclude channel_out; got irreps_in={self.irreps_in}, "
                 f"simplify_irreps_internally={self.simplify_irreps_internally}, channel_out={self.channel_out}"
             )
-        dropped = Irreps(self.irreps_out).filter(drop=self.irreps_in)
-        if dropped and not self.force_irreps_out:
+        self._check_that_none_is_dropped("instructions")
+
+    def _check_biases(self) -> None:
+        if self.simplify_irreps_internally:
             raise ValueError(
-                f"Linear: instructions={self.instructions} count the items of irreps_out={self.irreps_out}, but "
+                f"Linear: biases={self.biases} count the items of irreps_out={self.irreps_out} as they come: they need "
+                "simplify_irreps_internally=False"
+            )
+        self._check_that_none_is_dropped("biases")
+
+    def _check_that_none_is_dropped(self, name: str) -> None:
+        if self.force_irreps_out:
+            return
+        dropped = Irreps(self.irreps_out).filter(drop=self.irreps_in) if self.irreps_in is not None else "any"
+        if dropped:
+            raise ValueError(
+                f"Linear: {name}={getattr(self, name)} count the items of irreps_out={self.irreps_out}, but "
                 f"{dropped} of them would be dropped: leave them out, or set force_irreps_out=True"
             )
 
@@ -124,7 +141,7 @@ class Linear:
     def __call__(self, scope: Scope, *inputs: Any) -> IrrepsArray:
         """Apply the layer: ``(x)``, ``(weights, x)`` or ``(indices, x)``, see the class."""
         weights, x = self._operands(inputs)
-        self._check_input(x)
+        x = self._checked_input(x)
         if self.simplify_irreps_internally:
             # Where irreps_in is given, the parameters must not depend on what happens to be zero.
             x = (x.remove_zero_chunks() if self.irreps_in is None else x).regroup()
@@ -167,19 +184,21 @@ class Linear:
         weights_array, x = floating(weights, inputs[1])
         return weights_array.array, x
 
-    def _check_input(self, x: IrrepsArray) -> None:
+    def _checked_input(self, x: IrrepsArray) -> IrrepsArray:
         if (self.channel_out is not None or self.weights_per_channel) and x.ndim < 2:
             raise ValueError(
                 "Linear with channel_out or weights_per_channel expects data of shape (..., channel, irreps.dim), "
                 f"got shape {tuple(x.shape)}"
             )
         if self.irreps_in is None:
-            return
+            return x
         expected, found = Irreps(self.irreps_in), x.irreps
+        if not self.simplify_irreps_internally and found.simplify() == expected.simplify():
+            return x.rechunk(expected)
         # Instructions count the items, so those must be the same.
-        same = found == expected if self.instructions is not None else found.regroup() == expected.regroup()
-        if not same:
+        if self.instructions is not None or found.regroup() != expected.regroup():
             raise ValueError(f"Linear was made for irreps_in={expected}, got input of irreps {found}")
+        return x
 
     def _map(self, irreps_in: Irreps) -> FunctionalLinear:
         """The map of data of these irreps, in which channels count as multiplicities."""

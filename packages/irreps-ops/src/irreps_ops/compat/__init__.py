@@ -1,1 +1,1 @@
-"""Other packages' names for our operations, so that programs written for those packages run."""
+"""Programs and weights of other libraries: their names for our operations, and their state dicts in our layers."""
