@@ -95,14 +95,25 @@ CASES = {
         ("1o", "2x0e + 1o"),
         each_row=False,
     ),
+    "SymmetricTensorProduct": Case(
+        io.SymmetricTensorProduct((1, 2), "0e + 1o"), (data("0e + 1o", 3, 2),), data("0e + 1o", 2)
+    ),
+    "TensorProduct": Case(
+        io.TensorProduct(
+            "2x0e + 2x1o",
+            "2x0e + 1o",
+            "3x0e + 2x1o",
+            [(0, 0, 0, "uvw", True), (0, 0, 0, "uuw", True), (1, 0, 1, "uvu", True, 2.0), (0, 1, 1, "uvu", False)],
+        ),
+        (data("2x0e + 2x1o", 3), data("2x0e + 1o", 3)),
+        ("2x0e + 2x1o", "2x0e + 1o"),
+        ("2x0e + 2x1o", "2x0e + 1o"),
+    ),
     "Transformer": Case(
         io.Transformer("2x0e + 2x1o", (3,), jax.nn.silu, 2),
         (*EDGES, jnp.linspace(0.2, 0.9, 3, dtype=F), data("2x0e + 1o", 3), data("2x0e + 2x1o", 3)),
         ("2x0e + 1o", "2x0e + 2x1o"),
         each_row=False,
-    ),
-    "SymmetricTensorProduct": Case(
-        io.SymmetricTensorProduct((1, 2), "0e + 1o"), (data("0e + 1o", 3, 2),), data("0e + 1o", 2)
     ),
     "VoxelConvolution": Case(
         io.VoxelConvolution("0e + 1o", "0e + 1o", 3.0, 1, (1, 1, 1)), (data("0e + 1o", 3, 2, 2, 2),), "0e + 1o"

@@ -111,3 +111,192 @@ def test_outputs_are_equal(version: str, name: str) -> None:
     # e3nn 0.4 has its coefficients in float32.
     tolerance = 1e-13 if version == "0.6" else 1e-6
     np.testing.assert_allclose(out, case.arrays["out"], rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("version", "name"), [n for n in ALL if case_of(*n).kind != "batch_norm"])
+def test_parameters_are_those_of_the_layer(version: str, name: str) -> None:
+    """Names, shapes and dtypes, and so every framework loads them."""
+    case = case_of(version, name)
+    if case.options.get("internal_weights") is False:
+        return
+    layer, params = case.convert()
+    asked = io.parameter_specs(layer, *data_of(case, layer))
+    assert jax.tree.map(lambda a: (a.shape, a.dtype), params) == jax.tree.map(lambda a: (a.shape, a.dtype), asked)
+
+
+def test_weights_keep_their_scale_and_place() -> None:
+    """Where nothing has to be merged, what e3nn has is what we have, path by path."""
+    for name in ("linear", "uvw, weights", "square, weights"):
+        case = NEW[name]
+        params = case.convert().params
+        flat = [params[key].reshape(-1) for key in params if key.startswith("w")]
+        np.testing.assert_array_equal(np.concatenate(flat), case.state["net.m.weight"])
+    params = NEW["linear"].convert().params
+    np.testing.assert_array_equal(params["b[0] 4x0e"], NEW["linear"].state["net.m.bias"])
+
+
+def test_instructions_that_share_their_items_have_parameters_of_their_own() -> None:
+    assert list(NEW["modes mixed"].convert().params) == [
+        "w[0,0,0] 2x1o,2x1o,2x0e uvu 0",
+        "w[0,0,0] 2x1o,2x1o,2x0e uuu",
+        "w[0,0,0] 2x1o,2x1o,2x0e uvu 1",
+        "w[1,0,2] 1x0e,2x1o,2x1o",
+    ]
+
+
+# The signs of Clebsch-Gordan coefficients
+
+
+def without_coefficients(case: Case) -> dict[str, np.ndarray]:
+    return {key: value for key, value in case.state.items() if "_w3j_" not in key}
+
+
+def test_the_convention_is_found_in_the_state_dict() -> None:
+    assert NEW["uvw, weights"].convert().layer.convention == "e3nn"
+    assert OLD["uvw, weights"].convert().layer.convention == "e3nn-0.4"
+    assert OLD["elementwise"].convert().layer.convention == "e3nn-0.4"
+    case = OLD["fully connected"]
+    found, other = case.convert().params, case.convert(without_coefficients(case), convention="e3nn").params
+    signs = {key: float(np.sign(np.vdot(found[key], other[key]))) for key in found}
+    assert set(signs.values()) == {1.0, -1.0}
+    with pytest.raises(ValueError, match=r"under 'net.m' are not those of e3nn: their signs are .*\(1, 2, 2\): -1"):
+        OLD["uvw, weights"].convert(convention="e3nn")
+    with pytest.raises(ValueError, match=r"not those of e3nn-0\.4"):
+        NEW["uvw, weights"].convert(convention="e3nn-0.4")
+    with pytest.raises(ValueError, match=r"None or one of e3nn, e3nn-0.4, got '0.4'"):
+        NEW["uvw, weights"].convert(convention="0.4")
+    broken = {key: 1.01 * v if "_w3j_" in key else v for key, v in NEW["uvw, weights"].state.items()}
+    with pytest.raises(ValueError, match="no Clebsch-Gordan coefficients of e3nn"):
+        NEW["uvw, weights"].convert(broken)
+
+
+def test_without_coefficients_the_convention_must_be_said_where_it_matters() -> None:
+    for case, convention in ((NEW["uvw, weights"], "e3nn"), (OLD["uvw, weights"], "e3nn-0.4")):
+        state = without_coefficients(case)
+        with pytest.raises(ValueError, match=r"also of the degrees \[\(1, 2, 2\), .*lacks 'net.m._compiled_main"):
+            case.convert(state)
+        assert case.convert(state, convention=convention).layer == case.convert().layer
+    layer, _ = e3nn_torch.tensor_product({}, "", "1o", "1o", "1e", [(0, 0, 0, "uuu", False)])
+    assert layer.convention == "e3nn"  # the cross product is the same in both
+
+
+# Errors
+
+
+def test_what_is_missing_is_named_with_what_there_is() -> None:
+    state = {"a.lin.weight": np.ones(2), "b.fc.layer0.weight": np.ones((2, 3))}
+    with pytest.raises(
+        ValueError, match=r"no key begins with 'lin\.'; there are the modules \['a.lin', 'b.fc.layer0'\]"
+    ):
+        e3nn_torch.linear(state, "lin", "2x0e", "0e")
+    with pytest.raises(ValueError, match=r"Linear\(2x0e, 1x0e\) needs 'a.lin.bias'; under 'a.lin' there are .*weight"):
+        e3nn_torch.linear(state, "a.lin", "2x0e", "0e", biases=True)
+    with pytest.raises(ValueError, match=r"'b.fc.layer0.weight' of shape \(2, 4\), got \(2, 3\)"):
+        e3nn_torch.fully_connected_net(state, "b.fc.", [2, 4])
+    with pytest.raises(ValueError, match=r"TensorProduct\(1x0e x 1x0e -> 3x0e\) needs 'a.lin.weight' of shape \(3,\)"):
+        e3nn_torch.tensor_product(state, "a.lin", "0e", "0e", "3x0e", [(0, 0, 0, "uvw", True)])
+    with pytest.raises(ValueError, match=r"'a.lin.weight' of shape .* is empty: the module gets its weights from outs"):
+        e3nn_torch.linear({"a.lin.weight": np.ones(0)}, "a.lin", "0e", "0e")
+
+
+def test_what_should_not_be_there_is_refused() -> None:
+    state = {"lin.weight": np.ones(2), "lin.bias": np.ones(1), "gate.mul.weight": np.ones(0)}
+    with pytest.raises(ValueError, match=r"Linear\(2x0e, 1x0e\) has no 'lin.bias', but the state dict does"):
+        e3nn_torch.linear(state, "lin", "2x0e", "0e")
+    with pytest.raises(ValueError, match=r"has no 'lin.weight'"):
+        e3nn_torch.full_tensor_product(state, "lin", "0e", "0e")
+    with pytest.raises(ValueError, match=r"has no weights, but under 'lin' there are \['lin.bias', 'lin.weight'\]"):
+        e3nn_torch.gate(state, "lin", "0e", [None], "", [], "")
+    assert e3nn_torch.gate(state, "gate", "0e", [None], "", [], "").params == {}
+
+
+class Tensor:
+    """As PyTorch's, one that needs a gradient."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
+@pytest.mark.parametrize("value", [Tensor(), [1.0, 2.0], np.array(["a", "b"]), np.array([1j, 1])])
+def test_only_arrays_of_numbers_are_taken(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"'weight'.*array"):
+        e3nn_torch.linear({"weight": value}, "", "2x0e", "0e")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: e3nn_torch.linear({}, "", "0e", "0e", f_in=2), "f_in=2 and f_out=None go together"),
+        (lambda: e3nn_torch.elementwise_tensor_product({}, "", "2x0e", "0e"), r"as many irreps .* 2x0e \(2\)"),
+        (lambda: e3nn_torch.tensor_square({}, "", "0e", "0e", ["0e"]), "not both"),
+        (lambda: e3nn_torch.fully_connected_net({}, "", [2]), r"one or more layers, got \[2\]"),
+        (lambda: e3nn_torch.gate({}, "", "0e", [None], "1o", [None], "1o"), "gates must be scalars, got 1x1o"),
+        (lambda: e3nn_torch.gate({}, "", "0e", [None], "0e", [None], "2x1o"), "a gate for each irrep, got 1 for 2"),
+        (lambda: e3nn_torch.gate({}, "", "0o", [jnp.exp], "", [], ""), "neither even nor odd"),
+        (lambda: e3nn_torch.norm_activation({}, "", "0e", jnp.tanh, epsilon=0.0), "must be positive, got 0.0"),
+        (
+            lambda: e3nn_torch.tensor_product({}, "", "0e", "0e", "0e", [], path_normalization="paths"),  # pyright: ignore
+            "'element', 'path' or 'none', got 'paths'",
+        ),
+    ],
+)
+def test_arguments_that_e3nn_does_not_have_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+# Functions and networks
+
+
+def test_normalize2mom_is_that_of_pytorch() -> None:
+    """Constants printed by e3nn 0.6.0 with torch 2.13.0."""
+    expected = {
+        "silu": 1.6791767923989418,
+        "tanh": 1.5937334472592695,
+        "sigmoid": 1.8467055342154763,
+        "relu": 1.4163393446331365,
+    }
+    for name, constant in expected.items():
+        scaled = e3nn_torch.normalize2mom(FUNCTIONS[name])
+        np.testing.assert_allclose(scaled(jnp.array(0.7)) / FUNCTIONS[name](0.7), constant, rtol=1e-14)
+        assert scaled == e3nn_torch.normalize2mom(FUNCTIONS[name])
+
+    def identity(x: jax.Array) -> jax.Array:
+        return 1.0011 * x  # the mean square of the sample is 0.9978
+
+    assert e3nn_torch.normalize2mom(identity) is identity
+    with pytest.raises(ValueError, match=r"mean square of .* is 0"):
+        e3nn_torch.normalize2mom(jnp.zeros_like)
+    with pytest.raises(ValueError, match="not known while tracing"):
+        jax.jit(lambda a: e3nn_torch.normalize2mom(lambda x: a * x)(a))(1.0)
+
+
+def test_a_network_is_converted_module_by_module() -> None:
+    modules = {"lin": "linear", "tp": "uvu, weights", "fc": "net"}
+    state = {
+        f"{new}.{key.removeprefix('net.m.')}": v for new, old in modules.items() for key, v in NEW[old].state.items()
+    }
+
+    def function(name: str) -> Any:
+        case = NEW[modules[name]]
+        return lambda state, prefix: getattr(e3nn_torch, case.kind)(state, prefix, *case.args, **case.options)
+
+    network = e3nn_torch.convert(state, {name: function(name) for name in modules})
+    assert list(network) == list(modules)
+    for name, old in modules.items():
+        layer, params = NEW[old].convert()
+        assert network[name].layer == layer
+        assert jax.tree.all(jax.tree.map(np.array_equal, network[name].params, params))
+    with pytest.raises(ValueError, match=r"none of the modules \['fc', 'tp'\]: \['lin.bias', 'lin.weight'\]; add"):
+        e3nn_torch.convert(state, {name: function(name) for name in ("tp", "fc")})
+    assert list(e3nn_torch.convert(state, {"tp": function("tp")}, strict=False)) == ["tp"]
+
+
+def test_float32_stays_float32() -> None:
+    case = NEW["fully connected, by path"]
+    layer, params = case.convert({key: value.astype(np.float32) for key, value in case.state.items()})
+    assert {w.dtype for w in params.values()} == {jnp.dtype("float32")}
+    data = [ic.IrrepsArray(x.irreps, x.array.astype(jnp.float32)) for x in data_of(case, layer)]
+    out = compiled(partial(io.apply, layer))(params, *data).array
+    assert out.dtype == jnp.float32
+    np.testing.assert_allclose(out, case.arrays["out"], rtol=1e-5, atol=1e-5)

@@ -132,6 +132,28 @@ def test_instructions_connect_what_they_say():
     assert y.zero_flags == (False, False, True)
 
 
+def test_each_item_of_the_output_may_have_a_bias_or_not():
+    options = {"irreps_in": IRREPS, "simplify_irreps_internally": False}
+    layer = io.Linear("3x0e + 1o + 0e", biases=[False, False, True], **options)
+    params, y = made(layer, X)
+    assert [name for name in params if name.startswith("b")] == ["b[2] 1x0e"]
+    shifted = io.apply(layer, {**params, "b[2] 1x0e": params["b[2] 1x0e"] + 2}, X)
+    np.testing.assert_allclose(shifted.array - y.array, jnp.broadcast_to(jnp.arange(7) // 6 * 2.0, y.shape), atol=1e-14)
+    assert layer == io.Linear("3x0e + 1o + 0e", biases=(False, False, 1), **options)
+    assert hash(layer) != hash(io.Linear("3x0e + 1o + 0e", **options))
+
+
+def test_instructions_find_their_items_in_data_that_is_merged():
+    layer = io.Linear(
+        "0e", irreps_in="2x0e + 0e + 1o", instructions=[(1, 0)], simplify_irreps_internally=False, force_irreps_out=True
+    )
+    x = ic.normal("3x0e + 1o", jax.random.key(1), (2,), dtype=F)
+    params, y = made(layer, x)
+    np.testing.assert_allclose(y.array, x.array[:, 2:3] * params["w[1,0] 1x0e,1x0e"][0, 0], atol=1e-15)
+    with pytest.raises(ValueError, match=r"made for irreps_in=2x0e\+1x0e\+1x1o, got input of irreps 1x1o\+3x0e"):
+        io.apply(layer, params, ic.zeros("1o + 3x0e"))
+
+
 def test_parameters_do_not_depend_on_zeros_where_the_irreps_are_given():
     layer = io.Linear("4x0e + 4x1o", irreps_in="1o + 2x0e")
     vector = ic.normal("1o", jax.random.key(0), (3,), dtype=F)
@@ -292,6 +314,12 @@ def test_is_a_value():
         (
             {"instructions": [(0, 0)], "irreps_in": "0e", "simplify_irreps_internally": False},
             "1x1o of them would be dropped",
+        ),
+        ({"biases": [True, False]}, r"biases=\(True, False\) .* need simplify_irreps_internally=False"),
+        ({"biases": [True, False], "simplify_irreps_internally": False}, "any of them would be dropped"),
+        (
+            {"biases": [True], "simplify_irreps_internally": False, "force_irreps_out": True},
+            r"expected 2 biases for 1x0e\+1x1o, got 1",
         ),
     ],
 )

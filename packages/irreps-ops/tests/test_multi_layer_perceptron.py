@@ -74,6 +74,16 @@ def test_no_activation_is_a_linear_map():
     np.testing.assert_allclose(y, X @ matrix, atol=1e-13)
 
 
+def test_functions_are_scaled_unless_told_not_to():
+    options = {"output_activation": jnp.tanh}
+    params, y = made(io.MultiLayerPerceptron([4, 2], jax.nn.silu, normalize_act=False, **options), X)
+    hidden = jax.nn.silu(X @ params["linear_0"]["w"] / 5**0.5)
+    np.testing.assert_allclose(y, jnp.tanh(hidden @ params["linear_1"]["w"] / 2), atol=1e-13)
+    scaled = io.MultiLayerPerceptron([4, 2], io.normalize_function(jax.nn.silu), normalize_act=False)
+    by_default = io.MultiLayerPerceptron([4, 2], jax.nn.silu, output_activation=True)
+    np.testing.assert_allclose(io.apply(scaled, params, X), io.apply(by_default, params, X), atol=1e-13)
+
+
 def test_gives_back_the_kind_it_got():
     mlp = io.MultiLayerPerceptron([4], jnp.tanh)
     params, y = made(mlp, X)

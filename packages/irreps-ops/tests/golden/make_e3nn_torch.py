@@ -107,7 +107,7 @@ def products() -> dict[str, tuple[str, list[Any], dict[str, Any]]]:
     return found
 
 
-A, B, C = "2x0e+1o+3x0e+2x1o", "1o+2x0e", "2x0e+0e+2x1o+1e+2e"
+A, B, C = "2x0e+1o+3x0e+2x1o", "1o+2x0e+2e", "2x0e+0e+2x1o+1e+2e+2x2o"
 NEW: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "linear": ("linear", ["2x0e+1o+0e+3x1o", "4x0e+2x1o+2e"], {"biases": True}),
     "linear, by path": ("linear", ["2x0e+1o+3x0e", "2x0e+2x1o+3x0e"], {"path_normalization": "path"}),
@@ -134,7 +134,7 @@ NEW: dict[str, tuple[str, list[Any], dict[str, Any]]] = {
     "fully connected, not normalized": (
         "fully_connected_tensor_product",
         [A, B, C],
-        {"path_normalization": "none", "in1_var": [1.0, 2.0, 3.0, 0.5], "out_var": [1.0, 2.0, 3.0, 0.5, 1.0]},
+        {"path_normalization": "none", "in1_var": [1.0, 2.0, 3.0, 0.5], "out_var": [1.0, 2.0, 3.0, 0.5, 1.0, 2.0]},
     ),
     "elementwise": ("elementwise_tensor_product", ["3x1o+2x2e", "2x0e+2x1o+0o"], {}),
     "elementwise, filtered": (

@@ -36,7 +36,7 @@ class Instructions(NamedTuple):
             for ins in self.instructions
             if all(0 <= i < len(of) for of, i in zip(irreps, ins[:3], strict=True))
         }
-        return sorted(triples)  # pyright: ignore[reportReturnType]
+        return sorted(triples)
 
 
 def fully_connected(irreps1: Irreps, irreps2: Irreps, irreps_out: Irreps) -> Instructions:

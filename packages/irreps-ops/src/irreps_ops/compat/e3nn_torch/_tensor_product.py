@@ -158,8 +158,13 @@ def fully_connected_tensor_product(
         path_normalization=_kind(path_normalization),
     )
     merged = [_merged(of) for of in irreps]
+    simplified1, simplified2, simplified_out = (of.simplify() for of in irreps)
     ours = FunctionalFullyConnectedTensorProduct(
-        *(of.simplify() for of in irreps), None, None, None, irrep_normalization, _kind(path_normalization)
+        simplified1,
+        simplified2,
+        simplified_out,
+        irrep_normalization=irrep_normalization,
+        path_normalization=_kind(path_normalization),
     )
     places = {(i.i_in1, i.i_in2, i.i_out): i for i in ours.instructions}
     weights = _weights(state, prefix, theirs, what)
