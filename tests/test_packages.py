@@ -32,6 +32,8 @@ MUST_NOT_IMPORT = {
     "irreps-haiku": {"flax", "irreps_flax"},
     "irreps-flax": {"haiku", "irreps_haiku"},
 }
+# Bytes of a wheel: code and text, no data that slipped in.
+LARGEST = {"irreps-core": 200_000, "irreps-ops": 400_000, "irreps-haiku": 50_000, "irreps-flax": 50_000}
 # flatbuffers: what jax.export writes its files with; JAX does not install it.
 TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy", "flatbuffers")
 
@@ -83,7 +85,7 @@ def metadata_of(wheel: Path) -> Message:
 def test_wheel(package: str, wheels: Path) -> None:
     """Small, typed, with its licence, and requiring what the table of the architecture says."""
     wheel = wheel_of(package, wheels)
-    assert wheel.stat().st_size < 200_000
+    assert wheel.stat().st_size < LARGEST[package]
     names = zipfile.ZipFile(wheel).namelist()
     module = package.replace("-", "_")
     assert f"{module}/py.typed" in names

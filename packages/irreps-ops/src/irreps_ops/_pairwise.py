@@ -5,8 +5,10 @@ product if they share nothing but rows and what is summed; channels that stay (a
 elementwise product and a sum, which XLA fuses.
 """
 
+import functools
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -214,19 +216,18 @@ def _is_one_pass(summed: Sequence[str], out: str, wanted: str, extents: dict[str
     """Whether a product of rows is better written out: few terms, and few components if these end up last."""
     minor = wanted[-1] if set(wanted) == set(out) else out[-1]
     few = minor.islower() or extents[minor] <= _UNROLLED
-    return few and math.prod(extents[letter] for letter in summed) <= _UNROLLED
+    return few and 0 < math.prod(extents[letter] for letter in summed) <= _UNROLLED
 
 
 def _unrolled(a: _Tensor, b: _Tensor, summed: Sequence[str], out: str, extents: dict[str, int]) -> jax.Array:
     """A sum of few products of each row, written out: one pass over the result."""
-    total = None
-    for places in itertools.product(*(range(extents[letter]) for letter in summed)):
+
+    def term(places: Sequence[int]) -> jax.Array:
         at = dict(zip(summed, places, strict=True))
         x, y = (_aligned(_at(t, at), out, extents) for t in (a, b))
-        total = x * y if total is None else total + x * y
-    if total is None:
-        raise ValueError("a sum over nothing")
-    return total
+        return x * y
+
+    return functools.reduce(operator.add, map(term, itertools.product(*(range(extents[letter]) for letter in summed))))
 
 
 def _at(tensor: _Tensor, places: dict[str, int]) -> _Tensor:
