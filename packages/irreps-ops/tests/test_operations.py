@@ -204,6 +204,28 @@ def test_operation(name: str) -> None:
     check(OPERATIONS[name], name)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_on_a_gpu(name: str) -> None:
+    """Values and derivatives in float32 on a GPU are those in float64 on a CPU."""
+    operation = OPERATIONS[name]
+    kinds = ((jax.devices("cpu")[0], np.float64), (jax.devices("gpu")[0], np.float32))
+    (value, derived), (value32, derived32) = [_on(device, dtype, operation) for device, dtype in kinds]
+    close(value32, value, 1e-5, f"{name}: values")
+    close(derived32, derived, 1e-4, f"{name}: derivatives")
+
+
+def _on(device: jax.Device, dtype: Any, operation: Row) -> Any:
+    """The value, and the derivatives, in a dtype on a device."""
+    with jax.default_device(device):
+        args, along = (combine(lambda x: x.astype(dtype), draw(operation, seed)) for seed in (0, -1))
+        value = jax.jit(operation.function)(*args)
+        assert all(leaf.devices() == {device} for leaf in jax.tree.leaves(value))
+        weights = [np.random.default_rng(5).normal(size=y.shape).astype(dtype) for y in floats(value)]
+        points = combine(lambda x: x[None], args)
+        return value, jax.jit(lambda *a: _derivatives(operation, *a))(points, along, weights)
+
+
 def check(operation: Row, name: str) -> None:
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"), jax.debug_nans(True):
         exact = check_float64(operation, name)

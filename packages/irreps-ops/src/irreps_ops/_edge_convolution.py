@@ -20,8 +20,10 @@ from ._tensor_product import Keep, _paths
 
 Weights: TypeAlias = "jax.Array | Callable[[Any], Any] | None"
 
-# What a chunk makes should stay in a CPU's cache, and a chunk should be worth its loop. Measured.
-_CHUNK_EDGES = 512
+# What a chunk makes should stay in a CPU's cache, and a chunk should be worth its loop; elsewhere it should keep all
+# cores busy, and fit into the memory. Measured.
+_CHUNK_EDGES = {"cpu": 512}
+_LARGE_CHUNK = 32768
 
 
 def edge_convolution(
@@ -34,7 +36,7 @@ def edge_convolution(
     num_nodes: int | None = None,
     filter_ir_out: Keep = None,
     irrep_normalization: IrrepNormalization = "component",
-    chunk_edges: int = _CHUNK_EDGES,
+    chunk_edges: int | None = None,
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
     executor: Choice = None,
 ) -> IrrepsArray:
@@ -62,7 +64,7 @@ def edge_convolution(
         num_nodes: how many nodes receive; needed with a pair of arrays.
         filter_ir_out: the irreps to compute (default: all).
         irrep_normalization: as in :func:`tensor_product`.
-        chunk_edges: how many edges are treated at a time.
+        chunk_edges: how many edges are treated at a time. The default depends on the platform.
         precision: of matrix products; the default is all that the dtype has.
         executor: who computes the products of each chunk, see :func:`evaluate`. The default makes matrix products of
             the sums over the edges of a row, and knows their derivatives.
@@ -186,8 +188,10 @@ def _array(values: Any) -> jax.Array:
     return check.float_array("edge_convolution", values.array if isinstance(values, IrrepsArray) else values)
 
 
-def _chunks(index: EdgeIndex, chunk_edges: int) -> tuple[dict[str, jax.Array], jax.Array]:
+def _chunks(index: EdgeIndex, chunk_edges: int | None) -> tuple[dict[str, jax.Array], jax.Array]:
     """The index arrays cut into chunks of (chunks, rows, ...), and how many chunks hold edges."""
+    if chunk_edges is None:
+        chunk_edges = _CHUNK_EDGES.get(jax.default_backend(), _LARGE_CHUNK)
     chunk_edges = check.count("edge_convolution", "chunk_edges", chunk_edges)
     most = max(chunk_edges // index.width, 1)
     chunks = -(-index.num_rows // most)
