@@ -144,6 +144,46 @@ def test_instructions_that_share_their_items_have_parameters_of_their_own() -> N
     ]
 
 
+NORMS = [n for n in ALL if case_of(*n).kind == "batch_norm"]
+
+
+@pytest.mark.parametrize(("version", "name"), NORMS)
+def test_batch_norm(version: str, name: str) -> None:
+    """In evaluation, in training, and what training leaves in the state."""
+    case = case_of(version, name)
+    layer, params, state = case.convert()
+    x = ic.IrrepsArray(layer.irreps, jnp.asarray(case.inputs[0]))
+    for out, is_training in (("out", False), ("out, training", True)):
+        found, then = io.apply(layer, params, x, is_training=is_training, state=state)
+        np.testing.assert_allclose(found.array, case.arrays[out], rtol=1e-13, atol=1e-13)
+        for key in state:
+            expected = case.arrays[f"then {key}"] if is_training else case.state[f"net.m.{key}"]
+            np.testing.assert_allclose(then[key], expected, rtol=1e-13, atol=1e-13)
+    assert bool(state) != layer.instance
+    asked = io.layer_specs(layer, x)
+    made = {k: (a.shape, a.dtype) for k, a in (params | state).items()}
+    assert made == {k: (spec.shape, spec.dtype) for k, spec in asked.items()}
+
+
+def test_a_batch_norm_of_other_arguments_is_refused() -> None:
+    state = NEW["batch norm"].state
+    make = partial(e3nn_torch.batch_norm, state, "net.m")
+    irreps = NEW["batch norm"].args[0]
+    with pytest.raises(ValueError, match=r"BatchNorm\(1x0e\) needs 'net.m.weight' of shape \(1,\), got \(6,\)"):
+        make("0e")
+    with pytest.raises(ValueError, match=r"has no 'net.m.running_mean', but the state dict does"):
+        make(irreps, instance=True)
+    with pytest.raises(ValueError, match=r"has no 'net.m.bias'"):
+        make(irreps, include_bias=False)
+    with pytest.raises(ValueError, match=r"needs 'net.m.weight'"):
+        e3nn_torch.batch_norm(NEW["batch norm, not affine"].state, "net.m", "0e + 1o")
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
+        make(irreps, -1.0)
+    # Vectors alone have no means.
+    vectors = {"weight": np.ones(2), "bias": np.ones(0), "running_mean": np.ones(0), "running_var": np.ones(2)}
+    assert e3nn_torch.batch_norm(vectors, "", "2x1o").state["running_mean"].shape == (0,)
+
+
 # The signs of Clebsch-Gordan coefficients
 
 

@@ -6,7 +6,8 @@ its keys) and the arguments that the module was made with, and gives our layer a
     layer, params = linear(state, "conv.lin1", "8x0e + 4x1o", "16x0e")
     y = irreps_ops.apply(layer, params, x)               # what the module gave
 
-The parameters are a tree of names, which every framework loads. :func:`convert` does all modules of a network at once.
+The parameters are a tree of names, which every framework loads; :func:`batch_norm` gives its state, too.
+:func:`convert` does all modules of a network at once.
 
 A state dict maps names to NumPy arrays. Torch is not needed here; where it is, the arrays are made by
 
@@ -27,6 +28,8 @@ Example:
     1x0e+1x1o [2.121 0. 0. 3. ]
 """
 
+from ._batch_norm import ConvertedBatchNorm as ConvertedBatchNorm
+from ._batch_norm import batch_norm as batch_norm
 from ._convert import convert as convert
 from ._fully_connected_net import fully_connected_net as fully_connected_net
 from ._gate import gate as gate

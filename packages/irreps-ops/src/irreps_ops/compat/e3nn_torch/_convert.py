@@ -18,7 +18,7 @@ def convert(
         strict: refuse a state dict that has more than these modules.
 
     Returns:
-        For each prefix what its function gave, ``(layer, params)``.
+        For each prefix what its function gave, ``(layer, params)``; for a batch normalization its state is third.
 
     Raises:
         ValueError: what these functions raise; or, if strict, weights that belong to none of the modules; names them.
