@@ -175,6 +175,9 @@ CASES |= {
         data(e, F, "2x0e + 1o", 3), data(e, F, "1o + 2x2e", 3, seed=1)
     ),
     "tensor_square": lambda e, F: [e.tensor_square(data(e, F, MIXED, 3), normalized_input=n) for n in (True, False)],
+    "tensor_product_with_spherical_harmonics": lambda e, F: e.tensor_product_with_spherical_harmonics(
+        data(e, F, "2x0e + 1o", 3), data(e, F, "1o", 3, seed=1), 1
+    ),
     "grad": lambda e, F: [
         e.grad(lambda x: e.tensor_product(x, x, filter_ir_out="0e + 1e"), regroup_output=regroup)(data(e, F, "0e + 1o"))
         for regroup in (True, False)

@@ -145,6 +145,9 @@ OPERATIONS = {
         "2x1o",
     ),
     "tensor_product": row(io.tensor_product, "0e + 1o", "1o"),
+    "tensor_product_with_spherical_harmonics": row(
+        lambda x, v: io.tensor_product_with_spherical_harmonics(x, v, 1), "0e + 1o", "1o"
+    ),
     "tensor_square": row(io.tensor_square, "0e + 1o"),
     "to_s2grid": row(lambda x: io.to_s2grid(x, 3, 4, quadrature="soft"), "0e + 1o"),
     "to_s2point": row(io.to_s2point, "0e + 1o", shared("1o")),

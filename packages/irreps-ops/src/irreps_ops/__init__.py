@@ -108,6 +108,9 @@ from ._sphere_grid import s2_grid as s2_grid
 from ._sphere_plugins import SphereTransform as SphereTransform
 from ._spherical_harmonics import sh as sh
 from ._spherical_harmonics import spherical_harmonics as spherical_harmonics
+from ._spherical_harmonics_product import (
+    tensor_product_with_spherical_harmonics as tensor_product_with_spherical_harmonics,
+)
 from ._spherical_signal import SphericalSignal as SphericalSignal
 from ._spherical_transforms import from_s2grid as from_s2grid
 from ._spherical_transforms import to_s2grid as to_s2grid

@@ -87,6 +87,7 @@ from irreps_ops import soft_envelope as soft_envelope
 from irreps_ops import soft_odd as soft_odd
 from irreps_ops import soft_one_hot_linspace as soft_one_hot_linspace
 from irreps_ops import sus as sus
+from irreps_ops import tensor_product_with_spherical_harmonics as tensor_product_with_spherical_harmonics
 
 from . import equinox as equinox
 from . import experimental as experimental
