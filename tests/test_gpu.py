@@ -17,7 +17,9 @@ IRREPS = "32x0e + 32x1o + 32x2e"
 
 def _linear(x: ic.IrrepsArray) -> ic.IrrepsArray:
     layer = io.Linear(IRREPS)
-    return io.apply(layer, io.init(layer, jax.random.key(1), x), x)
+    # Parameters drawn in float64 would be others, not more exact ones.
+    parameters = io.init(layer, jax.random.key(1), x.astype(jax.numpy.float32))
+    return io.apply(layer, jax.tree.map(lambda w: w.astype(x.dtype), parameters), x)
 
 
 OPERATIONS: dict[str, Callable[[ic.IrrepsArray], ic.IrrepsArray]] = {

@@ -41,7 +41,9 @@ def ours(w: jax.Array, x: jax.Array, y: jax.Array, indices: Mapping[str, jax.Arr
 
 def by_hand(w: jax.Array, x: jax.Array, y: jax.Array, indices: Mapping[str, jax.Array] = INDICES) -> jax.Array:
     sent = x[indices["senders"]]
-    messages = w[:, None, :] * jnp.einsum("eiu,ej,ijk->eku", sent, y, C112)
+    # Not einsum, whose product of float64 XLA cannot compile for GPUs ("Couldn't find output tile sizes", JAX 0.11.2).
+    terms = sent[:, :, None, None, :] * y[:, None, :, None, None] * C112[None, :, :, :, None]
+    messages = w[:, None, :] * jnp.sum(terms, axis=(1, 2))
     both = jnp.concatenate([messages, jnp.sum(sent**2, axis=1, keepdims=True)], axis=1)
     return jnp.zeros((NODES, 6, U)).at[indices["receivers"]].add(both, mode="drop")
 
