@@ -36,9 +36,19 @@ def _forget_compiled_programs() -> Iterator[None]:
         jax.clear_caches()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--first-cases", action="store_true", help="of each test function run the first case alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is slow begins first, so that nobody waits for it at last; skip ``gpu`` where there is none."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if config.getoption("first_cases"):
+        first: dict[tuple[object, str], pytest.Item] = {}
+        for item in items:
+            first.setdefault((item.parent, getattr(item, "originalname", item.name)), item)
+        config.hook.pytest_deselected(items=[item for item in items if item not in first.values()])
+        items[:] = first.values()
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not _has_gpu():
         for item in marked:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The tests of the packages under the oldest dependencies that they declare, and under other Pythons.
+# The tests of the packages under the oldest dependencies that they declare, under other Pythons, and on wheels alone.
 #   tests/environments.sh            all of them
-#   tests/environments.sh oldest     one of them: oldest, 3.12, 3.13
+#   tests/environments.sh oldest     one of them: oldest, 3.12, 3.13, wheels
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax)
@@ -20,10 +20,11 @@ run() { # name, Python, options of the installation
     rm -rf "$place"
 }
 
-for name in "${@:-oldest 3.12 3.13}"; do
+for name in "${@:-oldest 3.12 3.13 wheels}"; do
     for one in $name; do
         case $one in
         oldest) run "oldest dependencies" 3.11 --resolution lowest-direct ;;
+        wheels) IRREPS_EVERY_CASE=1 uv run pytest tests/test_packages.py ;;
         *) run "Python $one" "$one" ;;
         esac
     done
