@@ -69,6 +69,10 @@ CASES = {
     "BatchNorm": Case(io.BatchNorm(), (X,), "2x0e + 1o", ("2x0e + 1o",), each_row=False),
     "BatchNorm, instance": Case(io.BatchNorm(instance=True), (data("2x0e + 1o", 3, 2),), "2x0e + 1o"),
     "Dropout": Case(io.Dropout(0.5), (KEY, X), "2x0e + 1o", each_row=False),
+    "Embedding": Case(io.Embedding("4x0e", 3, dtype=F), (jnp.array([0, 2, 0]),), ()),
+    "Gate": Case(io.Gate("2x0e + 0o + 1o"), (data("2x0e + 0o + 1o", 3),), "2x0e + 0o + 1o", ("2x0e + 0o + 1o",)),
+    "Gate, plain": Case(io.Gate(), (X,), "2x0e + 1o", ("2x0e + 1o",)),
+    "LayerNorm": Case(io.LayerNorm(), (X,), "2x0e + 1o", ("2x0e + 1o",)),
     "Linear": Case(io.Linear("4x0e + 2x1o + 2e", biases=True), (X,), "2x0e + 1o", ("2x0e + 1o",)),
     "Linear, mixed": Case(io.Linear("2x0e + 1o"), (data("4x0e", 3), X), ("4x0e", "2x0e + 1o"), ("4x0e", "2x0e + 1o")),
     "Linear, indexed": Case(io.Linear("2x0e + 1o", num_indexed_weights=2), (jnp.array([0, 1, 0]), X), "2x0e + 1o"),
@@ -83,6 +87,12 @@ CASES = {
         ("2x0e + 1o", "0e + 1o"),
         ("2x0e + 1o", "0e + 1o"),
     ),
+    "MessagePassingConvolution": Case(
+        io.MessagePassingConvolution("0e + 1o", (3,), jax.nn.silu, avg_num_neighbors=1.5),
+        (X, data("0e + 1o", 3), data("2x0e", 3).array, EDGES),
+        ("2x0e + 1o", "0e + 1o", 2),
+        each_row=False,
+    ),
     "MultiLayerPerceptron": Case(
         io.MultiLayerPerceptron([4, 2], jax.nn.silu, with_bias=True), (data("5x0e", 3),), "5x0e", ("5x0e",)
     ),
@@ -94,6 +104,9 @@ CASES = {
         (data("1o", 3), X, *EDGES),
         ("1o", "2x0e + 1o"),
         each_row=False,
+    ),
+    "SymmetricContraction": Case(
+        io.SymmetricContraction("0e + 1o", (1, 2), 2), (jnp.array([0, 1, 0]), data("2x0e + 2x1o", 3)), "2x0e + 2x1o"
     ),
     "SymmetricTensorProduct": Case(
         io.SymmetricTensorProduct((1, 2), "0e + 1o"), (data("0e + 1o", 3, 2),), data("0e + 1o", 2)
@@ -118,6 +131,7 @@ CASES = {
     "VoxelConvolution": Case(
         io.VoxelConvolution("0e + 1o", "0e + 1o", 3.0, 1, (1, 1, 1)), (data("0e + 1o", 3, 2, 2, 2),), "0e + 1o"
     ),
+    "VoxelPooling": Case(io.VoxelPooling(0.5), (data("0e + 1o", 3, 2, 2, 2),), "0e + 1o"),
 }
 
 
@@ -360,7 +374,7 @@ def test_bindings_and_their_modules_by_name(name, package):
         assert module is binding.module(io.layer(layer))
         assert module is getattr(package, layer)
         assert layer in dir(package)
-    with pytest.raises(AttributeError, match=r"no attribute 'Liner'; layers: .*Linear, MultiLayerPerceptron"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Liner'; layers: .*Linear, .*MultiLayerPerceptron"):
         package.Liner  # noqa: B018  (looking it up is the test)
     with pytest.raises(TypeError, match="layer class"):
         binding.module(int)

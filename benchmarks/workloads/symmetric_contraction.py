@@ -25,7 +25,7 @@ Weights = dict[str, jax.Array]
 
 def ours(irreps: str, irreps_out: str) -> Callable[[Weights, jax.Array], jax.Array]:
     def forward(weights: Weights, x: jax.Array) -> jax.Array:
-        return io.SymmetricContraction(irreps, ORDERS, irreps_out)(weights, ic.IrrepsArray(irreps, x)).array
+        return io.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out)(weights, ic.IrrepsArray(irreps, x)).array
 
     return forward
 
@@ -51,7 +51,7 @@ def comparisons(size: str) -> Iterator[Comparison]:
     def normal(*shape: int) -> jax.Array:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
-    paths = io.SymmetricContraction(irreps, ORDERS, irreps_out).paths
+    paths = io.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out).paths
     shapes = {path.name: (path.multiplicity, channels) for path in paths}
     weights = {name: normal(*shape) for name, shape in shapes.items()}
     x = normal(nodes, channels, ic.Irreps(irreps).dim)

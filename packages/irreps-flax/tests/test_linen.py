@@ -110,3 +110,20 @@ def test_bad_use_is_named():
         linear.apply(variables, jnp.ones((4, 5)), X)
     with pytest.raises(ValueError, match="scalars"):
         modules.MultiLayerPerceptron([4], None).init(KEY, X)
+
+
+def test_other_irreps_are_refused_with_the_path_of_the_module():
+    class Block(linen.Module):
+        @linen.compact
+        def __call__(self, x: ic.IrrepsArray) -> ic.IrrepsArray:
+            return modules.Linear("0e", irreps_in="2x0e + 1o")(x)
+
+    class Model(linen.Module):
+        @linen.compact
+        def __call__(self, x: ic.IrrepsArray) -> ic.IrrepsArray:
+            return Block()(x)
+
+    variables = Model().init(KEY, X)
+    match = r"Linear 'Block_0/Linear_0' was made for irreps_in=2x0e\+1x1o, got input of irreps 2x0e"
+    with pytest.raises(ValueError, match=match):
+        Model().apply(variables, X.filter("0e"))

@@ -147,14 +147,25 @@ def test_the_default_dtype_is_float32_whatever_jax_prefers():
 
 
 def test_bad_use_is_named(model):
-    with pytest.raises(ValueError, match=r"irreps_in=2x0e\+1x1o, got input of irreps 1x0e"):
+    with pytest.raises(ValueError, match=r"Linear was made for irreps_in=2x0e\+1x1o, got input of irreps 1x0e"):
         model.linear(X[..., :1])
+    with pytest.raises(
+        ValueError, match=r"Linear 'linear' was made for irreps_in=2x0e\+1x1o, got input of irreps 1x0e"
+    ):
+        model(X[..., :1])
     with pytest.raises(ValueError, match=r"'linear_0/w' must have shape \(3, 4\), got \(8, 4\)"):
         model.mlp(jnp.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"MultiLayerPerceptron was made for irreps_in=8x0e, got input of irreps 2x0e"):
+        model.mlp(X.filter("0e"))
     with pytest.raises(ValueError, match=r"'w\[0,0\] 2x0e,8x0e' must have shape \(5, 2, 8\), got \(2, 8\)"):
         model.linear(jnp.ones((4, 5)), X)
     with pytest.raises(TypeError, match="rngs"):
         modules.Linear("0e", "0e")
+    norm = modules.BatchNorm("2x0e + 1o", rngs=nnx.Rngs(0))
+    with pytest.raises(
+        ValueError, match=r"BatchNorm was made for irreps_in=2x0e\+1x1o, got input of irreps 1x1o\+2x0e"
+    ):
+        norm(ic.concatenate([X.filter("1o"), X.filter("0e")]))
     del model.mlp.linear_1
     with pytest.raises(ValueError, match=r"'linear_1' is missing, there are \['linear_0'\]"):
         model(X)

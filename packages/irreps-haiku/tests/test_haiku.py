@@ -110,3 +110,15 @@ def test_bad_use_is_named():
     params = f.init(KEY, X)
     with pytest.raises(ValueError, match=r"linear/w\[0,0\] 3x0e,4x0e|Unable to retrieve parameter"):
         f.apply(params, ic.normal("3x0e", KEY, (4,)))
+
+
+def test_other_irreps_are_refused_with_the_path_of_the_module():
+    class Block(hk.Module):
+        def __call__(self, x):
+            return modules.BatchNorm(irreps="2x0e + 1o")(modules.Linear("2x0e + 1o", irreps_in="2x0e + 1o")(x))
+
+    f = hk.transform_with_state(lambda x: Block()(x))
+    params, state = f.init(KEY, X)
+    match = r"Linear 'block/linear' was made for irreps_in=2x0e\+1x1o, got input of irreps 2x0e"
+    with pytest.raises(ValueError, match=match):
+        f.apply(params, state, None, X.filter("0e"))

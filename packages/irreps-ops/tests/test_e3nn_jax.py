@@ -153,7 +153,7 @@ def test_symmetric_contraction(irreps, orders, keep):
     x = data(irreps, 1, (2, 3))
     module = hk.transform(lambda x: e3nn.haiku.SymmetricTensorProduct(orders, keep)(x))
     (weights,) = module.init(jax.random.key(0), theirs(x)).values()
-    f = io.SymmetricContraction(irreps, orders, keep)
+    f = io.FunctionalSymmetricContraction(irreps, orders, keep)
     assert {name: w.shape for name, w in weights.items()} == {p.name: (p.multiplicity, 3) for p in f.paths}
     expected = module.apply({"symmetric_tensor_product": weights}, None, theirs(x))
     ours = f(weights, x)

@@ -79,3 +79,27 @@ def test_zeros():
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
         io.layer_norm(data(), **options)
+
+
+# The layer
+
+
+def test_the_layer_is_the_function_with_its_parameters():
+    layer, x = io.LayerNorm(irreps=IRREPS, eps=1e-2, normalization="norm"), data()
+    first = io.init(layer, jax.random.key(0), x)
+    np.testing.assert_array_equal(first["weight"], np.ones(IRREPS.num_irreps))
+    np.testing.assert_array_equal(first["bias"], np.zeros(6))
+    found = io.apply(layer, {"weight": jnp.asarray(SCALE), "bias": jnp.asarray(BIAS)}, x)
+    expected = io.layer_norm(x, SCALE, BIAS, eps=1e-2, normalization="norm")
+    np.testing.assert_array_equal(found.array, expected.array)
+    assert io.init(io.LayerNorm(affine=False), jax.random.key(0), x) == {}
+    np.testing.assert_array_equal(io.apply(io.LayerNorm(affine=False), {}, x).array, io.layer_norm(x).array)
+
+
+def test_the_layer_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match="'component' or 'norm', got 'sum'"):
+        io.LayerNorm(normalization="sum")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="positive number eps, got 0"):
+        io.LayerNorm(eps=0)
+    with pytest.raises(ValueError, match=r"LayerNorm was made for irreps=2x0e, got input of irreps 4x0e"):
+        io.apply(io.LayerNorm(irreps="2x0e"), {}, data())

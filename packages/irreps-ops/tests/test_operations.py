@@ -73,15 +73,15 @@ DOT = io.Polynomial(
 LINEAR = io.FunctionalLinear("2x0e + 1o", "0e + 2x1o", biases=True)
 PRODUCT = io.FunctionalTensorProduct("2x1o", "1o", "2x0e + 2x1e", [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", False)])
 CONNECTED = io.FunctionalFullyConnectedTensorProduct("0e + 1o", "1o", "0e + 1o")
-CONTRACTION = io.SymmetricContraction("0e + 1o", (1, 2), "0e + 1o")
+CONTRACTION = io.FunctionalSymmetricContraction("0e + 1o", (1, 2), "0e + 1o")
 
 OPERATIONS = {
     "FunctionalFullyConnectedTensorProduct": row(CONNECTED, shared((CONNECTED.num_weights,)), "0e + 1o", "1o"),
     "FunctionalLinear": row(LINEAR, shared((LINEAR.num_weights,)), "2x0e + 1o"),
-    "FunctionalTensorProduct": row(PRODUCT, (PRODUCT.num_weights,), "2x1o", "1o"),
-    "SymmetricContraction": row(
+    "FunctionalSymmetricContraction": row(
         lambda w, x: CONTRACTION(w, x.mul_to_axis()), shared((CONTRACTION.num_weights, 2)), "2x0e + 2x1o"
     ),
+    "FunctionalTensorProduct": row(PRODUCT, (PRODUCT.num_weights,), "2x1o", "1o"),
     "bessel": row(lambda x: io.bessel(x, 3), ()),
     "betas_to_spherical_signal": row(lambda x: io.betas_to_spherical_signal(x, 3, quadrature="soft"), (4,)),
     "chebyshev_basis": row(lambda x: io.chebyshev_basis(x, 3), ()),
@@ -166,8 +166,8 @@ NO_OPERATIONS = {
     "graphs in NumPy, before anything is traced": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",
     "plugins": "binding cheapest executors layer layers module_class module_lookup why_not",
     "changes what a function does, not data": "checked use_executor",
-    "layers and their parameters": "apply check_parameter example_inputs find_parameter init init_state layer_specs "
-    "named_key parameter_specs",
+    "layers and their parameters": "apply check_irreps check_parameter example_inputs find_parameter init init_state "
+    "layer_specs named_key parameter_specs where",
 }
 
 

@@ -63,7 +63,9 @@ def test_basis_of_some_irreps_is_that_of_all() -> None:
 IRREPS, CHANNELS = "0e+1o+2e", 3
 
 
-def weights_of(f: io.SymmetricContraction, shape: tuple[int, ...] = (), seed: int = 1) -> dict[str, jax.Array]:
+def weights_of(
+    f: io.FunctionalSymmetricContraction, shape: tuple[int, ...] = (), seed: int = 1
+) -> dict[str, jax.Array]:
     rng = np.random.default_rng(seed)
     return {p.name: jnp.asarray(rng.normal(size=(*shape, p.multiplicity, CHANNELS))) for p in f.paths}
 
@@ -72,7 +74,7 @@ def data(*shape: int, irreps: str = IRREPS, seed: int = 0) -> jax.Array:
     return jnp.asarray(np.random.default_rng(seed).normal(size=(*shape, CHANNELS, Irreps(irreps).dim)))
 
 
-def by_definition(f: io.SymmetricContraction, weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+def by_definition(f: io.FunctionalSymmetricContraction, weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     """The sum with dense tensors; weights of shape (..., multiplicity, channels)."""
     out: dict[Irrep, Any] = {ir: 0.0 for _, ir in f.irreps_out}
     for path in f.paths:
@@ -95,7 +97,7 @@ def by_definition(f: io.SymmetricContraction, weights: dict[str, jax.Array], x: 
     ],
 )
 def test_values(irreps: str, orders: tuple[int, ...], keep: Any, shape: tuple[int, ...]) -> None:
-    f = io.SymmetricContraction(irreps, orders, keep)
+    f = io.FunctionalSymmetricContraction(irreps, orders, keep)
     weights, x = weights_of(f), data(*shape, irreps=irreps)
     expected = by_definition(f, weights, x)
     y = f(weights, ic.IrrepsArray(irreps, x))
@@ -109,7 +111,7 @@ def test_values(irreps: str, orders: tuple[int, ...], keep: Any, shape: tuple[in
 
 
 def test_weights_of_each_species() -> None:
-    f = io.SymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
+    f = io.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
     weights, x, index = weights_of(f, (3,)), data(2, 3), jnp.array([[0, 2, 1], [2, 3, -1]])
     mine = {name: jnp.take(w, index, axis=0, mode="clip") for name, w in weights.items()}
     known = ((index >= 0) & (index < 3))[..., None, None]  # others have no weights
@@ -139,7 +141,7 @@ def _derivatives(f: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
 @pytest.mark.parametrize("which", ["value", "gradient", "training step", "third", "forward"])
 def test_derivatives(which: str, species: bool) -> None:
     orders, keep = ((3,), "1o") if which == "third" else ((1, 2, 3), "0e+1o")
-    f = io.SymmetricContraction("0e+1o", orders, keep)
+    f = io.FunctionalSymmetricContraction("0e+1o", orders, keep)
     index = jnp.array([1, 0, 1, 1]) if species else None
     weights, x = weights_of(f, (2,) if species else ()), data(4, irreps="0e+1o")
 
@@ -155,7 +157,7 @@ def test_derivatives(which: str, species: bool) -> None:
 
 
 def test_batches_and_float32() -> None:
-    f = io.SymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
+    f = io.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
     weights, x = weights_of(f), data(2, 5)
 
     def ours(w: Any, x: Any) -> jax.Array:
@@ -173,7 +175,7 @@ def test_batches_and_float32() -> None:
 
 
 def test_equivariance() -> None:
-    f = io.SymmetricContraction("0e+1o+2o", (1, 2, 3), "0e+1o+1e+2o")
+    f = io.FunctionalSymmetricContraction("0e+1o+2o", (1, 2, 3), "0e+1o+1e+2o")
     weights, x = weights_of(f), data(4, irreps="0e+1o+2o")
     y = f(weights, ic.IrrepsArray("0e+1o+2o", x)).array
     for parity in (0, 1):
@@ -184,7 +186,7 @@ def test_equivariance() -> None:
 
 def test_values_of_e3nn_jax() -> None:
     """Computed by ``e3nn.haiku.SymmetricTensorProduct`` of e3nn-jax 0.21 in float64."""
-    f = io.SymmetricContraction("0e+1o+2e", (1, 2, 3), "0e+1o")
+    f = io.FunctionalSymmetricContraction("0e+1o+2e", (1, 2, 3), "0e+1o")
     x = jnp.asarray(np.cos(np.arange(18.0)).reshape(2, 9))
     weights = {
         p.name: jnp.asarray(np.sin(np.arange(2.0 * p.multiplicity).reshape(p.multiplicity, 2) + p.order))
@@ -202,7 +204,7 @@ GOLDEN = [
 
 
 def test_projection_of_other_bases() -> None:
-    f = io.SymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
+    f = io.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
     rng, x = np.random.default_rng(3), data(4)
     for path in f.paths:
         basis = dense(IRREPS, path.order)[path.irrep]
@@ -221,7 +223,7 @@ def test_projection_of_other_bases() -> None:
 
 
 def test_many_monomials_are_no_dense_tensors() -> None:
-    f = io.SymmetricContraction("0e+1o+2e+3o", (4,), "0e")
+    f = io.FunctionalSymmetricContraction("0e+1o+2e+3o", (4,), "0e")
     x = jax.ShapeDtypeStruct((2, 4, 16), jnp.float64)
     w = jax.ShapeDtypeStruct((f.num_weights, 4), jnp.float64)
     text = jax.jit(lambda w, x: f(w, ic.IrrepsArray("0e+1o+2e+3o", x)).array).lower(w, x).as_text()
@@ -236,10 +238,10 @@ def _shapes(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: io.SymmetricContraction("1o", (0, 1)), "orders must be different positive integers"),
-        (lambda: io.SymmetricContraction("1o", (2, 2)), "orders must be different positive integers"),
-        (lambda: io.SymmetricContraction("1o", ()), "orders must be different positive integers"),
-        (lambda: io.SymmetricContraction("1o", (1, 2), "0e+3o"), "3o cannot be made of 1x1o"),
+        (lambda: io.FunctionalSymmetricContraction("1o", (0, 1)), "orders must be different positive integers"),
+        (lambda: io.FunctionalSymmetricContraction("1o", (2, 2)), "orders must be different positive integers"),
+        (lambda: io.FunctionalSymmetricContraction("1o", ()), "orders must be different positive integers"),
+        (lambda: io.FunctionalSymmetricContraction("1o", (1, 2), "0e+3o"), "3o cannot be made of 1x1o"),
         (lambda: _call({}, data(2)), "expected weights"),
         (lambda: _call(jnp.ones((4, CHANNELS)), data(2)), r"weights must have shape \(2, 3\), got \(4, 3\)"),
         (lambda: _call({"w1_0e": jnp.ones((1, 3)), "w2_0e": jnp.ones((5, 3))}, data(2)), "w2_0e must have shape"),
@@ -257,10 +259,14 @@ def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> 
         call()
 
 
-def _scalars() -> io.SymmetricContraction:
-    return io.SymmetricContraction("0e+1o", (2,), "0e")
+def _scalars() -> io.FunctionalSymmetricContraction:
+    return io.FunctionalSymmetricContraction("0e+1o", (2,), "0e")
 
 
 def _call(weights: Any, x: jax.Array, index: Any = None) -> Any:
-    f = io.SymmetricContraction("0e+2e", (1, 2), "0e") if isinstance(weights, dict) and weights else _scalars()
+    f = (
+        io.FunctionalSymmetricContraction("0e+2e", (1, 2), "0e")
+        if isinstance(weights, dict) and weights
+        else _scalars()
+    )
     return f(weights, ic.IrrepsArray(f.irreps_in, x[..., : f.irreps_in.dim]), index)

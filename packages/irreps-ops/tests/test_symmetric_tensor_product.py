@@ -1,4 +1,4 @@
-"""The layer `SymmetricTensorProduct`: names, channels, what is kept. Its numbers are those of SymmetricContraction."""
+"""The layer `SymmetricTensorProduct`: names, channels, what is kept. Its numbers are those of the contraction."""
 
 import jax
 import jax.numpy as jnp

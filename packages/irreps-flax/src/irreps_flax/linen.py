@@ -37,6 +37,11 @@ class _LinenScope:
     def __init__(self, scope: FlaxScope) -> None:
         self._scope = scope
 
+    @property
+    def path(self) -> str:
+        """See :class:`irreps_ops.Scope`."""
+        return self._path()
+
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
@@ -78,8 +83,8 @@ class _LinenScope:
         has = self._scope.has_variable
         return other if has(collection, other) and not has(collection, name) else name
 
-    def _path(self, name: str) -> str:
-        return "/".join((*self._scope.path, name))
+    def _path(self, *name: str) -> str:
+        return "/".join((*self._scope.path, *name))
 
 
 class LinenBinding:

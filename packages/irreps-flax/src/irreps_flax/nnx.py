@@ -3,7 +3,7 @@
 ``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in`, then the arguments
 of the layer, `rngs` and `param_dtype`. Parameters are made at once, as nnx has it, from `irreps_in`: the irreps
 of the input, or an int for that many plain features, or data of the right shape (with channels, say); for a layer
-of several inputs a tuple of these. No mathematics is here.
+of several inputs a tuple of these (an empty one, if none has irreps). No mathematics is here.
 
 Example:
     >>> import jax.numpy as jnp
@@ -26,6 +26,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 import irreps_ops
+from irreps_core import IrrepsArray
 
 
 class _Branch(nnx.Module):
@@ -49,10 +50,15 @@ def _attribute(name: str, spec: Any, rngs: nnx.Rngs) -> Any:
 class _NnxScope:
     """What a branch has."""
 
-    def __init__(self, branch: _Branch, path: str = "") -> None:
-        self._path = path
+    def __init__(self, branch: _Branch, root: nnx.Module, path: str = "") -> None:
+        self._root, self._path = root, path
         kinds = nnx.Variable, nnx.RngStream, _Branch
         self._found = {name: value for name, value in vars(branch).items() if isinstance(value, kinds)}
+
+    @property
+    def path(self) -> str:
+        """See :class:`irreps_ops.Scope`."""
+        return f"{_path_of(self._root)}/{self._path}".strip("/")
 
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
@@ -74,10 +80,20 @@ class _NnxScope:
 
     def child(self, name: str) -> "_NnxScope":
         """See :class:`irreps_ops.Scope`."""
-        return _NnxScope(self._find(name, "parameter"), f"{self._path}{name}/")
+        return _NnxScope(self._find(name, "parameter"), self._root, f"{self._path}{name}/")
 
     def _find(self, name: str, kind: str) -> Any:
         return irreps_ops.find_parameter(self._path + name, self._found, name, kind)
+
+
+def _path_of(module: nnx.Module) -> str:
+    """Its path in the outermost module that is being called: a module of nnx does not know what it is in."""
+    found, frame = "", inspect.currentframe()
+    while frame is not None:
+        caller, frame = frame.f_locals.get("self"), frame.f_back
+        if isinstance(caller, nnx.Module):
+            found = next(("/".join(map(str, p)) for p, part in nnx.iter_modules(caller) if part is module), found)
+    return found
 
 
 class _LayerModule(_Branch):
@@ -93,19 +109,34 @@ class _LayerModule(_Branch):
         if "irreps_in" in inspect.signature(self.layer_class).parameters:
             (x,) = irreps_ops.example_inputs(inputs[-1])
             kwargs["irreps_in"] = getattr(x, "irreps", None)
+        if "dtype" in inspect.signature(self.layer_class).parameters:
+            kwargs.setdefault("dtype", param_dtype)
         self.layer = self.layer_class(*args, **kwargs)
         if "is_training" in inspect.signature(self.layer).parameters:
             self.deterministic = False  # what nnx's own train() and eval() set
         examples = self.layer.example(*inputs, dtype=param_dtype)
+        self.irreps_in = tuple(str(x.irreps) for x in _irreps_arrays(examples))
         super().__init__(irreps_ops.layer_specs(self.layer, *examples), rngs)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        scope = _NnxScope(self)
+        scope = _NnxScope(self, self)
+        self._check(scope, inputs)
         if hasattr(self, "deterministic"):
             given = inspect.signature(self.layer).bind(scope, *inputs, **options).arguments
             if "is_training" not in given:
                 options["is_training"] = not self.deterministic
         return self.layer(scope, *inputs, **options)
+
+    def _check(self, scope: _NnxScope, inputs: tuple[Any, ...]) -> None:
+        """That the irreps are those it was made for; layers that have an argument `irreps_in` look themselves."""
+        given = _irreps_arrays(inputs)
+        if len(given) == len(self.irreps_in) and not hasattr(self.layer, "irreps_in"):
+            for expected, x in zip(self.irreps_in, given, strict=True):
+                irreps_ops.check_irreps(irreps_ops.where(scope, self.layer), "irreps_in", expected, x)
+
+
+def _irreps_arrays(inputs: tuple[Any, ...]) -> list[IrrepsArray]:
+    return [x for x in inputs if isinstance(x, IrrepsArray)]
 
 
 class NnxBinding:

@@ -17,6 +17,11 @@ def _initializer(initializer: irreps_ops.Initializer) -> Any:
 class _Branch(hk.Module):
     """The scope of a Haiku module: its parameters and state and, as modules within it, its branches."""
 
+    @property
+    def path(self) -> str:
+        """See :class:`irreps_ops.Scope`."""
+        return self.module_name
+
     def parameter(
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:

@@ -29,6 +29,7 @@ from ._dropout import Dropout as Dropout
 from ._edge_convolution import edge_convolution as edge_convolution
 from ._edge_index import EdgeIndex as EdgeIndex
 from ._edge_softmax import edge_softmax as edge_softmax
+from ._embedding_layer import Embedding as Embedding
 from ._executors import Executor as Executor
 from ._executors import Task as Task
 from ._executors import cheapest as cheapest
@@ -39,6 +40,7 @@ from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct as
 from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTensorProduct
 from ._functional_tensor_product import Instruction as Instruction
 from ._gate import gate as gate
+from ._gate_layer import Gate as Gate
 from ._gradients import curl as curl
 from ._gradients import divergence as divergence
 from ._gradients import grad as grad
@@ -49,6 +51,7 @@ from ._graphs import batch_graphs as batch_graphs
 from ._graphs import bucket_size as bucket_size
 from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
 from ._layer_norm import layer_norm as layer_norm
+from ._layer_norm_layer import LayerNorm as LayerNorm
 from ._layer_specs import KeySpec as KeySpec
 from ._layer_specs import ParameterSpec as ParameterSpec
 from ._layer_specs import StateSpec as StateSpec
@@ -63,6 +66,7 @@ from ._linear import FunctionalLinear as FunctionalLinear
 from ._linear import LinearPath as LinearPath
 from ._linear import linear as linear
 from ._linear_layer import Linear as Linear
+from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
@@ -99,10 +103,12 @@ from ._scatter import scatter_mean as scatter_mean
 from ._scatter import scatter_sum as scatter_sum
 from ._scope import Initializer as Initializer
 from ._scope import Scope as Scope
+from ._scope import check_irreps as check_irreps
 from ._scope import check_parameter as check_parameter
 from ._scope import example_inputs as example_inputs
 from ._scope import find_parameter as find_parameter
 from ._scope import named_key as named_key
+from ._scope import where as where
 from ._so3_signal import SO3Signal as SO3Signal
 from ._sphere_grid import s2_grid as s2_grid
 from ._sphere_plugins import SphereTransform as SphereTransform
@@ -115,9 +121,10 @@ from ._spherical_signal import SphericalSignal as SphericalSignal
 from ._spherical_transforms import from_s2grid as from_s2grid
 from ._spherical_transforms import to_s2grid as to_s2grid
 from ._spherical_transforms import to_s2point as to_s2point
-from ._symmetric_contraction import SymmetricContraction as SymmetricContraction
+from ._symmetric_contraction import FunctionalSymmetricContraction as FunctionalSymmetricContraction
 from ._symmetric_contraction import SymmetricPath as SymmetricPath
 from ._symmetric_contraction import symmetric_contraction as symmetric_contraction
+from ._symmetric_contraction_layer import SymmetricContraction as SymmetricContraction
 from ._symmetric_tensor_product import SymmetricTensorProduct as SymmetricTensorProduct
 from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
 from ._tensor_product import tensor_product as tensor_product
@@ -127,6 +134,7 @@ from ._transformer_layer import Transformer as Transformer
 from ._use_executor import checked as checked
 from ._use_executor import use_executor as use_executor
 from ._voxel_convolution_layer import VoxelConvolution as VoxelConvolution
+from ._voxel_pooling_layer import VoxelPooling as VoxelPooling
 from ._voxels import interpolate_nearest as interpolate_nearest
 from ._voxels import interpolate_trilinear as interpolate_trilinear
 from ._voxels import zoom as zoom

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
 
 from ._operands import floating
-from ._scope import Scope, example_inputs
+from ._scope import Scope, check_irreps, example_inputs, where
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class BatchNorm:
         normalization: squared lengths are ``"component"``: means over the components (default); ``"norm"``: sums.
 
     Raises:
-        ValueError: unknown options, data without a batch axis, or a mask of another shape.
+        ValueError: unknown options, data of other irreps or without a batch axis, or a mask of another shape.
 
     Sources:
         Ioffe, Szegedy: Batch Normalization (2015), arXiv:1502.03167. For irreps: Weiler et al., 3D Steerable CNNs
@@ -97,7 +97,7 @@ class BatchNorm:
             mask: booleans of shape (batch,): the rows that count. The others, padding, are in no statistics.
         """
         (x,) = floating(x)
-        x = x if self.irreps is None else x.rechunk(Irreps(self.irreps))
+        x = x if self.irreps is None else check_irreps(where(scope, self), "irreps", self.irreps, x)
         mask = self._checked_mask(x, mask)
         scalars = sum(mul for mul, ir in x.irreps if ir.is_scalar())
         total, dtype = x.irreps.num_irreps, x.dtype

@@ -11,27 +11,39 @@ from irreps_core import plugins
 
 from ._batch_norm import BatchNorm
 from ._dropout import Dropout
+from ._embedding_layer import Embedding
 from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct
+from ._gate_layer import Gate
+from ._layer_norm_layer import LayerNorm
 from ._linear_layer import Linear
+from ._message_passing_convolution_layer import MessagePassingConvolution
 from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._point_convolution_layer import PointConvolution
 from ._scope import Scope
+from ._symmetric_contraction_layer import SymmetricContraction
 from ._symmetric_tensor_product import SymmetricTensorProduct
 from ._tensor_product_layer import TensorProduct
 from ._transformer_layer import Transformer
 from ._voxel_convolution_layer import VoxelConvolution
+from ._voxel_pooling_layer import VoxelPooling
 
 _LAYERS = (
     BatchNorm,
     Dropout,
+    Embedding,
     FullyConnectedTensorProduct,
+    Gate,
+    LayerNorm,
     Linear,
+    MessagePassingConvolution,
     MultiLayerPerceptron,
     PointConvolution,
+    SymmetricContraction,
     SymmetricTensorProduct,
     TensorProduct,
     Transformer,
     VoxelConvolution,
+    VoxelPooling,
 )
 
 

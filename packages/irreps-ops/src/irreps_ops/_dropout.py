@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
 from ._operands import floating
-from ._scope import Scope, example_inputs
+from ._scope import Scope, check_irreps, example_inputs, where
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Dropout:
         irreps: expected irreps of the data (default: those that come).
 
     Raises:
-        ValueError: `p` is no probability.
+        ValueError: `p` is no probability, or data of other irreps.
         TypeError: data that is no IrrepsArray.
 
     Example:
@@ -70,7 +70,7 @@ class Dropout:
                 + ", ".join(type(value).__name__ for value in inputs)
             )
         (x,) = floating(given[0])
-        x = x if self.irreps is None else x.rechunk(Irreps(self.irreps))
+        x = x if self.irreps is None else check_irreps(where(scope, self), "irreps", self.irreps, x)
         return self._noisy(scope, key, x) if (given[1] if len(given) == 2 else is_training) else x
 
     def _noisy(self, scope: Scope, key: jax.Array | None, x: IrrepsArray) -> IrrepsArray:

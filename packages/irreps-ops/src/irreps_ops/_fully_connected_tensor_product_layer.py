@@ -11,7 +11,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray
 from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct
 from ._normalization import IrrepNormalization, Normalization
 from ._operands import floating
-from ._scope import Scope, example_inputs
+from ._scope import Scope, check_irreps, example_inputs, where
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,11 @@ class FullyConnectedTensorProduct:
     def __call__(self, scope: Scope, x: Any, y: Any) -> IrrepsArray:
         """Data of shape (..., irreps_out.dim), from data of shape (..., irreps.dim); leading axes broadcast."""
         x, y = floating(x, y)
-        x, y = _simplified(x, self.irreps_in1, "first"), _simplified(y, self.irreps_in2, "second")
+        x, y = (
+            # What is known to be zero has no parameters, but where the irreps are given those depend on them alone.
+            (x.remove_zero_chunks() if irreps is None else check_irreps(where(scope, self), name, irreps, x)).simplify()
+            for x, name, irreps in ((x, "irreps_in1", self.irreps_in1), (y, "irreps_in2", self.irreps_in2))
+        )
         product = self._product(x.irreps, y.irreps)
         dtype = jnp.result_type(x.array, y.array)
         weights = [
@@ -86,15 +90,3 @@ class FullyConnectedTensorProduct:
             path_normalization=self.path_normalization,
             gradient_normalization=self.gradient_normalization,
         )
-
-
-def _simplified(x: IrrepsArray, irreps: IntoIrreps, which: str) -> IrrepsArray:
-    """The data of an input with merged irreps."""
-    if irreps is None:
-        return x.remove_zero_chunks().simplify()
-    expected = Irreps(irreps)
-    if x.irreps.simplify() != expected.simplify():
-        raise ValueError(
-            f"FullyConnectedTensorProduct was made for the irreps {expected} of its {which} input, got {x.irreps}"
-        )
-    return x.simplify()

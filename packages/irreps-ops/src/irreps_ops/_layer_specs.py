@@ -48,6 +48,10 @@ class _Record:
     def __init__(self, asked: dict[str, Any], path: str = "") -> None:
         self._asked, self._path = asked, path
 
+    @property
+    def path(self) -> str:
+        return self._path.rstrip("/")
+
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
         spec = self._once(name, ParameterSpec(tuple(shape), dtype, initializer))
         check_parameter(self._path + name, spec, shape)

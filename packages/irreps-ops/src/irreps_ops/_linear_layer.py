@@ -13,7 +13,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray
 from ._linear import FunctionalLinear, LinearPath
 from ._normalization import Normalization, normalization_exponent
 from ._operands import floating
-from ._scope import Initializer, Scope, example_inputs
+from ._scope import Initializer, Scope, check_irreps, example_inputs, where
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Linear:
     def __call__(self, scope: Scope, *inputs: Any) -> IrrepsArray:
         """Apply the layer: ``(x)``, ``(weights, x)`` or ``(indices, x)``, see the class."""
         weights, x = self._operands(inputs)
-        x = self._checked_input(x)
+        x = self._checked_input(scope, x)
         if self.simplify_irreps_internally:
             # Where irreps_in is given, the parameters must not depend on what happens to be zero.
             x = (x.remove_zero_chunks() if self.irreps_in is None else x).regroup()
@@ -184,7 +184,7 @@ class Linear:
         weights_array, x = floating(weights, inputs[1])
         return weights_array.array, x
 
-    def _checked_input(self, x: IrrepsArray) -> IrrepsArray:
+    def _checked_input(self, scope: Scope, x: IrrepsArray) -> IrrepsArray:
         if (self.channel_out is not None or self.weights_per_channel) and x.ndim < 2:
             raise ValueError(
                 "Linear with channel_out or weights_per_channel expects data of shape (..., channel, irreps.dim), "
@@ -193,12 +193,11 @@ class Linear:
         if self.irreps_in is None:
             return x
         expected, found = Irreps(self.irreps_in), x.irreps
-        if not self.simplify_irreps_internally and found.simplify() == expected.simplify():
-            return x.rechunk(expected)
-        # Instructions count the items, so those must be the same.
-        if self.instructions is not None or found.regroup() != expected.regroup():
-            raise ValueError(f"Linear was made for irreps_in={expected}, got input of irreps {found}")
-        return x
+        # Another order will do, but where instructions count the items.
+        other_order = found.simplify() != expected.simplify() and found.regroup() == expected.regroup()
+        if other_order and self.instructions is None:
+            return x
+        return check_irreps(where(scope, self), "irreps_in", expected, x)
 
     def _map(self, irreps_in: Irreps) -> FunctionalLinear:
         """The map of data of these irreps, in which channels count as multiplicities."""

@@ -107,6 +107,10 @@ class _Apply:
         # How often a key of each path has been asked for.
         self._asked: dict[str, int] = {} if asked is None else asked
 
+    @property
+    def path(self) -> str:
+        return self._path.rstrip("/")
+
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
         path = self._path + name
         return check_parameter(path, find_parameter(path, self._parameters, name), shape)

@@ -93,7 +93,7 @@ def reduced_symmetric_tensor_product_basis(
 ) -> IrrepsArray:
     """Orthonormal basis of the symmetric tensors of `degree` indices: the equivariant polynomials of that degree.
 
-    Copy by copy the basis of e3nn-jax's function of this name, and of :class:`SymmetricContraction`.
+    Copy by copy the basis of e3nn-jax's function of this name, and of :class:`FunctionalSymmetricContraction`.
 
     Args:
         irreps: of each index.

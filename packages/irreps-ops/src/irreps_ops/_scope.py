@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import jax
 import jax.numpy as jnp
 
-from irreps_core import Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
 Initializer: TypeAlias = Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
 Parameters: TypeAlias = Mapping[str, Any]
@@ -21,6 +21,8 @@ class Scope(Protocol):
     names: `parameter` makes or finds a leaf, `child` is the branch of a layer within the layer. A name that is
     asked for twice is one parameter, shared. The state (running statistics, say) is another tree of the same
     branches. In one branch a name is either a parameter or state or a source of keys.
+
+    A scope may know where it is in the tree of modules: an attribute `path`, "model/linear" say, for messages.
     """
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
@@ -82,6 +84,40 @@ def check_parameter(name: str, value: Any, shape: tuple[int, ...], kind: str = "
             "it belongs to a layer of other irreps or sizes"
         )
     return value
+
+
+def where(scope: Scope, layer: Any) -> str:
+    """A layer and its place in the tree of modules, for messages: ``Linear 'model/linear'``."""
+    path = getattr(scope, "path", "")
+    return f"{type(layer).__name__} {path!r}" if path else type(layer).__name__
+
+
+def check_irreps(where: str, name: str, expected: IntoIrreps, x: IrrepsArray) -> IrrepsArray:
+    """`x` in the items of `expected`, if its irreps are these, merged or not.
+
+    Args:
+        where: the layer, for the message.
+        name: what the irreps are called there, `irreps_in` say.
+        expected: the irreps that the layer was made for.
+        x: what it is called with.
+
+    Raises:
+        ValueError: other irreps; names both.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> io.check_irreps("Linear 'model/linear'", "irreps_in", "2x0e + 1o", ic.ones("0e + 0e + 1o")).irreps
+        2x0e+1x1o
+        >>> io.check_irreps("Linear 'model/linear'", "irreps_in", "2x0e + 1o", ic.ones("1o"))
+        Traceback (most recent call last):
+        ...
+        ValueError: Linear 'model/linear' was made for irreps_in=2x0e+1x1o, got input of irreps 1x1o
+    """
+    expected = Irreps(expected)
+    if x.irreps.simplify() != expected.simplify():
+        raise ValueError(f"{where} was made for {name}={expected}, got input of irreps {x.irreps}")
+    return x.rechunk(expected)
 
 
 def example_inputs(*irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:

@@ -45,7 +45,7 @@ class SymmetricPath:
 
 
 @dataclass(frozen=True, init=False)
-class SymmetricContraction:
+class FunctionalSymmetricContraction:
     """Description of a symmetric contraction; call it with weights and data.
 
     For each channel c and each irrep of the output,
@@ -75,7 +75,7 @@ class SymmetricContraction:
         >>> import jax.numpy as jnp
         >>> import irreps_core as ic
         >>> import irreps_ops as io
-        >>> f = io.SymmetricContraction("0e + 1o", orders=(1, 2), keep_irrep_out="0e")
+        >>> f = io.FunctionalSymmetricContraction("0e + 1o", orders=(1, 2), keep_irrep_out="0e")
         >>> {path.name: path.multiplicity for path in f.paths}
         {'w1_0e': 1, 'w2_0e': 2}
         >>> weights = {"w1_0e": jnp.zeros((1, 8)), "w2_0e": jnp.ones((2, 8))}
@@ -293,7 +293,7 @@ def symmetric_contraction(
     Args:
         x: data of shape (..., channels, irreps.dim).
         weights: for each path, by name, an array of shape ([species,] multiplicity, channels), see
-            :class:`SymmetricContraction`.
+            :class:`FunctionalSymmetricContraction`.
         orders: the degrees, for example (1, 2, 3).
         keep_irrep_out: the irreps of the output (default: all that occur).
         index: integers of shape (...,): whose weights each row takes; weights then have a first axis.
@@ -312,4 +312,4 @@ def symmetric_contraction(
         >>> io.symmetric_contraction(x, {"w2_0e": jnp.ones((1, 1))}, (2,), keep_irrep_out="0e") * 3**0.5
         1x0e [[25.]]
     """
-    return SymmetricContraction(x.irreps, orders, keep_irrep_out)(weights, x, index)
+    return FunctionalSymmetricContraction(x.irreps, orders, keep_irrep_out)(weights, x, index)

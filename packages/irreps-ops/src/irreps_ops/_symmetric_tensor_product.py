@@ -11,13 +11,13 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
 from ._operands import floating
 from ._scope import Scope, example_inputs
-from ._symmetric_contraction import SymmetricContraction
+from ._symmetric_contraction import FunctionalSymmetricContraction
 from ._symmetric_polynomials import equivariant_polynomials
 
 
 @dataclass(frozen=True)
 class SymmetricTensorProduct:
-    """Weighted symmetric powers of the data, in each channel: see :class:`SymmetricContraction`.
+    """Weighted symmetric powers of the data, in each channel: see :class:`FunctionalSymmetricContraction`.
 
     y[c, k] = sum over orders n and m of w_n[m, c] / M_n * B_nm(x[c])_k, with all equivariant polynomials B_n1, B_n2,
     ... of degree n. The parameters are ``w{order}_{irrep}``, of shape (M_n, channels) and variance 1.
@@ -31,7 +31,7 @@ class SymmetricTensorProduct:
         ValueError: orders that are not different positive integers, data without a channel axis, or of which nothing
             that is to be kept can be made.
 
-    Source: see :class:`SymmetricContraction`.
+    Source: see :class:`FunctionalSymmetricContraction`.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -54,7 +54,7 @@ class SymmetricTensorProduct:
         """Read the orders and the irreps."""
         object.__setattr__(self, "orders", tuple(self.orders))
         object.__setattr__(self, "keep_irrep_out", irreps_to_keep(self.keep_irrep_out))
-        SymmetricContraction("0e", self.orders)  # for its refusal of orders
+        FunctionalSymmetricContraction("0e", self.orders)  # for its refusal of orders
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Abstract inputs of one row: data with channels or, of irreps, of one channel."""
@@ -90,7 +90,7 @@ def with_channel(x: Any, dtype: Any) -> Any:
     return IrrepsArray(irreps, jax.ShapeDtypeStruct((1, irreps.dim), dtype))
 
 
-def contraction_of(x: IrrepsArray, orders: Any, keep: IntoIrreps | None) -> SymmetricContraction:
+def contraction_of(x: IrrepsArray, orders: Any, keep: IntoIrreps | None) -> FunctionalSymmetricContraction:
     """The contraction of this data, to those of the wanted irreps that can be made."""
     if x.ndim < 2:
         raise ValueError(f"x must have shape (..., channels, {x.irreps.dim}), got {tuple(x.shape)}")
@@ -98,4 +98,4 @@ def contraction_of(x: IrrepsArray, orders: Any, keep: IntoIrreps | None) -> Symm
         wanted = frozenset(ir for _, ir in Irreps(keep))
         made = {ir for n in orders for ir in equivariant_polynomials(x.irreps, n, wanted)}
         keep = [(1, ir) for ir in sorted(made)] or keep
-    return SymmetricContraction(x.irreps, orders, keep)
+    return FunctionalSymmetricContraction(x.irreps, orders, keep)

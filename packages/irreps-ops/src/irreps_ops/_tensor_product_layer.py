@@ -13,7 +13,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray
 from ._functional_tensor_product import FunctionalTensorProduct
 from ._normalization import IrrepNormalization, Normalization
 from ._operands import floating
-from ._scope import Scope, example_inputs
+from ._scope import Scope, check_irreps, example_inputs, where
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,12 @@ class TensorProduct:
         if len(inputs) not in (2, 3):
             raise ValueError(f"TensorProduct takes (x, y) or (weights, x, y), got {len(inputs)} inputs")
         product = self.product()
-        if len(inputs) == 3:
-            return product(jnp.asarray(inputs[0]), *inputs[1:])
-        x, y = floating(*inputs)
+        *weights, x, y = inputs
+        x, y = floating(x, y)
+        x = check_irreps(where(scope, self), "irreps_in1", self.irreps_in1, x)
+        y = check_irreps(where(scope, self), "irreps_in2", self.irreps_in2, y)
+        if weights:
+            return product(jnp.asarray(weights[0]), x, y)
         dtype = jnp.result_type(x.array, y.array)
         weights = [
             scope.parameter(name, ins.path_shape, dtype, jax.nn.initializers.normal(ins.weight_std))
