@@ -81,7 +81,7 @@ def test_rules_of_the_source(path):
 def test_bindings_are_small():
     for path in [*ROOT.glob("packages/irreps-haiku/src/**/*.py"), *ROOT.glob("packages/irreps-flax/src/**/*.py")]:
         lines = path.read_text().splitlines()
-        assert len(lines) <= 150
+        assert len(lines) <= 250
         # No mathematics: they reach JAX for types and dtypes alone.
         uses = {line.strip() for line in lines if "jnp." in line and not line.strip().startswith(">>>")}
         assert all("jnp.float32" in line for line in uses), uses
