@@ -81,6 +81,7 @@ CASES = {
         (data("2x0e + 1o", 3, 2),),
         data("2x0e + 1o", 2),
     ),
+    "LinearSHTP": Case(io.LinearSHTP("2x0e + 1o + 1e"), (X, data("1o", 3)), ("2x0e + 1o", "1o"), ("2x0e + 1o", "1o")),
     "FullyConnectedTensorProduct": Case(
         io.FullyConnectedTensorProduct("3x0e + 2x1o + 2e"),
         (X, data("0e + 1o", 3)),

@@ -45,6 +45,10 @@ FLAX = {
         lambda e: e.flax.MultiLayerPerceptron((4, 2), jnp.tanh, 0.5, False, True),
         lambda e: (data(e, "3x0e", 4),),
     ),
+    "LinearSHTP": (
+        lambda e: experimental(e, "linear_shtp", "LinearSHTP")(e.Irreps("2x1o + 3x0e + 1e"), mix=True),
+        lambda e: (data(e, "2x0e + 1o"), data(e, "1o", seed=1)),
+    ),
     "ConvolutionFlax": (
         lambda e: experimental(e, "voxel_convolution", "ConvolutionFlax")(*GRID, 0.5, "VALID"),
         lambda e: (data(e, "2x0e", 1, 4, 4, 3),),

@@ -133,6 +133,7 @@ OPERATIONS = {
     "scatter_mean": row(lambda x: io.scatter_mean(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
     "scatter_sum": row(lambda x: io.scatter_sum(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
     "sh": row(lambda v: io.sh([1], v, True), (3,)),
+    "shtp": row(lambda x, v: io.shtp(x, v, "0e + 1o"), "0e + 1o", "1o"),
     "soft_envelope": row(io.soft_envelope, ()),
     "soft_normalization": row(lambda x: io.soft_normalization(x, 1.5), "0e + 1o"),
     "soft_odd": row(io.soft_odd, ()),

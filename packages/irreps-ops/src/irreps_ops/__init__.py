@@ -66,6 +66,8 @@ from ._linear import FunctionalLinear as FunctionalLinear
 from ._linear import LinearPath as LinearPath
 from ._linear import linear as linear
 from ._linear_layer import Linear as Linear
+from ._linear_shtp import LinearSHTP as LinearSHTP
+from ._linear_shtp import shtp as shtp
 from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup

@@ -47,8 +47,25 @@ class AlignedFrames(NamedTuple):
         there = jnp.sum(d**2, axis=-1) > 0.5
         return cls(rotations, there.astype(d.dtype)[..., None, None])
 
+    @classmethod
+    def seeing(
+        cls, x: IrrepsArray, vectors: jax.Array, pairs: Iterable[tuple[Irrep, int]]
+    ) -> "tuple[AlignedFrames, dict[int, jax.Array | None]]":
+        """The frames of vectors, and the items of the data as they are seen there; None where they are zero.
+
+        Args:
+            x: data of shape (..., irreps.dim).
+            vectors: of shape (..., 3), as many axes.
+            pairs: irreps of the output, and places of the items that they are made of.
+        """
+        pairs = list(pairs)
+        frames = cls.of(vectors, {l for ir, i in pairs for l in (ir.l, x.irreps[i].ir.l)})
+        highest = {i: max(ir.l for ir, j in pairs if j == i) for _, i in pairs}
+        chunks = {i: x.chunks[i] for i in highest}
+        return frames, {i: None if c is None else frames.enter(c, highest[i]) for i, c in chunks.items()}
+
     def enter(self, x: jax.Array, highest: int) -> jax.Array:
-        """Data of shape (..., mul, 2l+1) as it is seen in the frames, its orders up to |m| <= `highest` or l.
+        """Data of shape (..., mul, 2l+1) as it is seen in the frames: the orders up to `highest`, or all.
 
         Where the vector is zero, zeros.
         """
@@ -58,7 +75,7 @@ class AlignedFrames(NamedTuple):
         return x * self.there
 
     def leave(self, z: jax.Array, l: int) -> jax.Array:
-        """The inverse: orders |m| <= (some) of data of degree l, of shape (..., mul, numbers), in the axes of all."""
+        """The inverse: data of degree l, from orders up to one, of shape (..., mul, numbers); beyond they are zero."""
         if l == 0:
             return z
         return _matmul(z, jnp.swapaxes(self.rotations[l][..., central(l, z.shape[-1] // 2)], -1, -2))
@@ -79,6 +96,13 @@ def vector_parity(function: str, vector: Any) -> int:
     if vector.irreps.simplify() not in ("1o", "1e"):
         raise ValueError(f"{function} expects a single vector, 1o or 1e, got {vector.irreps}")
     return vector.irreps.simplify()[0].ir.p
+
+
+def same_axes(x: IrrepsArray, v: IrrepsArray) -> tuple[IrrepsArray, IrrepsArray, tuple[int, ...]]:
+    """Both with as many axes, of length 1 where they have none; and the leading axes of what is made of both."""
+    leading = np.broadcast_shapes(x.shape[:-1], v.shape[:-1])
+    x, v = (a.reshape((1,) * (len(leading) + 1 - a.ndim) + a.shape) for a in (x, v))
+    return x, v, leading
 
 
 def is_reached(ir1: Irrep, ir3: Irrep, parity: int, odd: bool) -> bool:

@@ -16,6 +16,7 @@ from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct
 from ._gate_layer import Gate
 from ._layer_norm_layer import LayerNorm
 from ._linear_layer import Linear
+from ._linear_shtp import LinearSHTP
 from ._message_passing_convolution_layer import MessagePassingConvolution
 from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._point_convolution_layer import PointConvolution
@@ -35,6 +36,7 @@ _LAYERS = (
     Gate,
     LayerNorm,
     Linear,
+    LinearSHTP,
     MessagePassingConvolution,
     MultiLayerPerceptron,
     PointConvolution,

@@ -7,7 +7,7 @@ import numpy as np
 from irreps_core import Irrep, IrrepsArray, from_chunks
 
 from . import _checks as check
-from ._aligned_frame import AlignedFrames, central, path_numbers, vector_parity
+from ._aligned_frame import AlignedFrames, central, path_numbers, same_axes, vector_parity
 from ._normalization import IrrepNormalization, product_scale
 from ._operands import floating
 from ._s2_irreps import s2_irreps
@@ -59,17 +59,14 @@ def tensor_product_with_spherical_harmonics(
     degree = check.count(name, "degree", degree, 0)
     x, v = floating(input, vector)
     x = x.regroup()
-    leading = np.broadcast_shapes(x.shape[:-1], v.shape[:-1])
-    x, v = (a.reshape((1,) * (len(leading) + 1 - a.ndim) + a.shape) for a in (x, v))
+    x, v, leading = same_axes(x, v)
     pairs = ((i, l) for i in range(len(x.irreps)) for l in range(degree + 1))
     paths: dict[tuple[Irrep, int], list[int]] = {}
     for i, l, ir in _paths(x.irreps, s2_irreps(degree, 1, parity), pairs, filter_ir_out):
         paths.setdefault((ir, i), []).append(l)
     paths = dict(sorted(paths.items()))
 
-    frames = AlignedFrames.of(v.array, {l for ir, i in paths for l in (ir.l, x.irreps[i].ir.l)})
-    highest = {i: max(ir.l for ir, j in paths if j == i) for _, i in paths}
-    seen = {i: None if x.chunks[i] is None else frames.enter(x.chunks[i], m) for i, m in highest.items()}
+    frames, seen = AlignedFrames.seeing(x, v.array, paths)
     chunks = []
     for (ir, i), degrees in paths.items():
         dim, chunk, in_frame = x.irreps[i].ir.dim, x.chunks[i], seen[i]

@@ -45,6 +45,15 @@ class MultiLayerPerceptron(io.MultiLayerPerceptron):
 
 
 @dataclass(frozen=True)
+class LinearSHTP(io.LinearSHTP):
+    """:class:`irreps_ops.LinearSHTP`, its output sorted and merged."""
+
+    def __call__(self, scope: Scope, x: Any, direction: Any) -> Any:
+        """See :class:`irreps_ops.LinearSHTP`."""
+        return super().__call__(scope, x, direction).regroup()
+
+
+@dataclass(frozen=True)
 class FullyConnectedTensorProduct(io.FullyConnectedTensorProduct):
     """:class:`irreps_ops.FullyConnectedTensorProduct` with the defaults of `config`."""
 
