@@ -23,10 +23,76 @@ def experimental(e, module, name):
     return getattr(importlib.import_module(f"{e.__name__}.experimental.{module}"), name)
 
 
+POINTS = np.random.default_rng(5).normal(size=(5, 3))
+SRC, DST = (jnp.array(i) for i in ([0, 1, 2, 3, 4, 0, 2], [1, 0, 1, 2, 3, 3, 4]))
+LENGTHS = jnp.asarray(np.linalg.norm(POINTS[DST] - POINTS[SRC], axis=1), F)
+
+
+def points(e):
+    """Points, their features, and edges; all but one point receive."""
+    return e.IrrepsArray("1o", jnp.asarray(POINTS, F)), data(e, "2x0e + 1o", 5), SRC, DST
+
+
+def attention(e):
+    """Edges, their cutoffs and attributes, and features of the nodes."""
+    vectors = e.IrrepsArray("1o", jnp.asarray(POINTS[DST] - POINTS[SRC], F))
+    radial = e.IrrepsArray("3x0e", e.bessel(LENGTHS, 3, 5.0))
+    attributes = e.concatenate([radial, e.spherical_harmonics("1o + 2e", vectors, True)])
+    return SRC, DST, e.soft_envelope(LENGTHS, 3.0), attributes, data(e, "2x0e + 2x1o", 5)
+
+
+def radial_functions(r):
+    return jnp.stack([jnp.exp(-r), jnp.exp(-((r - 1) ** 2))], axis=1)
+
+
+CONVOLUTION = {"avg_num_neighbors": 2.5, "sh_lmax": 2, "mlp_neurons": (4,), "mlp_activation": jnp.tanh}
 GRID = ("0e + 1o", "0e + 1o", 2.5, {0: 2, 1: 1}, (1.0, 1.0, 1.5))
 # For each name how the module is made, and what it is called with.
 HAIKU = {
     "Linear-channels": (lambda e: e.haiku.Linear("3x0e + 1o", 5), lambda e: (data(e, "2x0e + 1o", 4, 3),)),
+    "Linear-mixed": (
+        lambda e: e.haiku.Linear("3x0e + 1o", biases=True, gradient_normalization=0.3, name="mixed"),
+        lambda e: (data(e, "2x0e", 4, seed=1), data(e, "2x0e + 1o", 4)),
+    ),
+    "MultiLayerPerceptron": (
+        lambda e: e.haiku.MultiLayerPerceptron((4, 2), jnp.tanh, output_activation=jnp.cos, with_bias=True),
+        lambda e: (data(e, "3x0e", 4),),
+    ),
+    "BatchNorm": (lambda e: e.haiku.BatchNorm(momentum=0.3), lambda e: (data(e, "2x0e + 0o + 1o", 4, 3),)),
+    "BatchNorm-evaluation": (
+        lambda e: e.haiku.BatchNorm(reduce="max", normalization="norm", eps=0.1),
+        lambda e: (data(e, "2x0e + 0o + 1o", 4), False),
+    ),
+    "BatchNorm-instance": (
+        lambda e: e.haiku.BatchNorm(instance=True, irreps="2x0e + 1o", affine=False),
+        lambda e: (data(e, "2x0e + 1o", 4, 3),),
+    ),
+    "Dropout-evaluation": (lambda e: e.haiku.Dropout(0.5), lambda e: (KEY, data(e, "2x0e + 1o", 4), False)),
+    "Dropout-nothing": (lambda e: e.haiku.Dropout(0.0, irreps="2x0e + 1o"), lambda e: (KEY, data(e, "2x0e + 1o", 4))),
+    "SymmetricTensorProduct": (
+        lambda e: e.haiku.SymmetricTensorProduct((1, 2, 3), "0e + 1o"),
+        lambda e: (data(e, "2x0e + 1o", 2, 3),),
+    ),
+    "MessagePassingConvolutionHaiku": (
+        lambda e: experimental(e, "point_convolution", "MessagePassingConvolutionHaiku")(
+            "3x0e + 2x1o + 1e + 4e", radial_functions, **CONVOLUTION
+        ),
+        points,
+    ),
+    "MessagePassingConvolutionHaiku-radial_basis": (
+        lambda e: experimental(e, "point_convolution", "MessagePassingConvolutionHaiku")(
+            "2x0e + 1o",
+            lambda r: experimental(e, "point_convolution", "radial_basis")(r, 3.0, 4),
+            avg_num_neighbors=1.0,
+            sh_lmax=1,
+            name="first",
+        ),
+        points,
+    ),
+    "Transformer": (
+        lambda e: experimental(e, "transformer", "Transformer")("2x0e + 4x1o", [4], jnp.tanh, num_heads=2),
+        attention,
+    ),
     "FullyConnectedTensorProduct": (
         lambda e: e.haiku.FullyConnectedTensorProduct("3x0e + 1o", irreps_in1="0e + 0e + 1o"),
         lambda e: (data(e, "2x0e + 1o", 5), data(e, "0e + 1o", 1)),
@@ -48,6 +114,17 @@ FLAX = {
     "LinearSHTP": (
         lambda e: experimental(e, "linear_shtp", "LinearSHTP")(e.Irreps("2x1o + 3x0e + 1e"), mix=True),
         lambda e: (data(e, "2x0e + 1o"), data(e, "1o", seed=1)),
+    ),
+    "BatchNorm": (
+        lambda e: e.flax.BatchNorm(None, 0.1, 0.3, True, "max"),
+        lambda e: (data(e, "2x0e + 0o + 1o", 4, 3), False, jnp.array([True, True, False, True])),
+    ),
+    "BatchNorm-instance": (lambda e: e.flax.BatchNorm(instance=True), lambda e: (data(e, "2x0e + 1o", 4, 3),)),
+    "MessagePassingConvolutionFlax": (
+        lambda e: experimental(e, "point_convolution", "MessagePassingConvolutionFlax")(
+            "3x0e + 2x1o + 1e", radial_functions, 2.5, 1, mlp_neurons=(4,)
+        ),
+        points,
     ),
     "ConvolutionFlax": (
         lambda e: experimental(e, "voxel_convolution", "ConvolutionFlax")(*GRID, 0.5, "VALID"),
@@ -83,11 +160,11 @@ def haiku_program(e, name):
 
 @pytest.mark.parametrize("name", HAIKU)
 def test_haiku(name):
+    """It is made and called with e3nn-jax's arguments; what it computes is tested with its layer."""
     program, inputs = haiku_program(compat, name)
     shapes = jax.eval_shape(lambda: program.init(KEY, *inputs()))
-    out, state = program.apply(*map(random_like, shapes), None, *inputs())
-    assert out.dtype == F
-    assert np.all(np.isfinite(out.array))
+    out, state = jax.eval_shape(lambda params, state: program.apply(params, state, None, *inputs()), *shapes)
+    assert (out.dtype, out.shape[-1]) == (F, out.irreps.dim)
     assert jax.tree.map(jnp.shape, state) == jax.tree.map(jnp.shape, shapes[1])
 
 
@@ -95,8 +172,11 @@ def test_haiku(name):
 def test_haiku_as_e3nn_jax(name):
     (ours, inputs), (theirs, their_inputs) = (haiku_program(e, name) for e in (compat, pytest.importorskip("e3nn_jax")))
     with jax.numpy_rank_promotion("allow"):
-        params, state = map(random_like, jax.eval_shape(lambda: theirs.init(KEY, *their_inputs())))
+        shapes = jax.eval_shape(lambda: theirs.init(KEY, *their_inputs()))
+        params, state = map(random_like, shapes)
         expected, expected_state = theirs.apply(params, state, None, *their_inputs())
+    own = jax.eval_shape(lambda: ours.init(KEY, *inputs()))
+    assert jax.tree.map(jnp.shape, own) == jax.tree.map(jnp.shape, shapes)
     out, new_state = ours.apply(params, state, None, *inputs())
     same(out, expected)
     same_trees(new_state, expected_state)
@@ -104,12 +184,88 @@ def test_haiku_as_e3nn_jax(name):
 
 @pytest.mark.parametrize("name", FLAX)
 def test_flax(name):
+    """As for Haiku."""
     make, inputs = FLAX[name]
     module = make(compat)
-    variables = random_like(jax.eval_shape(lambda: module.init(KEY, *inputs(compat))))
-    out, _ = module.apply(variables, *inputs(compat), mutable=["batch_stats"])
-    assert out.dtype == F
-    assert np.all(np.isfinite(out.array))
+    variables = jax.eval_shape(lambda: module.init(KEY, *inputs(compat)))
+    out, _ = jax.eval_shape(lambda v: module.apply(v, *inputs(compat), mutable=["batch_stats"]), variables)
+    assert (out.dtype, out.shape[-1]) == (F, out.irreps.dim)
+
+
+def test_parameters_of_flax_have_the_names_of_e3nn_jax():
+    """What `init` makes is what a checkpoint of e3nn-jax is read into."""
+    names = set()
+    for name in ("MultiLayerPerceptron", "BatchNorm"):
+        make, inputs = FLAX[name]
+        shapes = jax.eval_shape(lambda make=make, inputs=inputs: make(compat).init(KEY, *inputs(compat)))
+        names |= {"/".join(key.key for key in path) for path, _ in jax.tree_util.tree_leaves_with_path(shapes)}
+    assert names == {
+        *(f"params/Dense_{i}/{part}" for i in range(2) for part in ("kernel", "bias")),
+        *("params/weights", "params/biases", "batch_stats/mean", "batch_stats/var"),
+    }
+
+
+def test_batch_norm_of_flax_takes_running_averages_and_leaves_them():
+    x = data(compat, "2x0e + 1o", 4)
+    module = compat.flax.BatchNorm(use_running_average=True)
+    variables = random_like(jax.eval_shape(lambda: module.init(KEY, x)))
+    out, updates = module.apply(variables, x, mutable=["batch_stats"])
+    same_trees(updates, {"batch_stats": variables["batch_stats"]})
+    mean, var, w, b = (variables[k][n] for k, n in NORM)
+    scale = w / jnp.sqrt((1 - 1e-4) * var + 1e-4)
+    np.testing.assert_allclose(out.array[:, :2], (x.array[:, :2] - mean[None]) * scale[None, :2] + b[None], rtol=1e-12)
+    np.testing.assert_allclose(out.array[:, 2:], x.array[:, 2:] * scale[2], rtol=1e-12)
+    # What is said in the call counts.
+    trained, _ = compat.flax.BatchNorm(True).apply(variables, x, False, mutable=["batch_stats"])
+    np.testing.assert_allclose(jnp.mean(trained.array[:, :2], axis=0), b, rtol=1e-12)
+    with pytest.raises(ValueError, match="no running averages"):
+        compat.flax.BatchNorm(True, instance=True).init(KEY, x)
+
+
+NORM = [("batch_stats", "mean"), ("batch_stats", "var"), ("params", "weights"), ("params", "biases")]
+
+
+def test_dropout_leaves_out_or_scales():
+    x = data(compat, "4x0e + 4x1o", 6)
+    f = hk.without_apply_rng(hk.transform(lambda *inputs: compat.haiku.Dropout(0.5)(*inputs)))
+    out = f.apply({}, KEY, x)
+    ratio = (out.array / x.array).round(6)
+    assert set(np.unique(ratio)) == {0.0, 2.0}
+    np.testing.assert_array_equal(ratio[:, 4::3], ratio[:, 5::3])
+
+
+def test_linear_of_equinox():
+    """As e3nn-jax calls it, the numbers those of the layer."""
+    pytest.importorskip("irreps_equinox")
+    import irreps_ops as io
+
+    x, s = data(compat, "2x0e + 1o", 4), data(compat, "3x0e", 4, seed=1)
+    irreps = {"irreps_in": "2x0e + 1o", "irreps_out": "3x0e + 1o + 2e"}
+    make = compat.equinox.Linear
+    for module, inputs, layer in (
+        (make(**irreps, key=KEY), (x,), io.Linear("3x0e + 1o")),
+        (
+            make(**irreps, force_irreps_out=True, biases=True, key=KEY),
+            (x,),
+            io.Linear(irreps["irreps_out"], biases=True, force_irreps_out=True),
+        ),
+        (
+            make(**irreps, linear_type="indexed", num_indexed_weights=2, key=KEY),
+            (jnp.array([0, 1, 1, 0]), x),
+            io.Linear("3x0e + 1o", num_indexed_weights=2),
+        ),
+        (make(**irreps, linear_type="mixed", weights_dim=3, key=KEY), (s.array, x), io.Linear("3x0e + 1o")),
+    ):
+        same(module(*inputs), io.apply(layer, module.parameters, *inputs))
+    channels = make(**irreps, channel_out=5, key=KEY)(x)
+    assert (channels.irreps, channels.shape) == ("3x0e + 1o", (4, 5, 6))
+    x = data(compat, "2x0e + 1o", 4, 2)
+    of_channel = make(**irreps, linear_type="mixed_per_channel", weights_dim=3, channel_in=2, key=KEY)
+    assert of_channel(s, x).shape == (4, 2, 6)
+    with pytest.raises(ValueError, match="linear_type must be one of vanilla, "):
+        make(**irreps, linear_type="plain", key=KEY)
+    with pytest.raises(ValueError, match="'mixed' needs weights_dim"):
+        make(**irreps, linear_type="mixed", key=KEY)
 
 
 @pytest.mark.parametrize("name", FLAX)
@@ -117,8 +273,11 @@ def test_flax_as_e3nn_jax(name):
     e3nn_jax = pytest.importorskip("e3nn_jax")
     make, inputs = FLAX[name]
     with jax.numpy_rank_promotion("allow"):
-        variables = random_like(jax.eval_shape(lambda: make(e3nn_jax).init(KEY, *inputs(e3nn_jax))))
+        shapes = jax.eval_shape(lambda: make(e3nn_jax).init(KEY, *inputs(e3nn_jax)))
+        variables = random_like(shapes)
         expected, expected_updates = make(e3nn_jax).apply(variables, *inputs(e3nn_jax), mutable=["batch_stats"])
+    own = jax.eval_shape(lambda: make(compat).init(KEY, *inputs(compat)))
+    assert jax.tree.map(jnp.shape, own) == jax.tree.map(jnp.shape, shapes)
     out, updates = make(compat).apply(variables, *inputs(compat), mutable=["batch_stats"])
     same(out, expected)
     same_trees(updates, expected_updates)

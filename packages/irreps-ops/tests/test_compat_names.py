@@ -47,7 +47,7 @@ def need_framework(name: str) -> None:
 
 def refusal(function: Any, wanted: list[str], any_order: bool) -> str:
     """Which argument a function does not take as e3nn-jax does; empty if it takes all."""
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls")]
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls", "scope")]
     kinds = {p.kind for p in parameters}
     names = {p.name for p in parameters if p.kind not in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.VAR_KEYWORD)}
     positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -78,6 +78,14 @@ def test_name(name):
     assert inspect.getdoc(value) or not callable(value)
     if NAMES[name]:
         assert refusal(value, NAMES[name], name in ORDER) == ""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".__call__")])
+def test_call(name):
+    """Modules are called with the arguments of their layer, after its scope."""
+    need_framework(name)
+    cls = found(name.removesuffix(".__call__"))
+    assert refusal(getattr(cls, "layer_class", cls).__call__, NAMES[name], False) == ""
 
 
 def test_a_missing_argument_is_found():

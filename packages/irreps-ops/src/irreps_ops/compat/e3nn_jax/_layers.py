@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 import irreps_ops as io
 from irreps_ops._scope import Scope
 
@@ -64,9 +66,63 @@ class FullyConnectedTensorProduct(io.FullyConnectedTensorProduct):
         _fill(self, "irrep_normalization", "path_normalization", "gradient_normalization")
         super().__post_init__()
 
-    def __call__(self, scope: Scope, x: Any, y: Any) -> Any:
-        """See :class:`irreps_ops.FullyConnectedTensorProduct`."""
-        return for_irreps_data(super().__call__)(scope, x, y)
+    def __call__(self, scope: Scope, x1: Any, x2: Any, **options: Any) -> Any:
+        """See :class:`irreps_ops.FullyConnectedTensorProduct`; options, which said how to compute, have no effect."""
+        return for_irreps_data(super().__call__)(scope, x1, x2)
+
+
+@dataclass(frozen=True)
+class BatchNorm(io.BatchNorm):
+    """:class:`irreps_ops.BatchNorm` with the defaults of `config`."""
+
+    def __post_init__(self) -> None:
+        """With defaults."""
+        object.__setattr__(self, "normalization", default("irrep_normalization", self.normalization))
+        super().__post_init__()
+
+    def __call__(self, scope: Scope, input: Any, is_training: bool = True, mask: Any = None) -> Any:
+        """See :class:`irreps_ops.BatchNorm`."""
+        return for_irreps_data(super().__call__)(scope, input, is_training, mask)
+
+
+@dataclass(frozen=True)
+class Dropout(io.Dropout):
+    """:class:`irreps_ops.Dropout`, called with a random key."""
+
+    def __call__(  # type: ignore[override]  # with the names of e3nn-jax
+        self, scope: Scope, rng: jax.Array, x: Any, is_training: bool = True
+    ) -> Any:
+        """See :class:`irreps_ops.Dropout`."""
+        return for_irreps_data(super().__call__)(scope, rng, x, is_training=is_training)
+
+
+@dataclass(frozen=True)
+class SymmetricTensorProduct(io.SymmetricTensorProduct):
+    """:class:`irreps_ops.SymmetricTensorProduct`, as e3nn-jax calls it."""
+
+
+@dataclass(frozen=True)
+class MessagePassingConvolutionHaiku(io.PointConvolution):
+    """:class:`irreps_ops.PointConvolution`, as e3nn-jax calls it."""
+
+
+@dataclass(frozen=True)
+class Transformer(io.Transformer):
+    """:class:`irreps_ops.Transformer`, as e3nn-jax calls it."""
+
+    def __call__(
+        self,
+        scope: Scope,
+        edge_src: Any,
+        edge_dst: Any,
+        edge_weight_cutoff: Any,
+        edge_attr: Any,
+        node_feat: Any,
+        edges: Any = None,
+    ) -> Any:
+        """See :class:`irreps_ops.Transformer`."""
+        inputs = edge_src, edge_dst, edge_weight_cutoff, edge_attr, node_feat, edges
+        return for_irreps_data(super().__call__)(scope, *inputs)
 
 
 @dataclass(frozen=True)

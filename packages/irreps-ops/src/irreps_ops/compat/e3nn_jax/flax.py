@@ -8,7 +8,7 @@ Example:
 from . import _flax_layers
 from ._modules import lookup, named
 
-_MODULES = named("linen", _flax_layers.Linear, _flax_layers.MultiLayerPerceptron)
+_MODULES = named("linen", _flax_layers.BatchNorm, _flax_layers.Linear, _flax_layers.MultiLayerPerceptron)
 __getattr__ = lookup(__name__, _MODULES)
 
 

@@ -10,9 +10,12 @@ from ._modules import lookup, named
 
 _MODULES = named(
     "haiku",
+    _layers.BatchNorm,
+    _layers.Dropout,
     _layers.FullyConnectedTensorProduct,
     _layers.Linear,
     _layers.MultiLayerPerceptron,
+    _layers.SymmetricTensorProduct,
 )
 __getattr__ = lookup(__name__, _MODULES)
 
