@@ -111,6 +111,8 @@ class LinenBinding:
         def call(self: Any, *inputs: Any, **options: Any) -> Any:
             return make(self)(_LinenScope(self.scope), *inputs, **options)
 
+        irreps_ops.describe_call(call, layer)
+
         body = {
             "__annotations__": {field.name: field.type for field in fields},
             "__call__": call,

@@ -69,6 +69,7 @@ from ._linear_layer import Linear as Linear
 from ._linear_shtp import LinearSHTP as LinearSHTP
 from ._linear_shtp import shtp as shtp
 from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
+from ._module_class import describe_call as describe_call
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron

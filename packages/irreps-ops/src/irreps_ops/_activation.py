@@ -48,7 +48,8 @@ def normalize_function(phi: Activation) -> Activation:
 
     So inputs of variance 1 give outputs of mean square 1. The x_i are the i/(n+1) quantiles of the normal distribution,
     n = 1,000,001, in JAX's default float: the definition of e3nn-jax, whose networks therefore carry over. A function
-    with \|c - 1\| < 1e-5 is returned as it is.
+    with \|c - 1\| < 1e-5 is returned as it is; so is one with the attribute ``is_normalized = True``, as the functions
+    made here have.
 
     Args:
         phi: a function of an array, elementwise.
@@ -66,6 +67,8 @@ def normalize_function(phi: Activation) -> Activation:
         >>> float(jax.nn.tanh(1.0) / tanh(1.0))
         0.62793
     """
+    if getattr(phi, "is_normalized", False):
+        return phi
     dtype = jnp.zeros(()).dtype
     try:
         constant = _known_root_mean_square(phi, dtype)
@@ -77,6 +80,7 @@ def normalize_function(phi: Activation) -> Activation:
     def normalized(x: jax.Array) -> jax.Array:
         return phi(x) / constant
 
+    vars(normalized)["is_normalized"] = True
     return normalized
 
 

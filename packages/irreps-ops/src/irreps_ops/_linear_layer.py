@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -138,6 +138,10 @@ class Linear:
             return (jax.ShapeDtypeStruct((), jnp.int32), *inputs)
         return inputs
 
+    @overload
+    def __call__(self, scope: Scope, x: Any, /) -> IrrepsArray: ...
+    @overload
+    def __call__(self, scope: Scope, weights_or_indices: Any, x: Any, /) -> IrrepsArray: ...
     def __call__(self, scope: Scope, *inputs: Any) -> IrrepsArray:
         """Apply the layer: ``(x)``, ``(weights, x)`` or ``(indices, x)``, see the class."""
         weights, x = self._operands(inputs)

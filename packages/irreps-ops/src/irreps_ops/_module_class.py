@@ -16,7 +16,7 @@ def module_class(
 ) -> type:
     """A subclass of a framework's module class for one layer class.
 
-    The subclass has the layer's name, documentation and signature, and the class attribute `layer_class`.
+    The subclass has the layer's name, documentation and signatures, and the class attribute `layer_class`.
 
     Args:
         base: module class of the framework; its ``__init__`` takes the arguments of the layer.
@@ -38,9 +38,17 @@ def module_class(
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         base.__init__(self, *args, **kwargs)
 
+    # Without what the framework's metaclass has wrapped it in: it will do so again.
+    call = inspect.unwrap(base.__call__)
+
+    def __call__(self: Any, *inputs: Any, **options: Any) -> Any:
+        return call(self, *inputs, **options)
+
     this = parameter("self", parameter.POSITIONAL_ONLY)
     __init__.__signature__ = inspect.Signature([this, *signature])
+    describe_call(__call__, layer_class)
     body = {
+        "__call__": __call__,
         "__doc__": layer_class.__doc__,
         "__init__": __init__,
         "__module__": base.__module__,
@@ -49,6 +57,13 @@ def module_class(
         "layer_class": layer_class,
     }
     return type(base)(layer_class.__name__, (base,), body)
+
+
+def describe_call(function: Any, layer_class: type) -> None:
+    """Give a module's ``__call__`` the signature and the documentation of the layer's, which has a scope besides."""
+    own = inspect.signature(layer_class.__call__)
+    function.__signature__ = own.replace(parameters=[p for p in own.parameters.values() if p.name != "scope"])
+    function.__doc__ = layer_class.__call__.__doc__
 
 
 def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:

@@ -23,7 +23,7 @@ class MultiLayerPerceptron:
     """A plain neural network on scalars; it is equivariant because scalars do not change.
 
     x -> act(x W / sqrt(n)) for each layer, n the number of its inputs, and act scaled so that it keeps
-    variance 1 (:func:`normalize_function`), unless `normalize_act` is false.
+    variance 1 by :func:`normalize_function`, which leaves functions alone that say they are normalized.
 
     Args:
         list_neurons: how many neurons each layer has, the input not counted.
@@ -32,7 +32,6 @@ class MultiLayerPerceptron:
             the initial weights; or a number between, 1 and 0.
         output_activation: whether the last layer is activated too, or by which function.
         with_bias: whether the layers have biases.
-        normalize_act: whether the activation functions are scaled by :func:`normalize_function`.
 
     Raises:
         ValueError: input that is not scalar (0e), or no layers.
@@ -54,7 +53,6 @@ class MultiLayerPerceptron:
     gradient_normalization: Normalization | None = None
     output_activation: Activation | bool = True
     with_bias: bool = False
-    normalize_act: bool = True
 
     def __post_init__(self) -> None:
         """Check what can be checked without input."""
@@ -109,4 +107,4 @@ class MultiLayerPerceptron:
         act = self.act
         if is_last and self.output_activation is not True:
             act = None if self.output_activation is False else self.output_activation
-        return normalize_function(act) if act is not None and self.normalize_act else act
+        return None if act is None else normalize_function(act)

@@ -55,6 +55,8 @@ def fully_connected_net(
         raise ValueError(f"hs must be the numbers of inputs and of neurons of one or more layers, got {hs}")
     what = f"FullyConnectedNet({hs})"
     scaled = None if act is None else normalize2mom(act)
+    if scaled is not None and not isinstance(scaled, Scaled):
+        scaled = Scaled(scaled, 1.0)
     weights = [read(state, prefix, f"layer{i}.weight", shape, what) for i, shape in enumerate(itertools.pairwise(hs))]
     weights[0] = weights[0] / np.asarray(variance_in, weights[0].dtype) ** 0.5
     last: Activation | bool = False
@@ -62,5 +64,5 @@ def fully_connected_net(
         last = scaled if variance_out == 1 else Scaled(scaled, variance_out**0.5)
     else:
         weights[-1] = weights[-1] * np.asarray(variance_out, weights[-1].dtype) ** 0.5
-    layer = MultiLayerPerceptron(hs[1:], scaled, output_activation=last, normalize_act=False)
+    layer = MultiLayerPerceptron(hs[1:], scaled, output_activation=last)
     return Converted(layer, {f"linear_{i}": {"w": jnp.asarray(w)} for i, w in enumerate(weights)})

@@ -17,10 +17,11 @@ _SAMPLE = 1_000_000  # a multiple of 16
 
 @dataclass(frozen=True)
 class Scaled:
-    """The function x -> constant * function(x)."""
+    """The function x -> constant * function(x), which nothing is to normalize again."""
 
     function: Callable[[jax.Array], jax.Array]
     constant: float
+    is_normalized = True
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The scaled value."""

@@ -1,0 +1,16 @@
+"""Writes the stub files of our bindings: ``python tests/make_stubs.py``, after a layer's signature has changed."""
+
+from pathlib import Path
+
+from irreps_ops.stubs import binding_stub
+
+PACKAGES = Path(__file__).parent.parent / "packages"
+STUBS = {
+    PACKAGES / "irreps-haiku/src/irreps_haiku/__init__.pyi": ("haiku", "haiku.Module"),
+    PACKAGES / "irreps-flax/src/irreps_flax/nnx.pyi": ("nnx", "flax.nnx.Module"),
+    PACKAGES / "irreps-flax/src/irreps_flax/linen.pyi": ("linen", "flax.linen.Module"),
+}
+
+if __name__ == "__main__":
+    for path, (name, base) in STUBS.items():
+        path.write_text(binding_stub(name, base))
