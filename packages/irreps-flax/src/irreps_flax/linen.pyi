@@ -82,6 +82,12 @@ class Linear(_Module):
     @overload
     def __call__(self, weights_or_indices: Any, x: Any, /) -> IrrepsArray: ...
 
+class LinearSHTP(_Module):
+    """Linear map of the tensor product with the spherical harmonics of a direction, which is never computed."""
+    def __init__(self, irreps_out: IntoIrreps, mix: bool = True, parent: Any = ...,
+        name: str | None = None) -> None: ...
+    def __call__(self, x: Any, direction: IrrepsArray) -> IrrepsArray: ...
+
 class MessagePassingConvolution(_Module):
     """Convolution over the edges of a graph: features times harmonics, weighted by a radial network."""
     def __init__(self, irreps_out: IntoIrreps, list_neurons: Sequence[int], act: Activation | None, parent: Any = ...,
