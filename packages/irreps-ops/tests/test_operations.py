@@ -105,6 +105,11 @@ OPERATIONS = {
     "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
     "from_s2grid": row(lambda x: io.from_s2grid(io.SphericalSignal(x, "soft"), "0e + 1o"), (3, 4), equivariant=False),
     "gate": row(io.gate, "2x0e + 0o + 1o"),
+    "gaunt_tensor_product": row(
+        lambda x, y: [io.gaunt_tensor_product(x, y, method=method) for method in ("grid", "fourier")],
+        "0e + 1o",
+        "1o + 1e",
+    ),
     "gaussian_basis": row(lambda x: io.gaussian_basis(x, 3), ()),
     "grad": row(ic.vmap(io.grad(swirl)), "1o", "1e"),
     "hessian": row(ic.vmap(io.hessian(swirl)), "1o", "1e"),

@@ -41,6 +41,7 @@ from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTen
 from ._functional_tensor_product import Instruction as Instruction
 from ._gate import gate as gate
 from ._gate_layer import Gate as Gate
+from ._gaunt_tensor_product import gaunt_tensor_product as gaunt_tensor_product
 from ._gradients import curl as curl
 from ._gradients import divergence as divergence
 from ._gradients import grad as grad
