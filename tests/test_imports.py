@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = sorted(ROOT.glob("packages/*/src/**/*.py"))
+SOURCES = sorted(path for folder in ("packages", "examples/irreps-*") for path in ROOT.glob(f"{folder}/**/src/**/*.py"))
 PACKAGES = ("irreps_core", "irreps_ops", "irreps_haiku", "irreps_flax")
 
 FRAMEWORKS = {"haiku", "flax", "equinox", "torch"}
@@ -63,7 +64,7 @@ def test_asking_for_one_binding_imports_no_other():
     assert "haiku" not in modules_after("import irreps_ops as io; io.layers(); io.binding('nnx')")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "packages")))
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_rules_of_the_source(path):
     """Only public JAX; no assert for users; nothing left to do; files of a size that can be read."""
     text = path.read_text()
@@ -79,7 +80,7 @@ def test_rules_of_the_source(path):
 
 
 def test_bindings_are_small():
-    for path in [*ROOT.glob("packages/irreps-haiku/src/**/*.py"), *ROOT.glob("packages/irreps-flax/src/**/*.py")]:
+    for path in [path for path in SOURCES if re.search("irreps-(haiku|flax|equinox)/", str(path))]:
         lines = path.read_text().splitlines()
         assert len(lines) <= 250
         # No mathematics: they reach JAX for types and dtypes alone.

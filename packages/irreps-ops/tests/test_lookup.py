@@ -73,6 +73,11 @@ class MyBinding:
             self.layer = self.layer_class(*args, **kwargs)
             self.extra = extra
 
+        def __call__(self, x):
+            return x
+
+    init = apply = to_trees = from_trees = None
+
     def module(self, layer):
         return io.module_class(self.Base, layer, keywords={"extra": (int, 0)})
 
@@ -94,6 +99,7 @@ def test_module_classes_look_like_their_layer():
     made = module("0e", 4, biases=True, extra=2)
     assert made.layer == io.Linear("0e", 4, biases=True)
     assert made.extra == 2
+    assert list(inspect.signature(made).parameters) == ["inputs"]  # of calls, not of the class
 
 
 def test_modules_are_attributes_of_their_package():

@@ -19,6 +19,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import linen
 from flax.core import Scope as FlaxScope
 from flax.core import meta
@@ -126,6 +127,36 @@ class LinenBinding:
                 default=field.default, default_factory=field.default_factory, kw_only=field.kw_only
             )
         return type(layer.__name__, (linen.Module,), body)
+
+    def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
+        """Linen's variables; see :class:`irreps_ops.Binding`."""
+        return self._made(layer).init(key, *irreps_ops.zero_inputs(layer, *irreps_in, dtype=dtype))
+
+    def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
+        """See :class:`irreps_ops.Binding`."""
+        rngs = None if key is None else {"params": key}  # what linen makes the keys of other streams of
+        out, new = self._made(layer).apply(variables, *inputs, rngs=rngs, mutable=["batch_stats"], **options)
+        return out, {**variables, **new}
+
+    def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of linen's collections "params" and "batch_stats"; see :class:`irreps_ops.Binding`."""
+        found = meta.unbox(variables)
+        return dict(found.get("params", {})), dict(found.get("batch_stats", {}))
+
+    def from_trees(
+        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+    ) -> Any:
+        """See :class:`irreps_ops.Binding`."""
+        old = self.to_trees(variables)
+        given = {"params": parameters, "batch_stats": old[1] if state is None else state}
+        for tree, was, kind in zip(given.values(), old, ("parameter", "state"), strict=True):
+            irreps_ops.check_tree(tree, was, kind)
+        given = {collection: tree for collection, tree in given.items() if collection in variables}
+        boxed = {collection: variables[collection] for collection in given}
+        return {**variables, **meta.replace_boxed(boxed, given)}
+
+    def _made(self, layer: Any) -> Any:
+        return self.module(type(layer))(**irreps_ops.layer_arguments(layer))
 
 
 binding = LinenBinding()

@@ -154,6 +154,47 @@ class NnxBinding:
             keywords={"rngs": (nnx.Rngs, inspect.Parameter.empty), "param_dtype": (Any, jnp.float32)},
         )
 
+    def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
+        """An nnx module; see :class:`irreps_ops.Binding`."""
+        arguments = irreps_ops.layer_arguments(layer)
+        arguments.pop("irreps_in", None)  # the module knows
+        make: Any = self.module(type(layer))
+        return make(irreps_in, **arguments, rngs=nnx.Rngs(key), param_dtype=dtype)
+
+    def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
+        """See :class:`irreps_ops.Binding`."""
+        model = nnx.clone(variables)
+        if key is not None:
+            _reseed(model, key)
+        return model(*inputs, **options), model
+
+    def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of nnx.Param and nnx.BatchStat of a module; see :class:`irreps_ops.Binding`."""
+        parameters, state, _ = nnx.state(variables, nnx.Param, nnx.BatchStat, ...)
+        return nnx.to_pure_dict(parameters), nnx.to_pure_dict(state)
+
+    def from_trees(
+        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+    ) -> Any:
+        """See :class:`irreps_ops.Binding`."""
+        model = nnx.clone(variables)
+        given = (parameters, self.to_trees(variables)[1] if state is None else state)
+        kinds = (nnx.Param, "parameter"), (nnx.BatchStat, "state")
+        for tree, old, (kind, word) in zip(given, self.to_trees(variables), kinds, strict=True):
+            irreps_ops.check_tree(tree, old, word)
+            part = nnx.state(model, kind)
+            nnx.replace_by_pure_dict(part, dict(tree))
+            nnx.update(model, part)
+        return model
+
+
+def _reseed(model: nnx.Module, key: jax.Array) -> None:
+    """Let each stream of keys begin anew, with a key of its path."""
+    for path, stream in nnx.iter_graph(model):
+        if isinstance(stream, nnx.RngStream):
+            stream.key[...] = irreps_ops.named_key(key, "/".join(map(str, path)))
+            stream.count[...] *= 0
+
 
 binding = NnxBinding()
 

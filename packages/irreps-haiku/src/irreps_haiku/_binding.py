@@ -5,8 +5,11 @@ from typing import Any
 
 import haiku as hk
 import jax
+import jax.numpy as jnp
 
 import irreps_ops
+
+_TOP = "layer"  # name of the module of one layer
 
 
 def _initializer(initializer: irreps_ops.Initializer) -> Any:
@@ -70,6 +73,56 @@ class HaikuBinding:
         """The Haiku module class of a layer class: the arguments of the layer, and `name`."""
         keywords = {"name": (str | None, None)}
         return irreps_ops.module_class(_LayerModule, irreps_ops.layer(layer), keywords=keywords)
+
+    def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
+        """Parameters and state of one layer, under names within it; see :class:`irreps_ops.Binding`."""
+        inputs = irreps_ops.zero_inputs(layer, *irreps_in, dtype=dtype)
+        return tuple(_renamed(part, f"{_TOP}/", "") for part in self._function(layer, {}).init(key, *inputs))
+
+    def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
+        """See :class:`irreps_ops.Binding`."""
+        parameters, state = (_renamed(part, "", f"{_TOP}/") for part in variables)
+        out, state = self._function(layer, options).apply(parameters, state, key, *inputs)
+        return out, (variables[0], _renamed(state, f"{_TOP}/", ""))
+
+    def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of the pair of parameters and state that Haiku's `init` gives; see :class:`irreps_ops.Binding`."""
+        parameters, state = (_tree(part) for part in variables)
+        return parameters, state
+
+    def from_trees(
+        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+    ) -> Any:
+        """See :class:`irreps_ops.Binding`."""
+        given = (parameters, self.to_trees(variables)[1] if state is None else state)
+        for tree, old, kind in zip(given, self.to_trees(variables), ("parameter", "state"), strict=True):
+            irreps_ops.check_tree(tree, old, kind)
+        return tuple(_like(part, tree) for part, tree in zip(variables, given, strict=True))
+
+    def _function(self, layer: Any, options: dict[str, Any]) -> Any:
+        def call(*inputs: Any) -> Any:
+            return self.module(type(layer))(**irreps_ops.layer_arguments(layer), name=_TOP)(*inputs, **options)
+
+        return hk.transform_with_state(call)
+
+
+def _renamed(part: Any, old: str, new: str) -> dict[str, Any]:
+    """Modules whose names begin otherwise; that of the layer itself is the empty name within it."""
+    return {(new + f"{name}/".removeprefix(old)).strip("/"): leaves for name, leaves in part.items()}
+
+
+def _tree(part: Any) -> dict[str, Any]:
+    """Haiku's dict of modules by path, as a tree."""
+    leaves = [(f"{path}/{name}", value) for path, module in part.items() for name, value in module.items()]
+    return irreps_ops.tree_of_leaves({path.removeprefix("/"): value for path, value in leaves})
+
+
+def _like(part: Any, tree: irreps_ops.Parameters) -> dict[str, Any]:
+    """A tree as a dict of modules, those of `part`."""
+    leaves = dict(irreps_ops.tree_leaves(tree))
+    return {
+        path: {name: leaves[f"{path}/{name}".removeprefix("/")] for name in module} for path, module in part.items()
+    }
 
 
 binding = HaikuBinding()

@@ -71,8 +71,10 @@ from ._linear_shtp import LinearSHTP as LinearSHTP
 from ._linear_shtp import shtp as shtp
 from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
 from ._module_class import describe_call as describe_call
+from ._module_class import layer_arguments as layer_arguments
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
+from ._module_class import zero_inputs as zero_inputs
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
 from ._neighbour_list import Neighbours as Neighbours
 from ._neighbour_list import edge_vectors as edge_vectors
@@ -80,6 +82,9 @@ from ._neighbour_list import neighbour_list as neighbour_list
 from ._no_framework import apply as apply
 from ._no_framework import init as init
 from ._no_framework import init_state as init_state
+from ._parameter_trees import check_tree as check_tree
+from ._parameter_trees import tree_leaves as tree_leaves
+from ._parameter_trees import tree_of_leaves as tree_of_leaves
 from ._point_convolution_layer import PointConvolution as PointConvolution
 from ._point_convolution_layer import radial_basis as radial_basis
 from ._polynomial import Coefficients as Coefficients
@@ -106,6 +111,7 @@ from ._scatter import scatter_max as scatter_max
 from ._scatter import scatter_mean as scatter_mean
 from ._scatter import scatter_sum as scatter_sum
 from ._scope import Initializer as Initializer
+from ._scope import Parameters as Parameters
 from ._scope import Scope as Scope
 from ._scope import check_irreps as check_irreps
 from ._scope import check_parameter as check_parameter

@@ -7,6 +7,8 @@ a module of its framework out of a layer. So every layer exists in every framewo
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
+import jax
+
 from irreps_core import plugins
 
 from ._batch_norm import BatchNorm
@@ -20,7 +22,7 @@ from ._linear_shtp import LinearSHTP
 from ._message_passing_convolution_layer import MessagePassingConvolution
 from ._multi_layer_perceptron import MultiLayerPerceptron
 from ._point_convolution_layer import PointConvolution
-from ._scope import Scope
+from ._scope import Parameters, Scope
 from ._symmetric_contraction_layer import SymmetricContraction
 from ._symmetric_tensor_product import SymmetricTensorProduct
 from ._tensor_product_layer import TensorProduct
@@ -68,10 +70,37 @@ class Layer(Protocol):
 
 @runtime_checkable
 class Binding(Protocol):
-    """What a binding is: it makes modules of its framework (and has ``irreps_api = 1``)."""
+    """What a binding is: it makes modules of its framework (and has ``irreps_api = 1``).
+
+    `module` is for people. The others are for programs that know no framework, as checkpoints and the conformance
+    kit: a model of one layer as pure functions, and its parameters and state as trees of names, which are the same
+    in all frameworks. What *variables* are is the framework's affair: a model, or what its `init` gives.
+    """
 
     def module(self, layer: type) -> type:
         """The framework's module class of a layer class; constructed with the arguments of the layer."""
+        ...
+
+    def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = ...) -> Any:
+        """Variables of the module of a layer, for inputs as the layer's `example` takes them."""
+        ...
+
+    def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
+        """What the module of a layer gives, and its variables afterwards, whose state may be new. Changes nothing.
+
+        Random keys come from `key` if it is given, others for another one.
+        """
+        ...
+
+    def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters and state of any model of the framework, as trees of names."""
+        ...
+
+    def from_trees(self, variables: Any, parameters: Parameters, state: Parameters | None = None) -> Any:
+        """The same model with other parameters and, if it is given, other state. Changes nothing.
+
+        Raises ValueError, see :func:`check_tree`, if they are not those of the model.
+        """
         ...
 
 
@@ -83,7 +112,9 @@ LAYERS = plugins.Group(
 BINDINGS = plugins.Group(
     "irreps.bindings",
     interface=Binding,
-    providers=MappingProxyType({"haiku": "irreps-haiku", "linen": "irreps-flax", "nnx": "irreps-flax"}),
+    providers=MappingProxyType(
+        {"equinox": "irreps-equinox", "haiku": "irreps-haiku", "linen": "irreps-flax", "nnx": "irreps-flax"}
+    ),
 )
 
 

@@ -1,8 +1,12 @@
-"""What every binding needs: a module class with the signature and the documentation of a layer."""
+"""What every binding needs: a module class with the signature of a layer, the layer's arguments, data to begin with."""
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import jax
+import jax.numpy as jnp
 
 from ._bindings import Binding, layer, layers
 
@@ -13,6 +17,7 @@ def module_class(
     *,
     first: Mapping[str, Any] | None = None,
     keywords: Mapping[str, tuple[Any, Any]] | None = None,
+    same_call: bool = True,
 ) -> type:
     """A subclass of a framework's module class for one layer class.
 
@@ -24,6 +29,7 @@ def module_class(
         first: positional arguments that the framework adds before those of the layer: name and type.
         keywords: keyword arguments that the framework adds: name, type and default
             (``inspect.Parameter.empty`` for none).
+        same_call: whether modules are called as layers are, but for the scope; then their calls show it, too.
     """
     parameter = inspect.Parameter
     own = list(inspect.signature(layer_class).parameters.values())
@@ -38,24 +44,25 @@ def module_class(
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         base.__init__(self, *args, **kwargs)
 
-    # Without what the framework's metaclass has wrapped it in: it will do so again.
-    call = inspect.unwrap(base.__call__)
-
-    def __call__(self: Any, *inputs: Any, **options: Any) -> Any:
-        return call(self, *inputs, **options)
-
     this = parameter("self", parameter.POSITIONAL_ONLY)
     __init__.__signature__ = inspect.Signature([this, *signature])
-    describe_call(__call__, layer_class)
     body = {
-        "__call__": __call__,
         "__doc__": layer_class.__doc__,
         "__init__": __init__,
         "__module__": base.__module__,
         # Metaclasses of frameworks hide the signature of __init__; some have their own of this name.
-        "__signature__": inspect.Signature(signature),
+        "__signature__": _OfTheClass(inspect.Signature(signature)),
         "layer_class": layer_class,
     }
+    if same_call:
+        # Without what the framework's metaclass has wrapped it in: it will do so again.
+        call = inspect.unwrap(base.__call__)
+
+        def __call__(self: Any, *inputs: Any, **options: Any) -> Any:
+            return call(self, *inputs, **options)
+
+        describe_call(__call__, layer_class)
+        body["__call__"] = __call__
     return type(base)(layer_class.__name__, (base,), body)
 
 
@@ -64,6 +71,45 @@ def describe_call(function: Any, layer_class: type) -> None:
     own = inspect.signature(layer_class.__call__)
     function.__signature__ = own.replace(parameters=[p for p in own.parameters.values() if p.name != "scope"])
     function.__doc__ = layer_class.__call__.__doc__
+
+
+class _OfTheClass:
+    """An attribute of a class that its instances do not have: they are called with other arguments."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is not None:
+            raise AttributeError("this is an attribute of the class alone")
+        return self._value
+
+
+def layer_arguments(layer: Any) -> dict[str, Any]:
+    """The arguments that make a layer: what its module class takes, too.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> io.layer_arguments(io.Dropout(0.5))
+        {'p': 0.5, 'irreps': None}
+    """
+    return {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
+
+
+def zero_inputs(layer: Any, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+    """Zeros of the shapes of `layer.example`, for frameworks that make parameters when they are given data.
+
+    Args:
+        layer: the layer.
+        irreps_in: of its inputs, as its `example` takes them.
+        dtype: of the data.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> io.zero_inputs(io.Linear("0e"), "2x0e")
+        (2x0e [0. 0.],)
+    """
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), layer.example(*irreps_in, dtype=dtype))
 
 
 def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:

@@ -1,11 +1,12 @@
-"""Tests for executors of the compute core, ours and yours. (For equivariance see :mod:`irreps_core.testing`.)
+"""The conformance kit: tests for layers, bindings and executors, ours and yours.
 
-Needs no test framework.
+It needs no test framework; :mod:`irreps_ops.conformance` is the same for pytest. For equivariance of functions see
+:mod:`irreps_core.testing`.
 """
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -14,12 +15,103 @@ import numpy as np
 
 from irreps_core import plugins
 
+from ._bindings import BINDINGS, Binding, binding
 from ._executors import KERNELS, Executor, ExecutorRefused, Named
 from ._kernel_cases import KernelCase, convolution, edges_of_rows, fully_connected, kernel_cases, powers
+from ._layer_cases import LayerCase as LayerCase
+from ._layer_cases import layer_cases as layer_cases
+from ._layer_cases import layers_with_cases as layers_with_cases
+from ._layer_table import Cell, cells, table
 from ._primitive import evaluate
 
 # Allowed differences from the reference, relative to the largest number of an array.
 _TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "bfloat16": 1e-2}
+
+
+def check_layer(layer: Any, *irreps_in: Any, bindings: Iterable[str | Binding] | None = None, only: str = "") -> str:
+    """Check a layer, without a framework and in frameworks: does it hold what layers promise?
+
+    Alone: it is a frozen dataclass; `example` leads to the same parameters as data; outputs are finite, equivariant
+    and of the dtype of the data; it works in `jit`, `vmap`, with a batch of 0, and parameters are made under
+    `eval_shape`; derivatives to second order, forwards and backwards, agree with finite differences; random keys
+    make a difference. In a framework: see :func:`check_binding`.
+
+    Args:
+        layer: a layer, the name of a layer, or a :class:`LayerCase`, which says what data to try it on.
+        irreps_in: for a layer, of its inputs, as its `example` takes them; the data are drawn.
+        bindings: names of frameworks, or bindings. Default: those that are installed and ready.
+        only: do only those checks in whose name this occurs.
+
+    Returns:
+        A table for people: a row for the layer (for each of its cases), a column for each framework.
+
+    Raises:
+        AssertionError: something does not hold; the message is the table and says what.
+        ValueError: a layer without irreps, or a name of a plugin's layer that does not say what to try it on.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> from irreps_ops.testing import check_layer
+        >>> print(check_layer(io.Linear("0e"), "2x0e", bindings=(), only="dtype"))
+                alone
+        Linear  1 hold
+    """
+    if isinstance(layer, str):
+        cases = layer_cases(layer)
+    elif isinstance(layer, LayerCase):
+        cases = [layer]
+    elif irreps_in:
+        cases = [LayerCase(layer, irreps_in)]
+    else:
+        raise ValueError("check_layer expects a layer and the irreps of its inputs, or a LayerCase, or a name")
+    return _all_hold(cells(cases, _bindings(bindings), True, only))
+
+
+def check_binding(name: str | Binding, *, layers: Iterable[str] | None = None, only: str = "") -> str:
+    """Check a binding with every layer: does it hold what bindings promise?
+
+    For each layer: the module class has its name, documentation and arguments; parameters and state have its names,
+    shapes, dtypes and first values, also under `eval_shape`; they come and go as trees, and those of other shapes are
+    refused; random keys make a difference; and the module computes what the layer computes. If JAX traces the same
+    program, as it should, that settles numbers, `jit`, derivatives of every order and `vmap`; otherwise they are
+    computed and compared: bit for bit on a CPU, derivatives to 1e-12.
+
+    Args:
+        name: the name of a binding, or a binding.
+        layers: names of layers. Default: all that are installed and say what to try them on.
+        only: do only those checks in whose name this occurs.
+
+    Returns:
+        A table for people: a row for each layer and way of calling it.
+
+    Raises:
+        AssertionError: something does not hold; the message is the table and says what.
+
+    Example:
+        >>> from irreps_ops.testing import check_binding
+        >>> print(check_binding("haiku", layers=["Linear"]))  # doctest: +SKIP
+                          haiku
+        Linear            10 hold
+        Linear, mixed     10 hold
+        Linear, indexed   10 hold
+        Linear, channels  10 hold
+    """
+    cases = [case for each in (layers_with_cases() if layers is None else layers) for case in layer_cases(each)]
+    return _all_hold(cells(cases, _bindings([name]), False, only))
+
+
+def _bindings(wanted: Iterable[str | Binding] | None) -> dict[str, Any]:
+    if wanted is None:
+        wanted = [status.plugin.name for status in plugins.available(BINDINGS) if status.state == "ready"]
+    return {each if isinstance(each, str) else type(each).__name__: binding(each) for each in wanted}
+
+
+def _all_hold(found: Iterable[Cell]) -> str:
+    found = list(found)
+    told = table(found)
+    if any(cell.wrong for cell in found):
+        raise AssertionError(told)
+    return told
 
 
 class _Check(NamedTuple):

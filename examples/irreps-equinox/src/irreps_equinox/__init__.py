@@ -1,0 +1,26 @@
+"""Every irreps layer as an Equinox module, ours and those of plugins.
+
+``irreps_equinox.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in`, then the arguments of the
+layer, `key` and `param_dtype`. Nothing but the public interface of irreps_ops is used, and no mathematics is here.
+
+Example:
+    >>> import equinox as eqx, jax, jax.numpy as jnp
+    >>> import irreps_core as ic, irreps_equinox
+    >>> linear = irreps_equinox.Linear("2x0e + 1o", "4x0e + 1o", key=jax.random.key(0))
+    >>> eqx.filter_jit(linear)(ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))).irreps
+    4x0e+1x1o
+    >>> sorted(linear.parameters)
+    ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']
+"""
+
+import irreps_ops
+
+from ._binding import binding as binding
+
+__version__ = "0.1.0"
+
+__getattr__ = irreps_ops.module_lookup(__name__, binding)
+
+
+def __dir__() -> list[str]:
+    return [*irreps_ops.layers(), "binding"]

@@ -1,0 +1,176 @@
+"""The Equinox binding: modules are pytrees of parameters; state and random keys are given at each call."""
+
+import functools
+import inspect
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+import irreps_ops
+from irreps_core import IrrepsArray
+
+
+class _LayerModule(eqx.nn.StatefulLayer):
+    """An Equinox module made of a layer class, the class attribute `layer_class`.
+
+    Attributes:
+        parameters: the tree of names, its leaves arrays.
+        state: the same of state, its leaves of type ``eqx.nn.StateIndex``.
+        inference: what ``eqx.nn.inference_mode`` sets: True stands for ``is_training=False``.
+        layer: the layer.
+        irreps_in: irreps of those of its inputs that have some.
+    """
+
+    parameters: dict[str, Any]
+    state: dict[str, Any]
+    inference: bool
+    layer: Any = eqx.field(static=True)
+    irreps_in: tuple[str, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        irreps_in: Any,
+        *args: Any,
+        key: jax.Array,
+        param_dtype: Any = jnp.float32,
+        inference: bool = False,
+        **kw: Any,
+    ) -> None:
+        # Irreps are tuples too, but stand for one input.
+        inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
+        layer_class = type(self).layer_class  # type: ignore[attr-defined]  # of the subclass, by module_class
+        if "irreps_in" in inspect.signature(layer_class).parameters:
+            (x,) = irreps_ops.example_inputs(inputs[-1])
+            kw["irreps_in"] = getattr(x, "irreps", None)
+        if "dtype" in inspect.signature(layer_class).parameters:
+            kw.setdefault("dtype", param_dtype)
+        self.layer = layer_class(*args, **kw)
+        examples = self.layer.example(*inputs, dtype=param_dtype)
+        self.irreps_in = tuple(str(x.irreps) for x in _irreps_arrays(examples))
+        self.parameters = irreps_ops.init(self.layer, key, *examples)
+        self.state = jax.tree.map(eqx.nn.StateIndex, irreps_ops.init_state(self.layer, key, *examples))
+        self.inference = inference
+
+    def is_stateful(self) -> bool:
+        """Whether calls take and give state."""
+        return bool(self.state)
+
+    def __call__(self, *inputs: Any, state: Any = None, key: jax.Array | None = None, **options: Any) -> Any:
+        """What the layer gives; of a layer with state, the pair of that and the new state.
+
+        Args:
+            inputs: of the layer; the state may follow them, as with Equinox's own layers.
+            state: for a layer with state, the ``eqx.nn.State`` of the model.
+            key: for a layer that makes random numbers.
+            options: keyword arguments of the layer.
+        """
+        if inputs and isinstance(inputs[-1], eqx.nn.State):
+            inputs, state = inputs[:-1], inputs[-1]
+        given = _irreps_arrays(inputs)
+        if len(given) == len(self.irreps_in):
+            for expected, x in zip(self.irreps_in, given, strict=True):
+                irreps_ops.check_irreps(type(self).__name__, "irreps_in", expected, x)
+        if self.inference and "is_training" in inspect.signature(self.layer).parameters:
+            options.setdefault("is_training", False)
+        if not self.state:
+            out = irreps_ops.apply(self.layer, self.parameters, *inputs, key=key, **options)
+            return out if state is None else (out, state)
+        if state is None:
+            raise ValueError(
+                f"{type(self).__name__} has state: make the model with eqx.nn.make_with_state and call it as "
+                "module(x, state), which gives y and the new state"
+            )
+        old = jax.tree.map(state.get, self.state, is_leaf=_is_index)
+        out, new = irreps_ops.apply(self.layer, self.parameters, *inputs, state=old, key=key, **options)
+        for (_, index), (_, value) in zip(irreps_ops.tree_leaves(self.state), irreps_ops.tree_leaves(new), strict=True):
+            state = state.set(index, value)
+        return out, state
+
+
+class EquinoxBinding:
+    """Makes Equinox modules of layers, see :class:`irreps_ops.Binding`."""
+
+    irreps_api = 1
+
+    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    def module(self, layer: type) -> type[eqx.Module]:
+        """The Equinox module class of a layer class: `irreps_in`, its arguments, `key`, `param_dtype`, `inference`."""
+        keywords = {
+            "key": (jax.Array, inspect.Parameter.empty),
+            "param_dtype": (Any, jnp.float32),
+            "inference": (bool, False),
+        }
+        layer = irreps_ops.layer(layer)
+        return irreps_ops.module_class(_LayerModule, layer, first={"irreps_in": Any}, keywords=keywords)
+
+    def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
+        """A module and its state; see :class:`irreps_ops.Binding`."""
+        arguments = irreps_ops.layer_arguments(layer)
+        arguments.pop("irreps_in", None)  # the module knows
+        make: Any = self.module(type(layer))
+        return eqx.nn.make_with_state(make)(irreps_in, **arguments, key=key, param_dtype=dtype)
+
+    def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
+        """See :class:`irreps_ops.Binding`."""
+        model, state = variables
+        out, state = model(*inputs, state=_copy(state), key=key, **options)
+        return out, (model, state)
+
+    def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of a model and its state: arrays and state by the names of attributes; see :class:`irreps_ops.Binding`."""
+        model, state = variables
+        leaves = _named_leaves(model)
+        parameters = {path: leaf for path, leaf in leaves if eqx.is_inexact_array(leaf)}
+        indices = {path: state.get(leaf) for path, leaf in leaves if _is_index(leaf)}
+        return irreps_ops.tree_of_leaves(parameters), irreps_ops.tree_of_leaves(indices)
+
+    def from_trees(
+        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+    ) -> Any:
+        """See :class:`irreps_ops.Binding`."""
+        (model, values), old = variables, self.to_trees(variables)
+        irreps_ops.check_tree(parameters, old[0])
+        irreps_ops.check_tree(old[1] if state is None else state, old[1], "state")
+        given, states = dict(irreps_ops.tree_leaves(parameters)), dict(irreps_ops.tree_leaves(state or {}))
+        leaves, structure = jax.tree.flatten(model, is_leaf=_is_index)
+        new, values = [], _copy(values)
+        for (path, _), leaf in zip(_named_leaves(model), leaves, strict=True):
+            new.append(given[path] if eqx.is_inexact_array(leaf) else leaf)
+            if path in states:
+                values = values.set(leaf, states[path])
+        return jax.tree.unflatten(structure, new), values
+
+
+def _irreps_arrays(inputs: tuple[Any, ...]) -> list[IrrepsArray]:
+    return [x for x in inputs if isinstance(x, IrrepsArray)]
+
+
+def _is_index(leaf: Any) -> bool:
+    return isinstance(leaf, eqx.nn.StateIndex)
+
+
+def _copy(state: Any) -> Any:
+    """Equinox forbids to use state that has been replaced, but of a copy."""
+    return jax.tree.unflatten(*reversed(jax.tree.flatten(state)))
+
+
+def _named_leaves(model: Any) -> list[tuple[str, Any]]:
+    """All leaves and their paths: attributes, keys, positions; of a layer without the attribute that they are in."""
+    found: list[tuple[str, Any]] = []
+
+    def is_leaf(x: Any) -> bool:
+        return _is_index(x) or (isinstance(x, _LayerModule) and x is not model)
+
+    for path, leaf in jax.tree_util.tree_flatten_with_path(model, is_leaf=is_leaf)[0]:
+        name = "/".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k)))) for k in path)
+        if isinstance(leaf, _LayerModule):
+            found += [(f"{name}/{rest}", value) for rest, value in _named_leaves(leaf)]
+        else:
+            own = isinstance(model, _LayerModule)
+            found.append((name.partition("/")[2] if own else name, leaf))
+    return found
+
+
+binding = EquinoxBinding()
