@@ -73,6 +73,26 @@ def test_scan_over_layers():
     np.testing.assert_allclose(found.array, expected.array, atol=1e-5)
 
 
+def test_statistics_and_noise_within_scan_and_remat():
+    class Step(linen.Module):
+        @linen.compact
+        def __call__(self, x: ic.IrrepsArray, _: None) -> tuple[ic.IrrepsArray, None]:
+            x = modules.Dropout(0.5, name="dropout")(x)
+            return modules.BatchNorm(momentum=0.5, name="norm")(x), None
+
+    axes, keys = {"params": 0, "batch_stats": 0}, {"params": True, "dropout": True}
+    scan = linen.scan(linen.remat(Step), variable_axes=axes, split_rngs=keys, length=2)()
+    variables = scan.init({"params": KEY, "dropout": KEY}, X, None)
+    found = []
+    for i in range(2):
+        (y, _), new = scan.apply(variables, X, None, rngs={"dropout": jax.random.key(i)}, mutable=["batch_stats"])
+        found.append(y.array)
+    assert not jnp.allclose(found[0], found[1])
+    statistics = new["batch_stats"]["norm"]["running_var"]
+    assert statistics.shape == (2, 3)
+    assert not jnp.allclose(statistics[0], statistics[1])
+
+
 def test_vmap_and_remat():
     many = linen.vmap(modules.Linear, variable_axes={"params": 0}, split_rngs={"params": True})("4x0e")
     variables = many.init(KEY, X)

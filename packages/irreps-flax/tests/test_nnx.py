@@ -110,6 +110,55 @@ def test_filters_choose_parameters(model):
     assert len(jax.tree.leaves(gradient)) == 1
 
 
+def test_adapters_are_chosen_by_the_type_of_their_parameters(model):
+    """As with nnx.LoRA: two maps of low rank beside a map that stays, whose parameters are LoRAParams."""
+
+    class Adapted(nnx.Module):
+        def __init__(self, base: nnx.Module, rngs: nnx.Rngs) -> None:
+            self.base = base
+            self.down = modules.Linear("2x0e + 1o", "1x0e + 1x1o", rngs=rngs)
+            self.up = modules.Linear("1x0e + 1x1o", "8x0e + 4x1o", rngs=rngs)
+            for adapter in (self.down, self.up):
+                for name, parameter in list(vars(adapter).items()):
+                    if isinstance(parameter, nnx.Param):
+                        setattr(adapter, name, nnx.LoRAParam(parameter[...]))
+
+        def __call__(self, x: ic.IrrepsArray) -> ic.IrrepsArray:
+            return self.base(x) + self.up(self.down(x))
+
+    adapted = Adapted(model.linear, nnx.Rngs(1))
+    lora, rest = nnx.state(adapted, nnx.LoRAParam, nnx.Param)
+    assert (len(jax.tree.leaves(lora)), len(jax.tree.leaves(rest))) == (4, 3)
+    gradient = nnx.grad(lambda m: (m(X).array ** 2).sum(), argnums=nnx.DiffState(0, nnx.LoRAParam))(adapted)
+    assert jax.tree.structure(gradient) == jax.tree.structure(lora)
+    before = adapted(X).array
+    nnx.update(adapted, jax.tree.map(lambda p, g: p - 0.01 * g, lora, gradient))
+    assert (adapted(X).array ** 2).sum() < (before**2).sum()
+
+
+def test_statistics_and_noise_within_jit_and_scan():
+    @nnx.split_rngs(splits=2)
+    @nnx.vmap(in_axes=0, out_axes=0)
+    def make(rngs):
+        return nnx.Sequential(
+            modules.Dropout("2x0e + 1o", 0.5, rngs=rngs), modules.BatchNorm("2x0e + 1o", momentum=0.5, rngs=rngs)
+        )
+
+    @nnx.jit
+    @nnx.scan(in_axes=(nnx.Carry, 0), out_axes=nnx.Carry)
+    def forward(x, layer):
+        return layer(x)
+
+    layers = make(nnx.Rngs(params=0, dropout=1))
+    one, two = forward(X, layers), forward(X, layers)
+    assert not jnp.allclose(one.array, two.array)
+    statistics = nnx.to_pure_dict(nnx.state(layers, nnx.BatchStat))["layers"][1]["running_var"]
+    assert statistics.shape == (2, 3)
+    assert not jnp.allclose(statistics[0], statistics[1])
+    layers.eval()
+    np.testing.assert_array_equal(forward(X, layers).array, forward(X, layers).array)
+
+
 def test_checkpoints_with_orbax(model, tmp_path):
     import orbax.checkpoint as ocp
 
