@@ -1,6 +1,7 @@
 """Programs of the early releases of e3nn-jax: IrrepsData, and products mapped over weights, batches and channels."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +13,18 @@ import irreps_ops.compat.e3nn_jax as e3nn
 from irreps_ops.compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData
 
 F = jnp.float64
-KEYS = [jax.random.key(i) for i in range(8)]
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
+# Each program runs once, so that compiling it well takes more time than it saves.
+compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
-def random(key, *shape):
-    return jax.random.normal(key, shape, F)
+def random(seed, *shape):
+    """NumPy's: what is done with them is not compiled."""
+    return np.random.default_rng(seed).normal(size=shape)
 
 
-def data(irreps, key, *shape):
-    return IrrepsData.from_contiguous(irreps, random(key, *shape, e3nn.Irreps(irreps).dim))
+def data(irreps, seed, *shape):
+    return IrrepsData.from_contiguous(irreps, random(seed, *shape, e3nn.Irreps(irreps).dim))
 
 
 def twin(tp, weights, x, y):
@@ -50,7 +53,7 @@ def test_product_of_two_vectors():
 
 
 def test_full_product_is_sorted_but_not_merged():
-    x, y = data("0e + 1o", KEYS[0], 3), data("0e + 1o", KEYS[1])
+    x, y = data("0e + 1o", 0, 3), data("0e + 1o", 1)
     out = e3nn.full_tensor_product(x, y)
     assert repr(out.irreps) == "1x0e+1x0e+1x1o+1x1o+1x1e+1x2e"
     assert out.shape == (3,)
@@ -68,9 +71,9 @@ PRODUCT = FunctionalFullyConnectedTensorProduct("2x0e + 1o", "0e + 2x1o", "0e + 
 def test_weights_and_data_are_mapped_in_any_combination(axes):
     n = 3
     leading = [() if axis is None else (n,) for axis in axes]
-    w = [random(KEYS[i], *leading[0], *ins.path_shape) for i, ins in enumerate(PRODUCT.instructions) if ins.has_weight]
-    x, y = data(PRODUCT.irreps_in1, KEYS[6], *leading[1]), data(PRODUCT.irreps_in2, KEYS[7], *leading[2])
-    out = jax.jit(jax.vmap(PRODUCT.left_right, axes, 0))(w, x, y)
+    w = [random(i, *leading[0], *ins.path_shape) for i, ins in enumerate(PRODUCT.instructions) if ins.has_weight]
+    x, y = data(PRODUCT.irreps_in1, 6, *leading[1]), data(PRODUCT.irreps_in2, 7, *leading[2])
+    out = compiled(jax.vmap(PRODUCT.left_right, axes, 0))(w, x, y)
     assert isinstance(out, IrrepsData)
     assert out.shape == (n,)
     expected = [
@@ -91,9 +94,9 @@ def test_extra_channels():
     one = tp.left_right
     f = jax.vmap(jax.vmap(jax.vmap(one, (0, None, None), 0), (0, None, 0), 0), (0, 0, None), 0)
     tp.left_right = lambda *args: (lambda z: jnp.sum(z, (0, 1)) / jnp.sqrt(z.shape[0] * z.shape[1]))(f(*args))
-    w = [random(KEYS[i], 2, 3, 4, *ins.path_shape) for i, ins in enumerate(tp.instructions) if ins.has_weight]
-    x, y = random(KEYS[6], 5, 2, irreps.dim), random(KEYS[7], 5, 3, irreps.dim)
-    z = jax.jit(jax.vmap(tp.left_right, (None, 0, 0), 0))(w, x, y)
+    w = [random(i, 2, 3, 4, *ins.path_shape) for i, ins in enumerate(tp.instructions) if ins.has_weight]
+    x, y = random(6, 5, 2, irreps.dim), random(7, 5, 3, irreps.dim)
+    z = compiled(jax.vmap(tp.left_right, (None, 0, 0), 0))(w, x, y)
     assert z.shape == (5, 4, irreps.dim)
     row = sum(
         twin(tp, [np.asarray(v[a, b, 3]) for v in w], np.asarray(x[1, a]), np.asarray(y[1, b]))
@@ -104,10 +107,10 @@ def test_extra_channels():
 
 
 def test_flat_weights_and_the_matrix_of_the_second_input():
-    w = random(KEYS[0], 30)[: sum(int(np.prod(ins.path_shape)) for ins in PRODUCT.instructions)]
+    w = random(0, 30)[: sum(int(np.prod(ins.path_shape)) for ins in PRODUCT.instructions)]
     parts = np.split(np.asarray(w), np.cumsum([np.prod(ins.path_shape) for ins in PRODUCT.instructions])[:-1])
     parts = [part.reshape(ins.path_shape) for part, ins in zip(parts, PRODUCT.instructions, strict=True)]
-    x, y = random(KEYS[1], 5), random(KEYS[2], 7)
+    x, y = random(1, 5), random(2, 7)
     expected = twin(PRODUCT, parts, np.asarray(x), np.asarray(y))
     for options in ({}, {"fuse_all": True}, {"custom_einsum_vjp": True, "optimize_einsums": False}, {"fused": True}):
         np.testing.assert_allclose(PRODUCT.left_right(w, x, y, **options).contiguous, expected, **CLOSE)
@@ -128,7 +131,7 @@ def test_flat_weights_and_the_matrix_of_the_second_input():
 
 def test_product_without_weights():
     tp = e3nn.FunctionalTensorProduct("2x1o", "2x1o", "2x0e + 2x1e", [(0, 0, 0, "uuu", False), (0, 0, 1, "uuu", False)])
-    x, y = data("2x1o", KEYS[0]), data("2x1o", KEYS[1])
+    x, y = data("2x1o", 0), data("2x1o", 1)
     out = tp.left_right(x, y)
     expected = e3nn.elementwise_tensor_product(x, y, filter_ir_out=["0e", "1e"])
     np.testing.assert_allclose(out.contiguous, expected.contiguous, **CLOSE)
@@ -146,7 +149,7 @@ def test_instructions():
 
 
 def test_zeros_are_none_and_stay_so():
-    x = IrrepsData.from_list("0e + 1o", [None, random(KEYS[0], 4, 1, 3)], (4,))
+    x = IrrepsData.from_list("0e + 1o", [None, random(0, 4, 1, 3)], (4,))
     assert x.list[0] is None
     np.testing.assert_array_equal(x.contiguous[:, 0], 0)
     for y in (jax.vmap(lambda v: v * 2.0)(x), jax.jit(lambda v: v * 2.0)(x), x.convert("0e + 1o"), x[1:], -x):
@@ -160,14 +163,14 @@ def test_zeros_are_none_and_stay_so():
 
 
 def test_shapes_are_those_of_the_leading_axes():
-    x = data("2x0e + 2x1o", KEYS[0], 4, 3)
+    x = data("2x0e + 2x1o", 0, 4, 3)
     assert (x.shape, x.ndim, len(x), x.dtype) == ((4, 3), 2, 4, F)
     assert x.reshape((12,)).shape == x.reshape((-1,)).shape == (12,)
     assert x[0, 1].shape == ()
     assert x[..., 0].shape == (4,)
     assert x[:, None].shape == (4, 1, 3)
     assert x[0].broadcast_to((5, 3)).shape == (5, 3)
-    s = random(KEYS[1], 4, 3)
+    s = random(1, 4, 3)
     np.testing.assert_allclose((x * s).contiguous, x.contiguous * s[..., None])
     np.testing.assert_allclose((s * x / s).contiguous, x.contiguous)
     np.testing.assert_allclose((2 * x - x + x).contiguous, 2 * x.contiguous)
@@ -180,7 +183,7 @@ def test_shapes_are_those_of_the_leading_axes():
 
 
 def test_joining_and_cutting():
-    x, y = data("0e + 1o", KEYS[0], 4), data("1e", KEYS[1], 4)
+    x, y = data("0e + 1o", 0, 4), data("1e", 1, 4)
     both = IrrepsData.cat([x, y])
     assert (both.irreps, both.shape) == ("0e + 1o + 1e", (4,))
     np.testing.assert_array_equal(both.contiguous, jnp.concatenate([x.contiguous, y.contiguous], -1))
@@ -195,7 +198,7 @@ def test_joining_and_cutting():
 
 
 def test_rotations_of_data():
-    x, angles = data("0o + 1o + 2e", KEYS[0], 4), (0.1, 0.2, 0.3)
+    x, angles = data("0o + 1o + 2e", 0, 4), (0.1, 0.2, 0.3)
     expected = x.contiguous @ x.irreps.D_from_angles(*angles, 1).T
     R = ic.angles_to_matrix(*angles)
     for y in (
@@ -208,7 +211,7 @@ def test_rotations_of_data():
 
 
 def test_operations_take_irreps_data_and_give_it():
-    x, v = data("3x0e + 2x1o", KEYS[0], 4), data("1o", KEYS[1], 4)
+    x, v = data("3x0e + 2x1o", 0, 4), data("1o", 1, 4)
     dst = jnp.array([0, 1, 1, 2])
     for f in (
         e3nn.gate,
@@ -223,15 +226,15 @@ def test_operations_take_irreps_data_and_give_it():
     assert isinstance(e3nn.spherical_harmonics("0e + 1o", v, True), IrrepsData)
     assert e3nn.spherical_harmonics("1o", v.contiguous, True).contiguous.shape == (4, 3)
     linear = e3nn.FunctionalLinear(x.irreps, "1o + 0e")
-    w = random(KEYS[2], linear.num_weights)
+    w = random(2, linear.num_weights)
     np.testing.assert_allclose(linear(w, x).contiguous, x.contiguous @ linear.matrix(linear.split_weights(w)), **CLOSE)
     assert isinstance(linear(w, x.irreps_array), e3nn.IrrepsArray)
 
 
 def test_paths_of_a_linear_map_are_added_up():
     linear = e3nn.FunctionalLinear("2x0e + 3x0e + 1o", "2x0e + 1o + 2e", biases=True)
-    w = [random(KEYS[i], *ins.path_shape) for i, ins in enumerate(linear.instructions)]
-    x = data(linear.irreps_in, KEYS[7])
+    w = [random(i, *ins.path_shape) for i, ins in enumerate(linear.instructions)]
+    x = data(linear.irreps_in, 7)
     paths = [
         ins.path_weight * (v if ins.i_in == -1 else jnp.einsum("uw,ui->wi", v, x.list[ins.i_in]))
         for ins, v in zip(linear.instructions, w, strict=True)
@@ -243,7 +246,7 @@ def test_paths_of_a_linear_map_are_added_up():
 
 
 def test_defaults():
-    x = e3nn.IrrepsArray("2x1o", random(KEYS[0], 6))
+    x = e3nn.IrrepsArray("2x1o", random(0, 6))
     component, norm = (e3nn.tensor_product(x, x, irrep_normalization=n) for n in ("component", "norm"))
     assert not np.allclose(component.array, norm.array)
     with e3nn.config.using(irrep_normalization="norm", spherical_harmonics_normalization="integral"):

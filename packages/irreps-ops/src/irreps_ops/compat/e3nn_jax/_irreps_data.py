@@ -6,6 +6,7 @@ from typing import Any, ParamSpec, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, concatenate, from_chunks, ones, zeros
 
@@ -245,7 +246,7 @@ class ArrayLikeIrrepsData(IrrepsData):
 
 
 def _for_each_row(x: Any) -> Any:
-    x = jnp.asarray(x)
+    x = x if isinstance(x, np.ndarray) else jnp.asarray(x)
     return x[..., None] if x.ndim else x
 
 
