@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax)
-tools=(pytest pytest-xdist hypothesis mpmath sympy flatbuffers)
+tools=(pytest pytest-xdist hypothesis mpmath sympy flatbuffers safetensors)
 
 run() { # name, Python, options of the installation
     local place python

@@ -171,7 +171,7 @@ class NnxBinding:
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Of nnx.Param and nnx.BatchStat of a module; see :class:`irreps_ops.Binding`."""
         parameters, state, _ = nnx.state(variables, nnx.Param, nnx.BatchStat, ...)
-        return nnx.to_pure_dict(parameters), nnx.to_pure_dict(state)
+        return _named(nnx.to_pure_dict(parameters)), _named(nnx.to_pure_dict(state))
 
     def from_trees(
         self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
@@ -186,6 +186,11 @@ class NnxBinding:
             nnx.replace_by_pure_dict(part, dict(tree))
             nnx.update(model, part)
         return model
+
+
+def _named(tree: dict[Any, Any]) -> dict[str, Any]:
+    """With names for keys: what is in a list has a number."""
+    return {str(key): _named(value) if isinstance(value, dict) else value for key, value in tree.items()}
 
 
 def _reseed(model: nnx.Module, key: jax.Array) -> None:
