@@ -147,3 +147,5 @@ def test_other_irreps_are_refused_with_the_path_of_the_module():
     match = r"Linear 'Block_0/Linear_0' was made for irreps_in=2x0e\+1x1o, got input of irreps 2x0e"
     with pytest.raises(ValueError, match=match):
         Model().apply(variables, X.filter("0e"))
+    with pytest.raises(ValueError, match=r"'w\[0,0\] 1x1o,4x1o' is missing, there are \['w\[0,0\] 2x0e,4x0e'\]"):
+        modules.Linear("4x0e + 4x1o").apply(modules.Linear("4x0e").init(KEY, X), X.filter("1o"))

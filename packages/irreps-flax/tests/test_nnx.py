@@ -216,5 +216,5 @@ def test_bad_use_is_named(model):
     ):
         norm(ic.concatenate([X.filter("1o"), X.filter("0e")]))
     del model.mlp.linear_1
-    with pytest.raises(ValueError, match=r"'linear_1' is missing, there are \['linear_0'\]"):
+    with pytest.raises(ValueError, match=r"'mlp/linear_1' is missing, there are \['linear_0'\]"):
         model(X)

@@ -108,8 +108,11 @@ def test_bad_use_is_named():
         transformed(lambda x: modules.Linear("0e", path_normalization="banana")(x)).init(KEY, X)
     f = transformed(lambda x: modules.Linear("4x0e")(x))
     params = f.init(KEY, X)
-    with pytest.raises(ValueError, match=r"linear/w\[0,0\] 3x0e,4x0e|Unable to retrieve parameter"):
+    with pytest.raises(ValueError, match=r"'linear/w\[0,0\] 3x0e,4x0e' is missing, there are \['w\[0,0\] 2x0e,4x0e'\]"):
         f.apply(params, ic.normal("3x0e", KEY, (4,)))
+    norm = transformed(lambda x: modules.LayerNorm()(x))
+    with pytest.raises(ValueError, match=r"'layer_norm/weight' must have shape \(2,\), got \(3,\)"):
+        norm.apply(norm.init(KEY, X), X.filter("0e"))
 
 
 def test_other_irreps_are_refused_with_the_path_of_the_module():

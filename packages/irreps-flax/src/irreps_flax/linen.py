@@ -49,6 +49,8 @@ class _LinenScope:
         """See :class:`irreps_ops.Scope`."""
         name = self._known("params", name)
         if not self._scope.has_variable("params", name):
+            if not self._scope.is_mutable_collection("params"):
+                irreps_ops.find_parameter(self._path(name), self._scope.variables().get("params", {}), name)
             return self._scope.param(name, initializer, shape, dtype)
         value = meta.unbox(self._scope.get_variable("params", name))
         return irreps_ops.check_parameter(self._path(name), value, shape)

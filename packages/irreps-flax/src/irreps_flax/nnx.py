@@ -64,11 +64,11 @@ class _NnxScope:
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        return irreps_ops.check_parameter(self._path + name, self._find(name, "parameter")[...], shape)
+        return self._checked(name, "parameter", shape)
 
     def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        return irreps_ops.check_parameter(self._path + name, self._find(name, "state")[...], shape, "state")
+        return self._checked(name, "state", shape)
 
     def set_state(self, name: str, value: jax.Array) -> None:
         """See :class:`irreps_ops.Scope`."""
@@ -82,8 +82,16 @@ class _NnxScope:
         """See :class:`irreps_ops.Scope`."""
         return _NnxScope(self._find(name, "parameter"), self._root, f"{self._path}{name}/")
 
+    def _checked(self, name: str, kind: str, shape: tuple[int, ...]) -> jax.Array:
+        value = self._find(name, kind)[...]
+        if value.shape == tuple(shape):
+            return value
+        return irreps_ops.check_parameter(f"{self.path}/{name}".lstrip("/"), value, shape, kind)
+
     def _find(self, name: str, kind: str) -> Any:
-        return irreps_ops.find_parameter(self._path + name, self._found, name, kind)
+        if name in self._found:
+            return self._found[name]
+        return irreps_ops.find_parameter(f"{self.path}/{name}".lstrip("/"), self._found, name, kind)
 
 
 def _path_of(module: nnx.Module) -> str:

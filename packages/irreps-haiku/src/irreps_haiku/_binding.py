@@ -29,7 +29,15 @@ class _Branch(hk.Module):
         self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
     ) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
-        return hk.get_parameter(name, shape, dtype, _initializer(initializer))
+        try:
+            return hk.get_parameter(name, shape, dtype, _initializer(initializer))
+        except ValueError:
+            if not hk.running_init():
+                # Haiku does not say what there is: the names of our parameters tell for which irreps it was made.
+                own = {path.removeprefix(f"{self.module_name}/"): value for path, value in self.params_dict().items()}
+                value = irreps_ops.find_parameter(f"{self.module_name}/{name}", own, name)
+                irreps_ops.check_parameter(f"{self.module_name}/{name}", value, shape)
+            raise
 
     def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
         """See :class:`irreps_ops.Scope`."""
