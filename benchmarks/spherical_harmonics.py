@@ -3,12 +3,16 @@
     python benchmarks/spherical_harmonics.py [--vectors 100000] [--lmax 3 6 10] [--repeat 30]
 
 The libraries take turns, so that what else the machine does falls on all of them alike. README.md says how to read the
-table. Peers that are not installed are left out.
+table. Peers that are not installed are left out; every peer gets vectors with its own polar axis, and its values are
+compared after they have got our order and normalization. The exit status is 1 where values disagree.
 """
 
 import argparse
 import functools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,27 +24,64 @@ from workloads.derivatives import value_and_pullback
 import irreps_ops as io
 
 
-def peers(lmax: int) -> dict[str, Callable[[jax.Array], jax.Array]]:
-    """Functions of vectors (N, 3) that give solid harmonics (N, (lmax+1)²), each with its own normalization."""
+@dataclass(frozen=True)
+class Convention:
+    """One library's solid harmonics (N, (lmax+1)²) of vectors (N, 3).
+
+    Attributes:
+        harmonics: the function.
+        factors: its values times these are ours, shape ((lmax+1)²).
+        axes: which of our coordinates its first, second and third are.
+    """
+
+    harmonics: Callable[[jax.Array], jax.Array]
+    factors: np.ndarray
+    axes: Sequence[int] = (0, 1, 2)
+
+    def candidates(self, v: jax.Array, cotangent: jax.Array) -> tuple[Candidate, Candidate]:
+        """Value, and value and gradient."""
+        v = v[:, np.array(self.axes)]
+
+        def gradient(result: Any) -> Any:
+            value, (slope,) = result
+            return self.factors * value, slope[:, np.argsort(self.axes)]
+
+        value = Candidate(self.harmonics, (v,), lambda value: self.factors * value)
+        return value, Candidate(value_and_pullback(self.harmonics), (self.factors * cotangent, v), gradient)
+
+
+def conventions(lmax: int) -> dict[str, Convention]:
     degrees = list(range(lmax + 1))
-    functions = {OURS: lambda v: io.sh(degrees, v, False)}
+    component = np.ones((lmax + 1) ** 2, np.float32)
+    norm = np.repeat(np.sqrt(2 * np.arange(lmax + 1) + 1), 2 * np.arange(lmax + 1) + 1).astype(np.float32)
+    found = {OURS: Convention(lambda v: io.sh(degrees, v, False), component)}
     if e3nn := optional("e3nn_jax"):
-        functions["e3nn-jax"] = lambda v: e3nn.sh(degrees, v, False)
+        found["e3nn-jax"] = Convention(lambda v: e3nn.sh(degrees, v, False), component)
     if sphericart := optional("sphericart.jax"):
-        functions["sphericart-jax"] = functools.partial(sphericart.solid_harmonics, l_max=lmax)
+        solid_harmonics = functools.partial(sphericart.solid_harmonics, l_max=lmax)
+        found["sphericart-jax"] = Convention(solid_harmonics, (4 * np.pi) ** 0.5 * component, (2, 0, 1))
     if e3x := optional("e3x"):
-        functions["e3x"] = lambda v: e3x.so3.solid_harmonics(v, max_degree=lmax)
-    return functions
+        solid_harmonics = functools.partial(e3x.so3.solid_harmonics, max_degree=lmax, cartesian_order=False)
+        found["e3x"] = Convention(solid_harmonics, norm, (2, 0, 1))
+    if cuex := optional("cuequivariance_jax"):
+        cue: Any = optional("cuequivariance")
+        vector = cue.IrrepsAndLayout(cue.Irreps("O3", "1o"), cue.ir_mul)
+        found["cuequivariance"] = Convention(
+            lambda v: cuex.spherical_harmonics(degrees, cuex.RepArray(vector, v), normalize=False).array,
+            component,
+        )
+    return found
 
 
-def comparisons(v: jax.Array, lmax: int) -> list[Comparison]:
-    functions = peers(lmax)
-    normal = np.random.default_rng(1).normal(size=(len(v), (lmax + 1) ** 2))
+def comparisons(vectors: int, lmax: int) -> list[Comparison]:
+    v = jnp.asarray(np.random.default_rng(0).normal(size=(vectors, 3)), jnp.float32)
+    normal = np.random.default_rng(1).normal(size=(vectors, (lmax + 1) ** 2))
     cotangent = jnp.asarray(normal, jnp.float32)
-    values = {name: Candidate(f, (v,)) for name, f in functions.items()}
-    both = {name: Candidate(value_and_pullback(f), (cotangent, v)) for name, f in functions.items()}
-    tasks = {"value": values, "value and gradient": both}
-    return [Comparison(f"lmax {lmax}", task, c, tolerance=None) for task, c in tasks.items()]
+    pairs = {name: convention.candidates(v, cotangent) for name, convention in conventions(lmax).items()}
+    return [
+        Comparison(f"lmax {lmax}", task, {name: pair[i] for name, pair in pairs.items()})
+        for i, task in enumerate(["value", "value and gradient"])
+    ]
 
 
 def main() -> None:
@@ -49,8 +90,8 @@ def main() -> None:
     parser.add_argument("--lmax", type=int, nargs="+", default=[3, 6, 10])
     parser.add_argument("--repeat", type=int, default=30)
     options = parser.parse_args()
-    v = jnp.asarray(np.random.default_rng(0).normal(size=(options.vectors, 3)), jnp.float32)
-    report.measure((c for lmax in options.lmax for c in comparisons(v, lmax)), options.repeat)
+    found = report.measure((c for lmax in options.lmax for c in comparisons(options.vectors, lmax)), options.repeat)
+    sys.exit("\n".join(report.disagreements(found["measurements"])) or None)
 
 
 if __name__ == "__main__":

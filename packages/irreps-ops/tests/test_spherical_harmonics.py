@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import irreps_core as ic
 from irreps_core.testing import assert_equivariant
-from irreps_ops import _solid_harmonics, sh, spherical_harmonics
+from irreps_ops import sh, spherical_harmonics
 
 AXES = [*np.eye(3), *-np.eye(3)]
 
@@ -68,10 +68,10 @@ def points(n: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("l", "dtype", "tolerance"),
-    [(l, np.float32, 2e-6) for l in (0, 1, 2, 3, 5, 8, 10, 11, 16)]
+    [(l, np.float32, 2e-6) for l in (0, 1, 2, 3, 7, 16)]
     + [(32, np.float32, 1e-5), (64, np.float32, 2e-5)]
     + [(120, np.float32, 4e-5)]
-    + [(l, np.float64, 1e-14) for l in (1, 4, 10, 16, 64)],
+    + [(l, np.float64, 1e-14) for l in (3, 10, 64)],
 )
 def test_values_against_the_definition(l, dtype, tolerance):
     v = points(3 if l > 20 else 12).astype(dtype)
@@ -89,46 +89,75 @@ def test_normalized_values_in_float32(l):
     assert np.abs(y - expected).max() < (2e-6 if l <= 16 else 2e-5) * math.sqrt(2 * l + 1)
 
 
-@pytest.mark.parametrize("l", [1, 2, 5, 10, 13])
-@pytest.mark.parametrize("derivative", [jax.jacfwd, jax.jacrev])
-def test_gradient_against_the_definition(l, derivative):
-    f = jax.jit(derivative(lambda v: sh([l], v, normalize=False)))
-    for v in [*AXES[:4], np.array([0.3, -0.8, 0.4]), np.array([1e-5, 0.9, -1e-5])]:
-        np.testing.assert_allclose(f(jnp.asarray(v)), exact_gradient(l, v), rtol=0, atol=1e-12 * l * (2 * l + 1))
+@pytest.mark.parametrize("l", [1, 12])
+def test_gradient_against_the_definition(l):
+    v = np.array([*AXES[:4], [0.3, -0.8, 0.4], [1e-5, 0.9, -1e-5]])
+    expected = np.array([exact_gradient(l, row) for row in v])
+
+    def f(v):
+        return sh([l], v, normalize=False)
+
+    for derivative in (jax.jacfwd, jax.jacrev):
+        found = jax.jit(jax.vmap(derivative(f)))(jnp.asarray(v))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * l * (2 * l + 1))
 
 
-@pytest.mark.parametrize("l", [2, 3, 6, 12])
-@pytest.mark.parametrize("v", [*AXES, np.zeros(3), np.array([0.3, -0.8, 0.4])], ids=str)
-def test_harmonics_are_harmonic(l, v):
+@pytest.mark.parametrize("l", [3, 8])
+def test_harmonics_are_harmonic(l):
     """Laplace's equation, and Euler's: v . grad Y = l Y."""
 
     def f(v):
         return sh([l], v, normalize=False)
 
-    v = jnp.asarray(v)
-    hessian = jax.jit(jax.hessian(f))(v)
-    size = max(1.0, float(jnp.abs(hessian).max()))
-    np.testing.assert_allclose(jnp.trace(hessian, axis1=1, axis2=2), 0, atol=1e-13 * size)
-    np.testing.assert_allclose(jax.jacfwd(f)(v) @ v, l * f(v), atol=1e-11)
+    v = jnp.array([*AXES, np.zeros(3), [0.3, -0.8, 0.4]])
+    hessian = jax.jit(jax.vmap(jax.hessian(f)))(v)
+    np.testing.assert_allclose(jnp.trace(hessian, axis1=2, axis2=3), 0, atol=1e-13 * jnp.abs(hessian).max())
+    gradient = jax.jit(jax.vmap(jax.jacfwd(f)))(v)
+    np.testing.assert_allclose(jnp.einsum("nca,na->nc", gradient, v), l * f(v), atol=1e-11)
 
 
-@pytest.mark.parametrize("l", [2, 11])
-def test_third_derivatives_in_every_mode(l):
-    v, h = jnp.array([0.2, -0.5, 0.7]), 1e-4
+def exact_along(l: int, v, u, order: int, normalize: bool) -> list[float]:
+    """The derivative of Y_l(v + t u) by t at 0: central differences, whose error is far below float64."""
+    stencil = {1: {1: 0.5, -1: -0.5}, 2: {1: 1, 0: -2, -1: 1}, 3: {2: 0.5, 1: -1, -1: 1, -2: -0.5}}[order]
+    with mpmath.workdps(150):
+        h = mpmath.mpf(10) ** -30
+        total = [mpmath.mpf(0)] * (2 * l + 1)
+        for steps, weight in stencil.items():
+            at = [mpmath.mpf(float(a)) + steps * h * mpmath.mpf(float(b)) for a, b in zip(v, u, strict=True)]
+            length = mpmath.sqrt(mpmath.fsum(c * c for c in at)) if normalize else 1
+            values = exact(l, [c / length for c in at])
+            total = [t + weight * y for t, y in zip(total, values, strict=True)]
+        return [float(t / h**order) for t in total]
 
-    def f(t):
-        return sh([l], v + t * jnp.array([1.0, -0.3, 0.2]), normalize=True)
 
-    second = jax.jit(jax.jacfwd(jax.jacfwd(f)))
-    numerical = (second(h) - second(-h)) / (2 * h)
-    size = float(jnp.abs(numerical).max())
-    for third in (jax.jacfwd(jax.jacrev(jax.jacfwd(f))), jax.jacrev(jax.jacrev(jax.jacfwd(f)))):
-        np.testing.assert_allclose(jax.jit(third)(0.0), numerical, rtol=0, atol=1e-5 * size)
+@pytest.mark.parametrize("normalize", [False, True])
+def test_derivatives_to_third_order_against_the_definition(normalize):
+    """At zero, on the axes (poles included) and elsewhere, forwards and backwards."""
+    degrees = [0, 1, 2, 3]
+    v = np.array([*AXES, [0.3, -0.8, 0.4]] + ([] if normalize else [[0, 0, 0]]), float)
+    u = np.random.default_rng(0).normal(size=v.shape)
+
+    def along(v, u):
+        def f(t):
+            return sh(degrees, v + t * u, normalize)
+
+        def forwards(f):
+            return lambda t: jax.jvp(f, (t,), (1.0,))[1]
+
+        first, second = jax.jacrev(f), forwards(jax.jacrev(f))
+        return [forwards(f)(0.0), second(0.0), jax.jacrev(second)(0.0)], [first(0.0), jax.jacrev(first)(0.0)]
+
+    forth, back = jax.jit(jax.vmap(along))(jnp.asarray(v), jnp.asarray(u))
+    for found in (forth, back):
+        for order, derivative in enumerate(found, 1):
+            rows = [[exact_along(l, a, b, order, normalize) for l in degrees] for a, b in zip(v, u, strict=True)]
+            np.testing.assert_allclose(derivative, [np.concatenate(row) for row in rows], rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-@pytest.mark.parametrize("degrees", [(0, 1, 2, 3), (0, 1, 2, 11)])
-def test_zero_vectors_by_definition_have_direction_zero(degrees, dtype):
+def test_zero_vectors_by_definition_have_direction_zero(dtype):
+    degrees = [0, 1, 2, 4]
+
     def f(v):
         return sh(degrees, v, normalize=True)
 
@@ -140,8 +169,9 @@ def test_zero_vectors_by_definition_have_direction_zero(degrees, dtype):
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-@pytest.mark.parametrize("degrees", [(0, 1, 2, 3), (0, 1, 2, 11)])
-def test_polynomials_at_zero(degrees, dtype):
+def test_polynomials_at_zero(dtype):
+    degrees = [0, 1, 2, 3]
+
     def f(v):
         return sh(degrees, v, normalize=False)
 
@@ -178,7 +208,7 @@ def test_addition_theorem(l, seed):
 
 @pytest.mark.parametrize("vector", ["1o", "1e"])
 @pytest.mark.parametrize("normalize", [True, False])
-@pytest.mark.parametrize("l", [4, 11])
+@pytest.mark.parametrize("l", [4])
 def test_equivariance(vector, normalize, l):
     f = jax.jit(lambda v: spherical_harmonics([0, 1, l], v, normalize))
     assert_equivariant(f, jax.random.key(0), vector, dtype=jnp.float64)
@@ -187,31 +217,14 @@ def test_equivariance(vector, normalize, l):
 @pytest.mark.parametrize("normalization", ["component", "norm", "integral"])
 def test_normalization(normalization):
     v = jnp.asarray(points(5))
-    for l in (0, 1, 3, 7, 12):
+    for l in (0, 1, 3, 12):
         length = {"component": 2 * l + 1, "norm": 1, "integral": (2 * l + 1) / (4 * math.pi)}[normalization]
         np.testing.assert_allclose(jnp.sum(sh([l], v, True, normalization) ** 2, -1), length, rtol=1e-12)
 
 
-def test_straight_line_and_loop_agree(monkeypatch):
-    v = jnp.asarray(points(5))
-    ls = (0, 1, 4, 5)
-
-    def f(v):
-        return sh(ls, v, True)
-
-    g = jax.jit(lambda v: jax.jvp(jax.grad(lambda v: jnp.sum(jnp.sin(f(v)))), (v,), (v**2,)))
-    straight = f(v), g(v)
-    monkeypatch.setattr(_solid_harmonics, "HIGHEST_STRAIGHT", -1)
-    jax.clear_caches()
-    looped = f(v), g(v)
-    jax.clear_caches()
-    for a, b in zip(jax.tree.leaves(straight), jax.tree.leaves(looped), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-10)
-
-
-@pytest.mark.parametrize("degrees", [(0, 1, 2), (0, 5, 6, 7), (1, 11)])
-@pytest.mark.parametrize("shape", [(), (1,), (0,), (2, 0, 3), (2, 3)])
-def test_shapes_and_transformations(degrees, shape):
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (2, 3)])
+def test_shapes_and_transformations(shape):
+    degrees = [1, 0, 3]
     v = jax.random.normal(jax.random.key(0), (*shape, 3), jnp.float32)
     f = jax.jit(lambda v: sh(degrees, v, True))
     y = f(v)
@@ -221,28 +234,45 @@ def test_shapes_and_transformations(degrees, shape):
     weights = jnp.cos(jnp.arange(y.size, dtype=jnp.float32)).reshape(y.shape)
     gradient = jax.grad(lambda v: jnp.sum(weights * f(v)))(v)
     assert gradient.shape == v.shape
-    if shape and shape[0]:
+    if shape == (2, 3):
         np.testing.assert_allclose(jax.vmap(f)(v), y, atol=1e-5)
         mapped = jax.grad(lambda v: jnp.sum(weights * jax.vmap(f)(v)))(v)
         np.testing.assert_allclose(mapped, gradient, atol=1e-3)
-        jacobian = jax.vmap(jax.jacrev(f))(v)
-        assert jacobian.shape == shape[:1] + y.shape[1:] + v.shape[1:]
+        assert jax.vmap(jax.jacrev(f))(v).shape == (2, 3, y.shape[-1], 3, 3)
+
+
+def test_many_vectors_are_as_few():
+    """What sums over many components, and over few, and for many vectors is one and the same."""
+    v = jnp.asarray(np.random.default_rng(0).normal(size=(500, 3)))
+    w = jnp.asarray(np.random.default_rng(1).normal(size=(500, 49)))
+
+    @jax.jit
+    def gradient(v, w):
+        return jax.grad(lambda v: jnp.sum(w * sh(range(7), v, False)))(v)
+
+    expected = jnp.concatenate([gradient(v[i : i + 1], w[i : i + 1]) for i in range(0, 500, 100)])
+    np.testing.assert_allclose(gradient(v, w)[::100], expected, rtol=1e-12)
+
+
+def test_without_x64():
+    with jax.enable_x64(False):
+        y = sh([1, 3], np.ones((2, 3)), True)
+        gradient = jax.grad(lambda v: jnp.sum(sh([1, 3], v, True)))(np.ones((2, 3)))
+    assert y.dtype == gradient.dtype == jnp.float32
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32, jnp.float64])
 def test_strict_promotion_keeps_the_dtype(dtype):
     with jax.numpy_dtype_promotion("strict"):
-        for l in (3, 11):
-            y = sh([0, l], jnp.ones((2, 3), dtype), True, "integral")
-            gradient = jax.grad(lambda v, l=l: jnp.sum(sh([1, l], v, True)))(jnp.ones((2, 3), dtype))
-            assert y.dtype == gradient.dtype == dtype
+        y = sh([0, 3], jnp.ones((2, 3), dtype), True, "integral")
+        gradient = jax.grad(lambda v: jnp.sum(sh([0, 3], v, True)))(jnp.ones((2, 3), dtype))
+        assert y.dtype == gradient.dtype == dtype
     assert sh([1], jnp.ones((2, 3), int), True).dtype == jnp.zeros(()).dtype
 
 
 def test_no_tracer_leaks():
     with jax.checking_leaks():
-        for l in (3, 11):
-            jax.jit(jax.grad(lambda v, l=l: jnp.sum(sh([0, l], v, True) ** 3)))(jnp.ones((2, 3)))
+        jax.jit(jax.grad(lambda v: jnp.sum(sh([0, 3], v, True) ** 3)))(jnp.ones((2, 3)))
 
 
 def test_order_and_repetition():

@@ -58,10 +58,11 @@ def spherical_harmonics(
             negative degree; an unknown normalization.
 
     Accuracy in float32, relative to sqrt(2l+1), poles included: the polynomials 5e-7 up to l = 16, 2e-6 up to l = 64;
-    with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. Degrees up to 180 in float32 and
-    1,400 in float64 are within the range of the floating point numbers.
+    with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The factors stay within the range of
+    the floating point numbers for degrees up to 180 in float32.
 
-    Source: NIST Digital Library of Mathematical Functions, 14.30; the recursion is in :mod:`irreps_ops._legendre`.
+    Source: NIST Digital Library of Mathematical Functions, 14.30; the evaluation is described in
+    :mod:`irreps_ops._solid_harmonics`.
 
     Example:
         >>> import irreps_core as ic
@@ -79,13 +80,8 @@ def spherical_harmonics(
     vectors = _vectors(irreps, input)
     if normalize:
         vectors = _unit(vectors)
-    degrees = sorted({ir.l for _, ir in irreps})
-    array = solid_harmonics(tuple((l, _scale(l, normalization)) for l in degrees), vectors)
-    if [(1, l) for l in degrees] != [(mul, ir.l) for mul, ir in irreps]:
-        starts = dict(zip(degrees, np.cumsum([0, *(2 * l + 1 for l in degrees)])[:-1].tolist(), strict=True))
-        blocks = [array[..., starts[ir.l] : starts[ir.l] + ir.dim] for mul, ir in irreps for _ in range(mul)]
-        array = jnp.concatenate([array[..., :0], *blocks], axis=-1)
-    return IrrepsArray(irreps, array)
+    degrees = tuple((ir.l, _scale(ir.l, normalization)) for mul, ir in irreps for _ in range(mul))
+    return IrrepsArray(irreps, solid_harmonics(degrees, vectors))
 
 
 def sh(
