@@ -47,6 +47,13 @@ def test_gate() -> None:
         assert not report.disagreements(rows)
 
 
+@pytest.mark.parametrize("task", ["harmonics", "mixed", "functions"])
+def test_products(task: str) -> None:
+    report, side_by_side, products = module("report"), module("side_by_side"), module("products")
+    comparison = getattr(products, task)(lmax=1, rows=2, channels=1)
+    assert not report.disagreements(report.records(comparison, side_by_side.run(comparison, 1), bandwidth=1e9))
+
+
 def test_all_workloads_are_tested() -> None:
     assert list(module("compute_core").WORKLOADS) == WORKLOADS
 

@@ -20,7 +20,7 @@ from ._operands import floating, split_last_axis
 from ._sphere_transform import from_grid, to_grid
 from ._spherical_harmonics import HarmonicNormalization, _scale
 from ._tensor_product import Keep
-from ._torus_transform import Series, from_torus, to_torus
+from ._torus_transform import Series, fast_size, from_torus, to_torus
 
 Method: TypeAlias = Literal["grid", "fourier"]
 Functions: TypeAlias = dict[int, tuple[Series, jax.Array]]
@@ -43,7 +43,7 @@ def gaunt_tensor_product(
     weight sqrt((2l1+1)(2l2+1)(2l3+1)) C_000 times bare Clebsch-Gordan coefficients C (in "component" normalization).
     It costs O(L³) in place of O(L⁶); but there is one irrep of each kind in the result, the weights are those, and
     antisymmetric paths such as the cross product are missing. To learn weights, scale the irreps of both inputs and of
-    the result.
+    the result. docs/products.md says when it is faster, and which method.
 
     Multiplicities are functions: all items of an input have the same multiplicity, channel by channel one function,
     and channels of both inputs go together one by one; or one of the inputs has one.
@@ -168,10 +168,12 @@ def _on_grid(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, ja
 
 def _on_torus(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, jax.Array]:
     """Coefficients of the products, by values on a torus that has room for their Fourier series."""
-    size = 2 * (_highest(_series_of(f)) + _highest(_series_of(g))) + 1
+    l1, l2, l3 = (_highest(some) for some in (_series_of(f), _series_of(g), out.values()))
+    # Of the angle around the axis no more is asked than that frequencies do not alias up to l3.
+    size = fast_size(2 * (l1 + l2) + 1), fast_size(max(l1 + l2 + l3, 2 * l1, 2 * l2) + 1)
 
     def values(functions: Functions) -> dict[int, jax.Array]:
-        return {val: to_torus(coeffs, series, (size, size)) for val, (series, coeffs) in functions.items()}
+        return {val: to_torus(coeffs, series, size) for val, (series, coeffs) in functions.items()}
 
     return {val: from_torus(z, out[val]) for val, z in _products(values(f), values(g), out).items()}
 

@@ -26,7 +26,7 @@ def tensor_product_with_spherical_harmonics(
 
     The same as ``tensor_product(input, spherical_harmonics(range(degree + 1), vector, True))``, derivatives included,
     also along the axes and at the vector zero, where products with degree 0 remain. Each path costs (2l+1)² for each
-    channel, against (2l+1)³ of a dense table of Clebsch-Gordan coefficients.
+    channel, against (2l+1)³ of a dense table of Clebsch-Gordan coefficients; docs/products.md says when it is faster.
 
     Args:
         input: data of shape (..., irreps.dim).

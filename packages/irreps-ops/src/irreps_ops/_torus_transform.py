@@ -71,6 +71,15 @@ def from_torus(values: jax.Array, series: Series) -> jax.Array:
     return box[..., s, m, i]
 
 
+def fast_size(n: int) -> int:
+    """The next number that is a product of 2, 3 and 5: of so many points an FFT is fast."""
+    rest = n
+    for prime in (2, 3, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return n if rest == 1 else fast_size(n + 1)
+
+
 _einsum = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 

@@ -1,0 +1,140 @@
+"""Products beyond Clebsch-Gordan: plain, in aligned frames (eSCN), on a grid and in Fourier space (Gaunt).
+
+    python benchmarks/products.py [--lmax 2 4 6] [--rows 100] [--channels 16] [--only mixed] [--repeat 20]
+
+* *harmonics*: all irreps of x (x) Y(v), by `tensor_product` and by `tensor_product_with_spherical_harmonics`;
+* *mixed*: the irreps of x again, as linear maps of that product: by a fully connected product and by `LinearSHTP`. They
+  are different maps of as many outputs, and need not agree;
+* *functions*: products of functions on the sphere, irreps 0e + 1o + 2e + ... twice to the same: as a sum over paths
+  with Gaunt's coefficients, on a grid, and in Fourier space.
+
+x has so many channels of each irrep up to lmax (of harmonics a quarter: there are many paths).
+README.md says how to read the table.
+"""
+
+import argparse
+import itertools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import report
+from side_by_side import Candidate, Comparison, optional
+
+import irreps_core as ic
+import irreps_ops as io
+
+KEY = jax.random.key(0)
+
+
+def random(lmax: int, rows: int, channels: int) -> tuple[ic.Irreps, jax.Array, jax.Array]:
+    irreps = channels * ic.Irreps.spherical_harmonics(lmax)
+    rng = np.random.default_rng(lmax)
+    x, v = (jnp.asarray(rng.normal(size=(rows, dim)), jnp.float32) for dim in (irreps.dim, 3))
+    return irreps, x, v
+
+
+def harmonics(lmax: int, rows: int, channels: int) -> Comparison:
+    irreps, x, v = random(lmax, rows, max(channels // 4, 1))
+    libraries = {"irreps-ops": (io, ic.IrrepsArray)}
+    if e3nn := optional("e3nn_jax"):
+        libraries["e3nn-jax"] = (e3nn, e3nn.IrrepsArray)
+    candidates = {}
+    for name, (module, array) in libraries.items():
+
+        def plain(x: jax.Array, v: jax.Array, module=module, array=array) -> jax.Array:
+            y = module.spherical_harmonics(range(lmax + 1), array("1o", v), True)
+            return module.tensor_product(array(str(irreps), x), y).array
+
+        def aligned(x: jax.Array, v: jax.Array, module=module, array=array) -> jax.Array:
+            x, v = array(str(irreps), x), array("1o", v)
+            return module.tensor_product_with_spherical_harmonics(x, v, lmax).array
+
+        candidates[name] = Candidate(plain, (x, v))
+        candidates[f"{name}, aligned"] = Candidate(aligned, (x, v))
+    return Comparison(f"lmax {lmax}", "harmonics", candidates)
+
+
+def mixed(lmax: int, rows: int, channels: int) -> Comparison:
+    irreps, x, v = random(lmax, rows, channels)
+    connected, shtp = io.FullyConnectedTensorProduct(irreps), io.LinearSHTP(irreps)
+    data, vector = ic.IrrepsArray(irreps, x), ic.IrrepsArray("1o", v)
+
+    def with_harmonics(params: dict, x: jax.Array, v: jax.Array) -> jax.Array:
+        y = io.spherical_harmonics(range(2 * lmax + 1), ic.IrrepsArray("1o", v), True)
+        return io.apply(connected, params, ic.IrrepsArray(irreps, x), y).array
+
+    def aligned(params: dict, x: jax.Array, v: jax.Array) -> jax.Array:
+        return io.apply(shtp, params, ic.IrrepsArray(irreps, x), ic.IrrepsArray("1o", v)).array
+
+    y = io.spherical_harmonics(range(2 * lmax + 1), vector, True)
+    params = io.init(shtp, KEY, data, vector)
+    candidates = {
+        "irreps-ops": Candidate(with_harmonics, (io.init(connected, KEY, data, y), x, v)),
+        "irreps-ops, aligned": Candidate(aligned, (params, x, v)),
+    }
+    if e3nn := optional("e3nn_jax"):
+        from e3nn_jax.experimental.linear_shtp import LinearSHTP
+
+        def theirs(params: dict, x: jax.Array, v: jax.Array) -> jax.Array:
+            layer, arrays = LinearSHTP(e3nn.Irreps(str(irreps))), (str(irreps), "1o")
+            apply = lambda *a: layer.apply({"params": params}, *map(e3nn.IrrepsArray, arrays, a)).array  # noqa: E731
+            return jax.vmap(apply)(x, v)
+
+        candidates["e3nn-jax, aligned"] = Candidate(theirs, (params, x, v))
+    return Comparison(f"lmax {lmax}", "mixed", candidates, tolerance=None)
+
+
+def functions(lmax: int, rows: int, channels: int) -> Comparison:
+    irreps, x, _ = random(lmax, rows, channels)
+    y = jnp.asarray(np.random.default_rng(100).normal(size=x.shape), jnp.float32)
+    paths = [
+        (i, j, k, "uuu", True)
+        for i, j, k in itertools.product(range(lmax + 1), repeat=3)
+        if abs(i - j) <= k <= i + j and (i + j + k) % 2 == 0
+    ]
+    product = io.FunctionalTensorProduct(irreps, irreps, irreps, paths)
+    weights = np.concatenate(
+        [np.full(channels, gaunt(*p[:3]) / i.path_weight) for p, i in zip(paths, product.instructions, strict=True)]
+    )
+
+    def by_paths(x: jax.Array, y: jax.Array) -> jax.Array:
+        w = jnp.asarray(weights, jnp.float32)
+        return product(w, ic.IrrepsArray(irreps, x), ic.IrrepsArray(irreps, y)).array
+
+    def by_values(method: Any) -> Any:
+        def function(x: jax.Array, y: jax.Array) -> jax.Array:
+            x, y = ic.IrrepsArray(irreps, x), ic.IrrepsArray(irreps, y)
+            return io.gaunt_tensor_product(x, y, filter_ir_out=irreps, method=method).array
+
+        return function
+
+    candidates = {"irreps-ops": Candidate(by_paths, (x, y))}
+    for method in ("grid", "fourier"):
+        candidates[f"irreps-ops, {method}"] = Candidate(by_values(method), (x, y))
+    return Comparison(f"lmax {lmax}", "functions", candidates, reference="irreps-ops")
+
+
+def gaunt(l1: int, l2: int, l3: int) -> float:
+    """What multiplies bare Clebsch-Gordan coefficients in a product of functions."""
+    return ic.clebsch_gordan(l1, l2, l3)[l1, l2, l3] * ((2 * l1 + 1) * (2 * l2 + 1) * (2 * l3 + 1)) ** 0.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lmax", type=int, nargs="+", default=[2, 4, 6])
+    parser.add_argument("--rows", type=int, default=100)
+    parser.add_argument("--channels", type=int, default=16)
+    parser.add_argument("--repeat", type=int, default=20)
+    parser.add_argument("--only", nargs="+", default=["harmonics", "mixed", "functions"])
+    options = parser.parse_args()
+    tasks = {task.__name__: task for task in (harmonics, mixed, functions)}
+    report.measure(
+        (tasks[task](lmax, options.rows, options.channels) for task in options.only for lmax in options.lmax),
+        options.repeat,
+    )
+
+
+if __name__ == "__main__":
+    main()
