@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 UV = shutil.which("uv")
 # What a package must not need. Its own tests run without it; a test that wants more skips itself.
 PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax")
+PLUGINS = ("irreps-equinox", "irreps-layer-plugin")
 REQUIRES = {
     "irreps-core": {"numpy>=2.0"},
     "irreps-ops": {"irreps-core[jax]<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
@@ -43,11 +44,13 @@ pytestmark = [
 ]
 
 
-def run(*command: str | Path, cwd: Path, timeout: float = 2400) -> str:
-    """Run a command outside the workspace's own environment; fail with its output."""
+def run(*command: str | Path, cwd: Path, timeout: float = 2400, beside: Path | None = None) -> str:
+    """Run a command outside the workspace's own environment, with a folder of packages beside; fail with its output."""
     hidden = ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "COVERAGE_PROCESS_START")
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment.setdefault("JAX_PLATFORMS", "cpu")
+    if beside is not None:
+        environment["PYTHONPATH"] = str(beside)
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -63,9 +66,9 @@ def run(*command: str | Path, cwd: Path, timeout: float = 2400) -> str:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheels of the four packages."""
+    """The wheels of the four packages, and of the examples that are plugins."""
     folder = tmp_path_factory.mktemp("wheels")
-    for package in PACKAGES:
+    for package in (*PACKAGES, *PLUGINS):
         run(UV or "uv", "build", "--wheel", "--package", package, "--out-dir", folder, cwd=ROOT)
     return folder
 
@@ -110,15 +113,15 @@ def _sorted_bounds(requirement: str) -> str:
 
 @pytest.fixture(scope="session")
 def environments(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """For each package an environment with nothing but its wheel and what that requires."""
+    """For each package an environment with nothing but its wheel and what that requires; one with both plugins."""
     made = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, PLUGINS[0]):
         folder = tmp_path_factory.mktemp(f"only-{package}")
         run(UV or "uv", "venv", "--python", sys.executable, folder / "venv", cwd=folder)
         python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         run(
             UV or "uv", "pip", "install", "--python", python, "--find-links", wheels,
-            wheel_of(package, wheels), cwd=folder,
+            *(wheel_of(each, wheels) for each in (PLUGINS if package in PLUGINS else [package])), cwd=folder,
         )  # fmt: skip
         made[package] = python
     return made
@@ -145,6 +148,101 @@ def test_core_imports_fast(environments: dict[str, Path]) -> None:
     loaded = ast.literal_eval(run(python, "-c", code, cwd=python.parent))
     others = [name for name in loaded if not name.startswith("irreps_core")]
     assert len(others) < 30, others
+
+
+# In each environment: the plugins that are listed, the frameworks that a program imports, and the program.
+MODULES = """
+import jax, irreps_core as ic, irreps_ops as io
+x, layer = ic.ones("2x0e + 1o", (3,)), io.Linear("0e + 1o")
+parameters = io.init(layer, jax.random.key(0), x)
+for name in {names}:
+    binding = io.binding(name)
+    made = binding.from_trees(binding.init(layer, jax.random.key(1), "2x0e + 1o"), parameters)
+    assert (binding.apply(layer, made, x)[0].array == io.apply(layer, parameters, x).array).all()
+assert "Linear" in io.layers() and "xla" in io.executors()
+"""
+MATHEMATICS = "import irreps_core as ic; assert ic.clebsch_gordan(1, 1, 2).shape == (3, 3, 5)"
+LAYER = """
+layer = io.layer("FeedForward")("4x0e + 2x1o")
+binding = io.binding("equinox")
+out, _ = binding.apply(layer, binding.init(layer, jax.random.key(0), "2x0e + 1o"), x)
+assert out.irreps == "2x0e + 1o" and binding.module(type(layer)).__name__ == "FeedForward"
+"""
+ENVIRONMENTS = {
+    "irreps-core": ([], set(), MATHEMATICS),
+    "irreps-ops": ([], set(), MODULES.format(names=[])),
+    "irreps-haiku": (["haiku"], {"haiku"}, MODULES.format(names=["haiku"])),
+    "irreps-flax": (["linen", "nnx"], {"flax"}, MODULES.format(names=["linen", "nnx"])),
+    "irreps-equinox": (["equinox", "FeedForward"], {"equinox"}, MODULES.format(names=["equinox"]) + LAYER),
+}
+FRAMEWORKS = {"haiku", "flax", "equinox"}
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which a distribution is installed whose every plugin is broken, in a way of its own."""
+    folder = tmp_path_factory.mktemp("broken")
+    info = "irreps_broken-0.1.dist-info"
+    files = {
+        "irreps_broken.py": "raise RuntimeError('broken as it is meant to be')\n",
+        "irreps_broken_types.py": "three = 3\nclass executor:\n    irreps_api = 0\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: irreps-broken\nVersion: 0.1\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": "[irreps.bindings]\ntorch = irreps_broken:binding\n[irreps.layers]\n"
+        "Wrong = irreps_broken_types:three\n[irreps.kernels]\nold = irreps_broken_types:executor\n",
+        f"{info}/RECORD": "",
+    }
+    with zipfile.ZipFile(folder / "irreps_broken-0.1-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    run(
+        UV or "uv", "pip", "install", "--python", sys.executable, "--target", folder / "beside", "--no-deps",
+        folder / "irreps_broken-0.1-py3-none-any.whl", cwd=folder,
+    )  # fmt: skip
+    return folder / "beside"
+
+
+@pytest.mark.parametrize("package", ENVIRONMENTS)
+def test_plugins_of_an_environment(package: str, environments: dict[str, Path], broken: Path) -> None:
+    """They work, import no other framework, and are listed; a broken distribution beside changes none of that."""
+    python, (plugins, frameworks, program) = environments[package], ENVIRONMENTS[package]
+    report = f"import sys; print(sorted({FRAMEWORKS!r} & set(sys.modules)))"
+    for beside in (None, broken):
+        out = run(python, "-c", f"{program}\n{report}", cwd=python.parent, beside=beside)
+        assert ast.literal_eval(out.splitlines()[-1]) == sorted(frameworks)
+        lines = run(python, "-m", "irreps_core", "plugins", cwd=python.parent, beside=beside).splitlines()
+        own = [line.split() for line in lines[1:] if "irreps-broken" not in line]
+        assert [words[1] for words in own] == plugins
+        assert all(words[-1] == "ready" for words in own), lines
+        failed = {line.split()[1]: line for line in lines if "irreps-broken" in line}
+        assert set(failed) == (set() if beside is None else {"torch", "Wrong", "old"})
+        if beside is not None and package != "irreps-core":  # which does not know what is expected of them
+            assert "RuntimeError('broken as it is meant to be')" in failed["torch"]
+            assert "lacks the attribute" in failed["Wrong"]
+            assert "failed" in failed["old"]
+    absent = FRAMEWORKS - frameworks
+    code = f"import importlib.util as u; print([n for n in {sorted(absent)} if u.find_spec(n)])"
+    assert run(python, "-c", code, cwd=python.parent).strip() == "[]"
+
+
+def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], tmp_path: Path) -> None:
+    """The command of the documentation, as an author of a plugin runs it."""
+    python = environments["irreps-equinox"]
+    run(UV or "uv", "pip", "install", "--python", python, "pytest", cwd=tmp_path)
+    words = (
+        "--pyargs",
+        "irreps_ops.conformance",
+        "--binding",
+        "equinox",
+        "--layer",
+        "FeedForward",
+        "--layer",
+        "Dropout",
+    )
+    out = run(python, "-m", "pytest", "-p", "no:cacheprovider", *words, cwd=tmp_path)
+    rows = [line.split() for line in out.splitlines() if line.startswith(("FeedForward", "Dropout"))]
+    assert len(rows) == 4
+    assert all(row[-4:] == ["10", "hold"] * 2 for row in rows)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
