@@ -101,7 +101,7 @@ def linear_class() -> type:
                 weights_per_channel=linear_type == "mixed_per_channel",
                 force_irreps_out=force_irreps_out,
                 key=key,
-                dtype=input_dtype,
+                param_dtype=input_dtype,
             )
 
     Linear.__qualname__, Linear.__module__ = "Linear", "irreps_ops.compat.e3nn_jax.equinox"
