@@ -21,6 +21,8 @@ PACKAGES = [
     "cuequivariance-jax",
     "cuequivariance-ops-jax-cu12",
     "cuequivariance-ops-jax-cu13",
+    "sphericart-jax",
+    "e3x",
 ]
 COLUMNS = ["min", "median", "spread", "faster", "best", "compile", "memory", "floor", "floor", "error"]
 UNITS = ["ms", "ms", "%", "times", "times", "s", "MB", "ms", "%", ""]

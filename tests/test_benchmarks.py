@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
@@ -52,6 +53,14 @@ def test_products(task: str) -> None:
     report, side_by_side, products = module("report"), module("side_by_side"), module("products")
     comparison = getattr(products, task)(lmax=1, rows=2, channels=1)
     assert not report.disagreements(report.records(comparison, side_by_side.run(comparison, 1), bandwidth=1e9))
+
+
+def test_spherical_harmonics() -> None:
+    report, side_by_side = module("report"), module("side_by_side")
+    with jax.enable_x64(False):
+        for comparison in module("spherical_harmonics").comparisons(vectors=5, lmax=2):
+            rows = report.records(comparison, side_by_side.run(comparison, 1), bandwidth=1e9)
+            assert not report.disagreements(rows)
 
 
 def test_all_workloads_are_tested() -> None:
