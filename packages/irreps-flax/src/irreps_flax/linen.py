@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 from flax.core import Scope as FlaxScope
+from flax.core import init as flax_init
 from flax.core import meta
 
 import irreps_ops
@@ -132,7 +133,9 @@ class LinenBinding:
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
         """Linen's variables; see :class:`irreps_ops.Binding`."""
-        return self._made(layer).init(key, *irreps_ops.zero_inputs(layer, *irreps_in, dtype=dtype))
+        specs = irreps_ops.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
+        make = flax_init(lambda scope: irreps_ops.make_all(_LinenScope(scope), specs))
+        return dict(make({"params": key})[1])
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
         """See :class:`irreps_ops.Binding`."""

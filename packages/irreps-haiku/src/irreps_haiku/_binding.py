@@ -84,13 +84,15 @@ class HaikuBinding:
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
         """Parameters and state of one layer, under names within it; see :class:`irreps_ops.Binding`."""
-        inputs = irreps_ops.zero_inputs(layer, *irreps_in, dtype=dtype)
-        return tuple(_renamed(part, f"{_TOP}/", "") for part in self._function(layer, {}).init(key, *inputs))
+        specs = irreps_ops.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
+        made = hk.transform_with_state(lambda: irreps_ops.make_all(self._module(layer), specs)).init(key)
+        return tuple(_renamed(part, f"{_TOP}/", "") for part in made)
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
         """See :class:`irreps_ops.Binding`."""
         parameters, state = (_renamed(part, "", f"{_TOP}/") for part in variables)
-        out, state = self._function(layer, options).apply(parameters, state, key, *inputs)
+        function = hk.transform_with_state(lambda *inputs: self._module(layer)(*inputs, **options))
+        out, state = function.apply(parameters, state, key, *inputs)
         return out, (variables[0], _renamed(state, f"{_TOP}/", ""))
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -107,11 +109,8 @@ class HaikuBinding:
             irreps_ops.check_tree(tree, old, kind)
         return tuple(_like(part, tree) for part, tree in zip(variables, given, strict=True))
 
-    def _function(self, layer: Any, options: dict[str, Any]) -> Any:
-        def call(*inputs: Any) -> Any:
-            return self.module(type(layer))(**irreps_ops.layer_arguments(layer), name=_TOP)(*inputs, **options)
-
-        return hk.transform_with_state(call)
+    def _module(self, layer: Any) -> Any:
+        return self.module(type(layer))(**irreps_ops.layer_arguments(layer), name=_TOP)
 
 
 def _renamed(part: Any, old: str, new: str) -> dict[str, Any]:

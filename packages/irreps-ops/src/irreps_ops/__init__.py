@@ -72,9 +72,9 @@ from ._linear_shtp import shtp as shtp
 from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
 from ._module_class import describe_call as describe_call
 from ._module_class import layer_arguments as layer_arguments
+from ._module_class import make_all as make_all
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup
-from ._module_class import zero_inputs as zero_inputs
 from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
 from ._neighbour_list import Neighbours as Neighbours
 from ._neighbour_list import edge_vectors as edge_vectors

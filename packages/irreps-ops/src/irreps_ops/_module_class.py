@@ -1,14 +1,13 @@
-"""What every binding needs: a module class with the signature of a layer, the layer's arguments, data to begin with."""
+"""What every binding needs: a module class with the signature of a layer, its arguments, all its parameters made."""
 
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from ._bindings import Binding, layer, layers
+from ._layer_specs import ParameterSpec, StateSpec
+from ._scope import Scope
 
 
 def module_class(
@@ -96,20 +95,20 @@ def layer_arguments(layer: Any) -> dict[str, Any]:
     return {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
 
 
-def zero_inputs(layer: Any, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-    """Zeros of the shapes of `layer.example`, for frameworks that make parameters when they are given data.
+def make_all(scope: Scope, specs: Mapping[str, Any]) -> None:
+    """Ask a scope for all that a layer asks for, so that it makes it; nothing is computed but first values.
 
     Args:
-        layer: the layer.
-        irreps_in: of its inputs, as its `example` takes them.
-        dtype: of the data.
-
-    Example:
-        >>> import irreps_ops as io
-        >>> io.zero_inputs(io.Linear("0e"), "2x0e")
-        (2x0e [0. 0.],)
+        scope: of the framework, where parameters and state are being made.
+        specs: what :func:`layer_specs` gives.
     """
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), layer.example(*irreps_in, dtype=dtype))
+    for name, spec in specs.items():
+        if isinstance(spec, Mapping):
+            make_all(scope.child(name), spec)
+        elif isinstance(spec, ParameterSpec):
+            scope.parameter(name, spec.shape, spec.dtype, spec.initializer)
+        elif isinstance(spec, StateSpec):
+            scope.state(name, spec.shape, spec.dtype, spec.initializer)
 
 
 def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:
