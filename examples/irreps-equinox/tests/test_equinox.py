@@ -99,6 +99,30 @@ def test_statistics_and_noise_of_training_and_none_without():
     np.testing.assert_array_equal(eqx.nn.inference_mode(drop)(X).array, X.array)
 
 
+def test_other_irreps_are_refused_with_the_path_of_the_module():
+    model, state = eqx.nn.make_with_state(Model)(KEY)
+    few = X.filter("0e")
+    with pytest.raises(ValueError, match=r"^Linear was made for irreps_in=2x0e\+1x1o, got input of irreps 2x0e"):
+        model.first(few)
+    with pytest.raises(
+        ValueError, match=r"^Linear 'first' was made for irreps_in=2x0e\+1x1o, got input of irreps 2x0e"
+    ):
+        eqx.filter_jit(lambda model, x: model(x, state))(model, few)
+    with pytest.raises(
+        ValueError, match=r"^Dropout 'layers/0' was made for irreps_in=4x0e\+2x1o, got input of .* 2x0e"
+    ):
+        eqx.nn.Sequential([model.drop])(few)
+    wrong = eqx.tree_at(lambda m: m.first.parameters, model, {})
+    with pytest.raises(ValueError, match=r"parameter 'first/w\[0,0\] 2x0e,4x0e' is missing"):
+        wrong(X, state)
+
+
+def test_another_order_of_the_irreps_is_accepted_where_the_layer_accepts_it():
+    linear = irreps_equinox.Linear("2x0e + 1o", "2x0e + 1o", key=KEY)
+    reordered = ic.concatenate([X.filter("1o"), X.filter("0e")])
+    np.testing.assert_array_equal(linear(reordered).array, linear(X).array)
+
+
 def test_within_eqx_nn_sequential():
     def make(key):
         return eqx.nn.Sequential(

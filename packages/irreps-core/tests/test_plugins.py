@@ -105,8 +105,10 @@ def test_a_repaired_plugin_loads_without_a_new_process(install: Install, tmp_pat
 def test_unknown_name_lists_what_there_is_and_how_to_install(install: Install) -> None:
     with pytest.raises(PluginLoadError, match=r"'haiku' .*there are: none.*`pip install irreps-haiku`"):
         load(BINDINGS, "haiku", EntryPoints())
+    with pytest.raises(PluginLoadError, match=r"not installed: 'haiku' \(`pip install irreps-haiku`\).*'haiku'\?"):
+        load(BINDINGS, "hiku", EntryPoints())
     found = install("a-plugin", GOOD, "equinox")
-    with pytest.raises(PluginLoadError, match=r"there are: equinox\. Did you mean 'equinox'\?"):
+    with pytest.raises(PluginLoadError, match=r"there are: equinox; .* Did you mean 'equinox'\?"):
         load(BINDINGS, "equinoxe", found)
     with pytest.raises(PluginLoadError, match="python -m irreps_core plugins"):
         load("irreps.nothing", "equinox", found)

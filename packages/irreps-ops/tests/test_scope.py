@@ -98,6 +98,8 @@ def test_wrong_parameters_are_named_with_their_path(change, message):
     change(params)
     with pytest.raises(ValueError, match=message):
         io.apply(two_floors, params, X)
+    with pytest.raises(ValueError, match=message.replace(" '", " 'model/part/")):
+        io.apply(two_floors, params, X, path=lambda: "model/part")
 
 
 def test_one_name_is_one_shape():

@@ -68,14 +68,18 @@ class _LayerModule(eqx.nn.StatefulLayer):
         """
         if inputs and isinstance(inputs[-1], eqx.nn.State):
             inputs, state = inputs[:-1], inputs[-1]
+        path = functools.partial(_path_of, self)
         given = _irreps_arrays(inputs)
-        if len(given) == len(self.irreps_in):
+        # Layers that have an argument `irreps_in` look themselves.
+        if len(given) == len(self.irreps_in) and not hasattr(self.layer, "irreps_in"):
             for expected, x in zip(self.irreps_in, given, strict=True):
-                irreps_ops.check_irreps(type(self).__name__, "irreps_in", expected, x)
+                if x.irreps != expected:
+                    name = f"{type(self).__name__} {path()!r}".removesuffix(" ''")
+                    irreps_ops.check_irreps(name, "irreps_in", expected, x)
         if self.inference and "is_training" in inspect.signature(self.layer).parameters:
             options.setdefault("is_training", False)
         if not self.state:
-            out = irreps_ops.apply(self.layer, self.parameters, *inputs, key=key, **options)
+            out = irreps_ops.apply(self.layer, self.parameters, *inputs, key=key, path=path, **options)
             return out if state is None else (out, state)
         if state is None:
             raise ValueError(
@@ -83,7 +87,7 @@ class _LayerModule(eqx.nn.StatefulLayer):
                 "module(x, state), which gives y and the new state"
             )
         old = jax.tree.map(state.get, self.state, is_leaf=_is_index)
-        out, new = irreps_ops.apply(self.layer, self.parameters, *inputs, state=old, key=key, **options)
+        out, new = irreps_ops.apply(self.layer, self.parameters, *inputs, state=old, key=key, path=path, **options)
         for (_, index), (_, value) in zip(irreps_ops.tree_leaves(self.state), irreps_ops.tree_leaves(new), strict=True):
             state = state.set(index, value)
         return out, state
@@ -147,6 +151,23 @@ def _irreps_arrays(inputs: tuple[Any, ...]) -> list[IrrepsArray]:
     return [x for x in inputs if isinstance(x, IrrepsArray)]
 
 
+def _path_of(module: eqx.Module) -> str:
+    """Its path in the outermost module that is being called: a module of Equinox does not know what it is in."""
+    found, frame = "", inspect.currentframe()
+    while frame is not None:
+        caller, frame = frame.f_locals.get("self"), frame.f_back
+        # Equinox's wrappers of functions are modules, too.
+        if isinstance(caller, eqx.Module) and not type(caller).__module__.startswith("equinox._"):
+            leaves = jax.tree_util.tree_flatten_with_path(caller, is_leaf=lambda x: x is module)[0]
+            found = next((_name(path) for path, part in leaves if part is module), found)
+    return found
+
+
+def _name(path: Any) -> str:
+    """Of attributes, keys and positions."""
+    return "/".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k)))) for k in path)
+
+
 def _is_index(leaf: Any) -> bool:
     return isinstance(leaf, eqx.nn.StateIndex)
 
@@ -164,7 +185,7 @@ def _named_leaves(model: Any) -> list[tuple[str, Any]]:
         return _is_index(x) or (isinstance(x, _LayerModule) and x is not model)
 
     for path, leaf in jax.tree_util.tree_flatten_with_path(model, is_leaf=is_leaf)[0]:
-        name = "/".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k)))) for k in path)
+        name = _name(path)
         if isinstance(leaf, _LayerModule):
             found += [(f"{name}/{rest}", value) for rest, value in _named_leaves(leaf)]
         else:

@@ -233,11 +233,18 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
     elif found:
         message = f"is switched off by {_SWITCH}={os.environ[_SWITCH]!r}; unset it, or pass the object itself"
     else:
-        names = sorted({*plugins, *description.builtin})
-        close = "".join(f" Did you mean {name!r}?" for name in difflib.get_close_matches(which, names, n=1))
-        command = f"`pip install {description.providers.get(which, '...')}`"
+        installed = sorted({*plugins, *description.builtin})
+        missing = {name: package for name, package in description.providers.items() if name not in installed}
+        if which in missing:
+            rest = f". Install it (`pip install {missing[which]}`)"
+        else:
+            known = ", ".join(f"{name!r} (`pip install {package}`)" for name, package in sorted(missing.items()))
+            known = f"; known, but not installed: {known}" if known else ""
+            close = difflib.get_close_matches(which, [*installed, *missing], n=1)
+            hint = "".join(f" Did you mean {name!r}?" for name in close)
+            rest = f"{known}.{hint} Install the distribution that offers it (`pip install DISTRIBUTION`)"
         message = (
-            f"is not installed; there are: {', '.join(names) or 'none'}.{close} Install it ({command}), "
+            f"is not installed; there are: {', '.join(installed) or 'none'}{rest}, "
             "or pass the object itself. `python -m irreps_core plugins` lists what is installed."
         )
     raise PluginLoadError(f"plugin {which!r} of {description.name} {message}")

@@ -57,6 +57,7 @@ def apply(
     *inputs: Any,
     state: Mapping[str, Any] | None = None,
     key: jax.Array | None = None,
+    path: Callable[[], str] = str,
     **options: Any,
 ) -> Any:
     """What a layer computes with given parameters, without any framework.
@@ -67,6 +68,7 @@ def apply(
         inputs: what the layer is applied to.
         state: a tree of names as :func:`init_state` makes it, for a layer that has state.
         key: a JAX random key, for a layer that asks for keys; each layer within gets one of its own.
+        path: for messages alone, gives the place of the layer in a model, "model/linear" say (default: none).
         options: keyword arguments of the call.
 
     Returns:
@@ -76,7 +78,7 @@ def apply(
         ValueError: a parameter, state or a key is missing, or has another shape; names it.
     """
     new = None if state is None else _copy(state)
-    out = layer(_Apply(parameters, new, key), *inputs, **options)
+    out = layer(_Apply(parameters, new, key, path), *inputs, **options)
     return out if new is None else (out, new)
 
 
@@ -100,39 +102,56 @@ class _Apply:
         parameters: Parameters,
         state: dict[str, Any] | None,
         key: jax.Array | None,
-        path: str = "",
+        root: Callable[[], str],
+        branch: str = "",
         asked: dict[str, int] | None = None,
     ) -> None:
-        self._parameters, self._state, self._key, self._path = parameters, state, key, path
-        # How often a key of each path has been asked for.
+        self._parameters, self._state, self._key, self._root, self._branch = parameters, state, key, root, branch
+        # How often a key of each name has been asked for.
         self._asked: dict[str, int] = {} if asked is None else asked
 
     @property
     def path(self) -> str:
-        return self._path.rstrip("/")
+        return f"{self._root()}/{self._branch}".strip("/")
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        path = self._path + name
-        return check_parameter(path, find_parameter(path, self._parameters, name), shape)
+        return self._checked(self._parameters, name, shape, "parameter")
 
     def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        path = self._path + name
         if self._state is None:
-            raise ValueError(f"the layer has state, {path!r}: make it with irreps_ops.init_state and pass it as state=")
-        return check_parameter(path, find_parameter(path, self._state, name, "state"), shape, "state")
+            raise ValueError(
+                f"the layer has state, {self._path_of(name)!r}: "
+                "make it with irreps_ops.init_state and pass it as state="
+            )
+        return self._checked(self._state, name, shape, "state")
 
     def set_state(self, name: str, value: jax.Array) -> None:
-        path, state = self._path + name, self._state or {}
-        check_parameter(path, value, find_parameter(path, state, name, "state").shape, "state")
+        state = {} if self._state is None else self._state
+        old = self._found(state, name, "state")
+        if value.shape != old.shape:
+            check_parameter(self._path_of(name), value, old.shape, "state")
         state[name] = value
 
     def key(self, name: str) -> jax.Array:
-        path = self._path + name
         if self._key is None:
-            raise ValueError(f"the layer asks for a random key, {path!r}: pass one as key=")
-        self._asked[path] = self._asked.get(path, 0) + 1
-        return jax.random.fold_in(named_key(self._key, path), self._asked[path])
+            raise ValueError(f"the layer asks for a random key, {self._path_of(name)!r}: pass one as key=")
+        branch = self._branch + name
+        self._asked[branch] = self._asked.get(branch, 0) + 1
+        return jax.random.fold_in(named_key(self._key, branch), self._asked[branch])
 
     def child(self, name: str) -> "_Apply":
         state = None if self._state is None else self._state.get(name, {})
-        return _Apply(self._parameters.get(name, {}), state, self._key, f"{self._path}{name}/", self._asked)
+        parameters = self._parameters.get(name, {})
+        return _Apply(parameters, state, self._key, self._root, f"{self._branch}{name}/", self._asked)
+
+    def _checked(self, tree: Parameters, name: str, shape: tuple[int, ...], kind: str) -> Any:
+        value = self._found(tree, name, kind)
+        if tuple(value.shape) == tuple(shape):
+            return value
+        return check_parameter(self._path_of(name), value, shape, kind)
+
+    def _found(self, tree: Parameters, name: str, kind: str) -> Any:
+        return tree[name] if name in tree else find_parameter(self._path_of(name), tree, name, kind)
+
+    def _path_of(self, name: str) -> str:
+        return f"{self.path}/{name}".lstrip("/")
