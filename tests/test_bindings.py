@@ -153,6 +153,17 @@ def test_equal_parameters_give_equal_numbers(name):
     np.testing.assert_array_equal(binding.apply(layer, variables, X)[0].array, io.apply(layer, parameters, X).array)
 
 
+@pytest.mark.parametrize("layer", [io.LayerNorm(), io.LinearSHTP("0e + 1o")], ids=["LayerNorm", "LinearSHTP"])
+def test_modules_of_nnx_compute_in_the_irreps_that_they_were_made_for(layer):
+    """The same irreps merged otherwise are another grouping for some layers, other parameters for others."""
+    inputs = (X, X.filter("1o")) if isinstance(layer, io.LinearSHTP) else (X,)
+    binding = irreps_flax.nnx.binding
+    module = binding.init(layer, KEY, *(x.irreps for x in inputs), dtype=F)
+    expected = binding.apply(layer, module, *inputs)[0]
+    unmerged = X.rechunk("0e + 0e + 1o")
+    np.testing.assert_array_equal(binding.apply(layer, module, unmerged, *inputs[1:])[0].array, expected.array)
+
+
 @dataclass(frozen=True)
 class Meter:
     """A layer of a third party with state and noise: divides by the running mean of the squares it has seen."""

@@ -88,6 +88,8 @@ def test_statistics_and_noise_of_training_and_none_without():
     np.testing.assert_allclose(
         state.get(norm.state["running_mean"]), 0.1 * X.array[:, :2].mean(axis=0), rtol=1e-5, atol=1e-7
     )
+    still, state = norm(X, False, state=state)
+    np.testing.assert_array_equal(eqx.nn.inference_mode(norm)(X, False, state=state)[0].array, still.array)
     with pytest.raises(ValueError, match="make_with_state"):
         norm(X)
     drop = irreps_equinox.Dropout("2x0e + 1o", 0.5, key=KEY)

@@ -125,3 +125,8 @@ def test_other_irreps_are_refused_with_the_path_of_the_module():
     match = r"Linear 'block/linear' was made for irreps_in=2x0e\+1x1o, got input of irreps 2x0e"
     with pytest.raises(ValueError, match=match):
         f.apply(params, state, None, X.filter("0e"))
+    perceptron = hk.without_apply_rng(hk.transform(lambda x: modules.MultiLayerPerceptron([2], None, name="radial")(x)))
+    with pytest.raises(
+        ValueError, match=r"^MultiLayerPerceptron 'radial' works on scalars \(0e\) only, got 2x0e\+1x1o"
+    ):
+        perceptron.init(KEY, X)

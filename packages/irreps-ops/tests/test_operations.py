@@ -173,8 +173,8 @@ NO_OPERATIONS = {
     "plugins": "binding cheapest describe_call executors layer layer_arguments layers make_all module_class "
     "module_lookup why_not",
     "changes what a function does, not data": "checked use_executor",
-    "layers and their parameters": "apply check_irreps check_parameter check_tree example_inputs find_parameter init "
-    "init_state layer_specs named_key parameter_specs tree_leaves tree_of_leaves where",
+    "layers and their parameters": "apply check_inputs check_irreps check_parameter check_tree example_inputs "
+    "find_parameter init init_state layer_specs named_key parameter_specs tree_leaves tree_of_leaves where",
 }
 
 

@@ -48,7 +48,7 @@ class _LayerModule(eqx.nn.StatefulLayer):
             kw.setdefault("dtype", param_dtype)
         self.layer = layer_class(*args, **kw)
         examples = self.layer.example(*inputs, dtype=param_dtype)
-        self.irreps_in = tuple(str(x.irreps) for x in _irreps_arrays(examples))
+        self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
         self.parameters = irreps_ops.init(self.layer, key, *examples)
         self.state = jax.tree.map(eqx.nn.StateIndex, irreps_ops.init_state(self.layer, key, *examples))
         self.inference = inference
@@ -68,18 +68,15 @@ class _LayerModule(eqx.nn.StatefulLayer):
         """
         if inputs and isinstance(inputs[-1], eqx.nn.State):
             inputs, state = inputs[:-1], inputs[-1]
-        path = functools.partial(_path_of, self)
-        given = _irreps_arrays(inputs)
-        # Layers that have an argument `irreps_in` look themselves.
-        if len(given) == len(self.irreps_in) and not hasattr(self.layer, "irreps_in"):
-            for expected, x in zip(self.irreps_in, given, strict=True):
-                if x.irreps != expected:
-                    name = f"{type(self).__name__} {path()!r}".removesuffix(" ''")
-                    irreps_ops.check_irreps(name, "irreps_in", expected, x)
-        if self.inference and "is_training" in inspect.signature(self.layer).parameters:
-            options.setdefault("is_training", False)
+        call = inspect.signature(self.layer)
+        given = call.bind(None, *inputs, **options).arguments
+        if self.inference and "is_training" in call.parameters and "is_training" not in given:
+            options["is_training"] = False
+        run = functools.partial(
+            irreps_ops.apply, self._checked, self.parameters, *inputs, key=key, path=lambda: _path_of(self), **options
+        )
         if not self.state:
-            out = irreps_ops.apply(self.layer, self.parameters, *inputs, key=key, path=path, **options)
+            out = run()
             return out if state is None else (out, state)
         if state is None:
             raise ValueError(
@@ -87,10 +84,14 @@ class _LayerModule(eqx.nn.StatefulLayer):
                 "module(x, state), which gives y and the new state"
             )
         old = jax.tree.map(state.get, self.state, is_leaf=_is_index)
-        out, new = irreps_ops.apply(self.layer, self.parameters, *inputs, state=old, key=key, path=path, **options)
+        out, new = run(state=old)
         for (_, index), (_, value) in zip(irreps_ops.tree_leaves(self.state), irreps_ops.tree_leaves(new), strict=True):
             state = state.set(index, value)
         return out, state
+
+    def _checked(self, scope: irreps_ops.Scope, *inputs: Any, **options: Any) -> Any:
+        """The layer, after a look at the irreps."""
+        return self.layer(scope, *irreps_ops.check_inputs(scope, self.layer, self.irreps_in, inputs), **options)
 
 
 class EquinoxBinding:
@@ -145,10 +146,6 @@ class EquinoxBinding:
             if path in states:
                 values = values.set(leaf, states[path])
         return jax.tree.unflatten(structure, new), values
-
-
-def _irreps_arrays(inputs: tuple[Any, ...]) -> list[IrrepsArray]:
-    return [x for x in inputs if isinstance(x, IrrepsArray)]
 
 
 def _path_of(module: eqx.Module) -> str:

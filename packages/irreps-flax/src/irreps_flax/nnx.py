@@ -123,28 +123,17 @@ class _LayerModule(_Branch):
         if "is_training" in inspect.signature(self.layer).parameters:
             self.deterministic = False  # what nnx's own train() and eval() set
         examples = self.layer.example(*inputs, dtype=param_dtype)
-        self.irreps_in = tuple(str(x.irreps) for x in _irreps_arrays(examples))
+        self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
         super().__init__(irreps_ops.layer_specs(self.layer, *examples), rngs)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         scope = _NnxScope(self, self)
-        self._check(scope, inputs)
+        inputs = irreps_ops.check_inputs(scope, self.layer, self.irreps_in, inputs)
         if hasattr(self, "deterministic"):
             given = inspect.signature(self.layer).bind(scope, *inputs, **options).arguments
             if "is_training" not in given:
                 options["is_training"] = not self.deterministic
         return self.layer(scope, *inputs, **options)
-
-    def _check(self, scope: _NnxScope, inputs: tuple[Any, ...]) -> None:
-        """That the irreps are those it was made for; layers that have an argument `irreps_in` look themselves."""
-        given = _irreps_arrays(inputs)
-        if len(given) == len(self.irreps_in) and not hasattr(self.layer, "irreps_in"):
-            for expected, x in zip(self.irreps_in, given, strict=True):
-                irreps_ops.check_irreps(irreps_ops.where(scope, self.layer), "irreps_in", expected, x)
-
-
-def _irreps_arrays(inputs: tuple[Any, ...]) -> list[IrrepsArray]:
-    return [x for x in inputs if isinstance(x, IrrepsArray)]
 
 
 class NnxBinding:

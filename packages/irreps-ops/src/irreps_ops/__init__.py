@@ -113,6 +113,7 @@ from ._scatter import scatter_sum as scatter_sum
 from ._scope import Initializer as Initializer
 from ._scope import Parameters as Parameters
 from ._scope import Scope as Scope
+from ._scope import check_inputs as check_inputs
 from ._scope import check_irreps as check_irreps
 from ._scope import check_parameter as check_parameter
 from ._scope import example_inputs as example_inputs

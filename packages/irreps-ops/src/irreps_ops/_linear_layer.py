@@ -144,7 +144,7 @@ class Linear:
     def __call__(self, scope: Scope, weights_or_indices: Any, x: Any, /) -> IrrepsArray: ...
     def __call__(self, scope: Scope, *inputs: Any) -> IrrepsArray:
         """Apply the layer: ``(x)``, ``(weights, x)`` or ``(indices, x)``, see the class."""
-        weights, x = self._operands(inputs)
+        weights, x = self._operands(scope, inputs)
         x = self._checked_input(scope, x)
         if self.simplify_irreps_internally:
             # Where irreps_in is given, the parameters must not depend on what happens to be zero.
@@ -159,28 +159,31 @@ class Linear:
             out = out.mul_to_axis(self.channel_out)
         return out.rechunk(self.irreps_out) if self.force_irreps_out else out
 
-    def _operands(self, inputs: tuple[Any, ...]) -> tuple[Any, IrrepsArray]:
+    def _operands(self, scope: Scope, inputs: tuple[Any, ...]) -> tuple[Any, IrrepsArray]:
         """The external weights or indices (None if there are none), and the data in a floating dtype."""
         if len(inputs) not in (1, 2):
-            raise ValueError(f"Linear takes (x), (weights, x) or (indices, x), got {len(inputs)} inputs")
+            raise ValueError(f"{where(scope, self)} takes (x), (weights, x) or (indices, x), got {len(inputs)} inputs")
         if len(inputs) == 1:
             if self.num_indexed_weights is not None:
                 raise ValueError(
-                    f"Linear with num_indexed_weights={self.num_indexed_weights} takes (indices, x), got only x"
+                    f"{where(scope, self)} with num_indexed_weights={self.num_indexed_weights} takes (indices, x), "
+                    "got only x"
                 )
             (x,) = floating(inputs[0])
             return None, x
         weights = inputs[0]
         if isinstance(weights, IrrepsArray):
             if weights.irreps.dim > 0 and not weights.irreps.is_scalar():
-                raise ValueError(f"the external weights of Linear must be scalars (0e), got {weights.irreps}")
+                raise ValueError(
+                    f"the external weights of {where(scope, self)} must be scalars (0e), got {weights.irreps}"
+                )
             weights = weights.array
         weights = jnp.asarray(weights)
         expected = jnp.inexact if self.num_indexed_weights is None else jnp.integer
         if not jnp.issubdtype(weights.dtype, expected):
             raise ValueError(
-                "Linear takes integer indices if num_indexed_weights is given, and floating weights if not: "
-                f"got {weights.dtype} with num_indexed_weights={self.num_indexed_weights}"
+                f"{where(scope, self)} takes integer indices if num_indexed_weights is given, and floating weights "
+                f"if not: got {weights.dtype} with num_indexed_weights={self.num_indexed_weights}"
             )
         if self.num_indexed_weights is not None:
             (x,) = floating(inputs[1])
@@ -191,7 +194,8 @@ class Linear:
     def _checked_input(self, scope: Scope, x: IrrepsArray) -> IrrepsArray:
         if (self.channel_out is not None or self.weights_per_channel) and x.ndim < 2:
             raise ValueError(
-                "Linear with channel_out or weights_per_channel expects data of shape (..., channel, irreps.dim), "
+                f"{where(scope, self)} with channel_out or weights_per_channel expects data of shape "
+                "(..., channel, irreps.dim), "
                 f"got shape {tuple(x.shape)}"
             )
         if self.irreps_in is None:

@@ -13,7 +13,7 @@ from irreps_core import IrrepsArray
 
 from ._activation import normalize_function
 from ._normalization import Normalization, normalization_exponent
-from ._scope import Scope, example_inputs
+from ._scope import Scope, example_inputs, where
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -78,7 +78,7 @@ class MultiLayerPerceptron:
         if not isinstance(x, IrrepsArray):
             return self._on_array(scope, jnp.asarray(x))
         if x.irreps.dim > 0 and not x.irreps.is_scalar():
-            raise ValueError(f"MultiLayerPerceptron works on scalars (0e) only, got {x.irreps}")
+            raise ValueError(f"{where(scope, self)} works on scalars (0e) only, got {x.irreps}")
         array = self._on_array(scope, jnp.asarray(x.array))
         return IrrepsArray([(array.shape[-1], "0e")], array)
 
@@ -86,7 +86,7 @@ class MultiLayerPerceptron:
         exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
         last = len(self.list_neurons) - 1
         if x.ndim == 0:
-            raise ValueError("MultiLayerPerceptron expects data of shape (..., features), got shape ()")
+            raise ValueError(f"{where(scope, self)} expects data of shape (..., features), got shape ()")
         if not jnp.issubdtype(x.dtype, jnp.floating):
             x = x.astype(jnp.zeros(()).dtype)
         for i, n in enumerate(self.list_neurons):

@@ -18,7 +18,7 @@ from ._neighbour_sum import message_irreps, neighbour_sum, parameters_of
 from ._no_framework import apply
 from ._operands import floating
 from ._radial import bessel
-from ._scope import Scope, example_inputs
+from ._scope import Scope, example_inputs, where
 from ._spherical_harmonics import spherical_harmonics
 
 
@@ -136,7 +136,7 @@ class PointConvolution:
             edges: both, made once for several layers by :meth:`EdgeIndex.from_edges`.
         """
         positions, x = floating(positions, node_feats)
-        _check_points(positions, x)
+        _check_points(where(scope, self), positions, x)
         if edges is None:
             edges = EdgeIndex.from_edges(senders, receivers, len(x))
         vectors = positions[jnp.asarray(receivers)] - positions[jnp.asarray(senders)]
@@ -172,11 +172,11 @@ class PointConvolution:
         return radial
 
 
-def _check_points(positions: IrrepsArray, x: IrrepsArray) -> None:
+def _check_points(place: str, positions: IrrepsArray, x: IrrepsArray) -> None:
     if positions.irreps not in (Irreps("1o"), Irreps("1e")):
-        raise ValueError(f"PointConvolution expects positions of irreps 1o or 1e, got {positions.irreps}")
+        raise ValueError(f"{place} expects positions of irreps 1o or 1e, got {positions.irreps}")
     if positions.ndim != 2 or x.ndim != 2 or len(positions) != len(x):
         raise ValueError(
-            f"PointConvolution expects positions of shape (nodes, 3) and node_feats of shape (nodes, irreps), got "
+            f"{place} expects positions of shape (nodes, 3) and node_feats of shape (nodes, irreps), got "
             f"{positions.shape} and {x.shape}; use jax.vmap for more axes"
         )

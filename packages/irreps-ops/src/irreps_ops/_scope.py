@@ -1,7 +1,7 @@
 """What a layer asks of a framework: parameters, state and random keys, by name."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
@@ -118,6 +118,42 @@ def check_irreps(where: str, name: str, expected: IntoIrreps, x: IrrepsArray) ->
     if x.irreps.simplify() != expected.simplify():
         raise ValueError(f"{where} was made for {name}={expected}, got input of irreps {x.irreps}")
     return x.rechunk(expected)
+
+
+def check_inputs(scope: Scope, layer: Any, irreps_in: Sequence[IntoIrreps], inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`inputs` in the items that a module was made for; for bindings whose modules are made before there is data.
+
+    A layer that has an argument `irreps_in` looks itself: it may take another order of them.
+
+    Args:
+        scope: of the module, for the message.
+        layer: of the module.
+        irreps_in: those of the inputs that are IrrepsArrays, when the module was made.
+        inputs: what it is called with.
+
+    Raises:
+        ValueError: other irreps; names both, and the place of the module.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as io
+        >>> def call(scope, *inputs):
+        ...     return io.check_inputs(scope, io.LayerNorm(), ["2x0e", "1o"], inputs)
+        >>> [x.irreps for x in io.apply(call, {}, ic.ones("0e + 0e"), ic.ones("1o"))]
+        [2x0e, 1x1o]
+    """
+    number = sum(isinstance(x, IrrepsArray) for x in inputs)
+    if hasattr(layer, "irreps_in") or number != len(irreps_in):
+        return inputs
+    expected = map(Irreps, irreps_in)
+    return tuple(_in_items_of(next(expected), x, scope, layer) if isinstance(x, IrrepsArray) else x for x in inputs)
+
+
+def _in_items_of(expected: Irreps, x: IrrepsArray, scope: Scope, layer: Any) -> IrrepsArray:
+    # Where the module is, is only sought for the message: that takes long.
+    if x.irreps.simplify() == expected.simplify():
+        return x.rechunk(expected)
+    return check_irreps(where(scope, layer), "irreps_in", expected, x)
 
 
 def example_inputs(*irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
