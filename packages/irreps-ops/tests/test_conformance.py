@@ -1,6 +1,7 @@
 """What does not hold of a layer or of a binding is found, each by the check for it; what holds passes."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ import irreps_core as ic
 import irreps_ops as io
 from irreps_core.plugins import PluginLoadError
 from irreps_ops._layer_checks import Alone
+from irreps_ops.conformance import conftest
 from irreps_ops.testing import LayerCase, check_binding, check_layer, layer_cases
 
 
@@ -202,6 +204,16 @@ def test_what_to_check_is_named():
         check_layer(io.Linear("0e"))
     with pytest.raises(PluginLoadError, match="Did you mean"):
         check_layer("Linea")
+
+
+@pytest.mark.parametrize(("option", "name"), [("--binding", "nothing"), ("--layer", "Linea")])
+def test_the_command_says_once_that_a_plugin_is_not_there(option, name):
+    def getoption(asked: str, default: Any) -> Any:
+        return [name] if asked == option else default
+
+    config: Any = SimpleNamespace(getoption=getoption)
+    with pytest.raises(pytest.UsageError, match=f"'{name}' .*is not installed; there are: "):
+        conftest.pytest_configure(config)
 
 
 def test_data_of_cases():

@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from irreps_core import plugins
-from irreps_ops._bindings import BINDINGS
+from irreps_ops._bindings import BINDINGS, binding, layer
 from irreps_ops._layer_table import ALONE, Cell, table
 from irreps_ops.testing import layer_cases, layers_with_cases
 
@@ -15,8 +15,15 @@ _OPTIONS = ("binding", "layer", "kernel")  # of the command line, see _irreps_py
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Bit for bit means in float64."""
+    """Bit for bit means in float64. A plugin that cannot be loaded is one message, and not one for each test."""
     jax.config.update("jax_enable_x64", True)
+    try:
+        for name in _wanted(config, "binding"):
+            binding(name)
+        for name in _wanted(config, "layer"):
+            layer(name)
+    except plugins.PluginLoadError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _wanted(config: pytest.Config, name: str) -> list[str]:
