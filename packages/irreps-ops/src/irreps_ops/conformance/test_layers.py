@@ -26,6 +26,7 @@ def test_layer(
     if where != ALONE:
         subject = Subject(subject.case, irreps_ops.binding(where), subject)
     found = cell(subject, where)
-    record_property("conformance", (request.session.items.index(request.node), found))
+    # A plain tuple: pytest-xdist sends no others from one process to another.
+    record_property("conformance", (request.session.items.index(request.node), tuple(found)))
     if found.wrong:
         pytest.fail("\n".join(found.wrong), pytrace=False)
