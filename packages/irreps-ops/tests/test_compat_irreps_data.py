@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import irreps_core as ic
+import irreps_ops as io
 import irreps_ops.compat.e3nn_jax as e3nn
 from irreps_ops.compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData
+from irreps_ops.compat.e3nn_jax._convolution import Convolution
 
 F = jnp.float64
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -278,3 +280,83 @@ def test_checks_of_functions():
     assert twice("0e")[0] == "0e + 0e"
     assert e3nn.perm.sign((1, 0)) == -1
     assert e3nn.irrep.l1o == "1o"
+
+
+def test_signals_on_grids_beside_their_values():
+    """The functions of e3nn-jax 0.15 and 0.16 give what today's SphericalSignal gives."""
+    coefficients = e3nn.IrrepsArray(e3nn.s2_irreps(2), random(0, 9))
+    signal = e3nn.to_s2grid(coefficients, 6, 5, quadrature="soft")
+    y, alpha, weights = e3nn.s2grid(6, 5, quadrature="soft")
+    np.testing.assert_allclose(weights.sum(), 1)
+    np.testing.assert_allclose(e3nn.s2grid_vectors(y, alpha), signal.grid_vectors, **CLOSE)
+    padded = e3nn.pad_to_plot_on_s2grid(
+        y, alpha, signal.grid_values, translation=np.array([1.0, 0.0, 2.0]), scale_radius_by_amplitude=True
+    )
+    expected = signal.pad_to_plot(translation=np.array([1.0, 0.0, 2.0]), scale_radius_by_amplitude=True)
+    for found, wanted in zip(padded, expected, strict=True):
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_allclose(found, wanted, **CLOSE)
+    # A delta function of integral w: its scalar product with f is w f(position).
+    positions, w = random(1, 3, 3), random(2, 3)
+    diracs = e3nn.s2_sum_of_diracs(positions, w, 2, p_val=1, p_arg=-1)
+    values = e3nn.to_s2point(coefficients, e3nn.IrrepsArray("1o", positions)).array[:, 0]
+    np.testing.assert_allclose(4 * np.pi * diracs.array @ coefficients.array, w @ values, **CLOSE)
+    with pytest.raises(ValueError, match=r"shape \(6, 5\)"):
+        e3nn.pad_to_plot_on_s2grid(y, alpha, signal.grid_values.T)
+    with pytest.raises(ValueError, match="alpha of shape"):
+        e3nn.s2grid_vectors(y, alpha[:, None])
+
+
+SRC, DST = np.array([0, 1, 2, 0, 3]), np.array([1, 0, 1, 2, 1])
+
+
+@pytest.mark.parametrize("attributes", [False, True])
+def test_convolution_of_points(attributes):
+    """Edge by edge, as its definition says."""
+    out = "2x0e + 1o + 0o"
+    layer = Convolution(out, [3], 1.5, mixing=0.2)
+    x = e3nn.IrrepsArray("2x0e + 1o", random(0, 4, 5))
+    edge_attr, scalars = e3nn.IrrepsArray("0e + 1o", random(1, 5, 4)), random(2, 5, 2)
+    node_attr = e3nn.IrrepsArray("2x0e", random(3, 4, 2)) if attributes else None
+    inputs = x, SRC, DST, edge_attr, node_attr, scalars
+    specs = io.parameter_specs(layer, *inputs)
+    params = jax.tree.map(lambda spec: random(len(spec.shape), *spec.shape), specs)
+    z = io.apply(layer, params, *inputs)
+    assert (z.irreps, z.zero_flags) == (out, (False, False, True))
+
+    def mixed(irreps, name, x):
+        if node_attr is None:
+            return io.apply(io.Linear(irreps, force_irreps_out=True), params[f"linear{name}"], x)
+        name = f"fully_connected_tensor_product{name}"
+        return io.apply(io.FullyConnectedTensorProduct(irreps), params[name], x, node_attr)
+
+    mix = mixed(x.irreps + out, "", x).array
+    sent, kept = e3nn.IrrepsArray(x.irreps, mix[:, :5]), mix[:, 5:]
+    hidden = io.apply(
+        io.MultiLayerPerceptron((3,), jax.nn.gelu), params["multi_layer_perceptron"], jnp.asarray(scalars)
+    )
+    # 0e 0e -> 0e, 1o 1o -> 0e | 0e 1o -> 1o, 1o 0e -> 1o
+    paths = [(0, 0, "0e"), (1, 1, "0e"), (0, 1, "1o"), (1, 0, "1o")]
+    received = [0] * 4
+    for e, (s, d) in enumerate(zip(SRC, DST, strict=True)):
+        parts = []
+        for i, j, ir in paths:
+            name = next(name for name in params if name.startswith(f"w[{i},{j},"))
+            w = np.einsum("xuv,x->u", params[name], hidden[e]) / 3**0.5
+            pair = sent[s].slice_by_chunk[i : i + 1], edge_attr[e].slice_by_chunk[j : j + 1]
+            parts.append(e3nn.tensor_product(*pair, filter_ir_out=[ir]) * w)
+        received[d] = received[d] + e3nn.concatenate(parts).simplify().array / 1.5**0.5
+    received[3] = np.zeros_like(received[0])
+    messages = e3nn.IrrepsArray("3x0e + 3x1o", np.stack(received))
+    expected = 0.8**0.5 * kept + 0.2**0.5 * mixed(out, "_1", messages).array
+    np.testing.assert_allclose(z.array, expected, **CLOSE)
+    early = [IrrepsData.of(a) if isinstance(a, e3nn.IrrepsArray) else a for a in inputs]
+    assert isinstance(io.apply(layer, params, *early), IrrepsData)
+
+
+def test_convolution_of_points_refuses():
+    x, edge_attr = e3nn.ones("0e", (4,)), e3nn.ones("2e", (5,))
+    with pytest.raises(ValueError, match="no product of 1x0e and 1x2e"):
+        io.parameter_specs(Convolution("1o", [], 1.0), x, SRC, DST, edge_attr)
+    with pytest.raises(ValueError, match="edge_scalar_attr"):
+        io.parameter_specs(Convolution("2e", [4], 1.0), x, SRC, DST, edge_attr)

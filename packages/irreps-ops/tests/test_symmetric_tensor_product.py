@@ -50,7 +50,7 @@ def test_weights_may_come_from_elsewhere():
     layer = io.SymmetricTensorProduct((1, 2), "0e", get_parameter)
     assert io.init(layer, KEY, X) == {}
     ones = {name: jnp.ones(shape) for name, shape in asked.items()}
-    assert list(ones) == ["w1_0e", "w2_0e"]
+    assert list(ones) == ["w2_0e", "w1_0e"]  # the order of e3nn-jax: a key of Haiku makes the same parameters
     np.testing.assert_array_equal(
         io.apply(layer, {}, X).array, io.apply(io.SymmetricTensorProduct((1, 2), "0e"), ones, X).array
     )

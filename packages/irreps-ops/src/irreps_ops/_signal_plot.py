@@ -29,11 +29,9 @@ def closed_surface(
     if signal.ndim != 2:
         raise ValueError(f"one signal can be plotted, got {signal.shape[:-2]} of them: index the leading axes")
     values = check.float_array("SphericalSignal", signal.grid_values)
-    south, north = (jnp.broadcast_to(jnp.mean(ring), (1, signal.res_alpha)) for ring in (values[0], values[-1]))
-    values = jnp.concatenate([south, values, north])
-    values = jnp.concatenate([values, values[:, :1]], axis=1)
     y, alpha, _ = s2_grid(*signal.grid_resolution, signal.quadrature)
-    points = jnp.asarray(grid_vectors(np.array([-1.0, *y, 1.0]), np.array([*alpha, 0.0])), values.dtype)
+    points, values = closed(values, y, alpha)
+    points = jnp.asarray(points, values.dtype)
     if scale_by_amplitude:
         size = jnp.abs(values)
         largest = jnp.max(size)
@@ -43,3 +41,11 @@ def closed_surface(
     if translation is not None:
         points = points + jnp.asarray(translation, points.dtype).reshape(1, 1, 3)
     return points, values
+
+
+def closed(values: Any, y: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, jax.Array]:
+    """The points of a grid with both poles and each ring closed, and the values there: at a pole, its ring's mean."""
+    south, north = (jnp.broadcast_to(jnp.mean(ring), (1, len(alpha))) for ring in (values[0], values[-1]))
+    values = jnp.concatenate([south, values, north])
+    values = jnp.concatenate([values, values[:, :1]], axis=1)
+    return grid_vectors(np.array([-1.0, *y, 1.0]), np.array([*alpha, alpha[0]])), values

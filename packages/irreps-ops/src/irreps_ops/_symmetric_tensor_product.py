@@ -65,7 +65,8 @@ class SymmetricTensorProduct:
         (x,) = floating(x)
         contraction = contraction_of(x, self.orders, self.keep_irrep_out)
         weights = {}
-        for path in contraction.paths:
+        # The highest order first, as e3nn-jax does: a key of Haiku's makes the same parameters.
+        for path in sorted(contraction.paths, key=lambda path: -path.order):
             shape = (path.multiplicity, x.shape[-2])
             if self.get_parameter is not None:
                 weights[path.name] = self.get_parameter(path.name, shape, x.dtype)

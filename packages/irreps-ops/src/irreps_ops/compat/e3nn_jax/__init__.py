@@ -15,8 +15,6 @@ Example:
     (15, 2x0e+1x0e)
 """
 
-from typing import Any
-
 from irreps_core import Irrep as Irrep
 from irreps_core import Irreps as Irreps
 from irreps_core import IrrepsArray as IrrepsArray
@@ -102,6 +100,7 @@ from irreps_ops import tensor_product_with_spherical_harmonics as tensor_product
 from irreps_ops import to_s2grid as to_s2grid
 from irreps_ops import to_s2point as to_s2point
 
+from . import _earlier_layers, _layers
 from . import equinox as equinox
 from . import experimental as experimental
 from . import flax as flax
@@ -112,11 +111,16 @@ from . import perm as perm
 from . import util as util
 from . import utils as utils
 from ._config import config as config
+from ._earlier_signals import pad_to_plot_on_s2grid as pad_to_plot_on_s2grid
+from ._earlier_signals import s2_sum_of_diracs as s2_sum_of_diracs
+from ._earlier_signals import s2grid as s2grid
+from ._earlier_signals import s2grid_vectors as s2grid_vectors
 from ._functional import FunctionalFullyConnectedTensorProduct as FunctionalFullyConnectedTensorProduct
 from ._functional import FunctionalLinear as FunctionalLinear
 from ._functional import FunctionalTensorProduct as FunctionalTensorProduct
 from ._functional import Instruction as Instruction
 from ._irreps_data import IrrepsData as IrrepsData
+from ._modules import lookup, named
 from ._operations import elementwise_tensor_product as elementwise_tensor_product
 from ._operations import full_tensor_product as full_tensor_product
 from ._operations import gate as gate
@@ -145,17 +149,13 @@ from ._rotations import rand_quaternion as rand_quaternion
 from ._rotations import wigner_D as wigner_D
 
 # Haiku modules that releases before 0.16 had here.
-_HAIKU = (
-    "BatchNorm",
-    "Dropout",
-    "FullyConnectedTensorProduct",
-    "Linear",
-    "MultiLayerPerceptron",
-    "SymmetricTensorProduct",
+_HAIKU = named(
+    "haiku",
+    _layers.BatchNorm,
+    _layers.Dropout,
+    _layers.FullyConnectedTensorProduct,
+    _earlier_layers.Linear,
+    _layers.MultiLayerPerceptron,
+    _layers.SymmetricTensorProduct,
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HAIKU:
-        return getattr(haiku, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lookup(__name__, _HAIKU)
