@@ -45,9 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if config.getoption("first_cases"):
         first: dict[tuple[object, str], pytest.Item] = {}
-        for item in items:
-            first.setdefault((item.parent, getattr(item, "originalname", item.name)), item)
-        config.hook.pytest_deselected(items=[item for item in items if item not in first.values()])
+        others = [i for i in items if first.setdefault((i.parent, getattr(i, "originalname", i.name)), i) is not i]
+        config.hook.pytest_deselected(items=others)
         items[:] = first.values()
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not _has_gpu():

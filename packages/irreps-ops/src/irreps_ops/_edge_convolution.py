@@ -22,8 +22,8 @@ Weights: TypeAlias = "jax.Array | Callable[[Any], Any] | None"
 
 # What a chunk makes should stay in a CPU's cache, and a chunk should be worth its loop; elsewhere it should keep all
 # cores busy, and fit into the memory. Measured.
-_CHUNK_EDGES = {"cpu": 512}
-_LARGE_CHUNK = 32768
+_CHUNK_EDGES = 512
+_LARGE_CHUNK_EDGES = 32768
 
 
 def edge_convolution(
@@ -191,7 +191,7 @@ def _array(values: Any) -> jax.Array:
 def _chunks(index: EdgeIndex, chunk_edges: int | None) -> tuple[dict[str, jax.Array], jax.Array]:
     """The index arrays cut into chunks of (chunks, rows, ...), and how many chunks hold edges."""
     if chunk_edges is None:
-        chunk_edges = _CHUNK_EDGES.get(jax.default_backend(), _LARGE_CHUNK)
+        chunk_edges = _CHUNK_EDGES if jax.default_backend() == "cpu" else _LARGE_CHUNK_EDGES
     chunk_edges = check.count("edge_convolution", "chunk_edges", chunk_edges)
     most = max(chunk_edges // index.width, 1)
     chunks = -(-index.num_rows // most)
