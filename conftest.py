@@ -9,9 +9,6 @@ import pytest
 
 # Several test processes share one GPU: none may take all of its memory at the start.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-# Most of the time goes to compiling: what one process compiled, the others and the next run find again.
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parent / ".jax_cache"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 
 if importlib.util.find_spec("jax"):
     import jax
@@ -19,6 +16,11 @@ if importlib.util.find_spec("jax"):
     # float64 must be asked for by dtype; what a test does not ask for is float32.
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_rank_promotion", "raise")
+    # Most of the time goes to compiling: what one process compiled, the others and the next run find again.
+    # Not by environment variables: the programs that tests start shall begin as those of a user do.
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent / ".jax_cache"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _has_gpu() -> bool:
@@ -38,6 +40,11 @@ def _forget_compiled_programs() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first-cases", action="store_true", help="of each test function run the first case alone")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """JAX does not lock its cache: what another process is just writing is compiled here, too."""
+    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -49,6 +49,7 @@ def run(*command: str | Path, cwd: Path, timeout: float = 2400, beside: Path | N
     hidden = ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "COVERAGE_PROCESS_START")
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment.setdefault("JAX_PLATFORMS", "cpu")
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache"))
     if beside is not None:
         environment["PYTHONPATH"] = str(beside)
     done = subprocess.run(
@@ -255,10 +256,10 @@ def test_own_tests_pass(package: str, environments: dict[str, Path], tmp_path: P
     run(UV or "uv", "pip", "install", "--python", python, *TEST_REQUIREMENTS, cwd=tmp_path)
     shutil.copytree(ROOT / "packages" / package / "tests", tmp_path / "tests")
     shutil.copy(ROOT / "conftest.py", tmp_path)
-    options = ("--import-mode=importlib", "-q", "-ra", "-m", "not slow", "-W", "error", "-p", "no:cacheprovider")
+    options = ("--import-mode=importlib", "-q", "-ra", "-m", "not slow", "-p", "no:cacheprovider")
     if not os.environ.get("IRREPS_EVERY_CASE"):
         options += ("--first-cases",)
-    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n{_markers()}")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\nmarkers =\n{_markers()}")
     out = run(python, "-m", "pytest", *options, "tests", cwd=tmp_path)
     assert " passed" in out
     skipped = [line for line in out.splitlines() if line.startswith("SKIPPED")]

@@ -142,14 +142,17 @@ def test_ctrl_c_saves_a_checkpoint_that_resumes(data_file: Path, tmp_path: Path)
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "force_field.cli", "train", "--out", str(folder), "--epochs", "100000"]
     command += ["--minutes", "0", "--data", str(data_file), "--valid", "2", *SMALL]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-    )
+    errors = tmp_path / "errors.txt"  # a file: nobody reads a pipe while we wait for the first line
+    with errors.open("w") as file:
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=file, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
     assert process.stdout is not None
     assert "configurations to train on" in process.stdout.readline()
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=300)
+    err = errors.read_text()
     assert process.returncode == 130, err
     assert "--resume goes on" in " ".join(out.split())
     assert "Traceback" not in err
