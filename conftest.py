@@ -39,7 +39,7 @@ def _forget_compiled_programs() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--first-cases", action="store_true", help="of each test function run the first case alone")
+    parser.addoption("--first-cases", action="store_true", help="of each test file run the first case alone")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What is slow begins first, so that nobody waits for it at last; skip ``gpu`` where there is none."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     if config.getoption("first_cases"):
-        first: dict[tuple[object, str], pytest.Item] = {}
-        others = [i for i in items if first.setdefault((i.parent, getattr(i, "originalname", i.name)), i) is not i]
+        first: dict[Path, pytest.Item] = {}
+        others = [item for item in items if first.setdefault(item.path, item) is not item]
         config.hook.pytest_deselected(items=others)
         items[:] = first.values()
     marked = [item for item in items if item.get_closest_marker("gpu")]

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax)
-tools=(pytest pytest-xdist hypothesis mpmath sympy flatbuffers safetensors)
+tools=(pytest pytest-timeout pytest-xdist hypothesis mpmath sympy flatbuffers safetensors)
 
 run() { # name, Python, options of the installation
     local place python
@@ -24,7 +24,7 @@ for name in "${@:-oldest 3.12 3.13 wheels}"; do
     for one in $name; do
         case $one in
         oldest) run "oldest dependencies" 3.11 --resolution lowest-direct ;;
-        wheels) IRREPS_EVERY_CASE=1 uv run pytest tests/test_packages.py ;;
+        wheels) IRREPS_EVERY_CASE=1 uv run pytest --timeout=0 tests/test_packages.py ;;
         *) run "Python $one" "$one" ;;
         esac
     done

@@ -250,7 +250,8 @@ def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], tm
 def test_own_tests_pass(package: str, environments: dict[str, Path], tmp_path: Path) -> None:
     """A package's tests, copied away from the workspace, against its wheel alone.
 
-    What may be missing there, files and requirements, the first case of each test shows; environments.sh runs them all.
+    What may be missing there, files and requirements, importing each file and its first case show; environments.sh runs
+    all cases.
     """
     python = environments[package]
     run(UV or "uv", "pip", "install", "--python", python, *TEST_REQUIREMENTS, cwd=tmp_path)
