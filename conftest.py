@@ -16,8 +16,11 @@ if importlib.util.find_spec("jax"):
     # float64 must be asked for by dtype; what a test does not ask for is float32.
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_rank_promotion", "raise")
-    # Most of the time goes to compiling: what one process compiled, the others and the next run find again.
+    # Most of the time goes to compiling. LLVM need not optimize what runs once (JAX_DISABLE_MOST_OPTIMIZATIONS=0: it
+    # does), and what one process compiled, the others and the next run find again.
     # Not by environment variables: the programs that tests start shall begin as those of a user do.
+    if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
+        jax.config.update("jax_disable_most_optimizations", True)
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent / ".jax_cache"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

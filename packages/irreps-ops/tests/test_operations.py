@@ -170,8 +170,8 @@ NO_OPERATIONS = {
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
     "graphs in NumPy, before anything is traced": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",
-    "plugins": "binding cheapest describe_call executors layer layer_arguments layers make_all module_class "
-    "module_lookup why_not",
+    "plugins": "binding cheapest describe_call executors layer layer_arguments layer_for layers make_all "
+    "module_class module_lookup why_not",
     "changes what a function does, not data": "checked use_executor",
     "layers and their parameters": "apply check_inputs check_irreps check_parameter check_tree example_inputs "
     "find_parameter init init_state layer_specs named_key parameter_specs tree_leaves tree_of_leaves where",

@@ -38,16 +38,8 @@ class _LayerModule(eqx.nn.StatefulLayer):
         inference: bool = False,
         **kw: Any,
     ) -> None:
-        # Irreps are tuples too, but stand for one input.
-        inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
         layer_class = type(self).layer_class  # type: ignore[attr-defined]  # of the subclass, by module_class
-        if "irreps_in" in inspect.signature(layer_class).parameters:
-            (x,) = irreps_ops.example_inputs(inputs[-1])
-            kw["irreps_in"] = getattr(x, "irreps", None)
-        if "dtype" in inspect.signature(layer_class).parameters:
-            kw.setdefault("dtype", param_dtype)
-        self.layer = layer_class(*args, **kw)
-        examples = self.layer.example(*inputs, dtype=param_dtype)
+        self.layer, examples = irreps_ops.layer_for(layer_class, irreps_in, args, kw, param_dtype)
         self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
         self.parameters = irreps_ops.init(self.layer, key, *examples)
         self.state = jax.tree.map(eqx.nn.StateIndex, irreps_ops.init_state(self.layer, key, *examples))

@@ -112,17 +112,9 @@ class _LayerModule(_Branch):
     def __init__(
         self, irreps_in: Any, *args: Any, rngs: nnx.Rngs, param_dtype: Any = jnp.float32, **kwargs: Any
     ) -> None:
-        # Irreps are tuples too, but stand for one input.
-        inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
-        if "irreps_in" in inspect.signature(self.layer_class).parameters:
-            (x,) = irreps_ops.example_inputs(inputs[-1])
-            kwargs["irreps_in"] = getattr(x, "irreps", None)
-        if "dtype" in inspect.signature(self.layer_class).parameters:
-            kwargs.setdefault("dtype", param_dtype)
-        self.layer = self.layer_class(*args, **kwargs)
+        self.layer, examples = irreps_ops.layer_for(self.layer_class, irreps_in, args, kwargs, param_dtype)
         if "is_training" in inspect.signature(self.layer).parameters:
             self.deterministic = False  # what nnx's own train() and eval() set
-        examples = self.layer.example(*inputs, dtype=param_dtype)
         self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
         super().__init__(irreps_ops.layer_specs(self.layer, *examples), rngs)
 

@@ -72,6 +72,7 @@ from ._linear_shtp import shtp as shtp
 from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
 from ._module_class import describe_call as describe_call
 from ._module_class import layer_arguments as layer_arguments
+from ._module_class import layer_for as layer_for
 from ._module_class import make_all as make_all
 from ._module_class import module_class as module_class
 from ._module_class import module_lookup as module_lookup

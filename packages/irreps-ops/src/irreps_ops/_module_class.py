@@ -2,12 +2,14 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import jax.numpy as jnp
 
 from ._bindings import Binding, layer, layers
 from ._layer_specs import ParameterSpec, StateSpec
-from ._scope import Scope
+from ._scope import Scope, example_inputs
 
 
 def module_class(
@@ -93,6 +95,43 @@ def layer_arguments(layer: Any) -> dict[str, Any]:
         {'p': 0.5, 'irreps': None}
     """
     return {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer) if field.init}
+
+
+def layer_for(
+    layer_class: type,
+    irreps_in: Any,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    dtype: Any = jnp.float32,
+) -> tuple[Any, tuple[Any, ...]]:
+    """A layer for inputs that are known, and examples of these: for modules that make their parameters at once.
+
+    Args:
+        layer_class: makes the layer. Where it has the arguments `irreps_in` (of the last input) and `dtype`, they are
+            filled in.
+        irreps_in: what :func:`example_inputs` takes; for a layer of several inputs a tuple of these.
+        args: positional arguments of the layer.
+        kwargs: keyword arguments of the layer.
+        dtype: of inputs and parameters.
+
+    Returns:
+        The layer, and the inputs that `layer_specs` takes.
+
+    Example:
+        >>> import irreps_ops as io
+        >>> layer, (x,) = io.layer_for(io.Linear, "2x0e + 1o", ["4x0e"])
+        >>> layer.irreps_out, x.irreps
+        (4x0e, 2x0e+1x1o)
+    """
+    # Irreps are tuples too, but stand for one input.
+    inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
+    arguments, kwargs = inspect.signature(layer_class).parameters, dict(kwargs or {})
+    if "irreps_in" in arguments:
+        kwargs["irreps_in"] = getattr(example_inputs(inputs[-1])[0], "irreps", None)
+    if "dtype" in arguments:
+        kwargs.setdefault("dtype", dtype)
+    layer = layer_class(*args, **kwargs)
+    return layer, layer.example(*inputs, dtype=dtype)
 
 
 def make_all(scope: Scope, specs: Mapping[str, Any]) -> None:
