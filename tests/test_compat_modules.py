@@ -1,6 +1,7 @@
 """Modules that e3nn-jax calls in its own way: the same parameters, state and numbers, where it is installed."""
 
 import importlib
+from functools import partial
 
 import haiku as hk
 import jax
@@ -232,6 +233,15 @@ def test_dropout_leaves_out_or_scales():
     ratio = (out.array / x.array).round(6)
     assert set(np.unique(ratio)) == {0.0, 2.0}
     np.testing.assert_array_equal(ratio[:, 4::3], ratio[:, 5::3])
+
+
+def test_linear_of_haiku_takes_initializers_of_haiku():
+    make = partial(hk.initializers.Constant, 2.0)
+    x = data(compat, "2x0e + 1o", 4)
+    for module in (compat.haiku.Linear, compat.Linear):
+        f = hk.transform(lambda x, module=module: module("0e + 1o", parameter_initializer=make)(x))
+        leaves = jax.tree.leaves(f.init(KEY, x))
+        assert [leaf.tolist() for leaf in leaves] == [[[2.0], [2.0]], [[2.0]]]
 
 
 def test_linear_of_equinox():

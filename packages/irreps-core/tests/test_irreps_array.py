@@ -230,6 +230,9 @@ def test_updates_and_zero_flags(xp: Any) -> None:
     z = ic.zeros("0e + 1o", (3,), backend=xp)
     assert z.at[0].set(0).zero_flags == (True, True)
     assert z.at[0, "1o"].add(data(xp, "1o")).zero_flags == (True, False)
+    part = ic.from_chunks("0e + 1o", [xp.ones((1, 1)), None], (), xp.ones(1).dtype)
+    assert z.at[0].add(part).zero_flags == z.at[0].set(part).zero_flags == (False, True)
+    assert z.at[0].set(z[1]).zero_flags == (True, True)
     assert_same(z.at[0, "1o"].add(data(xp, "1o")), z.irreps, z.at[0, "1o"].add(data(xp, "1o")).array)
 
 

@@ -11,9 +11,12 @@ import pytest
 import irreps_core as ic
 import irreps_ops as io
 import irreps_ops.compat.e3nn_jax as e3nn
-from irreps_ops.compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData
+from irreps_ops.compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData, _layers
+from irreps_ops.compat.e3nn_jax import _earlier_layers as voxel
 from irreps_ops.compat.e3nn_jax._convolution import Convolution
+from irreps_ops.compat.e3nn_jax._tensor_square import TensorSquare
 
+KEY = jax.random.key(0)
 F = jnp.float64
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 # Each program runs once, so that compiling it well takes more time than it saves.
@@ -280,6 +283,99 @@ def test_checks_of_functions():
     assert twice("0e")[0] == "0e + 0e"
     assert e3nn.perm.sign((1, 0)) == -1
     assert e3nn.irrep.l1o == "1o"
+
+
+def test_checks_of_functions_of_plain_arrays():
+    irreps = {"irreps_in": ["0e + 1o", None], "irreps_out": [e3nn.Irreps("1o + 0e")]}
+    args = random(0, 5, 4), random(1, 5, 2)
+
+    def swapped(x, scalars):
+        return jnp.concatenate([x[:, 1:], x[:, :1] * scalars[:, 1:]], axis=1)
+
+    e3nn.util.test.assert_equivariant(swapped, KEY, args_in=args, **irreps)
+    with pytest.raises(AssertionError):
+        e3nn.util.test.assert_equivariant(lambda x, s: swapped(x, s) + 1, KEY, args_in=args, **irreps)
+    double = e3nn.Irreps("1o")
+    e3nn.util.assert_equivariant(lambda x: 2 * x, KEY, irreps_in=double, irreps_out=double, tolerance=1e-12)
+
+
+def normal_numbers():
+    """Points and probabilities that give polynomials of degree four in five normal numbers their mean."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(3)
+    points = np.array(list(itertools.product(nodes, repeat=5)))
+    return points, np.array([np.prod(w) for w in itertools.product(weights / np.sqrt(2 * np.pi), repeat=5)])
+
+
+def unit_numbers():
+    """Likewise for two signs and a vector of length one: corners of the octahedron and of the cube."""
+    octahedron, cube = np.concatenate([np.eye(3), -np.eye(3)]), np.array(list(itertools.product([1, -1], repeat=3)))
+    vectors = [*[(v, 1 / 15) for v in octahedron], *[(v / 3**0.5, 3 / 40) for v in cube]]
+    signs = itertools.product([1, -1], repeat=2)
+    points = [([*s, *v], p / 4) for s in signs for v, p in vectors]
+    return np.array([x for x, _ in points]), np.array([p for _, p in points])
+
+
+@pytest.mark.parametrize(("normalization", "numbers"), [("component", normal_numbers), ("norm", unit_numbers)])
+def test_squares_with_weights_have_normal_output(normalization, numbers):
+    tp = e3nn.FunctionalTensorSquare("2x0e + 1o", "0e + 2x1o + 2e", normalization)
+    x, p = numbers()
+    weights = np.eye(sum(int(np.prod(ins.path_shape)) for ins in tp.instructions))[:, None]  # one after another
+    square = np.einsum("p,wpi->i", p, np.square(tp.left_right(weights, x[None], x[None]).array))
+    for place, (_, ir) in zip(tp.irreps_out.slices(), tp.irreps_out, strict=True):
+        np.testing.assert_allclose(square[place], 1 if normalization == "component" else 1 / ir.dim, rtol=1e-12)
+
+
+def test_layer_of_squares():
+    layer, x = TensorSquare("2x0e + 2e", irreps_in="2x0e + 1o"), random(0, 3, 5)
+    params = {name: random(1, *spec.shape) for name, spec in io.parameter_specs(layer, x).items()}
+    tp = e3nn.FunctionalTensorSquare("2x0e + 1o", "2x0e + 2e")
+    expected = tp.left_right(list(params.values()), x, x).contiguous
+    found = io.apply(layer, params, x)
+    assert isinstance(found, IrrepsData)
+    np.testing.assert_allclose(found.contiguous, expected, **CLOSE)
+    with pytest.raises(ValueError, match="'component', 'norm' or 'none'"):
+        e3nn.FunctionalTensorSquare("0e", "0e", "element")
+
+
+def test_modules_made_for_irreps_take_plain_arrays():
+    x = random(0, 4, 5)
+    for layer, inputs in (
+        (_layers.Linear("0e + 1o", irreps_in="2x0e + 1o"), (x,)),
+        (_layers.FullyConnectedTensorProduct("1o", irreps_in1="2x0e + 1o", irreps_in2="1o"), (x, x[:, 2:])),
+        (_layers.BatchNorm(irreps="2x0e + 1o", instance=True), (x, True)),
+        (_layers.Dropout(0.5, irreps="2x0e + 1o"), (KEY, x, False)),
+    ):
+        irreps = iter(["2x0e + 1o", "1o"])
+        data = [e3nn.IrrepsArray(next(irreps), a) if isinstance(a, np.ndarray) else a for a in inputs]
+        params = jax.tree.map(lambda spec: random(1, *spec.shape), io.parameter_specs(layer, *data))
+        found, expected = io.apply(layer, params, *inputs), io.apply(layer, params, *data)
+        assert isinstance(found, IrrepsData)
+        assert found.irreps == expected.irreps
+        np.testing.assert_allclose(found.array, expected.array, **CLOSE)
+    # Scalars are what they are today.
+    assert isinstance(io.apply(_layers.BatchNorm(irreps="5x0e", instance=True, affine=False), {}, x), ic.IrrepsArray)
+
+
+def test_instructions_of_a_linear_layer_count_what_is_not_dropped():
+    options = {"irreps_in": "2x0e + 1o", "simplify_irreps_internally": False}
+    layer = _layers.Linear("2e + 0e + 1o", instructions=[(1, 1)], **options)
+    x = e3nn.IrrepsArray("2x0e + 1o", random(0, 5))
+    out = io.apply(layer, {"w[1,1] 1x1o,1x1o": np.array([[2.0]])}, x)
+    assert (out.irreps, out.zero_flags) == ("0e + 1o", (True, False))
+    np.testing.assert_allclose(out.array, [0, *2 * x.array[2:]], **CLOSE)
+
+
+def test_convolution_of_voxels_with_steps_to_compute_with():
+    args = "0e + 1o", "0e + 1o", 3.0, {0: 2, 1: 1}
+    steps = (1.0, 1.0, 1.0)
+    x, traced = random(0, 1, 3, 3, 2, 3), np.array([1.0, 1.1, 0.9])
+    field = e3nn.IrrepsArray("1o", x)
+    today = io.VoxelConvolution(*args, steps)
+    params = jax.tree.map(lambda spec: random(1, *spec.shape), io.parameter_specs(today, field))
+    found = io.apply(voxel.Convolution(*args, (steps, traced), irreps_in="1o"), params, x)
+    np.testing.assert_allclose(found.contiguous, io.apply(today, params, field, traced).array, **CLOSE)
+    found = io.apply(voxel.Convolution(*args, steps), params, field)
+    np.testing.assert_allclose(found.array, io.apply(today, params, field).array, **CLOSE)
 
 
 def test_signals_on_grids_beside_their_values():

@@ -19,6 +19,7 @@ HAIKU = (
     "BatchNorm",
     "Dropout",
     "SymmetricTensorProduct",
+    "TensorSquare",
 )
 # Arguments that stand at another place, each for a reason.
 ORDER = {

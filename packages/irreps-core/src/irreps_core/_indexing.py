@@ -181,8 +181,16 @@ class Place:
         return values
 
     def _zero_flags(self, values: Any) -> list[bool]:
-        """Known to be zero is what was and is not touched, or what is set or added to zero."""
-        if isinstance(values, (int, float)) and values == 0:
-            return list(self._x.zero_flags)
-        touched = [s.start < self._slice.stop and s.stop > self._slice.start for s in self._x.irreps.slices()]
-        return [zero and not t for zero, t in zip(self._x.zero_flags, touched, strict=True)]
+        """Known to be zero is what was and is not touched, or is set to or gets added what is known to be zero."""
+        from ._irreps_array import IrrepsArray
+
+        start, touching = self._slice.start, [self._slice]
+        if isinstance(values, IrrepsArray):
+            slices = zip(values.irreps.slices(), values.zero_flags, strict=True)
+            touching = [slice(start + s.start, start + s.stop) for s, zero in slices if not zero]
+        elif isinstance(values, (int, float)) and values == 0:
+            touching = []
+        return [
+            zero and not any(s.start < t.stop and t.start < s.stop for t in touching)
+            for s, zero in zip(self._x.irreps.slices(), self._x.zero_flags, strict=True)
+        ]

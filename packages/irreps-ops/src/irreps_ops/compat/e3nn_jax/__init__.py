@@ -94,13 +94,12 @@ from irreps_ops import s2_dirac as s2_dirac
 from irreps_ops import s2_irreps as s2_irreps
 from irreps_ops import soft_envelope as soft_envelope
 from irreps_ops import soft_odd as soft_odd
-from irreps_ops import soft_one_hot_linspace as soft_one_hot_linspace
 from irreps_ops import sus as sus
 from irreps_ops import tensor_product_with_spherical_harmonics as tensor_product_with_spherical_harmonics
 from irreps_ops import to_s2grid as to_s2grid
 from irreps_ops import to_s2point as to_s2point
 
-from . import _earlier_layers, _layers
+from . import _earlier_layers, _layers, _tensor_square
 from . import equinox as equinox
 from . import experimental as experimental
 from . import flax as flax
@@ -133,6 +132,7 @@ from ._operations import scatter_mean as scatter_mean
 from ._operations import scatter_sum as scatter_sum
 from ._operations import sh as sh
 from ._operations import soft_normalization as soft_normalization
+from ._operations import soft_one_hot_linspace as soft_one_hot_linspace
 from ._operations import spherical_harmonics as spherical_harmonics
 from ._operations import tensor_product as tensor_product
 from ._operations import tensor_square as tensor_square
@@ -147,6 +147,7 @@ from ._rotations import rand_log_coordinates as rand_log_coordinates
 from ._rotations import rand_matrix as rand_matrix
 from ._rotations import rand_quaternion as rand_quaternion
 from ._rotations import wigner_D as wigner_D
+from ._tensor_square import FunctionalTensorSquare as FunctionalTensorSquare
 
 # Haiku modules that releases before 0.16 had here.
 _HAIKU = named(
@@ -157,5 +158,6 @@ _HAIKU = named(
     _earlier_layers.Linear,
     _layers.MultiLayerPerceptron,
     _layers.SymmetricTensorProduct,
+    _tensor_square.TensorSquare,
 )
 __getattr__ = lookup(__name__, _HAIKU)

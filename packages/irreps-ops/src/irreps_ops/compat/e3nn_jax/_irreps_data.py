@@ -117,6 +117,11 @@ class IrrepsData:
     # The data
 
     @property
+    def array(self) -> Any:
+        """`contiguous`, as :class:`IrrepsArray` calls it."""
+        return self.contiguous
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Shape without the axis of the irreps."""
         return tuple(self.contiguous.shape[:-1])
@@ -266,6 +271,16 @@ def _earlier(x: Any) -> Any:
 
 def _is_data(x: Any) -> bool:
     return isinstance(x, (IrrepsData, IrrepsArray))
+
+
+def of_irreps(irreps: IntoIrreps, x: Any) -> Any:
+    """What came to a module made for these irreps: to releases before 0.9 it may be a plain array of their data.
+
+    Of scalars alone, an array is what it is today.
+    """
+    if irreps is None or _is_data(x) or all(ir.is_scalar() for _, ir in Irreps(irreps)):
+        return x
+    return IrrepsData.new(irreps, x)
 
 
 def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:

@@ -6,10 +6,11 @@ from typing import Any
 import jax
 
 import irreps_ops as io
+from irreps_core import Irreps
 from irreps_ops._scope import Scope
 
 from ._config import default
-from ._irreps_data import for_irreps_data
+from ._irreps_data import for_irreps_data, of_irreps
 
 
 def _fill(layer: Any, *names: str) -> None:
@@ -20,15 +21,18 @@ def _fill(layer: Any, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Linear(io.Linear):
-    """:class:`irreps_ops.Linear` with the defaults of `config`."""
+    """:class:`irreps_ops.Linear` with the defaults of `config`; instructions count the items that are not dropped."""
 
     def __post_init__(self) -> None:
         """With defaults."""
         _fill(self, "path_normalization", "gradient_normalization")
+        if self.instructions is not None and self.irreps_in is not None and not self.force_irreps_out:
+            object.__setattr__(self, "irreps_out", Irreps(self.irreps_out).filter(keep=self.irreps_in))
         super().__post_init__()
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
         """See :class:`irreps_ops.Linear`."""
+        inputs = *inputs[:-1], of_irreps(self.irreps_in, inputs[-1])
         return for_irreps_data(super().__call__)(scope, *inputs)
 
 
@@ -68,7 +72,8 @@ class FullyConnectedTensorProduct(io.FullyConnectedTensorProduct):
 
     def __call__(self, scope: Scope, x1: Any, x2: Any, **options: Any) -> Any:
         """See :class:`irreps_ops.FullyConnectedTensorProduct`; options, which said how to compute, have no effect."""
-        return for_irreps_data(super().__call__)(scope, x1, x2)
+        inputs = of_irreps(self.irreps_in1, x1), of_irreps(self.irreps_in2, x2)
+        return for_irreps_data(super().__call__)(scope, *inputs)
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class BatchNorm(io.BatchNorm):
 
     def __call__(self, scope: Scope, input: Any, is_training: bool = True, mask: Any = None) -> Any:
         """See :class:`irreps_ops.BatchNorm`."""
-        return for_irreps_data(super().__call__)(scope, input, is_training, mask)
+        return for_irreps_data(super().__call__)(scope, of_irreps(self.irreps, input), is_training, mask)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Dropout(io.Dropout):
         self, scope: Scope, rng: jax.Array, x: Any, is_training: bool = True
     ) -> Any:
         """See :class:`irreps_ops.Dropout`."""
-        return for_irreps_data(super().__call__)(scope, rng, x, is_training=is_training)
+        return for_irreps_data(super().__call__)(scope, rng, of_irreps(self.irreps, x), is_training=is_training)
 
 
 @dataclass(frozen=True)

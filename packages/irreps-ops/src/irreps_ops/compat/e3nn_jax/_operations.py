@@ -136,6 +136,29 @@ def sh(
     return io.sh(irreps_out, input, normalize, default("spherical_harmonics_normalization", normalization))
 
 
+def soft_one_hot_linspace(
+    input: Any,
+    start: float,
+    end: float,
+    number: int,
+    basis: Any = None,
+    cutoff: bool | None = None,
+    start_zero: bool | None = None,
+    end_zero: bool | None = None,
+) -> jax.Array:
+    """:func:`irreps_ops.soft_one_hot_linspace`, whose arguments had no names in release 0.4."""
+    return io.soft_one_hot_linspace(
+        input,
+        start=start,
+        end=end,
+        number=number,
+        basis=basis,
+        cutoff=cutoff,
+        start_zero=start_zero,
+        end_zero=end_zero,
+    )
+
+
 def normal(
     irreps: IntoIrreps,
     key: Any = None,

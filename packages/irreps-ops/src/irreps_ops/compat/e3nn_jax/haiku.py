@@ -5,7 +5,7 @@ Example:
     >>> linear = e3nn.haiku.Linear("0e + 1o")  # doctest: +SKIP
 """
 
-from . import _layers
+from . import _haiku_layers, _layers
 from ._modules import lookup, named
 
 _MODULES = named(
@@ -13,7 +13,7 @@ _MODULES = named(
     _layers.BatchNorm,
     _layers.Dropout,
     _layers.FullyConnectedTensorProduct,
-    _layers.Linear,
+    _haiku_layers.Linear,
     _layers.MultiLayerPerceptron,
     _layers.SymmetricTensorProduct,
 )

@@ -57,6 +57,8 @@ def assert_equivariant(
     rtol: float = 1e-6,
     args_in: Any = None,
     irreps_in: Any = None,
+    irreps_out: Any = None,
+    tolerance: float = 1e-3,
 ) -> None:
     """Assert that both results of :func:`equivariance_test` agree.
 
@@ -71,13 +73,42 @@ def assert_equivariant(
         rtol: allowed relative error.
         args_in: the arguments, as releases before 0.19 named them.
         irreps_in: irreps of random arguments, likewise.
+        irreps_out: irreps of the result of a function of plain arrays, as before 0.9: those of `args_in`, or random
+            ones of shape (4, irreps.dim); None for what stays as it is.
+        tolerance: allowed absolute error of such a function.
 
     Raises:
         AssertionError: they differ.
     """
-    args = (*args, *(args_in or ()), *(irreps_in or ()))
+    if irreps_out is not None:
+        fun, args = _of_arrays(fun, rng_key, args_in, _listed(irreps_in), _listed(irreps_out))
+        atol, rtol = tolerance, 0.0
+    elif args_in is not None or irreps_in is not None:
+        args = tuple(irreps_in if args_in is None else args_in)
     first, second = equivariance_test(fun, rng_key, *args)
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=atol, rtol=rtol), first, second)
+
+
+def _listed(irreps: Any) -> list[Irreps | None]:
+    of_each = irreps if isinstance(irreps, (list, tuple)) and not isinstance(irreps, Irreps) else [irreps]
+    return [None if ir is None else Irreps(ir) for ir in of_each]
+
+
+def _of_arrays(fun: Callable[..., Any], rng_key: jax.Array, args: Any, irreps_in: Any, irreps_out: Any) -> Any:
+    """A function of plain arrays as one of IrrepsArrays, and its arguments."""
+
+    def data(irreps: Irreps | None, x: Any) -> IrrepsArray:
+        return as_irreps_array(x) if irreps is None else IrrepsArray(irreps, x)
+
+    def wrapped(*xs: IrrepsArray) -> list[IrrepsArray]:
+        out = fun(*(x.array for x in xs))
+        out = out if isinstance(out, (list, tuple)) else [out]
+        return [data(irreps, x) for irreps, x in zip(irreps_out, out, strict=True)]
+
+    keys = jax.random.split(rng_key, len(irreps_in))
+    if args is None:
+        return wrapped, tuple(normal(irreps, key, (4,)) for irreps, key in zip(irreps_in, keys, strict=True))
+    return wrapped, tuple(data(irreps, x) for irreps, x in zip(irreps_in, args, strict=True))
 
 
 def assert_output_dtype_matches_input_dtype(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:

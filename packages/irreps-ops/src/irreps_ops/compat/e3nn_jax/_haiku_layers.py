@@ -1,0 +1,25 @@
+"""Layers with the arguments that e3nn-jax's Haiku modules have, where those are Haiku's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from irreps_ops._scope import Initializer
+
+from . import _layers
+
+
+def initializer(made: Callable[[Any, Any], Any]) -> Initializer:
+    """Of Haiku's initializer, which is called with shape and dtype and asks Haiku for its key."""
+    return lambda key, shape, dtype: made(shape, dtype)
+
+
+@dataclass(frozen=True)
+class Linear(_layers.Linear):
+    """:class:`irreps_ops.Linear`, whose `parameter_initializer` makes initializers of Haiku."""
+
+    def _initializer(self, std: float) -> Initializer:
+        if self.parameter_initializer is None:
+            return super()._initializer(std)
+        made: Any = self.parameter_initializer()
+        return initializer(made)
