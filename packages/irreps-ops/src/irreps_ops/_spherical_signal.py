@@ -264,8 +264,9 @@ class SphericalSignal:
         Example:
             >>> import irreps_ops as io
             >>> signal = io.SphericalSignal.from_function(lambda v: v[0], 6, 5, "soft")
-            >>> io.from_s2grid(signal.resample(4, 9, lmax=1, quadrature="gausslegendre"), "1o").array * 3**0.5
-            Array([ 1., 0., 0.], dtype=float...)
+            >>> x = io.from_s2grid(signal.resample(4, 9, lmax=1, quadrature="gausslegendre"), "1o")
+            >>> [round(float(c), 3) + 0 for c in x.array * 3**0.5]
+            [1.0, 0.0, 0.0]
         """
         return resampled(self, res_beta, res_alpha, lmax, quadrature)
 
