@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import irreps_core
 import irreps_ops.compat.e3nn_jax as compat
 
 LINES = (Path(__file__).parent / "e3nn_jax_names.txt").read_text().splitlines()
@@ -118,6 +119,19 @@ def test_the_list_has_every_name_of_e3nn_jax():
         for name in dir(getattr(e3nn_jax, cls)):
             if not name.startswith("_"):
                 assert hasattr(getattr(compat, cls), name), f"{cls}.{name}"
+
+
+def test_irreps_of_degrees_without_a_parity():
+    irreps = compat.Irreps([0, "1o", (2, "1e"), 3])
+    assert irreps == irreps_core.Irreps("0e + 1o + 2x1e + 3e")
+    assert isinstance(irreps, compat.Irreps)
+    assert isinstance(irreps_core.Irreps("1o") + irreps, compat.Irreps)
+    assert type(irreps) is irreps_core.Irreps
+    for given in (None, "1o", irreps_core.Irrep("1o"), irreps_core.MulIrrep(2, "1o"), irreps):
+        assert compat.Irreps(given) == irreps_core.Irreps(given)
+    assert not isinstance("1o", compat.Irreps)
+    with pytest.raises(ValueError, match="expected irreps"):
+        compat.Irreps(1)
 
 
 def test_a_name_that_is_not_there():

@@ -16,7 +16,6 @@ Example:
 """
 
 from irreps_core import Irrep as Irrep
-from irreps_core import Irreps as Irreps
 from irreps_core import IrrepsArray as IrrepsArray
 from irreps_core import MulIrrep as MulIrrep
 from irreps_core import angles_to_axis_angle as angles_to_axis_angle
@@ -118,6 +117,7 @@ from ._functional import FunctionalFullyConnectedTensorProduct as FunctionalFull
 from ._functional import FunctionalLinear as FunctionalLinear
 from ._functional import FunctionalTensorProduct as FunctionalTensorProduct
 from ._functional import Instruction as Instruction
+from ._irreps import Irreps as Irreps
 from ._irreps_data import IrrepsData as IrrepsData
 from ._modules import lookup, named
 from ._operations import elementwise_tensor_product as elementwise_tensor_product
