@@ -15,6 +15,9 @@ from ._solid_harmonics import solid_harmonics
 HarmonicNormalization: TypeAlias = Literal["component", "norm", "integral"]
 Degrees: TypeAlias = IntoIrreps | int | Sequence[int]
 
+# From this degree on the lengths of unit vectors are corrected; below, it would cost more than it gives.
+_HIGH_DEGREE = 8
+
 _MSG_NO_PARITY = (
     "spherical_harmonics({irreps_out}, ...) of degrees alone needs a vector with a parity, got a plain array: pass "
     'IrrepsArray("1o", input) for vectors that a mirror turns, IrrepsArray("1e", input) for pseudovectors, or irreps '
@@ -80,6 +83,8 @@ def spherical_harmonics(
     vectors = _vectors(irreps, input)
     if normalize:
         vectors = _unit(vectors)
+        if max(irreps.ls, default=0) >= _HIGH_DEGREE:
+            vectors = _of_length_one(vectors)
     degrees = tuple((ir.l, _scale(ir.l, normalization)) for mul, ir in irreps for _ in range(mul))
     return IrrepsArray(irreps, solid_harmonics(degrees, vectors))
 
@@ -169,6 +174,18 @@ def _unit(v: jax.Array) -> jax.Array:
     scaled = jnp.where(zero, 0, v / jnp.clip(size, tiny, 1 / tiny))
     square = jnp.sum(scaled**2, axis=-1, keepdims=True)
     return scaled / jnp.sqrt(jnp.where(zero, 1, square))
+
+
+def _of_length_one(u: jax.Array) -> jax.Array:
+    """Unit vectors, their lengths nearer to 1 than rounding has left them: harmonics grow as length^l.
+
+    The square of the length is found with twice the digits: products of halves of the digits are exact.
+    """
+    info, w = jnp.finfo(u.dtype), jax.lax.stop_gradient(u)
+    upper = jax.lax.reduce_precision(w, info.nexp, info.nmant // 2)
+    x2, y2, z2 = (upper[..., i : i + 1] ** 2 for i in range(3))
+    excess = ((x2 - 1) + y2) + z2 + jnp.sum((w + upper) * (w - upper), axis=-1, keepdims=True)
+    return u - u * (excess / 2)
 
 
 def _scale(l: int, normalization: str) -> float:
