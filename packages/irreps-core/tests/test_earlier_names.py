@@ -45,6 +45,8 @@ def test_split_by_places_and_by_irreps():
 
 def test_of_the_class():
     same(ic.IrrepsArray.from_list(X.irreps, X.chunks, (4,)), X)
+    same(ic.IrrepsArray.from_list("2x0e", [None], (4,)), ic.zeros("2x0e", (4,)))
+    assert ic.IrrepsArray.from_list("", [], (2, 2)).shape == (2, 2, 0)
     same(ic.IrrepsArray.from_any(X.irreps, X.chunks), X)
     same(ic.IrrepsArray.from_any(X.irreps, X.array), X.replace_none_with_zeros())
     same(ic.IrrepsArray.from_any("4x1o", X.remove_nones()), X.remove_nones().simplify())

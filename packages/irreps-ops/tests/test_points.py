@@ -108,6 +108,13 @@ def test_softmax_of_each_node():
     np.testing.assert_array_equal(found[5], 0)
 
 
+def test_softmax_makes_no_infinities():
+    """Edges of weight zero, and nodes without edges, are no mistakes where JAX looks for infinities."""
+    with jax.debug_infs(True):
+        found = io.edge_softmax(jnp.array([1.0, 2.0, 3.0]), jnp.array([0, 0, 1]), 3, weights=jnp.array([0.0, 1.0, 0.0]))
+    np.testing.assert_allclose(found, [0, 1, 0])
+
+
 def test_softmax_at_any_size_of_logits_and_weights():
     logits = jnp.array([1e4, 1e4, -1e4, -1e4, 0.0, jnp.nan], jnp.float32)
     receivers = jnp.array([0, 0, 1, 1, 2, 2])

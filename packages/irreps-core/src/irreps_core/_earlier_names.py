@@ -91,9 +91,11 @@ class EarlierIrrepsArrayNames:
         *,
         backend: Any = None,
     ) -> "IrrepsArray":
-        """Today :func:`irreps_core.from_chunks`."""
-        from ._creation import from_chunks
+        """Today :func:`irreps_core.from_chunks`; of no data it makes zeros of the default dtype."""
+        from ._creation import from_chunks, zeros
 
+        if dtype is None and all(chunk is None for chunk in chunks):
+            dtype = zeros("", (), backend=backend).dtype
         return from_chunks(irreps, chunks, leading_shape, dtype, backend=backend)
 
     @staticmethod

@@ -69,9 +69,11 @@ def edge_softmax(
     nodes = jnp.where(real, receivers, num_nodes)
     counted = w > 0
     # Relative to the largest term of each node, which is a constant of its softmax: no exponential overflows.
-    terms = jax.lax.stop_gradient(jnp.where(counted, logits + jnp.log(jnp.where(counted, w, 1)), -jnp.inf))
-    largest = jax.ops.segment_max(terms, nodes, num_nodes + 1)
-    largest = jnp.where(jnp.isfinite(largest), largest, 0)[nodes]
+    # Without infinities, which `jax_debug_infs` takes for mistakes.
+    least = float(jnp.finfo(logits.dtype).min)
+    terms = jax.lax.stop_gradient(jnp.where(counted, logits + jnp.log(jnp.where(counted, w, 1)), least))
+    largest = jnp.full((num_nodes + 1, *logits.shape[1:]), least, logits.dtype).at[nodes].max(terms)
+    largest = jnp.where(jnp.isfinite(largest) & (largest > least), largest, 0)[nodes]
     # The same holds of weights of zero, whose derivative is exp(logit): it may be as large as numbers are.
     most = 0.9 * math.log(float(jnp.finfo(logits.dtype).max))
     p = w * jnp.exp(jnp.minimum(logits - largest, most))
