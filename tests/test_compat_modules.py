@@ -266,7 +266,12 @@ def test_linear_of_equinox():
         ),
         (make(**irreps, linear_type="mixed", weights_dim=3, key=KEY), (s.array, x), io.Linear("3x0e + 1o")),
     ):
-        same(module(*inputs), io.apply(layer, module.parameters, *inputs))
+        y = module(*inputs)
+        same(y, io.apply(layer, module.parameters, *inputs))
+        assert module.irreps_out == y.irreps
+        # Programs write the leaves to a file, or change them under a private name.
+        leaves = jax.tree.leaves(module)
+        assert [leaf.shape for leaf in leaves] == [module._weights[name].shape for name in sorted(module._weights)]
     channels = make(**irreps, channel_out=5, key=KEY)(x)
     assert (channels.irreps, channels.shape) == ("3x0e + 1o", (4, 5, 6))
     x = data(compat, "2x0e + 1o", 4, 2)

@@ -284,3 +284,60 @@ def test_defaults_reach_modules():
     np.testing.assert_allclose(f.apply(params, x).array, 2.0)
     with compat.config.using(gradient_normalization="element"):
         np.testing.assert_allclose(f.apply(params, x).array, 4.0)
+
+
+def test_tables_may_be_changed():
+    for table in (
+        lambda: compat.clebsch_gordan(1, 1, 2),
+        lambda: compat.generators(1),
+        lambda: compat.su2_generators(1),
+    ):
+        once = table()
+        once *= 2
+        np.testing.assert_array_equal(once, 2 * table())
+
+
+def test_sums_whose_size_is_the_third_argument():
+    x = compat.IrrepsArray("1o", jnp.eye(3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        total = compat.index_add(jnp.array([2, 0, 2]), x, 4)
+    np.testing.assert_array_equal(total.array, [[0, 1, 0], [0, 0, 0], [1, 0, 1], [0, 0, 0]])
+
+
+def test_parameters_that_a_program_makes():
+    """As SEGNN makes them: uniform, by the standard deviation that the layer asks for."""
+    asked = []
+
+    def uniform(name, path_shape, weight_std, dtype=jnp.float32):
+        asked.append((name, path_shape, weight_std))
+        return hk.get_parameter(name, path_shape, dtype, hk.initializers.RandomUniform(-weight_std, weight_std))
+
+    def network(x):
+        return compat.haiku.Linear("3x0e + 1o", get_parameter=uniform, biases=True, gradient_normalization="element")(x)
+
+    x = compat.IrrepsArray("4x0e + 1o", jnp.ones((2, 7), F))
+    params = hk.without_apply_rng(hk.transform(network)).init(KEY, x)["linear"]
+    assert asked == [("w[0,0] 4x0e,3x0e", (4, 3), 0.5), ("w[1,1] 1x1o,1x1o", (1, 1), 1.0), ("b[0] 3x0e", (3,), 0.0)]
+    assert {name: (w.shape, w.dtype) for name, w in params.items()} == {name: (shape, F) for name, shape, _ in asked}
+    assert all(np.abs(params[name]).max() <= std for name, _, std in asked)
+
+
+def test_irreps_that_flax_made_a_tuple():
+    """Flax does so with attributes of modules that another module has made."""
+
+    class Inner(linen.Module):
+        irreps: compat.Irreps
+
+        @linen.compact
+        def __call__(self, x):
+            kept = [ir for ir in compat.Irrep("1o") * compat.Irrep("1o") if ir in self.irreps]
+            return compat.flax.Linear(self.irreps)(compat.tensor_product(x, x, filter_ir_out=kept))
+
+    class Outer(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return Inner(compat.Irreps("4x0e + 2x2e"))(x)
+
+    params = jax.eval_shape(Outer().init, KEY, compat.zeros("1o", ()))["params"]
+    assert params["Inner_0"]["Linear_0"].keys() == {"w[0,0] 1x0e,4x0e", "w[1,1] 1x2e,2x2e"}

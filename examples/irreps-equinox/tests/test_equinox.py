@@ -28,8 +28,8 @@ def test_signatures_are_those_of_the_layers(name):
     assert module is irreps_equinox.binding.module(layer)
     names = list(inspect.signature(module).parameters)
     assert names[0] == "irreps_in"
-    assert names[-3:] == ["key", "param_dtype", "inference"]
-    assert names[1:-3] == [n for n in inspect.signature(layer).parameters if n != "irreps_in"]
+    added = ["key", "param_dtype"] + ["inference"] * ("is_training" in inspect.signature(layer.__call__).parameters)
+    assert names[1:] == [n for n in inspect.signature(layer).parameters if n != "irreps_in"] + added
     assert name in dir(irreps_equinox)
 
 
@@ -80,6 +80,12 @@ def test_a_model_is_trained_with_filtered_transformations():
     assert after < before
     one, same = evaluate(trained, moved)
     np.testing.assert_array_equal(evaluate(trained, same)[0], one)
+
+
+def test_leaves_are_the_parameters():
+    linear = irreps_equinox.Linear("2x0e + 1o", "4x0e + 2x1o", key=KEY)
+    assert [leaf.shape for leaf in jax.tree.leaves(linear)] == [(2, 4), (1, 2)]
+    assert [type(leaf) for leaf in jax.tree.leaves(irreps_equinox.Dropout("0e", 0.5, key=KEY))] == [bool]
 
 
 def test_statistics_and_noise_of_training_and_none_without():

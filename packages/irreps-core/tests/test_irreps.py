@@ -126,6 +126,11 @@ def test_equality_and_hash_agree() -> None:
     assert Irreps("1o") != 3
     assert MulIrrep(1, "1o") == MulIrrep(1, "1o")
     assert MulIrrep(1, "1o") != MulIrrep(2, "1o")
+    # An irrep equals what has it, so that it is found in what Flax makes of irreps.
+    assert Irrep("1o") in tuple(Irreps("2x0e + 4x1o"))
+    assert Irrep("1e") not in tuple(Irreps("2x0e + 4x1o"))
+    assert MulIrrep(4, "1o") == Irrep("1o")
+    assert hash(MulIrrep(4, "1o")) == hash(Irrep("1o"))
 
 
 def test_values_are_immutable_and_pickle() -> None:

@@ -133,7 +133,12 @@ def test_keep_ir(formula, given, keep):
 
 
 @pytest.mark.parametrize(
-    ("formula", "given"), [("ij=ji", {"i": "0e + 2x1o + 2e"}), ("ijk=-jik", {"i": "0e + 1o", "k": "1o"})]
+    ("formula", "given"),
+    [
+        ("ij=ji", {"i": "0e + 2x1o + 2e"}),
+        ("ijk=-jik", {"i": "0e + 1o", "k": "1o"}),
+        ("ijk", {"i": "1o + 0e", "j": "0e + 2e", "k": "1o"}),
+    ],
 )
 def test_max_order(formula, given):
     irreps, _ = irreps_of(formula, given)
@@ -181,7 +186,7 @@ def test_bad_input(call, error, message):
         call()
 
 
-# As e3nn-jax: the same polynomials of a symmetric power, copy by copy; otherwise the same tensors of each irrep.
+# As e3nn-jax: symmetric powers, and what has no symmetry, copy by copy; otherwise the same tensors of each irrep.
 
 
 def test_symmetric_powers_are_those_of_e3nn_jax():
@@ -191,6 +196,20 @@ def test_symmetric_powers_are_those_of_e3nn_jax():
         theirs = e3nn.reduced_symmetric_tensor_product_basis(irreps, degree)
         assert repr(ours.irreps) == repr(theirs.irreps)
         np.testing.assert_allclose(ours.array, theirs.array, atol=1e-12)  # they round, to 1e-13
+
+
+def test_tensors_without_symmetry_are_those_of_e3nn_jax():
+    e3nn = pytest.importorskip("e3nn_jax")
+    for irreps, keep in [
+        (["0e + 1o"] * 3, None),
+        (["1o", "2x1o + 0e", "0e"], None),
+        (["1o + 0e"] * 4, ["0e", "1o"]),
+        (["0e + 1o"] * 5, ["0e"]),
+    ]:
+        ours = io.reduced_tensor_product_basis(irreps, keep_ir=keep)
+        theirs = e3nn.reduced_tensor_product_basis(irreps, keep_ir=keep)
+        assert repr(ours.irreps) == repr(theirs.irreps)
+        np.testing.assert_allclose(ours.array, theirs.array, atol=1e-12)
 
 
 @pytest.mark.parametrize(("formula", "given"), [case for case in CASES if case[0] != "i"])

@@ -18,14 +18,12 @@ class _LayerModule(eqx.nn.StatefulLayer):
     Attributes:
         parameters: the tree of names, its leaves arrays.
         state: the same of state, its leaves of type ``eqx.nn.StateIndex``.
-        inference: what ``eqx.nn.inference_mode`` sets: True stands for ``is_training=False``.
         layer: the layer.
         irreps_in: irreps of those of its inputs that have some.
     """
 
     parameters: dict[str, Any]
     state: dict[str, Any]
-    inference: bool
     layer: Any = eqx.field(static=True)
     irreps_in: tuple[str, ...] = eqx.field(static=True)
 
@@ -35,7 +33,6 @@ class _LayerModule(eqx.nn.StatefulLayer):
         *args: Any,
         key: jax.Array,
         param_dtype: Any = jnp.float32,
-        inference: bool = False,
         **kw: Any,
     ) -> None:
         layer_class = type(self).layer_class  # type: ignore[attr-defined]  # of the subclass, by module_class
@@ -43,7 +40,6 @@ class _LayerModule(eqx.nn.StatefulLayer):
         self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
         self.parameters = irreps_ops.init(self.layer, key, *examples)
         self.state = jax.tree.map(eqx.nn.StateIndex, irreps_ops.init_state(self.layer, key, *examples))
-        self.inference = inference
 
     def is_stateful(self) -> bool:
         """Whether calls take and give state."""
@@ -62,7 +58,7 @@ class _LayerModule(eqx.nn.StatefulLayer):
             inputs, state = inputs[:-1], inputs[-1]
         call = inspect.signature(self.layer)
         given = call.bind(None, *inputs, **options).arguments
-        if self.inference and "is_training" in call.parameters and "is_training" not in given:
+        if getattr(self, "inference", False) and "is_training" not in given:
             options["is_training"] = False
         run = functools.partial(
             irreps_ops.apply, self._checked, self.parameters, *inputs, key=key, path=lambda: _path_of(self), **options
@@ -86,6 +82,20 @@ class _LayerModule(eqx.nn.StatefulLayer):
         return self.layer(scope, *irreps_ops.check_inputs(scope, self.layer, self.irreps_in, inputs), **options)
 
 
+class _TrainableModule(_LayerModule):
+    """A module of a layer that takes `is_training`.
+
+    Attributes:
+        inference: what ``eqx.nn.inference_mode`` sets: True stands for ``is_training=False``.
+    """
+
+    inference: bool
+
+    def __init__(self, irreps_in: Any, *args: Any, inference: bool = False, **kw: Any) -> None:
+        super().__init__(irreps_in, *args, **kw)
+        self.inference = inference
+
+
 class EquinoxBinding:
     """Makes Equinox modules of layers, see :class:`irreps_ops.Binding`."""
 
@@ -93,14 +103,18 @@ class EquinoxBinding:
 
     @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
     def module(self, layer: type) -> type[eqx.Module]:
-        """The Equinox module class of a layer class: `irreps_in`, its arguments, `key`, `param_dtype`, `inference`."""
-        keywords = {
+        """The Equinox module class of a layer class: `irreps_in`, its arguments, `key` and `param_dtype`.
+
+        Also `inference`, if the layer takes `is_training`. The leaves of the others are their parameters alone.
+        """
+        keywords: dict[str, tuple[Any, Any]] = {
             "key": (jax.Array, inspect.Parameter.empty),
             "param_dtype": (Any, jnp.float32),
-            "inference": (bool, False),
         }
-        layer = irreps_ops.layer(layer)
-        return irreps_ops.module_class(_LayerModule, layer, first={"irreps_in": Any}, keywords=keywords)
+        layer, base = irreps_ops.layer(layer), _LayerModule
+        if "is_training" in inspect.signature(layer.__call__).parameters:
+            keywords["inference"], base = (bool, False), _TrainableModule
+        return irreps_ops.module_class(base, layer, first={"irreps_in": Any}, keywords=keywords)
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
         """A module and its state; see :class:`irreps_ops.Binding`."""

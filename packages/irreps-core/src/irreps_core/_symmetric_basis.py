@@ -10,6 +10,7 @@ rotations, acts on the copies of an irrep alone: so that is a projection in the 
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -125,6 +126,64 @@ def symmetric_basis(
     return {ir: _spread(found[ir], (*dims, ir.dim)) for ir in sorted(found)}
 
 
+@cached(maxsize=256)
+def product_basis(
+    irreps: tuple[Irreps, ...], keep_ir: frozenset[Irrep] | None = None, max_order: int | None = None
+) -> Basis:
+    """Orthonormal basis of the tensors of no symmetry, by irrep; its copies are ordered as in e3nn-jax.
+
+    Two indices, or groups of indices, after another are made one: those with the fewest components, of several such
+    pairs the first; what is made comes first from then on. Its copies are ordered by the irreps of both, then by the
+    copies of the first and of the second.
+
+    Arguments, result and errors are those of :func:`symmetric_basis`.
+
+    Example:
+        >>> from irreps_core import Irrep, Irreps
+        >>> basis = product_basis((Irreps("1o"),) * 3)
+        >>> {ir: copies.shape for ir, copies in basis.items()}[Irrep("1o")]
+        (3, 3, 3, 3, 3)
+    """
+    if not irreps:
+        raise ValueError("a tensor needs one index at least")
+    if len(irreps) == 1:
+        eye, found = np.eye(irreps[0].dim), {}
+        for singles in _singles(irreps[0]):
+            ir = singles[0].ir
+            if (keep_ir is None or ir in keep_ir) and (max_order is None or ir.l <= max_order):
+                found[ir] = np.stack([eye[:, s.start : s.start + ir.dim] for s in singles])
+        return found
+    parts = [(n,) for n in range(len(irreps))]
+    while len(parts) > 2:
+        pair = min(
+            itertools.combinations(parts, 2), key=lambda pair: math.prod(irreps[n].dim for n in pair[0] + pair[1])
+        )
+        parts = [tuple(sorted(pair[0] + pair[1])), *(part for part in parts if part not in pair)]
+    factors = []
+    for part, others in (parts, parts[::-1]):
+        keep = keep_ir
+        for n in others if keep is not None else ():
+            keep = frozenset(ir for wanted in keep or () for _, other in irreps[n] for ir in wanted * other)
+        factors.append(product_basis(tuple(irreps[n] for n in part), keep, max_order))
+    first, second = factors
+    axes = [1 + place for place in np.argsort(parts[0] + parts[1])]
+    basis = {ir: copies.transpose(0, *axes, -1) for ir, copies in sorted(_couple(first, second, keep_ir).items())}
+    return basis if max_order is None else _of_order(basis, irreps, max_order)
+
+
+def _of_order(basis: Basis, irreps: Sequence[Irreps], max_order: int) -> Basis:
+    """The copies whose indices have degrees of at most this sum; each copy is in one irrep of each index."""
+    out: Basis = {}
+    for ir, copies in basis.items():
+        places = np.abs(copies).reshape(len(copies), -1).argmax(axis=1)
+        indices = np.unravel_index(places, copies.shape[1:])[:-1]
+        degrees = [np.repeat(i.ls, [2 * l + 1 for l in i.ls])[at] for i, at in zip(irreps, indices, strict=True)]
+        kept = copies[np.sum(degrees, axis=0) <= max_order]
+        if len(kept):
+            out[ir] = kept
+    return out
+
+
 class _Single(NamedTuple):
     """One irrep of an index, and the place of its components."""
 
@@ -204,8 +263,9 @@ def _couple(first: Basis, second: Basis, keep: frozenset[Irrep] | None = None) -
                 if keep is not None and ir not in keep:
                     continue
                 c = clebsch_gordan(ir1.l, ir2.l, ir.l) * np.sqrt(ir.dim)
-                products = np.einsum("u...i,vdj,ijk->uv...dk", a, b, c, optimize=True)
-                found.setdefault(ir, []).append(products.reshape(-1, *products.shape[2:]))
+                flat = b.reshape(len(b), -1, ir2.dim)
+                products = np.einsum("u...i,vdj,ijk->uv...dk", a, flat, c, optimize=True)
+                found.setdefault(ir, []).append(products.reshape(-1, *a.shape[1:-1], *b.shape[1:-1], ir.dim))
     return {ir: np.concatenate(arrays) for ir, arrays in found.items()}
 
 

@@ -232,10 +232,12 @@ class Linear:
         leading = np.broadcast_shapes(x.shape[: x.ndim - len(row)], rows)
         return x.broadcast_to((*leading, *row))
 
-    def _initializer(self, std: float) -> Initializer:
+    def _parameter(self, scope: Scope, name: str, shape: tuple[int, ...], dtype: Any, std: float) -> jax.Array:
         if self.parameter_initializer is not None:
-            return self.parameter_initializer()
-        return jax.nn.initializers.normal(std) if std > 0 else jax.nn.initializers.zeros
+            initializer = self.parameter_initializer()
+        else:
+            initializer = jax.nn.initializers.normal(std) if std > 0 else jax.nn.initializers.zeros
+        return scope.parameter(name, shape, dtype, initializer)
 
     def _weights(
         self, scope: Scope, f: FunctionalLinear, path: LinearPath, weights: jax.Array | None, x: IrrepsArray
@@ -244,14 +246,14 @@ class Linear:
         name, std = f.parameter_name(path), path.weight_std
         shape = (*x.shape[-2:-1], *path.path_shape) if self.weights_per_channel else path.path_shape
         if weights is None:
-            return scope.parameter(name, shape, x.dtype, self._initializer(std))
+            return self._parameter(scope, name, shape, x.dtype, std)
         if self.num_indexed_weights is not None:
-            w = scope.parameter(name, (self.num_indexed_weights, *shape), x.dtype, self._initializer(std))
+            w = self._parameter(scope, name, (self.num_indexed_weights, *shape), x.dtype, std)
             # JAX would take the last map for every index that is too large.
             return w.at[weights].get(mode="fill", fill_value=jnp.nan)
         # Each row mixes d maps by its d weights, scaled as the last layer of a perceptron would be.
         d = weights.shape[-1]
         scale = max(d, 1) ** -0.5
         exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
-        w = scope.parameter(name, (d, *shape), x.dtype, self._initializer(scale ** (1 - exponent) * std))
+        w = self._parameter(scope, name, (d, *shape), x.dtype, scale ** (1 - exponent) * std)
         return jnp.tensordot(weights, scale**exponent * w, axes=1, precision=jax.lax.Precision.HIGHEST)

@@ -7,7 +7,7 @@ import numpy as np
 
 from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, perm
 from irreps_core._caches import cached
-from irreps_core._symmetric_basis import Group, parse_symmetry, stacked, symmetric_basis
+from irreps_core._symmetric_basis import Group, parse_symmetry, product_basis, stacked, symmetric_basis
 
 from . import _checks as check
 from ._symmetric_polynomials import as_tensors, equivariant_polynomials
@@ -46,7 +46,8 @@ def reduced_tensor_product_basis(
 
         The basis depends on the arguments alone: no signs are left to a linear algebra library. Multiplicities of one
         irrep could be mixed by any orthogonal matrix; here they are ordered as in :func:`tensor_product`, from left to
-        right. Fully symmetric bases are those of :func:`reduced_symmetric_tensor_product_basis`.
+        right. Fully symmetric bases are those of :func:`reduced_symmetric_tensor_product_basis`, and those without
+        symmetry are those of e3nn-jax, copy by copy.
 
     Raises:
         ValueError: a malformed formula; an index without irreps, or irreps of no index; indices that are exchanged but
@@ -191,4 +192,6 @@ def _arrays(
     if n and group == frozenset((1, p) for p in perm.group(n)):
         polynomials = equivariant_polynomials(irreps[0], n, keep, max_order)
         return stacked({ir: as_tensors(found, dims[0], ir.dim) for ir, found in polynomials.items()}, dims)
+    if len(group) == 1:
+        return stacked(product_basis(irreps, keep, max_order), dims)
     return stacked(symmetric_basis(irreps, group, keep, max_order), dims)

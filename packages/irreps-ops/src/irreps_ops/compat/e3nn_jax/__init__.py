@@ -27,7 +27,6 @@ from irreps_core import as_irreps_array as as_irreps_array
 from irreps_core import axis_angle_to_angles as axis_angle_to_angles
 from irreps_core import axis_angle_to_log_coordinates as axis_angle_to_log_coordinates
 from irreps_core import axis_angle_to_matrix as axis_angle_to_matrix
-from irreps_core import clebsch_gordan as clebsch_gordan
 from irreps_core import compose_angles as compose_angles
 from irreps_core import compose_axis_angle as compose_axis_angle
 from irreps_core import compose_log_coordinates as compose_log_coordinates
@@ -36,7 +35,6 @@ from irreps_core import concatenate as concatenate
 from irreps_core import cross as cross
 from irreps_core import dot as dot
 from irreps_core import from_chunks as from_chunks
-from irreps_core import generators as generators
 from irreps_core import inverse_angles as inverse_angles
 from irreps_core import inverse_quaternion as inverse_quaternion
 from irreps_core import log_coordinates_to_angles as log_coordinates_to_angles
@@ -64,8 +62,6 @@ from irreps_core import rotation_angle_from_log_coordinates as rotation_angle_fr
 from irreps_core import rotation_angle_from_matrix as rotation_angle_from_matrix
 from irreps_core import rotation_angle_from_quaternion as rotation_angle_from_quaternion
 from irreps_core import stack as stack
-from irreps_core import su2_clebsch_gordan as su2_clebsch_gordan
-from irreps_core import su2_generators as su2_generators
 from irreps_core import sum as sum
 from irreps_core import vmap as vmap
 from irreps_core import where as where
@@ -87,7 +83,6 @@ from irreps_ops import normalize_function as normalize_function
 from irreps_ops import poly_envelope as poly_envelope
 from irreps_ops import radius_graph as radius_graph
 from irreps_ops import reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis
-from irreps_ops import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
 from irreps_ops import reduced_tensor_product_basis as reduced_tensor_product_basis
 from irreps_ops import s2_dirac as s2_dirac
 from irreps_ops import s2_irreps as s2_irreps
@@ -126,6 +121,7 @@ from ._operations import gate as gate
 from ._operations import index_add as index_add
 from ._operations import norm_activation as norm_activation
 from ._operations import normal as normal
+from ._operations import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
 from ._operations import scalar_activation as scalar_activation
 from ._operations import scatter_max as scatter_max
 from ._operations import scatter_mean as scatter_mean
@@ -147,6 +143,10 @@ from ._rotations import rand_log_coordinates as rand_log_coordinates
 from ._rotations import rand_matrix as rand_matrix
 from ._rotations import rand_quaternion as rand_quaternion
 from ._rotations import wigner_D as wigner_D
+from ._tables import clebsch_gordan as clebsch_gordan
+from ._tables import generators as generators
+from ._tables import su2_clebsch_gordan as su2_clebsch_gordan
+from ._tables import su2_generators as su2_generators
 from ._tensor_square import FunctionalTensorSquare as FunctionalTensorSquare
 
 # Haiku modules that releases before 0.16 had here.

@@ -104,5 +104,18 @@ def linear_class() -> type:
                 param_dtype=input_dtype,
             )
 
+        @property
+        def _weights(self) -> dict[str, jax.Array]:
+            """The parameters under the private name by which programs written for e3nn-jax change them."""
+            return self.parameters
+
+        @property
+        def irreps_out(self) -> Irreps:
+            """Irreps of the output."""
+            irreps_out = Irreps(self.layer.irreps_out)
+            if self.layer.force_irreps_out:
+                return irreps_out
+            return irreps_out.filter(keep=Irreps(self.irreps_in[-1])).simplify()
+
     Linear.__qualname__, Linear.__module__ = "Linear", "irreps_ops.compat.e3nn_jax.equinox"
     return Linear

@@ -13,13 +13,18 @@ from ._config import default
 from ._irreps_data import for_irreps_data
 
 gate = for_irreps_data(io.gate)
-index_add = for_irreps_data(io.index_add)
 norm_activation = for_irreps_data(io.norm_activation)
 scalar_activation = for_irreps_data(io.scalar_activation)
 scatter_max = for_irreps_data(io.scatter_max)
 scatter_mean = for_irreps_data(io.scatter_mean)
 scatter_sum = for_irreps_data(io.scatter_sum)
 soft_normalization = for_irreps_data(io.soft_normalization)
+
+
+@for_irreps_data
+def index_add(indices: Any = None, input: Any = None, out_dim: int | None = None, **options: Any) -> Any:
+    """:func:`irreps_ops.index_add`, which takes `out_dim` by place, too, as releases before 0.13.1."""
+    return io.index_add(indices, input, out_dim=out_dim, **options)
 
 
 @for_irreps_data
@@ -102,6 +107,22 @@ def tensor_square(
         irrep_normalization=default("irrep_normalization", irrep_normalization),
         normalized_input=normalized_input,
         regroup_output=regroup_output,
+    )
+
+
+def reduced_symmetric_tensor_product_basis(
+    irreps: IntoIrreps,
+    degree: int,
+    *,
+    epsilon: float = 1e-5,
+    keep_ir: Any = None,
+    max_order: int | None = None,
+    _use_optimized_implementation: bool = True,
+) -> IrrepsArray:
+    """:func:`irreps_ops.reduced_symmetric_tensor_product_basis`; the last argument has no effect."""
+    del _use_optimized_implementation
+    return io.reduced_symmetric_tensor_product_basis(
+        irreps, degree, epsilon=epsilon, keep_ir=keep_ir, max_order=max_order
     )
 
 
