@@ -232,12 +232,13 @@ class Linear:
         leading = np.broadcast_shapes(x.shape[: x.ndim - len(row)], rows)
         return x.broadcast_to((*leading, *row))
 
-    def _parameter(self, scope: Scope, name: str, shape: tuple[int, ...], dtype: Any, std: float) -> jax.Array:
+    def _initializer(self, std: float) -> Initializer:
         if self.parameter_initializer is not None:
-            initializer = self.parameter_initializer()
-        else:
-            initializer = jax.nn.initializers.normal(std) if std > 0 else jax.nn.initializers.zeros
-        return scope.parameter(name, shape, dtype, initializer)
+            return self.parameter_initializer()
+        return jax.nn.initializers.normal(std) if std > 0 else jax.nn.initializers.zeros
+
+    def _parameter(self, scope: Scope, name: str, shape: tuple[int, ...], dtype: Any, std: float) -> jax.Array:
+        return scope.parameter(name, shape, dtype, self._initializer(std))
 
     def _weights(
         self, scope: Scope, f: FunctionalLinear, path: LinearPath, weights: jax.Array | None, x: IrrepsArray

@@ -1,6 +1,5 @@
 """Our layers as e3nn-jax's modules: defaults of `config` when they are made, IrrepsData in and out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +21,7 @@ def _fill(layer: Any, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Linear(io.Linear):
-    """:class:`irreps_ops.Linear` with the defaults of `config`; instructions count the items that are not dropped.
-
-    Args:
-        get_parameter: makes or finds each parameter, ``get_parameter(name, shape, std, dtype)``, in the place of
-            `parameter_initializer` as in releases before 0.20.7.
-    """
-
-    get_parameter: Callable[[str, tuple[int, ...], float, Any], jax.Array] | None = None
+    """:class:`irreps_ops.Linear` with the defaults of `config`; instructions count the items that are not dropped."""
 
     def __post_init__(self) -> None:
         """With defaults."""
@@ -37,11 +29,6 @@ class Linear(io.Linear):
         if self.instructions is not None and self.irreps_in is not None and not self.force_irreps_out:
             object.__setattr__(self, "irreps_out", Irreps(self.irreps_out).filter(keep=self.irreps_in))
         super().__post_init__()
-
-    def _parameter(self, scope: Scope, name: str, shape: tuple[int, ...], dtype: Any, std: float) -> jax.Array:
-        if self.get_parameter is not None:
-            return self.get_parameter(name, shape, std, dtype)
-        return super()._parameter(scope, name, shape, dtype, std)
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
         """See :class:`irreps_ops.Linear`."""
