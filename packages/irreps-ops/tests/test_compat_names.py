@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import irreps_core
@@ -140,3 +141,16 @@ def test_a_name_that_is_not_there():
     for module in (compat.haiku, compat.flax, compat.equinox):
         with pytest.raises(AttributeError, match="modules: "):
             getattr(module, "Nonsense")  # noqa: B009
+
+
+@pytest.mark.parametrize("l", [1, 3])
+def test_wigner_matrices_of_the_first_release_belong_together(l):
+    """The generators are the derivatives of D at 1; the 3j symbols are invariant, of length 1."""
+    turned = compat.wigner_rot_y(l, np.array(1e-6))
+    np.testing.assert_allclose((turned - np.eye(2 * l + 1)) / 1e-6, compat.wigner_generator_y(l), atol=1e-4)
+    x, y, z = compat.wigner_generator_x(l), compat.wigner_generator_y(l), compat.wigner_generator_z(l)
+    np.testing.assert_allclose(x @ y - y @ x, z, atol=1e-12)
+    D, C = compat.wigner_D(l, 0.1, 0.2, 0.3), compat.wigner_3j(l, l, 1)
+    rotated = np.einsum("ijk,il,jm,kn->lmn", C, D, D, compat.wigner_D(1, 0.1, 0.2, 0.3))
+    np.testing.assert_allclose(rotated, C, atol=1e-6)
+    assert abs((C**2).sum() - 1) < 1e-12

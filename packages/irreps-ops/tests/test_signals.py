@@ -566,3 +566,12 @@ def test_agreement_with_e3nn_jax(dtype):
             found = io.from_s2grid(ours, x.irreps, normalization=normalization).array
             back = e3nn.from_s2grid(expected, str(x.irreps), normalization=normalization).array
             np.testing.assert_allclose(found, back, **close)
+
+
+def test_values_may_be_assigned_and_leave_other_signals_as_they_are():
+    signal = io.SphericalSignal.zeros(4, 5, "soft", p_val=-1)
+    other = signal.replace_values(signal.grid_values)
+    signal.grid_values = signal.grid_values.at[0].set(1.0)
+    assert signal.apply(jnp.abs).grid_values.sum() == 5
+    assert other.grid_values.sum() == 0
+    assert jax.tree.leaves(signal)[0] is signal.grid_values

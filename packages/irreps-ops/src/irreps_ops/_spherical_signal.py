@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from ._signal_plot import Surface
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(eq=False, repr=False)
 class SphericalSignal:
-    r"""A function on the sphere, given by its values on the grid of :func:`s2_grid`. Immutable.
+    r"""A function on the sphere, given by its values on the grid of :func:`s2_grid`.
 
     With the inversion of space I the function becomes
 
     .. math:: (I f)(x) = p_{val} \, f(p_{arg} x)
 
-    It is a pytree of one leaf, the values. Signals of the same grid add, multiply and divide point by point; so do a
-    signal and a scalar: a number, an array of the shape of the leading axes, or an IrrepsArray 0e or 0o of them.
+    It is a pytree of one leaf, the values, which no function changes; they may be assigned. Signals of the same grid
+    add, multiply and divide point by point; so do a signal and a scalar: a number, an array of the shape of the leading
+    axes, or an IrrepsArray 0e or 0o of them.
 
     Args:
         grid_values: values, of shape (..., res_beta, res_alpha).
@@ -68,10 +69,9 @@ class SphericalSignal:
         values = jnp.asarray(self.grid_values)
         if values.ndim < 2:
             raise ValueError(f"SphericalSignal expects values of shape (..., res_beta, res_alpha), got {values.shape}")
-        object.__setattr__(self, "grid_values", values)
+        self.grid_values = values
         checked_quadrature(self.quadrature)
-        object.__setattr__(self, "p_val", checked_parity("p_val", self.p_val))
-        object.__setattr__(self, "p_arg", checked_parity("p_arg", self.p_arg))
+        self.p_val, self.p_arg = checked_parity("p_val", self.p_val), checked_parity("p_arg", self.p_arg)
 
     @staticmethod
     def from_function(
@@ -407,8 +407,7 @@ def _flatten_with_keys(x: SphericalSignal) -> tuple[tuple[Any], tuple[Quadrature
 def _unflatten(static: tuple[Quadrature, int, int], leaves: Any) -> SphericalSignal:
     """Unchecked: whatever JAX puts in place of the values, tracers, shapes, None, any object."""
     x = object.__new__(SphericalSignal)
-    for name, value in zip(("grid_values", "quadrature", "p_val", "p_arg"), (*leaves, *static), strict=True):
-        object.__setattr__(x, name, value)
+    (x.grid_values,), (x.quadrature, x.p_val, x.p_arg) = leaves, static
     return x
 
 

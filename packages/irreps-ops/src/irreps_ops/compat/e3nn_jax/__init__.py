@@ -1,9 +1,9 @@
 """e3nn-jax's names: ``import irreps_ops.compat.e3nn_jax as e3nn`` runs programs written for e3nn-jax.
 
-All public names of release 0.21, and those of earlier releases back to 0.4: `IrrepsData`, `full_tensor_product`,
-`FunctionalTensorProduct`, `util`, the Haiku modules at the top (`Linear`, ...). Most are ours, which have the same
-names and arguments; what differs is adapted here. docs/coming-from-e3nn-jax.md maps each name and says what is computed
-otherwise.
+All public names of release 0.21, and of earlier releases, back to 0.4, what programs use: `IrrepsData`,
+`full_tensor_product`, `FunctionalTensorProduct`, `util`, the Haiku modules at the top (`Linear`, ...). Most are ours,
+which have the same names and arguments; what differs is adapted here. docs/coming-from-e3nn-jax.md maps each name and
+says what is computed otherwise.
 
 Haiku, Flax and Equinox are imported when one of their modules is asked for, and not before.
 
@@ -143,10 +143,15 @@ from ._rotations import rand_log_coordinates as rand_log_coordinates
 from ._rotations import rand_matrix as rand_matrix
 from ._rotations import rand_quaternion as rand_quaternion
 from ._rotations import wigner_D as wigner_D
+from ._rotations import wigner_rot_y as wigner_rot_y
 from ._tables import clebsch_gordan as clebsch_gordan
 from ._tables import generators as generators
 from ._tables import su2_clebsch_gordan as su2_clebsch_gordan
 from ._tables import su2_generators as su2_generators
+from ._tables import wigner_3j as wigner_3j
+from ._tables import wigner_generator_x as wigner_generator_x
+from ._tables import wigner_generator_y as wigner_generator_y
+from ._tables import wigner_generator_z as wigner_generator_z
 from ._tensor_square import FunctionalTensorSquare as FunctionalTensorSquare
 
 # Haiku modules that releases before 0.16 had here.

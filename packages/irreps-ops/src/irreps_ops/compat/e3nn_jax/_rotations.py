@@ -71,3 +71,8 @@ def wigner_D(l: int, alpha: Any, beta: Any, gamma: Any) -> Any:
         (3, 3)
     """
     return ic.Irrep(l, 1).D_from_angles(alpha, beta, gamma)
+
+
+def wigner_rot_y(l: int, angle: Any) -> Any:
+    """:func:`wigner_D` of a rotation about y."""
+    return wigner_D(l, angle, 0.0, 0.0)

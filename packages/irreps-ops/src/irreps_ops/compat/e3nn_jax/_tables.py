@@ -31,3 +31,23 @@ def su2_clebsch_gordan(j1: float, j2: float, j3: float) -> np.ndarray:
 def su2_generators(j: float) -> np.ndarray:
     """A copy of :func:`irreps_core.su2_generators`."""
     return ic.su2_generators(j).copy()
+
+
+def wigner_3j(l1: int, l2: int, l3: int) -> np.ndarray:
+    """The tensor of unit length that rotations leave as it is; today :func:`clebsch_gordan`, which is equal to it."""
+    return clebsch_gordan(l1, l2, l3)
+
+
+def wigner_generator_x(l: int) -> np.ndarray:
+    """The generator of rotations about x; today ``generators(l)[0]``."""
+    return generators(l)[0]
+
+
+def wigner_generator_y(l: int) -> np.ndarray:
+    """The generator of rotations about y; today ``generators(l)[1]``."""
+    return generators(l)[1]
+
+
+def wigner_generator_z(l: int) -> np.ndarray:
+    """The generator of rotations about z; today ``generators(l)[2]``."""
+    return generators(l)[2]
