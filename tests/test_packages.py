@@ -122,6 +122,8 @@ def environments(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
         python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         run(
             UV or "uv", "pip", "install", "--python", python, "--find-links", wheels,
+            # uv would take wheels of the same version that it has seen before.
+            *(word for each in (*PACKAGES, *PLUGINS) for word in ("--refresh-package", each)),
             *(wheel_of(each, wheels) for each in (PLUGINS if package in PLUGINS else [package])), cwd=folder,
         )  # fmt: skip
         made[package] = python
