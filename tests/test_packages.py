@@ -49,7 +49,6 @@ def run(*command: str | Path, cwd: Path, timeout: float = 2400, beside: Path | N
     hidden = ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "COVERAGE_PROCESS_START")
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment.setdefault("JAX_PLATFORMS", "cpu")
-    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache"))
     if beside is not None:
         environment["PYTHONPATH"] = str(beside)
     done = subprocess.run(
