@@ -2,9 +2,12 @@
 # The tests of the packages under the oldest dependencies that they declare, under other Pythons, and on wheels alone.
 #   tests/environments.sh            all of them
 #   tests/environments.sh oldest     one of them: oldest, 3.12, 3.13, wheels
+#   tests/environments.sh gpu        the tests that need an NVIDIA GPU; only where asked for
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax)
+tests=(packages tests/test_bindings.py tests/test_imports.py)
+requirement="import jax" # A program that must succeed before the tests start.
 tools=(pytest pytest-timeout pytest-xdist hypothesis mpmath sympy flatbuffers safetensors)
 
 run() { # name, Python, options of the installation
@@ -16,7 +19,8 @@ run() { # name, Python, options of the installation
     uv pip install --quiet --python "$place/venv" "${@:3}" "${packages[@]}"
     echo "== $1"
     uv pip list --python "$place/venv" 2>/dev/null | grep -E "^(jax|jaxlib|numpy|flax|dm-haiku|optax) " || true
-    "$place/venv/bin/python" -m pytest packages tests/test_bindings.py tests/test_imports.py
+    "$place/venv/bin/python" -c "$requirement"
+    "$place/venv/bin/python" -m pytest "${tests[@]}"
     rm -rf "$place"
 }
 
@@ -24,6 +28,11 @@ for name in "${@:-oldest 3.12 3.13 wheels}"; do
     for one in $name; do
         case $one in
         oldest) run "oldest dependencies" 3.11 --resolution lowest-direct ;;
+        gpu)
+            tests=(-m gpu -n 1 packages tests/test_gpu.py)
+            requirement="import jax; jax.devices('gpu')" # Otherwise every test is skipped, and the run passes.
+            run "NVIDIA GPU" 3.12 "jax[cuda12]"
+            ;;
         wheels) IRREPS_EVERY_CASE=1 uv run pytest --timeout=0 tests/test_packages.py ;;
         *) run "Python $one" "$one" ;;
         esac
