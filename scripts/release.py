@@ -227,7 +227,7 @@ def uncommitted(package: Package) -> list[str]:
     command = ["git", "status", "--porcelain", "--", "."]
     done = subprocess.run(command, cwd=package.folder, capture_output=True, text=True, check=True)
     paths = [line[3:] for line in done.stdout.splitlines()]
-    return [f"{len(paths)} changes are not committed, such as {paths[0]}: commit them first"] if paths else []
+    return [f"uncommitted changes ({len(paths)}), such as {paths[0]}: commit them first"] if paths else []
 
 
 def check_wheel(wheel: Path, package: Package) -> list[str]:
@@ -235,7 +235,7 @@ def check_wheel(wheel: Path, package: Package) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = [archive.read(name) for name in names if name.endswith(".dist-info/METADATA")]
-    problems = _unwanted(wheel, names, "tests", "conftest.py")
+    problems = _unwanted(wheel, names, "tests")
     if f"{package.module}/py.typed" not in names:
         problems.append(f"{wheel.name} lacks {package.module}/py.typed")
     if not any(name.endswith(".dist-info/licenses/LICENSE") for name in names):

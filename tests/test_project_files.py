@@ -1,0 +1,82 @@
+"""The files for hosted CI, contributors and citation are valid, and agree with the scripts that they run."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+FORMS = sorted(ROOT.glob(".github/ISSUE_TEMPLATE/[0-9]*.yml"))
+CHECKS = ("ruff check", "ruff format --check", "pyright")
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def default_environments() -> set[str]:
+    """The environments that tests/environments.sh runs if none is named."""
+    found = re.search(r'"\$\{@:-([^}]*)\}"', (ROOT / "tests" / "environments.sh").read_text())
+    assert found is not None
+    return set(found[1].split())
+
+
+def test_ci_runs_every_environment() -> None:
+    jobs = read(ROOT / ".github/workflows/tests.yml")["jobs"]
+    assert set(jobs["environments"]["strategy"]["matrix"]["environment"]) == default_environments()
+    assert {"run": ".ci/run"} in jobs["locked"]["steps"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_has_few_rights_and_pinned_actions(path: Path) -> None:
+    workflow = read(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    triggers = workflow[True]  # YAML 1.1 reads the key `on` so
+    assert "workflow_dispatch" in triggers
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] > 0
+        # Nobody's pull request runs on a machine of ours.
+        assert "self-hosted" not in job["runs-on"] or list(triggers) == ["workflow_dispatch"]
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@v\d+", step.get("uses", "actions/none@v1"))
+            script = step.get("run", "").split()
+            paths = [word for word in script if word.startswith((".ci/", "tests/", "scripts/"))]
+            assert all((ROOT / word).exists() for word in paths), paths
+
+
+def test_pre_commit_runs_the_checks_of_ci() -> None:
+    (repository,) = read(ROOT / ".pre-commit-config.yaml")["repos"]
+    hooks = {hook["entry"].removeprefix("uv run --locked ") for hook in repository["hooks"]}
+    assert hooks == {*CHECKS, "uv lock --check"}
+    ci = (ROOT / ".ci/run").read_text().splitlines()
+    assert {line.removeprefix("uv run --no-sync ") for line in ci} >= set(CHECKS)
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
+def test_issue_form_has_unique_fields_with_labels(path: Path) -> None:
+    form = read(path)
+    assert {"name", "description", "body"} <= set(form)
+    fields = [field for field in form["body"] if field["type"] != "markdown"]
+    names = [field["id"] for field in fields]
+    assert len(names) == len(set(names))
+    assert all(field["attributes"]["label"] for field in fields)
+
+
+def test_citation_names_the_licence_and_repository_of_the_packages() -> None:
+    citation = read(ROOT / "CITATION.cff")
+    assert citation["cff-version"] == "1.2.0"
+    assert {"message", "title", "authors"} <= set(citation)
+    for path in [*ROOT.glob("packages/*/pyproject.toml"), *ROOT.glob("examples/irreps-*/pyproject.toml")]:
+        project = tomllib.loads(path.read_text())["project"]
+        assert project["license"] == citation["license"], path
+        assert project["authors"] == citation["authors"], path
+        assert set(project["urls"]) == {"Homepage", "Documentation", "Source", "Changelog", "Issues"}, path
+        assert project["urls"]["Homepage"] == citation["repository-code"], path
+        folder = path.parent.relative_to(ROOT).as_posix()
+        assert project["urls"]["Source"].endswith(folder), path
+        assert project["urls"]["Changelog"].endswith(f"{folder}/CHANGELOG.md"), path
+        assert (path.parent / "CHANGELOG.md").exists(), path
