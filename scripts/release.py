@@ -191,11 +191,11 @@ def check_package(package: Package, packages: Iterable[Package], *, dated: bool)
     return [*check_version(package), *check_changelog(package, dated=dated), *check_siblings(package, packages)]
 
 
-def table(packages: Sequence[Package], problems: dict[str, list[str]]) -> str:
-    """Return a table with one row per package, and the problems under it."""
+def table(selected: Sequence[Package], packages: Sequence[Package], problems: dict[str, list[str]]) -> str:
+    """Return a table with one row per selected package, and the problems under it."""
     rows = [("package", "version", "changelog", "siblings", "problems")]
     names = {package.name for package in packages}
-    for package in packages:
+    for package in selected:
         siblings = sorted(str(r) for r in package.requirements if canonicalize_name(r.name) in names)
         rows.append(
             (
@@ -333,7 +333,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     if strict:
         for package in selected:
             problems[package.name] += uncommitted(package)
-    print(table(selected, problems))
+    print(table(selected, packages, problems))
     if options.command == "build" and not any(problems.values()):
         for package in selected:
             problems[package.name] = build(package, root, options.out_dir)

@@ -134,6 +134,7 @@ def test_check_prints_a_table_and_fails_with_a_fault(tmp_path: Path, capsys: pyt
     assert release.main(["check"], tmp_path) == 1
     assert "demo-base: the newest entry of CHANGELOG.md is missing" in capsys.readouterr().out
     assert release.main(["check", "demo-top"], tmp_path) == 0
+    assert "demo-base<0.3,>=0.2" in capsys.readouterr().out
 
 
 def test_unknown_package_is_refused_with_those_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
