@@ -17,11 +17,11 @@ from side_by_side import OURS, Candidate, Comparison, optional
 from workloads.derivatives import value_and_pullback
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 
 def gates(irreps: str) -> dict[str, Callable[[jax.Array], jax.Array]]:
-    functions = {OURS: lambda a: io.gate(ic.IrrepsArray(irreps, a)).array}
+    functions = {OURS: lambda a: irr.gate(ic.IrrepsArray(irreps, a)).array}
     if e3nn := optional("e3nn_jax"):
         functions["e3nn-jax"] = lambda a: e3nn.gate(e3nn.IrrepsArray(irreps, a)).array
     return functions
@@ -32,7 +32,7 @@ def comparisons(rows: int, channels: int) -> list[Comparison]:
     irreps = f"{3 * channels}x0e + {channels}x1o + {channels}x2e"
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(rows, ic.Irreps(irreps).dim)), jnp.float32)
-    cotangent = jnp.asarray(rng.normal(size=(rows, io.gate(irreps).dim)), jnp.float32)
+    cotangent = jnp.asarray(rng.normal(size=(rows, irr.gate(irreps).dim)), jnp.float32)
     functions = gates(irreps)
     values = {name: Candidate(f, (x,)) for name, f in functions.items()}
     both = {name: Candidate(value_and_pullback(f), (cotangent, x)) for name, f in functions.items()}

@@ -23,7 +23,7 @@ import report
 from side_by_side import Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 KEY = jax.random.key(0)
 
@@ -37,7 +37,7 @@ def random(lmax: int, rows: int, channels: int) -> tuple[ic.Irreps, jax.Array, j
 
 def harmonics(lmax: int, rows: int, channels: int) -> Comparison:
     irreps, x, v = random(lmax, rows, max(channels // 4, 1))
-    libraries = {"irreps-ops": (io, ic.IrrepsArray)}
+    libraries = {"irreps-ops": (irr, ic.IrrepsArray)}
     if e3nn := optional("e3nn_jax"):
         libraries["e3nn-jax"] = (e3nn, e3nn.IrrepsArray)
     candidates = {}
@@ -58,20 +58,20 @@ def harmonics(lmax: int, rows: int, channels: int) -> Comparison:
 
 def mixed(lmax: int, rows: int, channels: int) -> Comparison:
     irreps, x, v = random(lmax, rows, channels)
-    connected, shtp = io.FullyConnectedTensorProduct(irreps), io.LinearSHTP(irreps)
+    connected, shtp = irr.FullyConnectedTensorProduct(irreps), irr.LinearSHTP(irreps)
     data, vector = ic.IrrepsArray(irreps, x), ic.IrrepsArray("1o", v)
 
     def with_harmonics(params: dict, x: jax.Array, v: jax.Array) -> jax.Array:
-        y = io.spherical_harmonics(range(2 * lmax + 1), ic.IrrepsArray("1o", v), True)
-        return io.apply(connected, params, ic.IrrepsArray(irreps, x), y).array
+        y = irr.spherical_harmonics(range(2 * lmax + 1), ic.IrrepsArray("1o", v), True)
+        return irr.apply(connected, params, ic.IrrepsArray(irreps, x), y).array
 
     def aligned(params: dict, x: jax.Array, v: jax.Array) -> jax.Array:
-        return io.apply(shtp, params, ic.IrrepsArray(irreps, x), ic.IrrepsArray("1o", v)).array
+        return irr.apply(shtp, params, ic.IrrepsArray(irreps, x), ic.IrrepsArray("1o", v)).array
 
-    y = io.spherical_harmonics(range(2 * lmax + 1), vector, True)
-    params = io.init(shtp, KEY, data, vector)
+    y = irr.spherical_harmonics(range(2 * lmax + 1), vector, True)
+    params = irr.init(shtp, KEY, data, vector)
     candidates = {
-        "irreps-ops": Candidate(with_harmonics, (io.init(connected, KEY, data, y), x, v)),
+        "irreps-ops": Candidate(with_harmonics, (irr.init(connected, KEY, data, y), x, v)),
         "irreps-ops, aligned": Candidate(aligned, (params, x, v)),
     }
     if e3nn := optional("e3nn_jax"):
@@ -94,7 +94,7 @@ def functions(lmax: int, rows: int, channels: int) -> Comparison:
         for i, j, k in itertools.product(range(lmax + 1), repeat=3)
         if abs(i - j) <= k <= i + j and (i + j + k) % 2 == 0
     ]
-    product = io.FunctionalTensorProduct(irreps, irreps, irreps, paths)
+    product = irr.FunctionalTensorProduct(irreps, irreps, irreps, paths)
     weights = np.concatenate(
         [np.full(channels, gaunt(*p[:3]) / i.path_weight) for p, i in zip(paths, product.instructions, strict=True)]
     )
@@ -106,7 +106,7 @@ def functions(lmax: int, rows: int, channels: int) -> Comparison:
     def by_values(method: Any) -> Any:
         def function(x: jax.Array, y: jax.Array) -> jax.Array:
             x, y = ic.IrrepsArray(irreps, x), ic.IrrepsArray(irreps, y)
-            return io.gaunt_tensor_product(x, y, filter_ir_out=irreps, method=method).array
+            return irr.gaunt_tensor_product(x, y, filter_ir_out=irreps, method=method).array
 
         return function
 

@@ -18,7 +18,7 @@ from side_by_side import OURS, Candidate, Comparison, optional
 from workloads.derivatives import value_and_pullback
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 COLD = """
 import time
@@ -41,11 +41,11 @@ def first_calls() -> None:
 
 
 def comparisons(lmax: int, batch: int) -> list[Comparison]:
-    irreps, grid = io.s2_irreps(lmax), (2 * lmax + 2, 2 * lmax + 1)
+    irreps, grid = irr.s2_irreps(lmax), (2 * lmax + 2, 2 * lmax + 1)
     rng = np.random.default_rng(lmax)
     x = jnp.asarray(rng.normal(size=(batch, irreps.dim)), jnp.float32)
     f = jnp.asarray(rng.normal(size=(batch, *grid)), jnp.float32)
-    libraries = {OURS: (io, ic.IrrepsArray)}
+    libraries = {OURS: (irr, ic.IrrepsArray)}
     if e3nn := optional("e3nn_jax"):
         libraries["e3nn-jax"] = (e3nn, e3nn.IrrepsArray)
     tasks = {"to": {}, "from": {}, "to and gradient": {}}

@@ -22,7 +22,7 @@ import report
 from side_by_side import OURS, Candidate, Comparison, optional
 from workloads.derivatives import value_and_pullback
 
-import irreps_ops as io
+import irreps_ops as irr
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def conventions(lmax: int) -> dict[str, Convention]:
     component = np.ones((1, (lmax + 1) ** 2), np.float32)
     sizes = 2 * np.arange(lmax + 1) + 1
     norm = np.repeat(np.sqrt(sizes), sizes)[None].astype(np.float32)
-    found = {OURS: Convention(lambda v: io.sh(degrees, v, False), component)}
+    found = {OURS: Convention(lambda v: irr.sh(degrees, v, False), component)}
     if e3nn := optional("e3nn_jax"):
         found["e3nn-jax"] = Convention(lambda v: e3nn.sh(degrees, v, False), component)
     if sphericart := optional("sphericart.jax"):

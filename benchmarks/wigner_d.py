@@ -14,7 +14,7 @@ import report
 from side_by_side import OURS, Candidate, Comparison, optional
 
 from irreps_core import Irreps, angles_to_quaternion
-from irreps_core._wigner import wigner_D_blocks
+from irreps_core.representations._wigner import wigner_D_blocks
 
 
 def natural(lmax: int) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from irreps_ops.stubs import binding_stub
+from irreps_ops.bindings.stubs import binding_stub
 
 PACKAGES = Path(__file__).parent.parent / "packages"
 STUBS = {

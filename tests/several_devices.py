@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 jax.config.update("jax_enable_x64", True)
 
@@ -28,22 +28,30 @@ EDGES, NODES, U = 64, 6, 4
 RNG = np.random.default_rng(0)
 MESH = Mesh(np.array(jax.devices()), ("rows",))
 C112 = ic.clebsch_gordan(1, 1, 2)
-CONVOLUTION = io.Polynomial(
+CONVOLUTION = irr.compute.Polynomial(
     (
-        io.Operand(1, (U,), name="weights"),
-        io.Operand(3, (U,), "senders", "x"),
-        io.Operand(3, (), name="harmonics"),
-        io.Operand(1, (U,), "shared", "scale"),
+        irr.compute.Operand(1, (U,), name="weights"),
+        irr.compute.Operand(3, (U,), Index("senders"), "x"),
+        irr.compute.Operand(3, (), name="harmonics"),
+        irr.compute.Operand(1, (U,), Access.BROADCAST, "scale"),
     ),
-    (io.Operand(5, (U,), "receivers", "messages"),),
-    (io.Path((0, 1, 2, 3), 0, ("u", "u", "", "u", "u"), io.Coefficients.from_dense(C112[None][:, :, :, None])),),
-)
-FULL = io.Polynomial(
-    (io.Operand(1, (U, U), "shared", "weights"), io.Operand(3, (U,), name="x"), io.Operand(3, (U,), name="y")),
-    (io.Operand(5, (U,), name="product"), io.Operand(5, (), "shared", "total")),
+    (irr.compute.Operand(5, (U,), Index("receivers"), "messages"),),
     (
-        io.Path((0, 1, 2), 0, ("uv", "u", "v", "v"), io.Coefficients.from_dense(C112[None])),
-        io.Path((1, 2), 1, ("u", "u", ""), io.Coefficients.from_dense(C112)),
+        irr.compute.Path(
+            (0, 1, 2, 3), 0, ("u", "u", "", "u", "u"), irr.compute.Coefficients.from_dense(C112[None][:, :, :, None])
+        ),
+    ),
+)
+FULL = irr.compute.Polynomial(
+    (
+        irr.compute.Operand(1, (U, U), Access.BROADCAST, "weights"),
+        irr.compute.Operand(3, (U,), name="x"),
+        irr.compute.Operand(3, (U,), name="y"),
+    ),
+    (irr.compute.Operand(5, (U,), name="product"), irr.compute.Operand(5, (), Access.BROADCAST, "total")),
+    (
+        irr.compute.Path((0, 1, 2), 0, ("uv", "u", "v", "v"), irr.compute.Coefficients.from_dense(C112[None])),
+        irr.compute.Path((1, 2), 1, ("u", "u", ""), irr.compute.Coefficients.from_dense(C112)),
     ),
 )
 EXECUTORS = ("xla", "reference")
@@ -68,7 +76,7 @@ def difference(ours: Any, expected: Any) -> str | None:
 
 
 def messages(w: Any, x: Any, y: Any, scale: Any, edges: Any, executor: Any) -> jax.Array:
-    return io.evaluate(CONVOLUTION, [w, x, y, scale], edges, sizes={"receivers": NODES}, executor=executor)[0]
+    return irr.compute.evaluate(CONVOLUTION, [w, x, y, scale], edges, sizes={"receivers": NODES}, executor=executor)[0]
 
 
 def edges_spread_over_devices(check_vma: bool, jit: bool = True) -> str | None:
@@ -126,7 +134,7 @@ def sums_that_are_not_completed_are_refused() -> str | None:
     _, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
 
     def total(x: Any, y: Any) -> Any:
-        return io.evaluate(FULL, [None, x, y])[1]
+        return irr.compute.evaluate(FULL, [None, x, y])[1]
 
     try:
         jax.jit(jax.shard_map(total, mesh=MESH, in_specs=(P("rows"), P("rows")), out_specs=P()))(x, y)
@@ -142,7 +150,7 @@ def rows_spread_under_plain_jit() -> str | None:
     for executor in EXECUTORS:
 
         def product(*a: Any, executor: str = executor) -> Any:
-            return io.evaluate(FULL, a, executor=executor)
+            return irr.compute.evaluate(FULL, a, executor=executor)
 
         def force(*a: Any, f: Any = product) -> Any:
             return jax.grad(lambda x: jnp.sum(jnp.sin(f(a[0], x, a[2])[0])))(a[1])
@@ -167,10 +175,10 @@ def explicit_mesh_with_auto_axes() -> str | None:
     """On a mesh with axes of type Explicit the operation is wrapped by `auto_axes`."""
     mesh = jax.make_mesh((8,), ("rows",), axis_types=(jax.sharding.AxisType.Explicit,))
     w, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
-    expected = io.evaluate(FULL, [w, x, y])[0]
+    expected = irr.compute.evaluate(FULL, [w, x, y])[0]
     with jax.set_mesh(mesh):
         placed = (jax.device_put(w, P()), jax.device_put(x, P("rows")), jax.device_put(y, P("rows")))
-        product = jax.sharding.auto_axes(lambda *a: io.evaluate(FULL, a)[0], out_sharding=P("rows"))
+        product = jax.sharding.auto_axes(lambda *a: irr.compute.evaluate(FULL, a)[0], out_sharding=P("rows"))
         return difference(jax.jit(product)(*placed), expected)
 
 
@@ -180,7 +188,7 @@ def operations_spread_over_devices() -> str | None:
     a, b = (ic.IrrepsArray(irreps, normal(EDGES, irreps.dim)) for _ in range(2))
 
     def f(a: Any, b: Any) -> Any:
-        return io.tensor_product(a, b, filter_ir_out="0e + 1o").array
+        return irr.tensor_product(a, b, filter_ir_out="0e + 1o").array
 
     spread = jax.jit(jax.shard_map(f, mesh=MESH, in_specs=(P("rows"), P("rows")), out_specs=P("rows")))
     return difference(spread(a, b), f(a, b))
@@ -188,28 +196,28 @@ def operations_spread_over_devices() -> str | None:
 
 def energy(parameters: Any, positions: Any, senders: Any, receivers: Any) -> Any:
     """A small network of the kind of NequIP for one molecule: what users write, with no thought of devices."""
-    index = io.EdgeIndex.from_edges(senders, receivers, len(positions), rows="bound")
+    index = irr.EdgeIndex.from_edges(senders, receivers, len(positions), rows="bound")
     inside = receivers < len(positions)  # the others are padding
     ends = [jnp.where(inside, i, 0) for i in (senders, receivers)]
     vectors = jnp.where(inside[:, None], positions[ends[0]] - positions[ends[1]], 1.0)
-    harmonics = io.spherical_harmonics("0e + 1o + 2e", vectors, normalize=True)
+    harmonics = irr.spherical_harmonics("0e + 1o + 2e", vectors, normalize=True)
     x = ic.IrrepsArray("4x0e", jnp.ones((len(positions), 4)))
     for layer in parameters:
 
         def weights(lengths: Any, layer: Any = layer) -> Any:
-            return io.bessel(lengths, layer["radial"].shape[0], 3.0) @ layer["radial"]
+            return irr.bessel(lengths, layer["radial"].shape[0], 3.0) @ layer["radial"]
 
         lengths = jnp.sqrt(jnp.sum(vectors**2, axis=1))
-        sums = io.edge_convolution(x, harmonics, weights, index, edge_data=lengths, filter_ir_out="0e + 1o")
-        x = io.gate(io.linear(sums, layer["linear"], "8x0e + 4x1o"))
+        sums = irr.edge_convolution(x, harmonics, weights, index, edge_data=lengths, filter_ir_out="0e + 1o")
+        x = irr.gate(irr.linear(sums, layer["linear"], "8x0e + 4x1o"))
     return jnp.sum(x.filter("0e").array ** 2)
 
 
 def network_and_molecules() -> tuple[Any, list[jax.Array]]:
     irreps, parameters = ic.Irreps("4x0e"), []
     for _ in range(2):
-        sums = io.tensor_product(irreps, "0e + 1o + 2e", filter_ir_out="0e + 1o")
-        mixed = io.FunctionalLinear(sums, "8x0e + 4x1o")
+        sums = irr.tensor_product(irreps, "0e + 1o + 2e", filter_ir_out="0e + 1o")
+        mixed = irr.FunctionalLinear(sums, "8x0e + 4x1o")
         parameters.append({"radial": normal(5, sums.num_irreps), "linear": normal(mixed.num_weights)})
         irreps = ic.Irreps("4x0e + 4x1o")
     edges = [jnp.asarray(RNG.integers(0, NODES, (8, 20))) for _ in range(2)]

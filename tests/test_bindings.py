@@ -20,9 +20,9 @@ import irreps_core as ic
 import irreps_flax.linen
 import irreps_flax.nnx
 import irreps_haiku
-import irreps_ops as io
+import irreps_ops as irr
 from irreps_core.plugins import PluginLoadError
-from irreps_ops.testing import check_layer, layer_cases
+from irreps_ops.testing._layers import check_layer, layer_cases
 
 F = jnp.float64
 KEY = jax.random.key(0)
@@ -30,7 +30,7 @@ X = ic.normal("2x0e + 1o", jax.random.key(7), (3,), dtype=F)
 FRAMEWORKS = ("haiku", "linen", "nnx")
 
 
-@pytest.mark.parametrize("name", sorted(io._bindings.LAYERS.builtin))
+@pytest.mark.parametrize("name", sorted(irr.bindings._registry.LAYERS.builtin))
 def test_every_layer_of_ours_is_in_the_table_of_the_conformance_kit(name):
     assert layer_cases(name)
 
@@ -48,7 +48,7 @@ def parameters_of_another_shape_in_linen():
 def parameters_of_another_shape_in_nnx():
     model = irreps_flax.nnx.Linear("3x0e", "0e", rngs=nnx.Rngs(0), param_dtype=F)
     vars(model)["w[0,0] 2x0e,1x0e"] = vars(model)["w[0,0] 3x0e,1x0e"]
-    model.layer = io.Linear("0e")
+    model.layer = irr.Linear("0e")
     return lambda: model(X)
 
 
@@ -77,13 +77,13 @@ def test_bindings_are_found_by_their_entry_points():
     ("name", "package"), [("haiku", irreps_haiku), ("nnx", irreps_flax.nnx), ("linen", irreps_flax.linen)]
 )
 def test_bindings_and_their_modules_by_name(name, package):
-    binding = io.binding(name)
+    binding = irr.bindings.binding(name)
     assert binding is package.binding
-    assert isinstance(binding, io.Binding)
-    assert io.binding(binding) is binding
-    for layer in io.layers():
+    assert isinstance(binding, irr.bindings.Binding)
+    assert irr.bindings.binding(binding) is binding
+    for layer in irr.bindings.layers():
         module = getattr(package, layer)
-        assert module is binding.module(io.layer(layer))
+        assert module is binding.module(irr.bindings.layer(layer))
         assert module is getattr(package, layer)
         assert layer in dir(package)
     with pytest.raises(AttributeError, match=r"no attribute 'Liner'; layers: .*Linear, .*MultiLayerPerceptron"):
@@ -94,15 +94,15 @@ def test_bindings_and_their_modules_by_name(name, package):
 
 def test_unknown_names_are_answered():
     with pytest.raises(PluginLoadError, match=r"'hiku' of irreps.bindings is not installed; there are: .*'haiku'"):
-        io.binding("hiku")
+        irr.bindings.binding("hiku")
     with pytest.raises(PluginLoadError, match="Did you mean 'Linear'"):
-        io.layer("Linar")
+        irr.bindings.layer("Linar")
 
 
-@pytest.mark.parametrize("name", io.layers())
+@pytest.mark.parametrize("name", irr.bindings.layers())
 def test_signatures_are_those_of_the_layers(name):
     """What help() and an editor show."""
-    own = list(inspect.signature(io.layer(name)).parameters.values())
+    own = list(inspect.signature(irr.bindings.layer(name)).parameters.values())
 
     def plain(parameters):
         return [(p.name, p.kind, p.default, p.annotation) for p in parameters]
@@ -117,7 +117,7 @@ def test_signatures_are_those_of_the_layers(name):
     assert plain(p for p in linen_own if p.name not in ("parent", "name")) == plain(own)
     for module in (irreps_haiku, irreps_flax.nnx, irreps_flax.linen):
         assert getattr(module, name).__name__ == name
-        assert getattr(module, name).__doc__ == io.layer(name).__doc__
+        assert getattr(module, name).__doc__ == irr.bindings.layer(name).__doc__
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,15 @@ class Mixer:
     factors_name: str = "factors"
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        return io.example_inputs(*irreps_in, dtype=dtype)
+        return irr.bindings.example_inputs(*irreps_in, dtype=dtype)
 
-    def __call__(self, scope: io.Scope, x: ic.IrrepsArray) -> ic.IrrepsArray:
+    def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray) -> ic.IrrepsArray:
         n = x.irreps.num_irreps
         factors = scope.parameter(self.factors_name, (n,), x.dtype, jax.nn.initializers.normal(1.0))
         y = x * ic.IrrepsArray([(n, "0e")], jnp.broadcast_to(factors, (*x.shape[:-1], n)))
-        mixed = io.Linear(x.irreps, force_irreps_out=True)
+        mixed = irr.Linear(x.irreps, force_irreps_out=True)
         y = mixed(scope.child("mixed"), mixed(scope.child("mixed"), y))
-        return y * io.MultiLayerPerceptron([3, n], jnp.tanh)(scope.child("deep").child("switch"), x.filter("0e"))
+        return y * irr.MultiLayerPerceptron([3, n], jnp.tanh)(scope.child("deep").child("switch"), x.filter("0e"))
 
 
 def test_a_layer_of_a_third_party_is_a_module_everywhere():
@@ -146,17 +146,17 @@ def test_a_layer_of_a_third_party_is_a_module_everywhere():
 @pytest.mark.parametrize("name", FRAMEWORKS)
 def test_equal_parameters_give_equal_numbers(name):
     """Bit for bit, where nothing is compiled as a whole."""
-    binding, layer = io.binding(name), Mixer()
-    parameters = io.init(layer, KEY, X)
+    binding, layer = irr.bindings.binding(name), Mixer()
+    parameters = irr.init(layer, KEY, X)
     variables = binding.from_trees(binding.init(layer, KEY, "2x0e + 1o", dtype=F), parameters)
     assert binding.to_trees(variables)[0].keys() == {"factors", "mixed", "deep"}
-    np.testing.assert_array_equal(binding.apply(layer, variables, X)[0].array, io.apply(layer, parameters, X).array)
+    np.testing.assert_array_equal(binding.apply(layer, variables, X)[0].array, irr.apply(layer, parameters, X).array)
 
 
-@pytest.mark.parametrize("layer", [io.LayerNorm(), io.LinearSHTP("0e + 1o")], ids=["LayerNorm", "LinearSHTP"])
+@pytest.mark.parametrize("layer", [irr.LayerNorm(), irr.LinearSHTP("0e + 1o")], ids=["LayerNorm", "LinearSHTP"])
 def test_modules_of_nnx_compute_in_the_irreps_that_they_were_made_for(layer):
     """The same irreps merged otherwise are another grouping for some layers, other parameters for others."""
-    inputs = (X, X.filter("1o")) if isinstance(layer, io.LinearSHTP) else (X,)
+    inputs = (X, X.filter("1o")) if isinstance(layer, irr.LinearSHTP) else (X,)
     binding = irreps_flax.nnx.binding
     module = binding.init(layer, KEY, *(x.irreps for x in inputs), dtype=F)
     expected = binding.apply(layer, module, *inputs)[0]
@@ -169,9 +169,9 @@ class Meter:
     """A layer of a third party with state and noise: divides by the running mean of the squares it has seen."""
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        return io.example_inputs(*irreps_in, dtype=dtype)
+        return irr.bindings.example_inputs(*irreps_in, dtype=dtype)
 
-    def __call__(self, scope: io.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
+    def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
         inner = scope.child("inner")
         seen = inner.state("seen", (), x.dtype, jax.nn.initializers.ones)
         if is_training:
@@ -183,10 +183,10 @@ class Meter:
 
 def meter_in_no_framework():
     layer = Meter()
-    params, state = io.init(layer, KEY, X), io.init_state(layer, KEY, X)
+    params, state = irr.init(layer, KEY, X), irr.init_state(layer, KEY, X)
 
     def step(state, key, **options):
-        return io.apply(layer, params, X, state=state, key=key, **options)
+        return irr.apply(layer, params, X, state=state, key=key, **options)
 
     return state, step, lambda state: state["inner"]["seen"]
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import irreps_ops.compat.e3nn_jax as compat
+import irreps_compat.e3nn_jax as compat
 
 KEY = jax.random.key(0)
 F = jnp.float64
@@ -247,27 +247,27 @@ def test_linear_of_haiku_takes_initializers_of_haiku():
 def test_linear_of_equinox():
     """As e3nn-jax calls it, the numbers those of the layer."""
     pytest.importorskip("irreps_equinox")
-    import irreps_ops as io
+    import irreps_ops as irr
 
     x, s = data(compat, "2x0e + 1o", 4), data(compat, "3x0e", 4, seed=1)
     irreps = {"irreps_in": "2x0e + 1o", "irreps_out": "3x0e + 1o + 2e"}
     make = compat.equinox.Linear
     for module, inputs, layer in (
-        (make(**irreps, key=KEY), (x,), io.Linear("3x0e + 1o")),
+        (make(**irreps, key=KEY), (x,), irr.Linear("3x0e + 1o")),
         (
             make(**irreps, force_irreps_out=True, biases=True, key=KEY),
             (x,),
-            io.Linear(irreps["irreps_out"], biases=True, force_irreps_out=True),
+            irr.Linear(irreps["irreps_out"], biases=True, force_irreps_out=True),
         ),
         (
             make(**irreps, linear_type="indexed", num_indexed_weights=2, key=KEY),
             (jnp.array([0, 1, 1, 0]), x),
-            io.Linear("3x0e + 1o", num_indexed_weights=2),
+            irr.Linear("3x0e + 1o", num_indexed_weights=2),
         ),
-        (make(**irreps, linear_type="mixed", weights_dim=3, key=KEY), (s.array, x), io.Linear("3x0e + 1o")),
+        (make(**irreps, linear_type="mixed", weights_dim=3, key=KEY), (s.array, x), irr.Linear("3x0e + 1o")),
     ):
         y = module(*inputs)
-        same(y, io.apply(layer, module.parameters, *inputs))
+        same(y, irr.apply(layer, module.parameters, *inputs))
         assert module.irreps_out == y.irreps
         # Programs write the leaves to a file, or change them under a private name.
         leaves = jax.tree.leaves(module)

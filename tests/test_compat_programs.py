@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flax import linen
 
-import irreps_ops.compat.e3nn_jax as compat
+import irreps_compat.e3nn_jax as compat
 
 KEY = jax.random.key(0)
 F = jnp.float64

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 from irreps_core import plugins
 from irreps_core.plugins import PluginLoadError
-from irreps_ops.testing import check_kernels
+from irreps_ops.testing._layers import check_executor
 
 PAGE = Path(__file__).parent.parent / "docs" / "compute-core.md"
 
@@ -37,7 +37,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     info = tmp_path / f"{module}-0.1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: irreps-toy-kernels\nVersion: 0.1\n")
-    (info / "entry_points.txt").write_text(f"[irreps.kernels]\nnumpy = {module}:executor\nlost = {module}:lost\n")
+    (info / "entry_points.txt").write_text(f"[irreps.executors]\nnumpy = {module}:executor\nlost = {module}:lost\n")
     monkeypatch.delenv("IRREPS_DISABLE_PLUGINS", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     plugins.refresh()
@@ -51,29 +51,33 @@ def test_the_page_is_enough_to_write_one() -> None:
 
 
 def test_it_is_found_selected_and_refused_with_a_reason(installed: str) -> None:
-    assert {"numpy", "lost", "reference", "xla"} <= set(io.executors())
+    assert {"numpy", "lost", "reference", "xla"} <= set(irr.executors())
     assert installed not in sys.modules
 
-    polynomial = io.Polynomial(
-        (io.Operand(3, (4,), name="x"),) * 2,
-        (io.Operand(5, (4,), name="z"),),
-        (io.Path((0, 1), 0, ("u", "u", "u"), io.Coefficients.from_dense(ic.clebsch_gordan(1, 1, 2))),),
+    polynomial = irr.compute.Polynomial(
+        (irr.compute.Operand(3, (4,), name="x"),) * 2,
+        (irr.compute.Operand(5, (4,), name="z"),),
+        (
+            irr.compute.Path(
+                (0, 1), 0, ("u", "u", "u"), irr.compute.Coefficients.from_dense(ic.clebsch_gordan(1, 1, 2))
+            ),
+        ),
     )
     x, y = (jnp.asarray(np.random.default_rng(seed).normal(size=(5, 3, 4))) for seed in (0, 1))
-    mine = io.evaluate(polynomial, [x, y], executor="numpy")[0]
+    mine = irr.compute.evaluate(polynomial, [x, y], executor="numpy")[0]
     assert installed in sys.modules
-    np.testing.assert_allclose(mine, io.evaluate(polynomial, [x, y])[0], rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(mine, irr.compute.evaluate(polynomial, [x, y])[0], rtol=1e-12, atol=1e-13)
 
-    task = io.Task(polynomial, 200_000, (), "float32")
+    contraction = irr.compute.Contraction(polynomial, 200_000, (), "float32")
     reason = "it does nothing beyond 100,000 rows, got 200000"
-    assert io.why_not("numpy", task) == reason
+    assert irr.compute.why_not("numpy", contraction) == reason
     large = [jax.ShapeDtypeStruct((200_000, 3, 4), jnp.float32)] * 2
     with pytest.raises(ValueError, match=f"numpy: {reason}"):
-        jax.eval_shape(lambda *a: io.evaluate(polynomial, a, executor="numpy"), *large)
-    jax.eval_shape(lambda *a: io.evaluate(polynomial, a, executor=("numpy", "xla")), *large)
-    assert io.cheapest("numpy", "xla")(task).name == "xla"
+        jax.eval_shape(lambda *a: irr.compute.evaluate(polynomial, a, executor="numpy"), *large)
+    jax.eval_shape(lambda *a: irr.compute.evaluate(polynomial, a, executor=("numpy", "xla")), *large)
+    assert irr.compute.cheapest("numpy", "xla")(contraction).name == "xla"
     with pytest.raises(PluginLoadError, match=r"'lost' from irreps-toy-kernels 0.1 failed to import.*no attribute"):
-        io.evaluate(polynomial, [x, y], executor="lost")
+        irr.compute.evaluate(polynomial, [x, y], executor="lost")
 
 
 def test_an_operation_and_its_forces_run_on_it(installed: str) -> None:
@@ -81,19 +85,19 @@ def test_an_operation_and_its_forces_run_on_it(installed: str) -> None:
     b = ic.normal("0e + 1o", jax.random.key(1), (3,), dtype=jnp.float64)
 
     def energy(b: ic.IrrepsArray) -> jax.Array:
-        return jnp.sum(jnp.sin(io.tensor_product(a, b).array))
+        return jnp.sum(jnp.sin(irr.tensor_product(a, b).array))
 
     runs = []
     executor = importlib.import_module(installed).executor
     original = type(executor).add
     type(executor).add = lambda *given: (runs.append(1), original(*given))[1]
-    forces = io.use_executor(jax.grad(energy), "numpy")(b)
+    forces = irr.use_executor(jax.grad(energy), "numpy")(b)
     assert runs
     np.testing.assert_allclose(forces.array, jax.grad(energy)(b).array, rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.slow
 def test_it_conforms(installed: str) -> None:
-    table = check_kernels("numpy", dtypes=["float64"])
+    table = check_executor("numpy", dtypes=["float64"])
     assert table.startswith("the executor 'numpy' in float64")
     assert "refused" not in table

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from irreps_core import Irreps
-from irreps_ops._spherical_harmonics import spherical_harmonics
+from irreps_ops.harmonics._spherical import spherical_harmonics
 
 GOLDEN = Path(__file__).parent.parent / "packages/irreps-core/tests/golden/spherical_harmonics.npz"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 from irreps_core.testing import equivariance_error
 
 pytestmark = pytest.mark.gpu
@@ -16,15 +16,15 @@ IRREPS = "32x0e + 32x1o + 32x2e"
 
 
 def _linear(x: ic.IrrepsArray) -> ic.IrrepsArray:
-    layer = io.Linear(IRREPS)
+    layer = irr.Linear(IRREPS)
     # Parameters drawn in float64 would be others, not more exact ones.
-    parameters = io.init(layer, jax.random.key(1), x.astype(jax.numpy.float32))
-    return io.apply(layer, jax.tree.map(lambda w: w.astype(x.dtype), parameters), x)
+    parameters = irr.init(layer, jax.random.key(1), x.astype(jax.numpy.float32))
+    return irr.apply(layer, jax.tree.map(lambda w: w.astype(x.dtype), parameters), x)
 
 
 OPERATIONS: dict[str, Callable[[ic.IrrepsArray], ic.IrrepsArray]] = {
-    "tensor_product": lambda x: io.tensor_product(x, x[..., "32x1o"], filter_ir_out="0e + 1o"),
-    "elementwise_tensor_product": lambda x: io.elementwise_tensor_product(x, x),
+    "tensor_product": lambda x: irr.tensor_product(x, x[..., "32x1o"], filter_ir_out="0e + 1o"),
+    "elementwise_tensor_product": lambda x: irr.elementwise_tensor_product(x, x),
     "Linear": _linear,
     "transform_by_angles": lambda x: x.transform_by_angles(0.1, 1.2, -2.0),
 }

@@ -51,17 +51,19 @@ def test_a_binding_works_where_the_other_framework_is_not(absent, name, package)
     program = f"""
 import sys
 sys.modules[{absent!r}] = None  # what Python finds where a package is not installed
-import irreps_ops as io, {package}
-assert io.binding({name!r}) is {package}.binding
-assert {package}.Linear.layer_class is io.Linear
+import irreps_ops as irr, {package}
+assert irr.bindings.binding({name!r}) is {package}.binding
+assert {package}.Linear.layer_class is irr.Linear
 del sys.modules[{absent!r}]
 """
     assert absent not in modules_after(program)
 
 
 def test_asking_for_one_binding_imports_no_other():
-    assert "irreps_flax" not in modules_after("import irreps_ops as io; io.layers(); io.binding('haiku')")
-    assert "haiku" not in modules_after("import irreps_ops as io; io.layers(); io.binding('nnx')")
+    assert "irreps_flax" not in modules_after(
+        "import irreps_ops as irr; irr.bindings.layers(); irr.bindings.binding('haiku')"
+    )
+    assert "haiku" not in modules_after("import irreps_ops as irr; irr.bindings.layers(); irr.bindings.binding('nnx')")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

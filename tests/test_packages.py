@@ -155,18 +155,18 @@ def test_core_imports_fast(environments: dict[str, Path]) -> None:
 # In each environment: the plugins that are listed, the frameworks that a program imports, and the program.
 MODULES = """
 import jax, irreps_core as ic, irreps_ops as io
-x, layer = ic.ones("2x0e + 1o", (3,)), io.Linear("0e + 1o")
-parameters = io.init(layer, jax.random.key(0), x)
+x, layer = ic.ones("2x0e + 1o", (3,)), irr.Linear("0e + 1o")
+parameters = irr.init(layer, jax.random.key(0), x)
 for name in {names}:
-    binding = io.binding(name)
+    binding = irr.bindings.binding(name)
     made = binding.from_trees(binding.init(layer, jax.random.key(1), "2x0e + 1o"), parameters)
-    assert (binding.apply(layer, made, x)[0].array == io.apply(layer, parameters, x).array).all()
-assert "Linear" in io.layers() and "xla" in io.executors()
+    assert (binding.apply(layer, made, x)[0].array == irr.apply(layer, parameters, x).array).all()
+assert "Linear" in irr.bindings.layers() and "xla" in irr.executors()
 """
 MATHEMATICS = "import irreps_core as ic; assert ic.clebsch_gordan(1, 1, 2).shape == (3, 3, 5)"
 LAYER = """
-layer = io.layer("FeedForward")("4x0e + 2x1o")
-binding = io.binding("equinox")
+layer = irr.bindings.layer("FeedForward")("4x0e + 2x1o")
+binding = irr.bindings.binding("equinox")
 out, _ = binding.apply(layer, binding.init(layer, jax.random.key(0), "2x0e + 1o"), x)
 assert out.irreps == "2x0e + 1o" and binding.module(type(layer)).__name__ == "FeedForward"
 """
@@ -191,7 +191,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{info}/METADATA": "Metadata-Version: 2.1\nName: irreps-broken\nVersion: 0.1\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[irreps.bindings]\ntorch = irreps_broken:binding\n[irreps.layers]\n"
-        "Wrong = irreps_broken_types:three\n[irreps.kernels]\nold = irreps_broken_types:executor\n",
+        "Wrong = irreps_broken_types:three\n[irreps.executors]\nold = irreps_broken_types:executor\n",
         f"{info}/RECORD": "",
     }
     with zipfile.ZipFile(folder / "irreps_broken-0.1-py3-none-any.whl", "w") as wheel:

@@ -10,9 +10,9 @@ import pytest
 import irreps_flax.linen
 import irreps_flax.nnx
 import irreps_haiku
-import irreps_ops as io
-from irreps_ops._bindings import LAYERS
-from irreps_ops.stubs import binding_stub
+import irreps_ops as irr
+from irreps_ops.bindings._registry import LAYERS
+from irreps_ops.bindings.stubs import binding_stub
 
 MODULES = {"haiku": irreps_haiku, "nnx": irreps_flax.nnx, "linen": irreps_flax.linen}
 STUBS = runpy.run_path(str(Path(__file__).parent / "make_stubs.py"))["STUBS"]
@@ -53,12 +53,12 @@ def test_the_fully_connected_product_has_more_arguments_than_e3nn_jax():
 
 
 @pytest.mark.parametrize("binding", MODULES)
-@pytest.mark.parametrize("layer", io.layers())
+@pytest.mark.parametrize("layer", irr.bindings.layers())
 def test_calls_are_described_as_those_of_the_layer(binding, layer):
-    own = inspect.signature(io.layer(layer).__call__).parameters
+    own = inspect.signature(irr.bindings.layer(layer).__call__).parameters
     found = inspect.signature(getattr(MODULES[binding], layer).__call__).parameters
     assert list(found.values()) == [p for p in own.values() if p.name != "scope"]
-    assert getattr(MODULES[binding], layer).__call__.__doc__ == io.layer(layer).__call__.__doc__
+    assert getattr(MODULES[binding], layer).__call__.__doc__ == irr.bindings.layer(layer).__call__.__doc__
 
 
 @pytest.mark.parametrize("path", STUBS, ids=lambda path: path.parent.name + "." + path.stem)

@@ -11,7 +11,7 @@ import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from .derivatives import pullback
 
@@ -37,7 +37,7 @@ TINY = {"mixed": ("3x0e+2x1o", "0e+1o", None)}
 def ours(irreps: ic.Irreps, harmonics: ic.Irreps, irreps_out: ic.Irreps) -> Callable[..., jax.Array]:
     def forward(weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
         instructions, result = uvu(irreps, harmonics, irreps_out)
-        product = io.FunctionalTensorProduct(irreps, harmonics, result, instructions)
+        product = irr.FunctionalTensorProduct(irreps, harmonics, result, instructions)
         return product(weights, ic.IrrepsArray(irreps, x), ic.IrrepsArray(harmonics, y)).array
 
     return forward
@@ -88,7 +88,7 @@ def comparisons(size: str) -> Iterator[Comparison]:
     rows = SIZES[size]["rows"]
     for name, (features, harmonics, wanted) in (TINY if size == "tiny" else PROBLEMS).items():
         irreps = ic.Irreps(features).regroup(), ic.Irreps(harmonics), ic.Irreps(wanted or features)
-        result = io.tensor_product(irreps[0], irreps[1], filter_ir_out=irreps[2])
+        result = irr.tensor_product(irreps[0], irreps[1], filter_ir_out=irreps[2])
         rng = np.random.default_rng(0)
         dims = result.dim, result.num_irreps, irreps[0].dim, irreps[1].dim
         cotangent, *args = (jnp.asarray(rng.normal(size=(rows, dim)), jnp.float32) for dim in dims)

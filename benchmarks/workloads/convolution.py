@@ -16,7 +16,7 @@ import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from . import cuequivariance
 from .derivatives import mean_square
@@ -81,13 +81,13 @@ def ours(shape: Shape) -> Callable[..., jax.Array]:
     def forward(x: jax.Array, positions: jax.Array, weights: list[jax.Array], graph: Any) -> jax.Array:
         senders, receivers, edges = graph
         vectors = positions[senders] - positions[receivers]
-        return io.edge_convolution(
+        return irr.edge_convolution(
             ic.IrrepsArray(shape.irreps, x),
-            io.spherical_harmonics(shape.harmonics, vectors, normalize=True),
+            irr.spherical_harmonics(shape.harmonics, vectors, normalize=True),
             lambda radial: network(weights, radial),
             edges,
             filter_ir_out=shape.irreps_out,
-            edge_data=io.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, shape.diameter),
+            edge_data=irr.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, shape.diameter),
         ).array
 
     return forward
@@ -116,7 +116,7 @@ def network(weights: list[jax.Array], x: jax.Array) -> jax.Array:
 
 
 def radial_network(diameter: float, weights: list[jax.Array], vectors: jax.Array) -> jax.Array:
-    return network(weights, io.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, diameter))
+    return network(weights, irr.bessel(jnp.sqrt(jnp.sum(vectors**2, axis=-1)), BASIS, diameter))
 
 
 def energy(forward: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -146,7 +146,7 @@ def tasks(forward: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
 def arguments(shape: Shape, graph: Graph) -> tuple[Any, ...]:
     """Coefficients of the energy, features, positions, weights."""
     rng = np.random.default_rng(0)
-    result = io.tensor_product(shape.irreps, shape.harmonics, filter_ir_out=shape.irreps_out)
+    result = irr.tensor_product(shape.irreps, shape.harmonics, filter_ir_out=shape.irreps_out)
     layers = itertools.pairwise([BASIS, HIDDEN, HIDDEN, result.num_irreps])
     nodes = len(graph.positions)
     normal = [rng.normal(size=(nodes, result.dim)), rng.normal(size=(nodes, ic.Irreps(shape.irreps).dim))]
@@ -157,7 +157,7 @@ def arguments(shape: Shape, graph: Graph) -> tuple[Any, ...]:
 
 def our_graph(graph: Graph) -> tuple[Any, ...]:
     """With the sorted index: it is made once for each neighbour list and used by all layers and derivatives."""
-    edges = io.EdgeIndex.from_edges(graph.senders, graph.receivers, len(graph.positions))
+    edges = irr.EdgeIndex.from_edges(graph.senders, graph.receivers, len(graph.positions))
     return jax.tree.map(jnp.asarray, (graph.senders, graph.receivers, edges))
 
 

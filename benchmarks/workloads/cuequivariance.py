@@ -14,7 +14,7 @@ import numpy as np
 from side_by_side import Candidate, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from .derivatives import pullback, value_and_pullback
 
@@ -208,8 +208,8 @@ class Convolution:
         """One for each irrep of the result."""
         rng = np.random.default_rng(1)
         x, vector = (jnp.asarray(rng.normal(size=(1, n)), jnp.float32) for n in (self.irreps.dim, 3))
-        harmonics = io.spherical_harmonics(self.harmonics, vector, normalize=True)
-        expected = io.tensor_product(ic.IrrepsArray(self.irreps, x), harmonics, filter_ir_out=irreps_out).array
+        harmonics = irr.spherical_harmonics(self.harmonics, vector, normalize=True)
+        expected = irr.tensor_product(ic.IrrepsArray(self.irreps, x), harmonics, filter_ir_out=irreps_out).array
         one = jnp.zeros(1, jnp.int32)
         weights = jnp.ones((1, self.irreps_out.num_irreps), jnp.float32)
         theirs = self.evaluate(to_component_first(self.irreps, x), self._harmonics(vector), weights, one, one)

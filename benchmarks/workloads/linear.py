@@ -9,7 +9,7 @@ import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from .derivatives import pullback
 
@@ -22,7 +22,7 @@ DEGREES = (0, 1, 2)
 
 
 def ours(irreps: str) -> Callable[..., jax.Array]:
-    return lambda weights, x: io.FunctionalLinear(irreps, irreps)(weights, ic.IrrepsArray(irreps, x)).array
+    return lambda weights, x: irr.FunctionalLinear(irreps, irreps)(weights, ic.IrrepsArray(irreps, x)).array
 
 
 def e3nn_jax(irreps: str) -> Callable[..., jax.Array]:

@@ -14,7 +14,7 @@ import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from .convolution import network
 from .derivatives import mean_square
@@ -77,15 +77,15 @@ class Library(NamedTuple):
 
 def ours() -> Library:
     def convolve(x: Any, harmonics: Any, weights: Any, radial: jax.Array, edges: Any, irreps_out: str) -> Any:
-        return io.edge_convolution(
+        return irr.edge_convolution(
             x, harmonics, lambda r: network(weights, r), edges, filter_ir_out=irreps_out, edge_data=radial
         )
 
     def harmonics(irreps: str, vectors: jax.Array) -> Any:
-        return io.spherical_harmonics(irreps, vectors, normalize=True)
+        return irr.spherical_harmonics(irreps, vectors, normalize=True)
 
-    functional = io.FunctionalLinear
-    return Library(ic.IrrepsArray, harmonics, io.bessel, io.poly_envelope, io.gate, functional, functional, convolve)
+    functional = irr.FunctionalLinear
+    return Library(ic.IrrepsArray, harmonics, irr.bessel, irr.poly_envelope, irr.gate, functional, functional, convolve)
 
 
 def e3nn_jax() -> Library:
@@ -176,11 +176,11 @@ def parameters(shape: Shape, channels: int) -> Any:
         return [normal(a, b) / a**0.5 for a, b in itertools.pairwise(widths)]
 
     def linear(irreps_in: Any, irreps_out: Any, *rows: int) -> list[jax.Array]:
-        return [normal(*rows, *path.path_shape) for path in io.FunctionalLinear(irreps_in, irreps_out).paths]
+        return [normal(*rows, *path.path_shape) for path in irr.FunctionalLinear(irreps_in, irreps_out).paths]
 
     layers = []
     for irreps_in, irreps_out, gated in shape.layers:
-        received = io.tensor_product(irreps_in, shape.harmonics, filter_ir_out=ic.Irreps(irreps_out))
+        received = irr.tensor_product(irreps_in, shape.harmonics, filter_ir_out=ic.Irreps(irreps_out))
         layers.append(
             {
                 "up": linear(irreps_in, irreps_in),
@@ -244,7 +244,7 @@ def comparisons(size: str) -> Iterator[Comparison]:
     shape = shape_of(sizes, cutoff)
     args = parameters(shape, sizes["channels"]), jnp.asarray(positions), batch
     # Made once for each neighbour list, without the padding.
-    edges = io.EdgeIndex.from_edges(batch.senders, batch.receivers, len(positions), mask=batch.is_edge)
+    edges = irr.EdgeIndex.from_edges(batch.senders, batch.receivers, len(positions), mask=batch.is_edge)
     edges = jax.tree.map(jnp.asarray, edges)
     our_tasks = tasks(energies_of(ours(), shape))
     their_tasks = tasks(energies_of(e3nn_jax(), shape)) if optional("e3nn_jax") else {}

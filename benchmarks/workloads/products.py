@@ -9,7 +9,7 @@ import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from . import cuequivariance
 from .derivatives import pullback
@@ -39,7 +39,7 @@ def full(size: str) -> Iterator[Comparison]:
     sizes = FULL_SIZES[size]
     irreps1, irreps2 = f"{sizes['channels']}x0e+{sizes['channels']}x1o+{sizes['channels']}x2e", "0e+1o+2e"
     forwards: dict[str, Forward] = {
-        OURS: lambda x, y: io.tensor_product(ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
+        OURS: lambda x, y: irr.tensor_product(ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
     }
     if e3nn := optional("e3nn_jax"):
         forwards["e3nn-jax"] = lambda x, y: (
@@ -48,7 +48,7 @@ def full(size: str) -> Iterator[Comparison]:
     rng = np.random.default_rng(0)
     rows = sizes["rows"]
     x, y = _normal(rng, rows, ic.Irreps(irreps1).dim), _normal(rng, rows, ic.Irreps(irreps2).dim)
-    cotangent = _normal(rng, rows, io.tensor_product(irreps1, irreps2).dim)
+    cotangent = _normal(rng, rows, irr.tensor_product(irreps1, irreps2).dim)
     yield Comparison("full", "forward", {n: Candidate(f, (x, y)) for n, f in forwards.items()}, sizes=sizes)
     candidates = {n: Candidate(pullback(f), (cotangent, x, y)) for n, f in forwards.items()}
     yield Comparison("full", "gradient", candidates, sizes=sizes)
@@ -59,7 +59,7 @@ def full(size: str) -> Iterator[Comparison]:
 
 def ours(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
     def forward(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
-        product = io.FunctionalFullyConnectedTensorProduct(irreps1, irreps2, irreps_out)
+        product = irr.FunctionalFullyConnectedTensorProduct(irreps1, irreps2, irreps_out)
         return product(weights, ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
 
     return forward

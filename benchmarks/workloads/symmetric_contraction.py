@@ -8,7 +8,7 @@ import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 from . import cuequivariance
 from .derivatives import value_and_pullback
@@ -25,7 +25,7 @@ Weights = dict[str, jax.Array]
 
 def ours(irreps: str, irreps_out: str) -> Callable[[Weights, jax.Array], jax.Array]:
     def forward(weights: Weights, x: jax.Array) -> jax.Array:
-        return io.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out)(weights, ic.IrrepsArray(irreps, x)).array
+        return irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out)(weights, ic.IrrepsArray(irreps, x)).array
 
     return forward
 
@@ -51,7 +51,7 @@ def comparisons(size: str) -> Iterator[Comparison]:
     def normal(*shape: int) -> jax.Array:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
-    paths = io.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out).paths
+    paths = irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out).paths
     shapes = {path.name: (path.multiplicity, channels) for path in paths}
     weights = {name: normal(*shape) for name, shape in shapes.items()}
     x = normal(nodes, channels, ic.Irreps(irreps).dim)

@@ -10,7 +10,7 @@ import pytest
 
 import irreps_core as ic
 import irreps_equinox
-import irreps_ops as io
+import irreps_ops as irr
 from irreps_core.plugins import available
 
 KEY = jax.random.key(0)
@@ -18,13 +18,13 @@ X = ic.normal("2x0e + 1o", jax.random.key(7), (3,))
 
 
 def test_it_is_found_by_its_name():
-    assert io.binding("equinox") is irreps_equinox.binding
+    assert irr.bindings.binding("equinox") is irreps_equinox.binding
     assert {s.plugin.name: s.state for s in available("irreps.bindings")}["equinox"] == "ready"
 
 
-@pytest.mark.parametrize("name", io.layers())
+@pytest.mark.parametrize("name", irr.bindings.layers())
 def test_signatures_are_those_of_the_layers(name):
-    module, layer = getattr(irreps_equinox, name), io.layer(name)
+    module, layer = getattr(irreps_equinox, name), irr.bindings.layer(name)
     assert module is irreps_equinox.binding.module(layer)
     names = list(inspect.signature(module).parameters)
     assert names[0] == "irreps_in"

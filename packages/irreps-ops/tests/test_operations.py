@@ -3,7 +3,7 @@
 What is exported and neither in ``OPERATIONS`` nor in ``NO_OPERATIONS`` fails a test. A new operation is one line of
 the table, in alphabetical order::
 
-    "norm_activation": row(lambda x: io.norm_activation(x, [jnp.tanh, None]), "2x1o + 0e"),
+    "norm_activation": row(lambda x: irr.norm_activation(x, [jnp.tanh, None]), "2x1o + 0e"),
 
 that is ``row(function, *arguments, **exceptions)``. The function takes arrays of floating-point numbers and nothing
 else; constants, indices and options it encloses. Each argument is drawn at random:
@@ -31,7 +31,7 @@ import numpy as np
 import pytest
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 ROWS = 3
 STEP = 1e-3
@@ -64,16 +64,16 @@ shared = Shared
 SOFT = {"start": 0.0, "end": 1.0, "number": 3}
 DST = jnp.array([2, 0, 2])
 SHIFTS = np.array([[1, 0, -1], [0, 2, 0], [0, 0, 1]])
-EDGES = [io.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(ROWS + 1)]
-DOT = io.Polynomial(
-    (io.Operand(3, (2,)), io.Operand(3, (2,))),
-    (io.Operand(1, (2,)),),
-    (io.Path((0, 1), 0, ("u", "u", "u"), io.Coefficients.from_dense(np.eye(3)[:, :, None])),),
+EDGES = [irr.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(ROWS + 1)]
+DOT = irr.compute.Polynomial(
+    (irr.compute.Operand(3, (2,)), irr.compute.Operand(3, (2,))),
+    (irr.compute.Operand(1, (2,)),),
+    (irr.compute.Path((0, 1), 0, ("u", "u", "u"), irr.compute.Coefficients.from_dense(np.eye(3)[:, :, None])),),
 )
-LINEAR = io.FunctionalLinear("2x0e + 1o", "0e + 2x1o", biases=True)
-PRODUCT = io.FunctionalTensorProduct("2x1o", "1o", "2x0e + 2x1e", [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", False)])
-CONNECTED = io.FunctionalFullyConnectedTensorProduct("0e + 1o", "1o", "0e + 1o")
-CONTRACTION = io.FunctionalSymmetricContraction("0e + 1o", (1, 2), "0e + 1o")
+LINEAR = irr.FunctionalLinear("2x0e + 1o", "0e + 2x1o", biases=True)
+PRODUCT = irr.FunctionalTensorProduct("2x1o", "1o", "2x0e + 2x1e", [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", False)])
+CONNECTED = irr.FunctionalFullyConnectedTensorProduct("0e + 1o", "1o", "0e + 1o")
+CONTRACTION = irr.FunctionalSymmetricContraction("0e + 1o", (1, 2), "0e + 1o")
 
 OPERATIONS = {
     "FunctionalFullyConnectedTensorProduct": row(CONNECTED, shared((CONNECTED.num_weights,)), "0e + 1o", "1o"),
@@ -82,83 +82,83 @@ OPERATIONS = {
         lambda w, x: CONTRACTION(w, x.mul_to_axis()), shared((CONTRACTION.num_weights, 2)), "2x0e + 2x1o"
     ),
     "FunctionalTensorProduct": row(PRODUCT, (PRODUCT.num_weights,), "2x1o", "1o"),
-    "bessel": row(lambda x: io.bessel(x, 3), ()),
-    "betas_to_spherical_signal": row(lambda x: io.betas_to_spherical_signal(x, 3, quadrature="soft"), (4,)),
-    "chebyshev_basis": row(lambda x: io.chebyshev_basis(x, 3), ()),
-    "cosine_cutoff": row(io.cosine_cutoff, ()),
-    "curl": row(ic.vmap(io.curl(swirl)), "1o", "1e"),
-    "divergence": row(ic.vmap(io.divergence(swirl)), "1o", "1e"),
+    "bessel": row(lambda x: irr.bessel(x, 3), ()),
+    "betas_to_spherical_signal": row(lambda x: irr.betas_to_spherical_signal(x, 3, quadrature="soft"), (4,)),
+    "chebyshev_basis": row(lambda x: irr.chebyshev_basis(x, 3), ()),
+    "cosine_cutoff": row(irr.cosine_cutoff, ()),
+    "curl": row(ic.vmap(irr.curl(swirl)), "1o", "1e"),
+    "divergence": row(ic.vmap(irr.divergence(swirl)), "1o", "1e"),
     "edge_convolution": row(
-        lambda x, y, w: io.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
+        lambda x, y, w: irr.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
     ),
     "edge_softmax": row(
-        lambda l, w: io.edge_softmax(l, DST[: len(l)], ROWS, weights=w), (2,), (), each_row=False, at_zero=False
+        lambda l, w: irr.edge_softmax(l, DST[: len(l)], ROWS, weights=w), (2,), (), each_row=False, at_zero=False
     ),
     "edge_vectors": row(
-        lambda x, c: io.edge_vectors(x, [2, 0, 2], [1, -1, 1], shifts=SHIFTS, cell=c),
+        lambda x, c: irr.edge_vectors(x, [2, 0, 2], [1, -1, 1], shifts=SHIFTS, cell=c),
         (3,),
         shared((3, 3)),
         each_row=False,
     ),
-    "elementwise_tensor_product": row(io.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
-    "evaluate": row(lambda x, y: io.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
-    "exponential_bernstein_basis": row(lambda x: io.exponential_bernstein_basis(x, 3), ()),
-    "from_s2grid": row(lambda x: io.from_s2grid(io.SphericalSignal(x, "soft"), "0e + 1o"), (3, 4), equivariant=False),
-    "gate": row(io.gate, "2x0e + 0o + 1o"),
+    "elementwise_tensor_product": row(irr.elementwise_tensor_product, "0e + 1o", "0o + 1o"),
+    "evaluate": row(lambda x, y: irr.compute.evaluate(DOT, [x, y]), (3, 2), (3, 2)),
+    "exponential_bernstein_basis": row(lambda x: irr.exponential_bernstein_basis(x, 3), ()),
+    "from_s2grid": row(lambda x: irr.from_s2grid(irr.SphericalSignal(x, "soft"), "0e + 1o"), (3, 4), equivariant=False),
+    "gate": row(irr.gate, "2x0e + 0o + 1o"),
     "gaunt_tensor_product": row(
-        lambda x, y: [io.gaunt_tensor_product(x, y, method=method) for method in ("grid", "fourier")],
+        lambda x, y: [irr.gaunt_tensor_product(x, y, method=method) for method in ("grid", "fourier")],
         "0e + 1o",
         "1o + 1e",
     ),
-    "gaussian_basis": row(lambda x: io.gaussian_basis(x, 3), ()),
-    "grad": row(ic.vmap(io.grad(swirl)), "1o", "1e"),
-    "hessian": row(ic.vmap(io.hessian(swirl)), "1o", "1e"),
-    "index_add": row(lambda x: io.index_add(DST[: len(x)], x, out_dim=ROWS), (2,), each_row=False),
-    "interpolate_nearest": row(lambda f, x: io.interpolate_nearest(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
-    "interpolate_trilinear": row(lambda f, x: io.interpolate_trilinear(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
-    "key_value_activation": row(lambda k, v: io.key_value_activation(jnp.tanh, k, v), "0e + 1o", "0e + 1o"),
-    "layer_norm": row(lambda a, b, x: io.layer_norm(x, a, b), shared((3,)), shared((2,)), "2x0e + 1o"),
-    "legendre": row(lambda x: jnp.moveaxis(io.legendre(3, x, 1.0), -1, 0), ()),
+    "gaussian_basis": row(lambda x: irr.gaussian_basis(x, 3), ()),
+    "grad": row(ic.vmap(irr.grad(swirl)), "1o", "1e"),
+    "hessian": row(ic.vmap(irr.hessian(swirl)), "1o", "1e"),
+    "index_add": row(lambda x: irr.index_add(DST[: len(x)], x, out_dim=ROWS), (2,), each_row=False),
+    "interpolate_nearest": row(lambda f, x: irr.interpolate_nearest(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
+    "interpolate_trilinear": row(lambda f, x: irr.interpolate_trilinear(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
+    "key_value_activation": row(lambda k, v: irr.key_value_activation(jnp.tanh, k, v), "0e + 1o", "0e + 1o"),
+    "layer_norm": row(lambda a, b, x: irr.layer_norm(x, a, b), shared((3,)), shared((2,)), "2x0e + 1o"),
+    "legendre": row(lambda x: jnp.moveaxis(irr.legendre(3, x, 1.0), -1, 0), ()),
     "legendre_transform_from_s2grid": row(
-        lambda x: io.legendre_transform_from_s2grid(x, 1, 3, quadrature="soft"), (3,)
+        lambda x: irr.legendre_transform_from_s2grid(x, 1, 3, quadrature="soft"), (3,)
     ),
-    "legendre_transform_to_s2grid": row(lambda x: io.legendre_transform_to_s2grid(x, 3, quadrature="soft"), (2,)),
-    "linear": row(lambda w, x: io.linear(x, w, "0e + 1o"), shared((3,)), "2x0e + 1o"),
-    "m0_values_to_irrepsarray": row(lambda x: io.m0_values_to_irrepsarray(x, 1, 1, -1), (2,), equivariant=False),
-    "norm_activation": row(lambda x: io.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
-    "normalize_function": row(io.normalize_function(jnp.tanh), ()),
-    "poly_envelope": row(io.poly_envelope(3, 2), ()),
-    "radial_basis": row(lambda r: io.radial_basis(r, 1.0, 3), ()),
-    "radius_graph": row(lambda x: io.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
-    "s2_dirac": row(lambda v: io.s2_dirac(v, 2), "1o"),
-    "scalar_activation": row(io.scalar_activation, "2x0e + 0o + 1o"),
+    "legendre_transform_to_s2grid": row(lambda x: irr.legendre_transform_to_s2grid(x, 3, quadrature="soft"), (2,)),
+    "linear": row(lambda w, x: irr.linear(x, w, "0e + 1o"), shared((3,)), "2x0e + 1o"),
+    "m0_values_to_irrepsarray": row(lambda x: irr.m0_values_to_irrepsarray(x, 1, 1, -1), (2,), equivariant=False),
+    "norm_activation": row(lambda x: irr.norm_activation(x, [jnp.cos, None]), "2x1o + 0e"),
+    "normalize_function": row(irr.normalize_function(jnp.tanh), ()),
+    "poly_envelope": row(irr.poly_envelope(3, 2), ()),
+    "radial_basis": row(lambda r: irr.radial_basis(r, 1.0, 3), ()),
+    "radius_graph": row(lambda x: irr.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
+    "s2_dirac": row(lambda v: irr.s2_dirac(v, 2), "1o"),
+    "scalar_activation": row(irr.scalar_activation, "2x0e + 0o + 1o"),
     "scatter_max": row(
-        lambda x: io.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
+        lambda x: irr.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
     ),
-    "scatter_mean": row(lambda x: io.scatter_mean(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
-    "scatter_sum": row(lambda x: io.scatter_sum(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
-    "sh": row(lambda v: io.sh([1], v, True), (3,)),
-    "shtp": row(lambda x, v: io.shtp(x, v, "0e + 1o"), "0e + 1o", "1o"),
-    "soft_envelope": row(io.soft_envelope, ()),
-    "soft_normalization": row(lambda x: io.soft_normalization(x, 1.5), "0e + 1o"),
-    "soft_odd": row(io.soft_odd, ()),
-    "soft_one_hot_linspace": row(lambda x: io.soft_one_hot_linspace(x, **SOFT, basis="gaussian", cutoff=True), ()),
-    "spherical_harmonics": row(lambda v: io.spherical_harmonics([0, 1, 2], v, True), "1o"),
-    "sus": row(io.sus, ()),
+    "scatter_mean": row(lambda x: irr.scatter_mean(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
+    "scatter_sum": row(lambda x: irr.scatter_sum(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
+    "sh": row(lambda v: irr.sh([1], v, True), (3,)),
+    "shtp": row(lambda x, v: irr.shtp(x, v, "0e + 1o"), "0e + 1o", "1o"),
+    "soft_envelope": row(irr.soft_envelope, ()),
+    "soft_normalization": row(lambda x: irr.soft_normalization(x, 1.5), "0e + 1o"),
+    "soft_odd": row(irr.soft_odd, ()),
+    "soft_one_hot_linspace": row(lambda x: irr.soft_one_hot_linspace(x, **SOFT, basis="gaussian", cutoff=True), ()),
+    "spherical_harmonics": row(lambda v: irr.spherical_harmonics([0, 1, 2], v, True), "1o"),
+    "sus": row(irr.sus, ()),
     "symmetric_contraction": row(
-        lambda w, x: io.symmetric_contraction(x.mul_to_axis(), {"w2_0e": w}, (2,), keep_irrep_out="0e"),
+        lambda w, x: irr.symmetric_contraction(x.mul_to_axis(), {"w2_0e": w}, (2,), keep_irrep_out="0e"),
         shared((1, 2)),
         "2x1o",
     ),
-    "tensor_product": row(io.tensor_product, "0e + 1o", "1o"),
+    "tensor_product": row(irr.tensor_product, "0e + 1o", "1o"),
     "tensor_product_with_spherical_harmonics": row(
-        lambda x, v: io.tensor_product_with_spherical_harmonics(x, v, 1), "0e + 1o", "1o"
+        lambda x, v: irr.tensor_product_with_spherical_harmonics(x, v, 1), "0e + 1o", "1o"
     ),
-    "tensor_square": row(io.tensor_square, "0e + 1o"),
-    "to_s2grid": row(lambda x: io.to_s2grid(x, 3, 4, quadrature="soft"), "0e + 1o"),
-    "to_s2point": row(io.to_s2point, "0e + 1o", shared("1o")),
-    "xplor_cutoff": row(lambda x: io.xplor_cutoff(x, 0.1), ()),
-    "zoom": row(lambda f: io.zoom(f, output_size=(3, 1, 2)), (2, 2, 2)),
+    "tensor_square": row(irr.tensor_square, "0e + 1o"),
+    "to_s2grid": row(lambda x: irr.to_s2grid(x, 3, 4, quadrature="soft"), "0e + 1o"),
+    "to_s2point": row(irr.to_s2point, "0e + 1o", shared("1o")),
+    "xplor_cutoff": row(lambda x: irr.xplor_cutoff(x, 0.1), ()),
+    "zoom": row(lambda f: irr.zoom(f, output_size=(3, 1, 2)), (2, 2, 2)),
 }
 
 # What takes and gives no data. Layers need no mention: the bindings and their tests know them all.
@@ -179,8 +179,8 @@ NO_OPERATIONS = {
 
 
 def test_every_exported_operation_is_in_the_table() -> None:
-    exported = {name for name, x in vars(io).items() if not name.startswith("_") and not inspect.ismodule(x)}
-    excepted = {name for names in NO_OPERATIONS.values() for name in names.split()} | set(io._bindings.LAYERS.builtin)
+    exported = {name for name, x in vars(irr).items() if not name.startswith("_") and not inspect.ismodule(x)}
+    excepted = {name for names in NO_OPERATIONS.values() for name in names.split()} | set(irr.bindings._registry.LAYERS.builtin)
     assert excepted <= exported
     assert exported - excepted == set(OPERATIONS), "see the docstring of this file"
     assert list(OPERATIONS) == sorted(OPERATIONS)

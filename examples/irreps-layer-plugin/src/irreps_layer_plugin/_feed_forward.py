@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 import irreps_core as ic
-import irreps_ops as io
+import irreps_ops as irr
 
 if TYPE_CHECKING:
-    from irreps_ops.testing import LayerCase
+    from irreps_ops.testing._layers import LayerCase
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class FeedForward:
         >>> from irreps_layer_plugin import FeedForward
         >>> x = ic.normal("4x0e + 2x1o", jax.random.key(0), (3,))
         >>> layer = FeedForward("8x0e + 4x1o")
-        >>> params = io.init(layer, jax.random.key(1), x)
+        >>> params = irr.init(layer, jax.random.key(1), x)
         >>> sorted(params)
         ['linear_in', 'linear_out', 'scale']
-        >>> io.apply(layer, params, x).irreps
+        >>> irr.apply(layer, params, x).irreps
         4x0e+2x1o
     """
 
@@ -50,21 +50,21 @@ class FeedForward:
     def __post_init__(self) -> None:
         """Read the irreps; refuse a wrong probability."""
         object.__setattr__(self, "irreps_hidden", ic.Irreps(self.irreps_hidden))
-        io.Dropout(self.dropout)
+        irr.Dropout(self.dropout)
 
     @classmethod
     def cases(cls) -> Iterator["LayerCase"]:
         """What the conformance kit tries."""
-        from irreps_ops.testing import LayerCase
+        from irreps_ops.testing._layers import LayerCase
 
         yield LayerCase(cls("2x0e + 1o"), ("2x0e + 1o",))
         yield LayerCase(cls("2x0e + 1o", dropout=0.5), ("2x0e + 1o",), name="FeedForward, dropout")
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Abstract inputs of one row, from which the shapes of the parameters follow."""
-        return io.example_inputs(*irreps_in, dtype=dtype)
+        return irr.bindings.example_inputs(*irreps_in, dtype=dtype)
 
-    def __call__(self, scope: io.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
+    def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
         """Data of the same irreps.
 
         Args:
@@ -74,10 +74,10 @@ class FeedForward:
         """
         hidden = ic.Irreps(self.irreps_hidden).filter(keep=x.irreps)  # what a linear map of x can give
         gates = ic.Irreps([(hidden.filter(drop="0e + 0o").num_irreps, "0e")])
-        y = io.Linear(hidden + gates)(scope.child("linear_in"), x)
-        y = io.gate(y)
-        y = io.Dropout(self.dropout)(scope.child("dropout"), y, is_training=is_training)
-        y = io.Linear(x.irreps, force_irreps_out=True)(scope.child("linear_out"), y)
+        y = irr.Linear(hidden + gates)(scope.child("linear_in"), x)
+        y = irr.gate(y)
+        y = irr.Dropout(self.dropout)(scope.child("dropout"), y, is_training=is_training)
+        y = irr.Linear(x.irreps, force_irreps_out=True)(scope.child("linear_out"), y)
         n = x.irreps.num_irreps
         scale = scope.parameter("scale", (n,), x.dtype, jax.nn.initializers.constant(self.initial_scale))
         return x + y * ic.IrrepsArray([(n, "0e")], jnp.broadcast_to(scale, (*x.shape[:-1], n)))

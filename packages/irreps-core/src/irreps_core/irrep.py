@@ -6,7 +6,7 @@ Example:
     1x1o+3x2e
 """
 
-from ._irrep import Irrep
+from irreps_core.irreps._irrep import Irrep
 
 
 def __getattr__(name: str) -> Irrep:

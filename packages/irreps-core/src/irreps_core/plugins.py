@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ._caches import _clearers
+from irreps_core._inputs._caches import _clearers
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints  # at run time only where used: slow to import

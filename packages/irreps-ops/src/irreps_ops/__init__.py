@@ -1,154 +1,321 @@
-"""Equivariant operations and framework-free layers on JAX arrays.
+"""Equivariant operations and framework-free layers on JAX arrays, for people who write models.
 
-* Operations take and give :class:`irreps_core.IrrepsArray`: :func:`spherical_harmonics`, :func:`tensor_product`,
-  :func:`linear`, :func:`gate`, :func:`scatter_sum`, ...; radial functions are of plain arrays: :func:`bessel`, ...
-* Layers are frozen dataclasses called with a scope that supplies parameters: :class:`Linear`, ... They work
-  without a framework (:func:`init`, :func:`apply`) and in every framework that has a binding.
+One import is enough: :class:`Irreps`, :class:`IrrepsArray`, rotations and what else a model needs of irreps_core is here,
+too. People who write executors or operations use :mod:`irreps_ops.compute`; people who write layers or bindings use
+:mod:`irreps_ops.bindings` and :mod:`irreps_ops.testing`.
 """
 
-from ._activation import Activation as Activation
-from ._activation import key_value_activation as key_value_activation
-from ._activation import norm_activation as norm_activation
-from ._activation import normalize_function as normalize_function
-from ._activation import scalar_activation as scalar_activation
-from ._activation import soft_normalization as soft_normalization
-from ._activation import soft_odd as soft_odd
-from ._batch_norm import BatchNorm as BatchNorm
-from ._bindings import Binding as Binding
-from ._bindings import Layer as Layer
-from ._bindings import binding as binding
-from ._bindings import layer as layer
-from ._bindings import layers as layers
-from ._cutoffs import cosine_cutoff as cosine_cutoff
-from ._cutoffs import poly_envelope as poly_envelope
-from ._cutoffs import soft_envelope as soft_envelope
-from ._cutoffs import sus as sus
-from ._cutoffs import xplor_cutoff as xplor_cutoff
-from ._dirac import s2_dirac as s2_dirac
-from ._dropout import Dropout as Dropout
-from ._edge_convolution import edge_convolution as edge_convolution
-from ._edge_index import EdgeIndex as EdgeIndex
-from ._edge_softmax import edge_softmax as edge_softmax
-from ._embedding_layer import Embedding as Embedding
-from ._executors import Executor as Executor
-from ._executors import Task as Task
-from ._executors import cheapest as cheapest
-from ._executors import executors as executors
-from ._executors import why_not as why_not
-from ._fully_connected_tensor_product_layer import FullyConnectedTensorProduct as FullyConnectedTensorProduct
-from ._functional_tensor_product import FunctionalFullyConnectedTensorProduct as FunctionalFullyConnectedTensorProduct
-from ._functional_tensor_product import FunctionalTensorProduct as FunctionalTensorProduct
-from ._functional_tensor_product import Instruction as Instruction
-from ._gate import gate as gate
-from ._gate_layer import Gate as Gate
-from ._gaunt_tensor_product import gaunt_tensor_product as gaunt_tensor_product
-from ._gradients import curl as curl
-from ._gradients import divergence as divergence
-from ._gradients import grad as grad
-from ._gradients import hessian as hessian
-from ._graphs import Graph as Graph
-from ._graphs import GraphBatch as GraphBatch
-from ._graphs import batch_graphs as batch_graphs
-from ._graphs import bucket_size as bucket_size
-from ._harmonics_polynomial import harmonics_polynomial as harmonics_polynomial
-from ._layer_norm import layer_norm as layer_norm
-from ._layer_norm_layer import LayerNorm as LayerNorm
-from ._layer_specs import KeySpec as KeySpec
-from ._layer_specs import ParameterSpec as ParameterSpec
-from ._layer_specs import StateSpec as StateSpec
-from ._layer_specs import layer_specs as layer_specs
-from ._layer_specs import parameter_specs as parameter_specs
-from ._legendre import legendre as legendre
-from ._legendre_transforms import betas_to_spherical_signal as betas_to_spherical_signal
-from ._legendre_transforms import legendre_transform_from_s2grid as legendre_transform_from_s2grid
-from ._legendre_transforms import legendre_transform_to_s2grid as legendre_transform_to_s2grid
-from ._legendre_transforms import m0_values_to_irrepsarray as m0_values_to_irrepsarray
-from ._linear import FunctionalLinear as FunctionalLinear
-from ._linear import LinearPath as LinearPath
-from ._linear import linear as linear
-from ._linear_layer import Linear as Linear
-from ._linear_shtp import LinearSHTP as LinearSHTP
-from ._linear_shtp import shtp as shtp
-from ._message_passing_convolution_layer import MessagePassingConvolution as MessagePassingConvolution
-from ._module_class import describe_call as describe_call
-from ._module_class import layer_arguments as layer_arguments
-from ._module_class import layer_for as layer_for
-from ._module_class import make_all as make_all
-from ._module_class import module_class as module_class
-from ._module_class import module_lookup as module_lookup
-from ._multi_layer_perceptron import MultiLayerPerceptron as MultiLayerPerceptron
-from ._neighbour_list import Neighbours as Neighbours
-from ._neighbour_list import edge_vectors as edge_vectors
-from ._neighbour_list import neighbour_list as neighbour_list
-from ._no_framework import apply as apply
-from ._no_framework import init as init
-from ._no_framework import init_state as init_state
-from ._parameter_trees import check_tree as check_tree
-from ._parameter_trees import tree_leaves as tree_leaves
-from ._parameter_trees import tree_of_leaves as tree_of_leaves
-from ._point_convolution_layer import PointConvolution as PointConvolution
-from ._point_convolution_layer import radial_basis as radial_basis
-from ._polynomial import Coefficients as Coefficients
-from ._polynomial import Operand as Operand
-from ._polynomial import Path as Path
-from ._polynomial import Polynomial as Polynomial
-from ._polynomial import simplified as simplified
-from ._primitive import evaluate as evaluate
-from ._radial import bessel as bessel
-from ._radial import chebyshev_basis as chebyshev_basis
-from ._radial import exponential_bernstein_basis as exponential_bernstein_basis
-from ._radial import gaussian_basis as gaussian_basis
-from ._radial import soft_one_hot_linspace as soft_one_hot_linspace
-from ._radius_graph import radius_graph as radius_graph
-from ._reduced_tensor_product import (
-    reduced_antisymmetric_tensor_product_basis as reduced_antisymmetric_tensor_product_basis,
+from irreps_core import (
+    CartesianTensor,
+    IntoIrreps,
+    Irrep,
+    Irreps,
+    IrrepsArray,
+    MulIrrep,
+    align,
+    angles_to_axis_angle,
+    angles_to_log_coordinates,
+    angles_to_matrix,
+    angles_to_quaternion,
+    angles_to_xyz,
+    as_irreps_array,
+    axis_angle_to_angles,
+    axis_angle_to_log_coordinates,
+    axis_angle_to_matrix,
+    axis_angle_to_quaternion,
+    change_of_basis,
+    clear_caches,
+    clebsch_gordan,
+    concatenate,
+    cross,
+    dot,
+    from_chunks,
+    from_voigt,
+    log_coordinates_to_angles,
+    log_coordinates_to_axis_angle,
+    log_coordinates_to_matrix,
+    log_coordinates_to_quaternion,
+    matrix_to_angles,
+    matrix_to_axis_angle,
+    matrix_to_log_coordinates,
+    matrix_to_quaternion,
+    mean,
+    norm,
+    normal,
+    ones,
+    ones_like,
+    quaternion_to_angles,
+    quaternion_to_axis_angle,
+    quaternion_to_log_coordinates,
+    quaternion_to_matrix,
+    rand_angles,
+    rand_axis_angle,
+    rand_log_coordinates,
+    rand_matrix,
+    rand_quaternion,
+    stack,
+    sum,
+    to_voigt,
+    vmap,
+    where,
+    wigner_D_from_angles,
+    wigner_D_from_axis_angle,
+    wigner_D_from_log_coordinates,
+    wigner_D_from_matrix,
+    wigner_D_from_quaternion,
+    xyz_to_angles,
+    zeros,
+    zeros_like,
 )
-from ._reduced_tensor_product import reduced_symmetric_tensor_product_basis as reduced_symmetric_tensor_product_basis
-from ._reduced_tensor_product import reduced_tensor_product_basis as reduced_tensor_product_basis
-from ._s2_irreps import s2_irreps as s2_irreps
-from ._s2fft import get_s2fft_grid_resolution as get_s2fft_grid_resolution
-from ._scatter import index_add as index_add
-from ._scatter import scatter_max as scatter_max
-from ._scatter import scatter_mean as scatter_mean
-from ._scatter import scatter_sum as scatter_sum
-from ._scope import Initializer as Initializer
-from ._scope import Parameters as Parameters
-from ._scope import Scope as Scope
-from ._scope import check_inputs as check_inputs
-from ._scope import check_irreps as check_irreps
-from ._scope import check_parameter as check_parameter
-from ._scope import example_inputs as example_inputs
-from ._scope import find_parameter as find_parameter
-from ._scope import named_key as named_key
-from ._scope import where as where
-from ._so3_signal import SO3Signal as SO3Signal
-from ._sphere_grid import s2_grid as s2_grid
-from ._sphere_plugins import SphereTransform as SphereTransform
-from ._spherical_harmonics import sh as sh
-from ._spherical_harmonics import spherical_harmonics as spherical_harmonics
-from ._spherical_harmonics_product import (
-    tensor_product_with_spherical_harmonics as tensor_product_with_spherical_harmonics,
+
+from . import bindings, compute
+from .compute._dispatch import executors
+from .compute._rewrite import checked, use_executor
+from .fields._gradients import curl, divergence, grad, hessian
+from .fields._voxels import interpolate_nearest, interpolate_trilinear, zoom
+from .graphs._batching import Graph, GraphBatch, batch_graphs, bucket_size
+from .graphs._edge_convolution import edge_convolution
+from .graphs._edge_index import EdgeIndex
+from .graphs._edge_softmax import edge_softmax
+from .graphs._neighbour_list import Neighbours, edge_vectors, neighbour_list
+from .graphs._radius_graph import radius_graph
+from .graphs._scatter import index_add, scatter_max, scatter_mean, scatter_sum
+from .harmonics._legendre import legendre
+from .harmonics._polynomial import harmonics_polynomial
+from .harmonics._spherical import sh, spherical_harmonics
+from .layers._batch_norm import BatchNorm
+from .layers._dropout import Dropout
+from .layers._embedding import Embedding
+from .layers._fully_connected_tensor_product import FullyConnectedTensorProduct
+from .layers._gate import Gate
+from .layers._layer_norm import LayerNorm
+from .layers._linear import Linear
+from .layers._linear_with_harmonics import LinearSHTP, shtp
+from .layers._message_passing_convolution import MessagePassingConvolution
+from .layers._multi_layer_perceptron import MultiLayerPerceptron
+from .layers._point_convolution import PointConvolution, radial_basis
+from .layers._symmetric_contraction import SymmetricContraction
+from .layers._symmetric_tensor_product import SymmetricTensorProduct
+from .layers._tensor_product import TensorProduct
+from .layers._transformer import Transformer
+from .layers._voxel_convolution import VoxelConvolution
+from .layers._voxel_pooling import VoxelPooling
+from .pointwise._activation import (
+    Activation,
+    key_value_activation,
+    norm_activation,
+    normalize_function,
+    scalar_activation,
+    soft_normalization,
+    soft_odd,
 )
-from ._spherical_signal import SphericalSignal as SphericalSignal
-from ._spherical_transforms import from_s2grid as from_s2grid
-from ._spherical_transforms import to_s2grid as to_s2grid
-from ._spherical_transforms import to_s2point as to_s2point
-from ._symmetric_contraction import FunctionalSymmetricContraction as FunctionalSymmetricContraction
-from ._symmetric_contraction import SymmetricPath as SymmetricPath
-from ._symmetric_contraction import symmetric_contraction as symmetric_contraction
-from ._symmetric_contraction_layer import SymmetricContraction as SymmetricContraction
-from ._symmetric_tensor_product import SymmetricTensorProduct as SymmetricTensorProduct
-from ._tensor_product import elementwise_tensor_product as elementwise_tensor_product
-from ._tensor_product import tensor_product as tensor_product
-from ._tensor_product import tensor_square as tensor_square
-from ._tensor_product_layer import TensorProduct as TensorProduct
-from ._transformer_layer import Transformer as Transformer
-from ._use_executor import checked as checked
-from ._use_executor import use_executor as use_executor
-from ._voxel_convolution_layer import VoxelConvolution as VoxelConvolution
-from ._voxel_pooling_layer import VoxelPooling as VoxelPooling
-from ._voxels import interpolate_nearest as interpolate_nearest
-from ._voxels import interpolate_trilinear as interpolate_trilinear
-from ._voxels import zoom as zoom
+from .pointwise._cutoffs import cosine_cutoff, poly_envelope, soft_envelope, sus, xplor_cutoff
+from .pointwise._gate import gate
+from .pointwise._layer_norm import layer_norm
+from .pointwise._radial import (
+    bessel,
+    chebyshev_basis,
+    exponential_bernstein_basis,
+    gaussian_basis,
+    soft_one_hot_linspace,
+)
+from .products._gaunt import gaunt_tensor_product
+from .products._linear import FunctionalLinear, LinearPath, linear
+from .products._reduced_basis import (
+    reduced_antisymmetric_tensor_product_basis,
+    reduced_symmetric_tensor_product_basis,
+    reduced_tensor_product_basis,
+)
+from .products._symmetric_contraction import FunctionalSymmetricContraction, SymmetricPath, symmetric_contraction
+from .products._tensor_product import elementwise_tensor_product, tensor_product, tensor_square
+from .products._weighted import FunctionalFullyConnectedTensorProduct, FunctionalTensorProduct, Instruction
+from .products._with_harmonics import tensor_product_with_spherical_harmonics
+from .scope._functional import apply, init, init_state
+from .signals._axisymmetric import (
+    betas_to_spherical_signal,
+    legendre_transform_from_s2grid,
+    legendre_transform_to_s2grid,
+    m0_values_to_irrepsarray,
+)
+from .signals._dirac import s2_dirac
+from .signals._grid import s2_grid
+from .signals._plugins import SphereTransform
+from .signals._s2_irreps import s2_irreps
+from .signals._s2fft import get_s2fft_grid_resolution
+from .signals._so3_signal import SO3Signal
+from .signals._spherical_signal import SphericalSignal
+from .signals._to_and_from_grid import from_s2grid, to_s2grid, to_s2point
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Activation",
+    "BatchNorm",
+    "CartesianTensor",
+    "Dropout",
+    "EdgeIndex",
+    "Embedding",
+    "FullyConnectedTensorProduct",
+    "FunctionalFullyConnectedTensorProduct",
+    "FunctionalLinear",
+    "FunctionalSymmetricContraction",
+    "FunctionalTensorProduct",
+    "Gate",
+    "Graph",
+    "GraphBatch",
+    "Instruction",
+    "IntoIrreps",
+    "Irrep",
+    "Irreps",
+    "IrrepsArray",
+    "LayerNorm",
+    "Linear",
+    "LinearPath",
+    "LinearSHTP",
+    "MessagePassingConvolution",
+    "MulIrrep",
+    "MultiLayerPerceptron",
+    "Neighbours",
+    "PointConvolution",
+    "SO3Signal",
+    "SphereTransform",
+    "SphericalSignal",
+    "SymmetricContraction",
+    "SymmetricPath",
+    "SymmetricTensorProduct",
+    "TensorProduct",
+    "Transformer",
+    "VoxelConvolution",
+    "VoxelPooling",
+    "align",
+    "angles_to_axis_angle",
+    "angles_to_log_coordinates",
+    "angles_to_matrix",
+    "angles_to_quaternion",
+    "angles_to_xyz",
+    "apply",
+    "as_irreps_array",
+    "axis_angle_to_angles",
+    "axis_angle_to_log_coordinates",
+    "axis_angle_to_matrix",
+    "axis_angle_to_quaternion",
+    "batch_graphs",
+    "bessel",
+    "betas_to_spherical_signal",
+    "bindings",
+    "bucket_size",
+    "change_of_basis",
+    "chebyshev_basis",
+    "checked",
+    "clear_caches",
+    "clebsch_gordan",
+    "compute",
+    "concatenate",
+    "cosine_cutoff",
+    "cross",
+    "curl",
+    "divergence",
+    "dot",
+    "edge_convolution",
+    "edge_softmax",
+    "edge_vectors",
+    "elementwise_tensor_product",
+    "executors",
+    "exponential_bernstein_basis",
+    "from_chunks",
+    "from_s2grid",
+    "from_voigt",
+    "gate",
+    "gaunt_tensor_product",
+    "gaussian_basis",
+    "get_s2fft_grid_resolution",
+    "grad",
+    "harmonics_polynomial",
+    "hessian",
+    "index_add",
+    "init",
+    "init_state",
+    "interpolate_nearest",
+    "interpolate_trilinear",
+    "key_value_activation",
+    "layer_norm",
+    "legendre",
+    "legendre_transform_from_s2grid",
+    "legendre_transform_to_s2grid",
+    "linear",
+    "log_coordinates_to_angles",
+    "log_coordinates_to_axis_angle",
+    "log_coordinates_to_matrix",
+    "log_coordinates_to_quaternion",
+    "m0_values_to_irrepsarray",
+    "matrix_to_angles",
+    "matrix_to_axis_angle",
+    "matrix_to_log_coordinates",
+    "matrix_to_quaternion",
+    "mean",
+    "neighbour_list",
+    "norm",
+    "norm_activation",
+    "normal",
+    "normalize_function",
+    "ones",
+    "ones_like",
+    "poly_envelope",
+    "quaternion_to_angles",
+    "quaternion_to_axis_angle",
+    "quaternion_to_log_coordinates",
+    "quaternion_to_matrix",
+    "radial_basis",
+    "radius_graph",
+    "rand_angles",
+    "rand_axis_angle",
+    "rand_log_coordinates",
+    "rand_matrix",
+    "rand_quaternion",
+    "reduced_antisymmetric_tensor_product_basis",
+    "reduced_symmetric_tensor_product_basis",
+    "reduced_tensor_product_basis",
+    "s2_dirac",
+    "s2_grid",
+    "s2_irreps",
+    "scalar_activation",
+    "scatter_max",
+    "scatter_mean",
+    "scatter_sum",
+    "sh",
+    "shtp",
+    "soft_envelope",
+    "soft_normalization",
+    "soft_odd",
+    "soft_one_hot_linspace",
+    "spherical_harmonics",
+    "stack",
+    "sum",
+    "sus",
+    "symmetric_contraction",
+    "tensor_product",
+    "tensor_product_with_spherical_harmonics",
+    "tensor_square",
+    "to_s2grid",
+    "to_s2point",
+    "to_voigt",
+    "use_executor",
+    "vmap",
+    "where",
+    "wigner_D_from_angles",
+    "wigner_D_from_axis_angle",
+    "wigner_D_from_log_coordinates",
+    "wigner_D_from_matrix",
+    "wigner_D_from_quaternion",
+    "xplor_cutoff",
+    "xyz_to_angles",
+    "zeros",
+    "zeros_like",
+    "zoom",
+]
+
+for _name in __all__:
+    if getattr(globals()[_name], "__module__", "").startswith("irreps_ops.") and not globals()[
+        _name
+    ].__module__.endswith("compute"):
+        globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation

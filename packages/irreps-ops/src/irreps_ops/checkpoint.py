@@ -9,14 +9,14 @@ Example:
     >>> import jax
     >>> import irreps_core as ic, irreps_ops as io
     >>> from irreps_ops import checkpoint
-    >>> layer, x = io.Linear("4x0e + 1o"), ic.normal("2x0e + 1o", jax.random.key(0), (3,))
-    >>> parameters = io.init(layer, jax.random.key(1), x)
+    >>> layer, x = irr.Linear("4x0e + 1o"), ic.normal("2x0e + 1o", jax.random.key(0), (3,))
+    >>> parameters = irr.init(layer, jax.random.key(1), x)
     >>> path = os.path.join(tempfile.mkdtemp(), "linear.safetensors")
     >>> checkpoint.save(path, parameters, layer=layer, irreps_in=x.irreps)
     >>> found = checkpoint.load(path, layer=layer, irreps_in=x.irreps)
-    >>> bool((io.apply(layer, found.parameters, x).array == io.apply(layer, parameters, x).array).all())
+    >>> bool((irr.apply(layer, found.parameters, x).array == irr.apply(layer, parameters, x).array).all())
     True
-    >>> checkpoint.load(path, layer=io.Linear("8x0e + 1o"))
+    >>> checkpoint.load(path, layer=irr.Linear("8x0e + 1o"))
     Traceback (most recent call last):
     ...
     ValueError: ...linear.safetensors is of another model: its layer.irreps_out is '4x0e+1x1o', wanted is '8x0e+1x1o'
@@ -34,10 +34,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import IntoIrreps, Irreps
-
-from ._module_class import layer_arguments
-from ._parameter_trees import check_tree, tree_leaves, tree_of_leaves
-from ._scope import Parameters
+from irreps_ops.bindings._module_class import layer_arguments
+from irreps_ops.scope._scope import Parameters
+from irreps_ops.scope._trees import check_tree, tree_leaves, tree_of_leaves
 
 PathLike: TypeAlias = str | os.PathLike[str]
 

@@ -1,0 +1,52 @@
+"""All modules of a network at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._state import StateDict, carries_weights, key_of
+
+
+def convert(
+    state: StateDict, modules: Mapping[str, Callable[..., tuple[Any, ...]]], *, strict: bool = True
+) -> dict[str, Any]:
+    """All modules of a network as layers.
+
+    Args:
+        state: state dict of NumPy arrays.
+        modules: for each prefix a function of the state dict and the prefix: one of this module with all other
+            arguments given, by ``functools.partial`` say, or one of yours for a module of yours.
+        strict: refuse a state dict that has more than these modules.
+
+    Returns:
+        For each prefix what its function gave, ``(layer, params)``; for a batch normalization its state is third.
+
+    Raises:
+        ValueError: what these functions raise; or, if strict, weights that belong to none of the modules; names them.
+
+    Example:
+        >>> from functools import partial
+        >>> import numpy as np
+        >>> from irreps_compat import e3nn
+        >>> state = {"radial.layer0.weight": np.ones((8, 3)), "lin.weight": np.ones(6), "lin.bias": np.ones(3)}
+        >>> network = e3nn.convert(
+        ...     state,
+        ...     {
+        ...         "radial": partial(e3nn.fully_connected_net, hs=[8, 3]),
+        ...         "lin": partial(e3nn.linear, irreps_in="2x0e", irreps_out="3x0e", biases=True),
+        ...     },
+        ... )
+        >>> network["lin"].layer.irreps_out
+        3x0e
+        >>> params = {name: found.params for name, found in network.items()}
+        >>> sorted(params["lin"])
+        ['b[0] 3x0e', 'w[0,0] 2x0e,3x0e']
+    """
+    if strict:
+        starts = tuple(key_of(prefix, "") for prefix in modules)
+        left = sorted(key for key, value in state.items() if carries_weights(key, value) and not key.startswith(starts))
+        if left:
+            raise ValueError(
+                f"the state dict has weights that belong to none of the modules {sorted(modules)}: {left}; add their "
+                "modules, or pass strict=False"
+            )
+    return {prefix: make(state, prefix) for prefix, make in modules.items()}

@@ -1,0 +1,173 @@
+"""Layers with the arguments that e3nn-jax's Flax modules have, in their order, and with its names of parameters."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from irreps_core import IntoIrreps
+from irreps_ops.scope._scope import Initializer, Scope
+
+from . import _layers
+
+_NAMES = MappingProxyType(
+    {
+        "w": "kernel",  # of perceptrons
+        "b": "bias",
+        "weight": "weights",  # of batch normalizations
+        "bias": "biases",
+        "running_mean": "mean",
+        "running_var": "var",
+        "multi_layer_perceptron": "MultiLayerPerceptron_0",
+    }
+)
+
+
+class FlaxNames:
+    """A scope in which parameters, state and branches have the names that e3nn_jax.flax gives them."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Names within `scope`."""
+        self._scope = scope
+
+    def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return self._scope.parameter(_NAMES.get(name, name), shape, dtype, initializer)
+
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return self._scope.state(_NAMES.get(name, name), shape, dtype, initializer)
+
+    def set_state(self, name: str, value: jax.Array) -> None:
+        """See :class:`irreps_ops.Scope`."""
+        self._scope.set_state(_NAMES.get(name, name), value)
+
+    def key(self, name: str) -> jax.Array:
+        """See :class:`irreps_ops.Scope`."""
+        return self._scope.key(name)
+
+    def child(self, name: str) -> "FlaxNames":
+        """See :class:`irreps_ops.Scope`."""
+        return FlaxNames(self._scope.child(re.sub(r"^linear_(?=\d)", "Dense_", _NAMES.get(name, name))))
+
+
+class Reordered:
+    """A layer, the class attribute `layer`, whose arguments have another order."""
+
+    layer: type
+
+    def __post_init__(self) -> None:
+        """Refuse wrong arguments at once, and have them as the layer reads them."""
+        made = self._made()
+        for field in fields(self):  # type: ignore[arg-type]  # of the dataclasses below
+            object.__setattr__(self, field.name, getattr(made, field.name, getattr(self, field.name)))
+
+    def _made(self) -> Any:
+        taken = {field.name for field in fields(self.layer)}
+        own = [field.name for field in fields(self)]  # type: ignore[arg-type]
+        return self.layer(**{name: getattr(self, name) for name in own if name in taken})
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        """Abstract inputs of one row, from which the shapes of the parameters follow."""
+        return self._made().example(*irreps_in, dtype=dtype)
+
+    def __call__(self, scope: Scope, *inputs: Any, **options: Any) -> Any:
+        """Compute."""
+        return self._made()(FlaxNames(scope), *inputs, **options)
+
+
+@dataclass(frozen=True)
+class Linear(Reordered):
+    """:class:`irreps_ops.Linear` with the defaults of `config` and the order of arguments of e3nn_jax.flax."""
+
+    layer = _layers.Linear
+
+    irreps_out: IntoIrreps
+    irreps_in: IntoIrreps = None
+    channel_out: int | None = None
+    gradient_normalization: Any = None
+    path_normalization: Any = None
+    biases: bool = False
+    parameter_initializer: Callable[[], Initializer] | None = None
+    instructions: Sequence[tuple[int, int]] | None = None
+    num_indexed_weights: int | None = None
+    weights_per_channel: bool = False
+    force_irreps_out: bool = False
+    simplify_irreps_internally: bool = True
+
+
+@dataclass(frozen=True)
+class MultiLayerPerceptron(Reordered):
+    """:class:`irreps_ops.MultiLayerPerceptron` with the defaults of `config` and the arguments of e3nn_jax.flax."""
+
+    layer = _layers.MultiLayerPerceptron
+
+    list_neurons: Sequence[int]
+    act: Any = None
+    gradient_normalization: Any = None
+    output_activation: Any = True
+    with_bias: bool = False
+
+
+@dataclass(frozen=True)
+class BatchNorm(Reordered):
+    """:class:`irreps_ops.BatchNorm` with the defaults of `config` and the arguments of e3nn_jax.flax.
+
+    Its `use_running_average`, given when it is made or called, is the opposite of `is_training`; by default False. (In
+    e3nn-jax the running averages move then, too; here they do not.)
+    """
+
+    layer = _layers.BatchNorm
+
+    use_running_average: bool | None = None
+    eps: float = 1e-4
+    momentum: float = 0.1
+    affine: bool = True
+    reduce: Any = "mean"
+    instance: bool = False
+    normalization: Any = None
+
+    def __call__(self, scope: Scope, input: Any, use_running_average: bool | None = None, mask: Any = None) -> Any:
+        """See :class:`irreps_ops.BatchNorm`.
+
+        Raises:
+            ValueError: running averages of an instance normalization, which has none.
+        """
+        given = self.use_running_average if use_running_average is None else use_running_average
+        if given and self.instance:
+            raise ValueError("BatchNorm with instance=True has no running averages: got use_running_average=True")
+        return super().__call__(scope, input, not given, mask)
+
+
+@dataclass(frozen=True)
+class MessagePassingConvolutionFlax(Reordered):
+    """:class:`irreps_ops.PointConvolution` with the arguments of e3nn-jax's Flax module."""
+
+    layer = _layers.MessagePassingConvolutionHaiku
+
+    target_irreps: IntoIrreps
+    radial_basis: Callable[[jax.Array], jax.Array]
+    avg_num_neighbors: float
+    sh_lmax: int = 3
+    num_radial_basis: int = 8
+    mlp_neurons: Sequence[int] = (64,)
+    mlp_activation: Any = jax.nn.gelu
+
+
+@dataclass(frozen=True)
+class ConvolutionFlax(Reordered):
+    """:class:`irreps_ops.VoxelConvolution` with the arguments of e3nn-jax's Flax module."""
+
+    layer = _layers.ConvolutionHaiku
+
+    irreps_out: IntoIrreps
+    irreps_sh: IntoIrreps
+    diameter: float
+    num_radial_basis: int | Mapping[int, int] | Sequence[tuple[int, int]]
+    steps: Sequence[float]
+    relative_starts: float | Mapping[int, float] | Sequence[tuple[int, float]] = 0.0
+    padding: str | Sequence[tuple[int, int]] = "SAME"

@@ -1,0 +1,343 @@
+"""Linear maps and tensor products as e3nn-jax describes them: objects with a list of instructions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
+from irreps_ops.products import _weighted as ours
+from irreps_ops.products._linear import FunctionalLinear as OurFunctionalLinear
+from irreps_ops.products._lowering import MODES, extents
+
+from ._config import default
+from ._irreps_data import ArrayLikeIrrepsData, IrrepsData
+
+Weights = jax.Array | Sequence[jax.Array]
+
+
+class LinearInstruction(NamedTuple):
+    """A block of weights of a linear map, see :class:`irreps_ops.LinearPath`.
+
+    Attributes:
+        i_in: place of the input item; -1 for a bias.
+        i_out: place of the output item.
+        path_shape: shape of the weights.
+        path_weight: what the weights are multiplied by.
+        weight_std: standard deviation of the initial weights.
+    """
+
+    i_in: int
+    i_out: int
+    path_shape: tuple[int, ...]
+    path_weight: float
+    weight_std: float
+
+
+class FunctionalLinear(OurFunctionalLinear):
+    """:class:`irreps_ops.FunctionalLinear` with the defaults of `config` and the attributes that e3nn-jax gives it.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_compat.e3nn_jax as e3nn
+        >>> f = e3nn.FunctionalLinear("2x0e + 1o", "0e + 1o")
+        >>> [i.path_shape for i in f.instructions]
+        [(2, 1), (1, 1)]
+        >>> f(jnp.ones(3), e3nn.IrrepsArray("2x0e + 1o", jnp.arange(5.0)))
+        1x0e+1x1o [0.7071 2. 3. 4. ]
+    """
+
+    def __init__(
+        self,
+        irreps_in: IntoIrreps,
+        irreps_out: IntoIrreps,
+        instructions: Sequence[tuple[int, int]] | None = None,
+        biases: bool | Sequence[bool] | None = None,
+        path_normalization: Any = None,
+        gradient_normalization: Any = None,
+    ) -> None:
+        """See the class."""
+        super().__init__(
+            irreps_in,
+            irreps_out,
+            instructions,
+            biases,
+            default("path_normalization", path_normalization),
+            default("gradient_normalization", gradient_normalization),
+        )
+
+    @property
+    def instructions(self) -> list[LinearInstruction]:
+        """The blocks of weights in order; biases last."""
+        return [LinearInstruction(p.i_in, p.i_out, p.path_shape, p.path_weight, p.weight_std) for p in self.paths]
+
+    def __call__(self, ws: Weights, input: Any) -> Any:
+        """Apply the map, see :class:`irreps_ops.FunctionalLinear`; a plain array gives IrrepsData."""
+        mapped = super().__call__(ws, _array(self.irreps_in, input))
+        return _as(mapped, input)
+
+    def matrix(self, ws: Weights) -> jax.Array:  # type: ignore[override]  # named as e3nn-jax does
+        """The map as a matrix, see :meth:`irreps_ops.FunctionalLinear.matrix`."""
+        return super().matrix(ws)
+
+    def aggregate_paths(
+        self, paths: Sequence[jax.Array | None], output_shape: Sequence[int], output_dtype: Any = None
+    ) -> IrrepsArray:
+        """Add up what the instructions give.
+
+        Args:
+            paths: for each instruction an array of as many numbers as output_shape and its item have, or None.
+            output_shape: leading shape of the output.
+            output_dtype: of the output when there is nothing to add.
+        """
+        chunks: list[jax.Array | None] = [None] * len(self.irreps_out)
+        for path, value in zip(self.paths, paths, strict=True):
+            if value is not None:
+                mul, ir = self.irreps_out[path.i_out]
+                value = value.reshape((*output_shape, mul, ir.dim))
+                before = chunks[path.i_out]
+                chunks[path.i_out] = value if before is None else before + value
+        return from_chunks(self.irreps_out, chunks, output_shape, output_dtype or jnp.zeros(()).dtype)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.irreps_in} -> {self.irreps_out}, "
+            f"{len(self.paths)} instructions, {self.num_weights} weights)"
+        )
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """Two items of the inputs that make an item of the output, see :class:`irreps_ops.Instruction`.
+
+    Attributes:
+        i_in1: place of the item of the first input.
+        i_in2: place of the item of the second input.
+        i_out: place of the item of the output.
+        connection_mode: how multiplicities are connected.
+        has_weight: whether there are weights.
+        path_weight: what the bare coefficients are multiplied by.
+        weight_std: standard deviation of the initial weights; None where there are none.
+        first_input_multiplicity: of the item of the first input.
+        second_input_multiplicity: of the item of the second input.
+        output_multiplicity: of the item of the output.
+        path_shape: shape of the weights.
+        num_elements: how many products of multiplicities each multiplicity of the output is a sum of.
+    """
+
+    i_in1: int
+    i_in2: int
+    i_out: int
+    connection_mode: str
+    has_weight: bool
+    path_weight: float
+    weight_std: float | None
+    first_input_multiplicity: int
+    second_input_multiplicity: int
+    output_multiplicity: int
+    path_shape: tuple[int, ...] = field(init=False)
+    num_elements: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Shape and number follow from the mode and the multiplicities."""
+        if self.connection_mode not in MODES:
+            raise ValueError(f"connection_mode must be one of {', '.join(MODES)}, got {self.connection_mode!r}")
+        letters, first, second, out = MODES[self.connection_mode]
+        found = extents(self.first_input_multiplicity, self.second_input_multiplicity, self.output_multiplicity)
+        summed = [letter for letter in dict.fromkeys(first + second) if letter not in out]
+        object.__setattr__(self, "path_shape", tuple(found[letter] for letter in letters))
+        object.__setattr__(self, "num_elements", math.prod(found[letter] for letter in summed))
+
+    def replace(self, **changes: Any) -> "Instruction":
+        """A copy with other attributes."""
+        return replace(self, **changes)
+
+
+class FunctionalTensorProduct:
+    """Tensor product with given connections and weights: :class:`irreps_ops.FunctionalTensorProduct`, called otherwise.
+
+    Args:
+        irreps_in1: irreps of the first input.
+        irreps_in2: irreps of the second input.
+        irreps_out: irreps of the output.
+        instructions: tuples (i_in1, i_in2, i_out, mode, has_weight[, path_weight]).
+        in1_var: variance of the components of each item of the first input.
+        in2_var: likewise of the second.
+        out_var: wanted variance of the components of each item of the output.
+        irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
+        path_normalization: ``"element"``, ``"path"`` or a number between, 0 and 1.
+        gradient_normalization: likewise.
+
+    Attributes:
+        instructions: list of :class:`Instruction`.
+        output_mask: for each component of the output whether an instruction reaches it.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_compat.e3nn_jax as e3nn
+        >>> tp = e3nn.FunctionalFullyConnectedTensorProduct("1o", "1o", "0e + 1e")
+        >>> w = [jnp.ones(i.path_shape) for i in tp.instructions if i.has_weight]
+        >>> x = y = e3nn.ones("1o", (10,))
+        >>> jax.vmap(tp.left_right, (None, 0, 0), 0)(w, x, y).shape
+        (10, 4)
+    """
+
+    def __init__(
+        self,
+        irreps_in1: IntoIrreps,
+        irreps_in2: IntoIrreps,
+        irreps_out: IntoIrreps,
+        instructions: Sequence[Sequence[Any]],
+        in1_var: Sequence[float] | None = None,
+        in2_var: Sequence[float] | None = None,
+        out_var: Sequence[float] | None = None,
+        irrep_normalization: Any = None,
+        path_normalization: Any = None,
+        gradient_normalization: Any = None,
+    ) -> None:
+        """See the class."""
+        self._product = ours.FunctionalTensorProduct(
+            irreps_in1,
+            irreps_in2,
+            irreps_out,
+            instructions,
+            in1_var,
+            in2_var,
+            out_var,
+            default("irrep_normalization", irrep_normalization),
+            default("path_normalization", path_normalization),
+            default("gradient_normalization", gradient_normalization),
+        )
+        self.irreps_in1: Irreps = self._product.irreps_in1
+        self.irreps_in2: Irreps = self._product.irreps_in2
+        self.irreps_out: Irreps = self._product.irreps_out
+        self.output_mask: np.ndarray = self._product.output_mask
+        self.instructions = [
+            Instruction(
+                ins.i_in1,
+                ins.i_in2,
+                ins.i_out,
+                ins.connection_mode,
+                ins.has_weight,
+                ins.path_weight,
+                ins.weight_std if ins.has_weight else None,
+                self.irreps_in1[ins.i_in1].mul,
+                self.irreps_in2[ins.i_in2].mul,
+                self.irreps_out[ins.i_out].mul,
+            )
+            for ins in self._product.instructions
+        ]
+
+    def left_right(
+        self,
+        weights: Any,
+        input1: Any,
+        input2: Any = None,
+        *,
+        custom_einsum_jvp: bool | None = None,
+        fused: bool | None = None,
+        sparse: bool | None = None,
+        specialized_code: bool | None = None,
+        optimize_einsums: bool | None = None,
+        custom_einsum_vjp: bool | None = None,
+        fuse_all: bool | None = None,
+    ) -> Any:
+        """The product of two inputs; leading axes broadcast.
+
+        Args:
+            weights: for each instruction that has weights an array of shape (..., *path_shape), or one array of
+                shape (..., number of weights). May be left out where there are none: ``left_right(input1, input2)``.
+            input1: data of irreps_in1: IrrepsArray, IrrepsData, an array, or a list of the arrays of the items.
+            input2: data of irreps_in2.
+            custom_einsum_jvp: has no effect, as all that follow: they said how e3nn-jax should compute.
+            fused: has no effect.
+            sparse: has no effect.
+            specialized_code: has no effect.
+            optimize_einsums: has no effect.
+            custom_einsum_vjp: has no effect.
+            fuse_all: has no effect.
+
+        Returns:
+            IrrepsArray; IrrepsData if an input is IrrepsData or both are plain, which `jax.numpy` takes as arrays.
+        """
+        del custom_einsum_jvp, fused, sparse, specialized_code, optimize_einsums, custom_einsum_vjp, fuse_all
+        if input2 is None:
+            weights, input1, input2 = [], weights, input1
+        product = self._product(weights, _array(self.irreps_in1, input1), _array(self.irreps_in2, input2))
+        return _as(product, input1, input2)
+
+    def right(
+        self,
+        weights: Any,
+        input2: Any = None,
+        *,
+        custom_einsum_jvp: bool | None = None,
+        optimize_einsums: bool | None = None,
+        custom_einsum_vjp: bool | None = None,
+    ) -> jax.Array:
+        """The product with the second input as a matrix of shape (..., irreps_in1.dim, irreps_out.dim).
+
+        Args:
+            weights: as for :meth:`left_right`, without leading axes.
+            input2: data of irreps_in2.
+            custom_einsum_jvp: has no effect, as all that follow.
+            optimize_einsums: has no effect.
+            custom_einsum_vjp: has no effect.
+        """
+        del custom_einsum_jvp, optimize_einsums, custom_einsum_vjp
+        if input2 is None:
+            weights, input2 = [], weights
+        return self._product.matrix(weights, _array(self.irreps_in2, input2))
+
+    def __repr__(self) -> str:
+        paths = sum(math.prod(ins.path_shape) for ins in self.instructions)
+        return (
+            f"{type(self).__name__}({self.irreps_in1.simplify()} x {self.irreps_in2.simplify()} -> "
+            f"{self.irreps_out.simplify()} | {paths} paths | {self._product.num_weights} weights)"
+        )
+
+
+def FunctionalFullyConnectedTensorProduct(
+    irreps_in1: IntoIrreps,
+    irreps_in2: IntoIrreps,
+    irreps_out: IntoIrreps,
+    in1_var: Sequence[float] | None = None,
+    in2_var: Sequence[float] | None = None,
+    out_var: Sequence[float] | None = None,
+    irrep_normalization: Any = None,
+    path_normalization: Any = None,
+    gradient_normalization: Any = None,
+) -> FunctionalTensorProduct:
+    """The tensor product in which everything that may be connected is, with weights: mode "uvw".
+
+    Arguments are those of :class:`FunctionalTensorProduct`, without instructions.
+    """
+    in1, in2, out = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
+    return FunctionalTensorProduct(
+        in1,
+        in2,
+        out,
+        ours.fully_connected(in1, in2, out),
+        in1_var,
+        in2_var,
+        out_var,
+        irrep_normalization,
+        path_normalization,
+        gradient_normalization,
+    )
+
+
+def _array(irreps: Irreps, x: Any) -> IrrepsArray:
+    """Data of these irreps, from an IrrepsArray, IrrepsData, an array or a list of the arrays of the items."""
+    return IrrepsArray.from_any(irreps, x.irreps_array if isinstance(x, IrrepsData) else x)
+
+
+def _as(result: IrrepsArray, *inputs: Any) -> IrrepsArray | IrrepsData:
+    """IrrepsData where it came in and, as in the releases that had it, for plain arrays."""
+    if any(isinstance(x, IrrepsData) for x in inputs):
+        return IrrepsData.of(result)
+    return result if any(isinstance(x, IrrepsArray) for x in inputs) else ArrayLikeIrrepsData.of(result)

@@ -1,0 +1,164 @@
+"""The same numbers as e3nn-jax, where it is installed."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import irreps_core as ic
+import irreps_ops as irr
+
+e3nn = pytest.importorskip("e3nn_jax")
+
+F = jnp.float64
+CLOSE = {"rtol": 1e-13, "atol": 1e-13}
+
+
+def theirs(x):
+    return e3nn.IrrepsArray(str(x.irreps), x.array)
+
+
+def data(irreps, seed, shape=()):
+    return ic.normal(irreps, jax.random.key(seed), shape, dtype=F)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+@pytest.mark.parametrize("regroup_output", [True, False])
+@pytest.mark.parametrize("keep", [None, "0e + 1o + 2e"])
+@pytest.mark.parametrize(("a", "b"), [("2x0e + 1o", "1o + 2e"), ("3e + 2x1e + 0o", "2o + 2x1o"), ("1o", "4x1o")])
+def test_tensor_product(a, b, keep, regroup_output, normalization):
+    x, y = data(a, 1, (2, 1)), data(b, 2, (3,))
+    options = {"filter_ir_out": keep, "irrep_normalization": normalization, "regroup_output": regroup_output}
+    ours = irr.tensor_product(x, y, **options)
+    expected = e3nn.tensor_product(
+        theirs(x), theirs(y), **(options | {"filter_ir_out": keep and [ir for _, ir in e3nn.Irreps(keep)]})
+    )
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, **CLOSE)
+    assert repr(irr.tensor_product(a, b, **options)) == repr(ours.irreps)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm", "none"])
+@pytest.mark.parametrize("normalized_input", [False, True])
+@pytest.mark.parametrize("regroup_output", [True, False])
+def test_tensor_square(normalization, normalized_input, regroup_output):
+    x = data("3x0e + 2x1o + 2e + 1o + 2x1e", 1, (2,))
+    options = {
+        "irrep_normalization": normalization,
+        "normalized_input": normalized_input,
+        "regroup_output": regroup_output,
+    }
+    ours, expected = irr.tensor_square(x, **options), e3nn.tensor_square(theirs(x), **options)
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, rtol=1e-12, atol=1e-12)
+
+
+INSTRUCTIONS = [
+    (0, 0, 0, "uvw", True),
+    (1, 1, 0, "uvw", True, 2.0),
+    (0, 1, 1, "uvv", True),
+    (1, 0, 2, "uvu", True),
+    (1, 0, 2, "uvu", False),
+    (1, 1, 3, "uuw", True),
+    (1, 1, 4, "uuu", True),
+    (1, 0, 5, "uvuv", False),
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"irrep_normalization": "norm", "path_normalization": "path"},
+        {"gradient_normalization": "element"},
+        {
+            "path_normalization": 0.4,
+            "gradient_normalization": 0.7,
+            "in1_var": [2.0, 0.5],
+            "out_var": [1, 2, 3, 4, 5, 6],
+        },
+    ],
+)
+def test_functional_tensor_product(options):
+    legacy = pytest.importorskip("e3nn_jax.legacy")
+    irreps = ("3x0e + 2x1o", "3x0e + 2x1o", "4x0e + 2x1o + 2x1o + 5x2e + 2x1e + 6x1o")
+    ours = irr.FunctionalTensorProduct(*irreps, INSTRUCTIONS, **options)
+    expected = legacy.FunctionalTensorProduct(*map(e3nn.Irreps, irreps), INSTRUCTIONS, **options)
+    for a, b in zip(ours.instructions, expected.instructions, strict=True):
+        assert a.path_shape == b.path_shape
+        if b.has_weight:
+            np.testing.assert_allclose([a.path_weight, a.weight_std], [b.path_weight, b.weight_std])
+    x, y = data(irreps[0], 1, (4,)), data(irreps[1], 2, (4,))
+    w = [jax.random.normal(jax.random.key(i), ins.path_shape, F) for i, ins in enumerate(ours.weighted)]
+    found = jax.vmap(lambda x, y: expected.left_right(w, x, y))(theirs(x), theirs(y))
+    np.testing.assert_allclose(ours(w, x, y).array, found.array, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("normalization", ["component", "norm"])
+@pytest.mark.parametrize(("a", "b"), [("2x1o + 0e", "0e + 1o + 1e"), ("3x2e", "1e + 2x0o"), ("3x0e", "3x4o")])
+def test_elementwise_tensor_product(a, b, normalization):
+    x, y = data(a, 1, (2,)), data(b, 2, (2,))
+    ours = irr.elementwise_tensor_product(x, y, irrep_normalization=normalization)
+    expected = e3nn.elementwise_tensor_product(theirs(x), theirs(y), irrep_normalization=normalization)
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"path_normalization": "path"},
+        {"gradient_normalization": "element"},
+        {"path_normalization": 0.3, "gradient_normalization": 0.6, "biases": True},
+        {"biases": [True, False, True]},
+        {"instructions": [(2, 2), (1, 1), (0, 2)]},
+    ],
+)
+def test_functional_linear(options):
+    a, b = "2x0e + 1o + 3x0e", "0e + 2x1o + 4x0e"
+    ours, other = (
+        irr.FunctionalLinear(a, b, **options),
+        e3nn.FunctionalLinear(e3nn.Irreps(a), e3nn.Irreps(b), **options),
+    )
+    fields = ("i_in", "i_out", "path_shape", "path_weight", "weight_std")
+    assert [[getattr(p, f) for f in fields] for p in ours.paths] == [
+        [pytest.approx(getattr(p, f)) if f in fields[3:] else getattr(p, f) for f in fields] for p in other.instructions
+    ]
+    assert ours.num_weights == other.num_weights
+    np.testing.assert_array_equal(ours.output_mask, other.output_mask)
+    x = data(a, 1)
+    ws = [jax.random.normal(jax.random.key(i), p.path_shape, F) for i, p in enumerate(ours.paths)]
+    # e3nn-jax wants weights and outputs of one rank, and gives biases no component axis: add them by hand.
+    maps = [(w, p) for w, p in zip(ws, ours.paths, strict=True) if p.i_in != -1]
+    expected = x.array @ np.asarray(
+        e3nn.FunctionalLinear(e3nn.Irreps(a), e3nn.Irreps(b), **(options | {"biases": False})).matrix(
+            [w for w, _ in maps]
+        )
+    )
+    for w, path in zip(ws, ours.paths, strict=True):
+        if path.i_in == -1:
+            expected = expected.at[ours.irreps_out.slices()[path.i_out]].add(w)
+    np.testing.assert_allclose(ours(ws, x).array, expected, **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("irreps", "orders", "keep"),
+    [
+        ("0e + 1o + 2e", (1, 2, 3), "0e + 1o"),
+        ("1o", (2, 3), None),
+        ("2x1o + 0e", (3,), "1o + 2e"),
+        ("1o + 0e", (4,), "0e"),
+    ],
+)
+def test_symmetric_contraction(irreps, orders, keep):
+    hk = pytest.importorskip("haiku")
+    x = data(irreps, 1, (2, 3))
+    module = hk.transform(lambda x: e3nn.haiku.SymmetricTensorProduct(orders, keep)(x))
+    (weights,) = module.init(jax.random.key(0), theirs(x)).values()
+    f = irr.FunctionalSymmetricContraction(irreps, orders, keep)
+    assert {name: w.shape for name, w in weights.items()} == {p.name: (p.multiplicity, 3) for p in f.paths}
+    expected = module.apply({"symmetric_tensor_product": weights}, None, theirs(x))
+    ours = f(weights, x)
+    assert repr(ours.irreps) == repr(expected.irreps)
+    np.testing.assert_allclose(ours.array, expected.array, rtol=1e-11, atol=1e-11)

@@ -1,0 +1,156 @@
+"""Every public name of e3nn-jax, and those of its early releases, has a counterpart that takes the same arguments."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irreps_compat.e3nn_jax as compat
+import irreps_core
+
+LINES = (Path(__file__).parent / "e3nn_jax_names.txt").read_text().splitlines()
+NAMES = {name: arguments.split() for name, _, arguments in (line.partition(":") for line in LINES if line[0] != "#")}
+BINDINGS = {"haiku": "irreps_haiku", "flax": "irreps_flax", "equinox": "irreps_equinox"}
+HAIKU = (
+    "Linear",
+    "FullyConnectedTensorProduct",
+    "MultiLayerPerceptron",
+    "BatchNorm",
+    "Dropout",
+    "SymmetricTensorProduct",
+    "TensorSquare",
+)
+# Arguments that stand at another place, each for a reason.
+ORDER = {
+    "IrrepsArray.factor_mul_to_last_axis",  # releases before 0.19 had the factor first
+    "IrrepsArray.irreps_to_axis",  # raises NotImplementedError in e3nn-jax; ours needs the length
+    "axis_angle_to_quaternion",
+}
+
+
+def found(name: str, root: Any = compat) -> Any:
+    value = root
+    for part in name.split("."):
+        value = getattr(value, part) if hasattr(value, part) else importlib.import_module(f"{value.__name__}.{part}")
+    return value
+
+
+def need_framework(name: str) -> None:
+    parts = name.split(".")
+    framework = "haiku" if parts[0] in HAIKU else parts[0]
+    if parts[0] == "experimental" and len(parts) > 2:
+        framework = "flax" if "Flax" in parts[2] or parts[2] == "LinearSHTP" else "haiku"
+        framework = framework if parts[2][0].isupper() else ""
+    if framework in BINDINGS:
+        pytest.importorskip(BINDINGS[framework])
+
+
+def refusal(function: Any, wanted: list[str], any_order: bool) -> str:
+    """Which argument a function does not take as e3nn-jax does; empty if it takes all."""
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.name not in ("self", "cls", "scope")]
+    kinds = {p.kind for p in parameters}
+    names = {p.name for p in parameters if p.kind not in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    keyword_only = False
+    for i, name in enumerate(wanted):
+        if name.startswith("*"):
+            keyword_only = True
+            if name == "*":
+                continue
+            kind = inspect.Parameter.VAR_KEYWORD if name.startswith("**") else inspect.Parameter.VAR_POSITIONAL
+            if kind not in kinds:
+                return name
+            continue
+        by_place = any_order or keyword_only or i < len(positional) or inspect.Parameter.VAR_POSITIONAL in kinds
+        same_place = any_order or keyword_only or i >= len(positional) or positional[i] == name
+        by_name = name in names or not kinds.isdisjoint(
+            {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
+        )
+        if not (by_place and same_place and by_name):
+            return name
+    return ""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(".__call__")])
+def test_name(name):
+    need_framework(name)
+    value = found(name)
+    assert inspect.getdoc(value) or not callable(value)
+    if NAMES[name]:
+        assert refusal(value, NAMES[name], name in ORDER) == ""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".__call__")])
+def test_call(name):
+    """Modules are called with the arguments of their layer, after its scope."""
+    need_framework(name)
+    cls = found(name.removesuffix(".__call__"))
+    assert refusal(getattr(cls, "layer_class", cls).__call__, NAMES[name], False) == ""
+
+
+def test_a_missing_argument_is_found():
+    assert refusal(lambda a, b: None, ["a", "c"], False) == "c"
+    assert refusal(lambda a, b: None, ["b", "a"], False) == "b"
+    assert refusal(lambda a, *, b: None, ["a", "b"], False) == "b"
+    assert refusal(lambda a, *, b: None, ["a", "*", "b"], False) == ""
+    assert refusal(lambda a: None, ["a", "**b"], False) == "**b"
+
+
+def test_the_list_has_every_name_of_e3nn_jax():
+    e3nn_jax = pytest.importorskip("e3nn_jax")
+    for name in e3nn_jax.__all__:
+        assert name in NAMES or inspect.ismodule(getattr(e3nn_jax, name)), name
+        assert hasattr(compat, name), name
+    for module in ("legacy", "utils", "haiku", "flax"):
+        for name in importlib.import_module(f"e3nn_jax.{module}").__all__:
+            assert f"{module}.{name}" in NAMES
+    for module in ("point_convolution", "transformer", "voxel_convolution", "voxel_pooling", "linear_shtp"):
+        path = f"experimental.{module}"
+        theirs = importlib.import_module(f"e3nn_jax.{path}")
+        for name, value in vars(theirs).items():
+            # Helpers that those modules do not hide.
+            if name in ("normalize", "sl", "sum_tensors"):
+                continue
+            if not name.startswith("_") and getattr(value, "__module__", "") == theirs.__name__:
+                assert f"{path}.{name}" in NAMES
+    for cls in ("Irrep", "MulIrrep", "Irreps", "IrrepsArray", "SphericalSignal", "SO3Signal"):
+        for name in dir(getattr(e3nn_jax, cls)):
+            if not name.startswith("_"):
+                assert hasattr(getattr(compat, cls), name), f"{cls}.{name}"
+
+
+def test_irreps_of_degrees_without_a_parity():
+    irreps = compat.Irreps([0, "1o", (2, "1e"), 3])
+    assert irreps == irreps_core.Irreps("0e + 1o + 2x1e + 3e")
+    assert isinstance(irreps, compat.Irreps)
+    assert isinstance(irreps_core.Irreps("1o") + irreps, compat.Irreps)
+    assert type(irreps) is irreps_core.Irreps
+    for given in (None, "1o", irreps_core.Irrep("1o"), irreps_core.MulIrrep(2, "1o"), irreps):
+        assert compat.Irreps(given) == irreps_core.Irreps(given)
+    assert not isinstance("1o", compat.Irreps)
+    with pytest.raises(ValueError, match="expected irreps"):
+        compat.Irreps(1)
+
+
+def test_a_name_that_is_not_there():
+    with pytest.raises(AttributeError, match="nonsense"):
+        getattr(compat, "nonsense")  # noqa: B009
+    for module in (compat.haiku, compat.flax, compat.equinox):
+        with pytest.raises(AttributeError, match="modules: "):
+            getattr(module, "Nonsense")  # noqa: B009
+
+
+@pytest.mark.parametrize("l", [1, 3])
+def test_wigner_matrices_of_the_first_release_belong_together(l):
+    """The generators are the derivatives of D at 1; the 3j symbols are invariant, of length 1."""
+    turned = compat.wigner_rot_y(l, np.array(1e-6))
+    np.testing.assert_allclose((turned - np.eye(2 * l + 1)) / 1e-6, compat.wigner_generator_y(l), atol=1e-4)
+    x, y, z = compat.wigner_generator_x(l), compat.wigner_generator_y(l), compat.wigner_generator_z(l)
+    np.testing.assert_allclose(x @ y - y @ x, z, atol=1e-12)
+    D, C = compat.wigner_D(l, 0.1, 0.2, 0.3), compat.wigner_3j(l, l, 1)
+    rotated = np.einsum("ijk,il,jm,kn->lmn", C, D, D, compat.wigner_D(1, 0.1, 0.2, 0.3))
+    np.testing.assert_allclose(rotated, C, atol=1e-6)
+    assert abs((C**2).sum() - 1) < 1e-12

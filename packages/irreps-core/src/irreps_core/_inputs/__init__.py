@@ -1,0 +1,1 @@
+"""Array namespaces, caches and checks of arguments. Shared by all chapters."""

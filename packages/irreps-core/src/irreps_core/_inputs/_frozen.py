@@ -1,0 +1,57 @@
+"""Frozen dataclasses whose fields are converted, then validated together."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+
+def converted(converter: Callable[[Any], Any], **options: Any) -> Any:
+    """Declare a field of a :func:`frozen` class that is passed through `converter`.
+
+    Args:
+        converter: called with the value given for the field, or with its default.
+        options: options of :func:`dataclasses.field`.
+    """
+    return dataclasses.field(metadata={"converter": converter}, **options)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, converted))
+def frozen(cls: type[T] | None = None, /, **options: Any) -> Any:
+    """Make a class a frozen dataclass that converts its fields and then calls its method ``validate``.
+
+    Args:
+        cls: the class. Its method ``validate(self)``, if there is one, raises an error where fields do not fit together.
+        options: options of :func:`dataclasses.dataclass`.
+
+    Example:
+        >>> from irreps_core import Irreps, converted, frozen
+        >>> @frozen
+        ... class Features:
+        ...     irreps: Irreps = converted(Irreps)
+        ...
+        ...     def validate(self) -> None:
+        ...         if self.irreps.lmax > 2:
+        ...             raise ValueError(f"expected degrees up to 2, got {self.irreps}")
+        >>> Features("8x0e + 4x1o")
+        Features(irreps=8x0e+4x1o)
+        >>> Features("3o")
+        Traceback (most recent call last):
+        ...
+        ValueError: expected degrees up to 2, got 1x3o
+    """
+    if cls is None:
+        return lambda cls: frozen(cls, **options)
+
+    def __post_init__(self: Any) -> None:
+        for field in dataclasses.fields(self):
+            converter = field.metadata.get("converter")
+            if converter is not None:
+                object.__setattr__(self, field.name, converter(getattr(self, field.name)))
+        validate = getattr(self, "validate", None)
+        if validate is not None:
+            validate()
+
+    cls.__post_init__ = __post_init__  # type: ignore[attr-defined]  # the hook that dataclasses call after __init__
+    return dataclasses.dataclass(frozen=True, **options)(cls)

@@ -1,0 +1,33 @@
+"""`IrrepsArray`, an array together with the irreps of its last axis, and functions of it.
+
+`vmap` is not imported here, because it needs JAX.
+"""
+
+from ._combining import concatenate, stack, where
+from ._creation import as_irreps_array, from_chunks, normal, ones, ones_like, zeros, zeros_like
+from ._irreps_array import IrrepsArray
+from ._rearranging import align
+from ._reducing import cross, dot, mean, norm, sum
+
+__all__ = [
+    "IrrepsArray",
+    "align",
+    "as_irreps_array",
+    "concatenate",
+    "cross",
+    "dot",
+    "from_chunks",
+    "mean",
+    "norm",
+    "normal",
+    "ones",
+    "ones_like",
+    "stack",
+    "sum",
+    "where",
+    "zeros",
+    "zeros_like",
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = "irreps_core"  # the public home: for reprs, pickles and the documentation

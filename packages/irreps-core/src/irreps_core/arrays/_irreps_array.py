@@ -1,0 +1,365 @@
+"""`IrrepsArray`: an array together with the irreps of its last axis."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from irreps_core._inputs._namespace import array_namespace
+from irreps_core.irreps._irreps import IntoIrreps, Irreps, Selection
+from irreps_core.irreps._slicing import ChunkSlicer, DimSlicer, MulSlicer
+from irreps_core.representations._direct_sum import rotation_and_inversions
+from irreps_core.rotations._angles import angles_to_quaternion
+from irreps_core.rotations._axis_angle import axis_angle_to_quaternion
+from irreps_core.rotations._log_coordinates import log_coordinates_to_quaternion
+
+from . import _arithmetic as arithmetic
+from . import _indexing as indexing
+from . import _rearranging as rearranging
+from ._base import ArrayBase, describe
+from ._pytree import register
+from ._renamed import EarlierIrrepsArrayNames
+from ._transforming import transform
+
+
+class IrrepsArray(EarlierIrrepsArrayNames, ArrayBase):
+    """An array whose last axis holds data of given irreps.
+
+    The items of the irreps follow one another on the last axis; within ``mul x ir`` the multiplicity comes
+    first and the component (m = -l, ..., l) last. Every operation checks that it is equivariant, and says
+    what to do instead when it is not. Immutable. With JAX it is a pytree of one leaf, the array; what is
+    known to be zero (`zero_flags`) is not part of the pytree, so that it never changes a tree structure.
+
+    Args:
+        irreps: the irreps of the last axis.
+        array: a NumPy or JAX array of shape (..., irreps.dim).
+        zero_flags: for each item of the irreps whether its data is known to be zero; that data must then be
+            zero in `array` too.
+        chunks: instead of `zero_flags`, the data of each item as in :attr:`chunks`, of which only is read what is
+            None: known to be zero.
+
+    Attributes:
+        irreps: the irreps.
+        array: the array.
+        zero_flags: for each item whether it is known to be zero.
+
+    Raises:
+        ValueError: the last axis does not have length irreps.dim, or there are not as many flags as items.
+        TypeError: `array` is no array.
+
+    Example:
+        >>> import numpy as np
+        >>> from irreps_core import IrrepsArray
+        >>> x = IrrepsArray("2x0e + 1o", np.array([[1.0, 2.0, 0.0, 3.0, 4.0]]))
+        >>> x
+        2x0e+1x1o
+        [[1. 2. 0. 3. 4.]]
+        >>> x[0, "1o"]
+        1x1o [0. 3. 4.]
+        >>> [chunk.shape for chunk in x.chunks]
+        [(1, 2, 1), (1, 1, 3)]
+        >>> x + 2 * x
+        2x0e+1x1o
+        [[ 3.  6.  0.  9. 12.]]
+        >>> x + 1.0
+        Traceback (most recent call last):
+        ...
+        ValueError: IrrepsArray(2x0e+1x1o, shape=(1, 5)) + 1.0 is not equivariant: ...
+    """
+
+    __slots__ = ()
+
+    # The array
+
+    def __len__(self) -> int:
+        if self.ndim == 1:
+            raise TypeError(f"len() of {describe(self)}, which has no axis but that of the irreps")
+        return self.array.shape[0]
+
+    def __iter__(self) -> Iterator["IrrepsArray"]:
+        if self.ndim == 1:
+            raise TypeError(f"cannot iterate over the irreps axis of {describe(self)}: use .chunks")
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        data = str(self.array)
+        return f"{self.irreps}{chr(10) if chr(10) in data else ' '}{data}"
+
+    def astype(self, dtype: Any) -> "IrrepsArray":
+        """The same data in another dtype."""
+        return IrrepsArray(self.irreps, self.array.astype(dtype), zero_flags=self.zero_flags)
+
+    # Indexing
+
+    def __getitem__(self, index: Any) -> "IrrepsArray":
+        """Index the leading axes as any array; the last one by irreps or by a slice between irreps.
+
+        ``x[0]``, ``x[mask]``, ``x[..., "1o + 2e"]`` (the place where these items stand, which must be
+        unique), ``x[..., 3:6]`` (cuts between irreps), ``x[:, None]``.
+
+        Raises:
+            IndexError: the irreps do not occur exactly once, a cut falls inside an irrep, or the irreps axis
+                is indexed in any other way.
+        """
+        return indexing.get(self, index)
+
+    @property
+    def at(self) -> "indexing.At[IrrepsArray]":
+        """Updated copies: ``x.at[index].set(y)`` and ``x.at[index].add(y)``; index as in ``x[index]``."""
+        return indexing.At(self)
+
+    @property
+    def slice_by_mul(self) -> MulSlicer["IrrepsArray"]:
+        """Slice of the last axis counting irreps: ``x.slice_by_mul[1:3]``.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("2x0e + 1o", np.arange(5)).slice_by_mul[1:]
+            1x0e+1x1o [1 2 3 4]
+        """
+        return rearranging.slice_by_mul(self)
+
+    @property
+    def slice_by_dim(self) -> DimSlicer["IrrepsArray"]:
+        """Slice of the last axis counting components; the cuts must fall between irreps."""
+        return rearranging.slice_by_dim(self)
+
+    @property
+    def slice_by_chunk(self) -> ChunkSlicer["IrrepsArray"]:
+        """Slice of the last axis counting items."""
+        return rearranging.slice_by_chunk(self)
+
+    # Arithmetic
+
+    def __neg__(self) -> "IrrepsArray":
+        return IrrepsArray(self.irreps, -self.array, zero_flags=self.zero_flags)
+
+    def __add__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.add(self, other)
+
+    def __radd__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.add(self, other)
+
+    def __sub__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.add(self, -other, sign="-", shown=other)
+
+    def __rsub__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.add(-self, other)
+
+    def __mul__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.multiply(self, other)
+
+    def __truediv__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> "IrrepsArray":
+        return arithmetic.reciprocal(self, other)
+
+    def __pow__(self, exponent: Any) -> "IrrepsArray":
+        return arithmetic.power(self, exponent)
+
+    def __eq__(self, other: object) -> "IrrepsArray":  # type: ignore[override]  # elementwise, as arrays do
+        """For each irrep whether all its components are equal, as scalars 0e."""
+        return arithmetic.equal(self, other)
+
+    def __ne__(self, other: object) -> "IrrepsArray":  # type: ignore[override]  # elementwise, as arrays do
+        equal = arithmetic.equal(self, other)
+        return IrrepsArray(equal.irreps, ~equal.array)
+
+    __hash__ = None  # type: ignore[assignment]  # as any array
+
+    # Rearranging; see _rearranging.py
+
+    def rechunk(self, irreps: IntoIrreps) -> "IrrepsArray":
+        """The same data cut into other items: irreps that differ only in how neighbours are merged.
+
+        Raises:
+            ValueError: the simplified irreps differ.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("3x0e + 0e", np.arange(4)).rechunk("2x0e + 2x0e")
+            2x0e+2x0e [0 1 2 3]
+        """
+        return rearranging.rechunk(self, Irreps(irreps))
+
+    def simplify(self) -> "IrrepsArray":
+        """The same data with the shortest description, see :meth:`Irreps.simplify`."""
+        return rearranging.rechunk(self, self.irreps.simplify())
+
+    def unify(self) -> "IrrepsArray":
+        """The same data with neighbours merged, see :meth:`Irreps.unify`."""
+        return rearranging.rechunk(self, self.irreps.unify())
+
+    def sort(self) -> "IrrepsArray":
+        """The items in the order of the irreps, see :meth:`Irreps.sort`."""
+        return rearranging.take_items(self, self.irreps.sort().inv)
+
+    def regroup(self) -> "IrrepsArray":
+        """Sort, then simplify: every irrep once.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o + 2x0e", np.arange(6)).regroup()
+            3x0e+1x1o [0 4 5 1 2 3]
+        """
+        return self.sort().simplify()
+
+    def remove_zero_chunks(self) -> "IrrepsArray":
+        """Without the items that are known to be zero."""
+        return rearranging.take_items(self, [i for i, zero in enumerate(self.zero_flags) if not zero])
+
+    def filter(
+        self,
+        keep: Selection = None,
+        *,
+        drop: Selection = None,
+        lmax: int | None = None,
+        mask: Sequence[bool] | None = None,
+    ) -> "IrrepsArray":
+        """Some of the items, chosen as in :meth:`Irreps.filter`.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 2x1o + 2x0e", np.arange(9)).filter("1o")
+            2x1o [1 2 3 4 5 6]
+        """
+        chosen = self.irreps.filter_mask(keep, drop=drop, lmax=lmax, mask=mask)
+        return rearranging.take_items(self, [i for i, yes in enumerate(chosen) if yes])
+
+    def extend_with_zeros(self, new_irreps: IntoIrreps) -> "IrrepsArray":
+        """Put the items in their order into larger irreps, zeros between them.
+
+        Raises:
+            ValueError: the items of this array do not occur in that order.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o", np.array([1, 3, 3, 3])).extend_with_zeros("2x0e + 0e + 1o")
+            2x0e+1x0e+1x1o [0 0 1 3 3 3]
+        """
+        return rearranging.extend_with_zeros(self, Irreps(new_irreps))
+
+    def reshape(self, *shape: Any) -> "IrrepsArray":
+        """Reshape the leading axes; the last entry of the shape is irreps.dim or -1."""
+        return rearranging.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def broadcast_to(self, shape: Sequence[int]) -> "IrrepsArray":
+        """Broadcast the leading axes; the last entry of the shape is irreps.dim or -1."""
+        return rearranging.broadcast_to(self, tuple(shape))
+
+    def mul_to_axis(self, factor: int | None = None, axis: int = -2) -> "IrrepsArray":
+        """Move a factor of every multiplicity to a new axis.
+
+        Args:
+            factor: the length of the new axis (default: the greatest common divisor of the multiplicities).
+            axis: where the new axis stands in the result.
+
+        Raises:
+            ValueError: the factor does not divide every multiplicity, or the axis is the last one.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("4x0e + 2x1o", np.arange(10)).mul_to_axis()
+            2x0e+1x1o
+            [[0 1 4 5 6]
+             [2 3 7 8 9]]
+        """
+        return rearranging.mul_to_axis(self, factor, axis)
+
+    def axis_to_mul(self, axis: int = -2) -> "IrrepsArray":
+        """Move an axis into the multiplicities: the inverse of :meth:`mul_to_axis`.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o", np.arange(8).reshape(2, 4)).axis_to_mul()
+            2x0e+2x1o [0 4 1 2 3 5 6 7]
+        """
+        return rearranging.axis_to_mul(self, axis)
+
+    def axis_to_irreps(self, axis: int = -2) -> "IrrepsArray":
+        """Put the entries of an axis one after another on the last axis; the irreps are simplified.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o", np.arange(8).reshape(2, 4)).axis_to_irreps()
+            1x0e+1x1o+1x0e+1x1o [0 1 2 3 4 5 6 7]
+        """
+        return rearranging.axis_to_irreps(self, axis)
+
+    def irreps_to_axis(self, length: int, axis: int = -2) -> "IrrepsArray":
+        """Cut the last axis into `length` equal sequences of items: the inverse of :meth:`axis_to_irreps`.
+
+        Raises:
+            ValueError: the irreps are not `length` times the same sequence.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o + 0e + 1o", np.arange(8)).irreps_to_axis(2)
+            1x0e+1x1o
+            [[0 1 2 3]
+             [4 5 6 7]]
+        """
+        return rearranging.irreps_to_axis(self, length, axis)
+
+    # Rotations and mirrors; see _transforming.py
+
+    def transform_by_angles(
+        self, alpha: Any, beta: Any, gamma: Any, k: Any = 0, inverse: bool = False
+    ) -> "IrrepsArray":
+        """Rotate by Ry(alpha) Rx(beta) Ry(gamma) (radians) after `k` inversions of space.
+
+        Args:
+            alpha: third rotation, about y; a number or an array that broadcasts with the leading axes.
+            beta: second rotation, about x.
+            gamma: first rotation, about y.
+            k: how many times space is inverted.
+            inverse: apply the inverse instead.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("1o", np.array([0.0, 0.0, 1.0])).transform_by_angles(np.pi / 2, 0.0, 0.0)
+            1x1o [1.  0.  0.]
+        """
+        alpha, beta, gamma = (_like(self.array, a) for a in (alpha, beta, gamma))
+        return transform(self, angles_to_quaternion(alpha, beta, gamma), k, inverse=inverse)
+
+    def transform_by_quaternion(self, q: Any, k: Any = 0, inverse: bool = False) -> "IrrepsArray":
+        """Rotate by a quaternion (w, x, y, z) of shape (..., 4) after `k` inversions of space."""
+        return transform(self, _like(self.array, q), k, inverse=inverse)
+
+    def transform_by_matrix(self, R: Any, inverse: bool = False) -> "IrrepsArray":
+        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3)."""
+        q, k = rotation_and_inversions(_like(self.array, R))
+        return transform(self, q, k, inverse=inverse)
+
+    def transform_by_axis_angle(self, axis: Any, angle: Any, k: Any = 0, inverse: bool = False) -> "IrrepsArray":
+        """Rotate about `axis` (..., 3) by `angle` (...) radians after `k` inversions of space."""
+        q = axis_angle_to_quaternion(_like(self.array, axis), _like(self.array, angle))
+        return transform(self, q, k, inverse=inverse)
+
+    def transform_by_log_coordinates(self, log_coordinates: Any, k: Any = 0, inverse: bool = False) -> "IrrepsArray":
+        """Rotate by log coordinates (axis times angle) of shape (..., 3) after `k` inversions of space."""
+        q = log_coordinates_to_quaternion(_like(self.array, log_coordinates))
+        return transform(self, q, k, inverse=inverse)
+
+
+def _like(array: Any, x: Any) -> Any:
+    """`x` (numbers or an array) in the library of either, in the floating dtype of `array`."""
+    xp = array_namespace(array, x)
+    dtype = array.dtype if xp.isdtype(array.dtype, "real floating") else None
+    return xp.asarray(x, dtype=dtype)
+
+
+register(IrrepsArray)

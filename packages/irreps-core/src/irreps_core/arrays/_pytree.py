@@ -1,0 +1,33 @@
+"""What JAX must know of our classes: `IrrepsArray` is a tree of one leaf, irreps are static."""
+
+from typing import Any
+
+from irreps_core.irreps._irrep import Irrep, MulIrrep
+from irreps_core.irreps._irreps import Irreps
+
+
+def register(array_class: Any) -> None:
+    """Tell JAX, if it is installed, how to look into `array_class` (an `IrrepsArray`) and irreps."""
+    try:
+        import jax
+        from jax import export
+    except ImportError:
+        return
+
+    def with_keys(x: Any) -> tuple[tuple[tuple[Any, Any]], Irreps]:
+        return ((jax.tree_util.GetAttrKey("array"), x.array),), x.irreps
+
+    def unflatten(irreps: Irreps, leaves: Any) -> Any:
+        (array,) = leaves
+        return array_class._unchecked(irreps, array)
+
+    # The zero flags stay out of the tree: a loop may turn zeros into data, and must keep its structure.
+    jax.tree_util.register_pytree_with_keys(array_class, with_keys, unflatten, lambda x: ((x.array,), x.irreps))
+    export.register_pytree_node_serialization(
+        array_class,
+        serialized_name="irreps_core.IrrepsArray",
+        serialize_auxdata=lambda irreps: repr(irreps).encode(),
+        deserialize_auxdata=lambda data: Irreps(data.decode()),
+    )
+    for static in (Irrep, MulIrrep, Irreps):
+        jax.tree_util.register_static(static)

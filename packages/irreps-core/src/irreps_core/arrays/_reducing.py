@@ -1,0 +1,181 @@
+"""Sums, means, norms, dot and cross products of `IrrepsArray`."""
+
+from typing import Any
+
+import numpy as np
+
+from irreps_core._inputs._namespace import array_namespace
+from irreps_core.irreps._irreps import Irreps
+
+from ._base import describe
+from ._creation import from_chunks, zeros
+from ._irreps_array import IrrepsArray
+from ._rearranging import align
+
+Axis = int | tuple[int, ...] | None
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"axis {a} does not exist, there are {ndim} axes")
+    return tuple(sorted({a % ndim for a in axes}))
+
+
+def _reduce(name: str, x: IrrepsArray, axis: Axis, keepdims: bool) -> IrrepsArray:
+    xp = array_namespace(x.array)
+    reduce = getattr(xp, name)
+    axes = _axes(axis, x.ndim)
+    leading = tuple(a for a in axes if a < x.ndim - 1)
+    if leading:
+        array = reduce(x.array, axis=leading, keepdims=keepdims)
+        x = IrrepsArray(x.irreps, array, zero_flags=x.zero_flags)
+    if len(leading) == len(axes):
+        return x
+    # Over the irreps axis only the irreps of one item add up: each item becomes one irrep.
+    chunks = [None if chunk is None else reduce(chunk, axis=-2, keepdims=True) for chunk in x.chunks]
+    return from_chunks(x.irreps.set_mul(1), chunks, x.shape[:-1], x.dtype, backend=xp)
+
+
+def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
+    """Sum over axes; over the last one, the sum of the irreps of each item.
+
+    Args:
+        array: the data.
+        axis: one or several axes (default: all).
+        keepdims: keep the reduced leading axes with length 1.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> x = ic.IrrepsArray("3x0e + 2x0e", np.arange(10).reshape(2, 5))
+        >>> ic.sum(x, axis=0)
+        3x0e+2x0e [ 5  7  9 11 13]
+        >>> ic.sum(x)
+        1x0e+1x0e [21 24]
+    """
+    return _reduce("sum", array, axis, keepdims)
+
+
+def mean(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
+    """Mean over axes; over the last one, the mean of the irreps of each item. Arguments as :func:`sum`.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> ic.mean(ic.IrrepsArray("3x0e + 2x0e", np.arange(10.0).reshape(2, 5)))
+        1x0e+1x0e [3.5 6. ]
+    """
+    return _reduce("mean", array, axis, keepdims)
+
+
+def _scalars(irreps: Irreps) -> Irreps:
+    return Irreps([(mul, (0, 1)) for mul, _ in irreps])
+
+
+def _real(xp: Any, dtype: Any) -> Any:
+    return xp.zeros((), dtype).real.dtype
+
+
+def _root(xp: Any, squared: Any) -> Any:
+    # The square root is not differentiable at 0; the norm of zero has derivative zero here.
+    is_zero = squared == 0
+    return xp.where(is_zero, xp.zeros_like(squared), xp.sqrt(xp.where(is_zero, xp.ones_like(squared), squared)))
+
+
+def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> IrrepsArray:
+    """Euclidean norm of each irrep, or of everything, as scalars 0e.
+
+    The derivative at the zero vector is zero, of every order.
+
+    Args:
+        array: the data.
+        squared: whether to return the squared norm.
+        per_irrep: one norm for each irrep; otherwise one for the whole last axis.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> x = ic.IrrepsArray("2x0e + 1o", np.array([1.0, -2.0, 2.0, 3.0, 6.0]))
+        >>> ic.norm(x)
+        2x0e+1x0e [1. 2. 7.]
+        >>> ic.norm(x, squared=True, per_irrep=False)
+        1x0e [54.]
+    """
+    x = array
+    xp = array_namespace(x.array)
+
+    def of(chunk: Any) -> Any:
+        squares = xp.sum((xp.conj(chunk) * chunk).real, axis=-1, keepdims=True)
+        return squares if squared else _root(xp, squares)
+
+    if not per_irrep:
+        return IrrepsArray("0e", of(x.array))
+    chunks = [None if chunk is None else of(chunk) for chunk in x.chunks]
+    return from_chunks(_scalars(x.irreps), chunks, x.shape[:-1], _real(xp, x.dtype), backend=xp)
+
+
+def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
+    """Dot product of everything, or of each irrep, as scalars 0e. `a` is conjugated if it is complex.
+
+    Raises:
+        ValueError: the irreps differ.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> x = ic.IrrepsArray("0e + 1o", np.array([2.0, 1.0, 0.0, 0.0]))
+        >>> ic.dot(x, x), ic.dot(x, x, per_irrep=True)
+        (1x0e [5.], 1x0e+1x0e [4. 1.])
+    """
+    x, y = a.simplify(), b.simplify()
+    if x.irreps != y.irreps:
+        raise ValueError(f"dot expects equal irreps, got {describe(x)} and {describe(y)}")
+    xp = array_namespace(x.array, y.array)
+    leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    dtype = xp.result_type(x.array, y.array)
+    products = [
+        None if u is None or v is None else xp.sum(xp.conj(u) * v, axis=-1, keepdims=True)
+        for u, v in zip(x.chunks, y.chunks, strict=True)
+    ]
+    if per_irrep:
+        return from_chunks(_scalars(x.irreps), products, leading, dtype, backend=xp)
+    totals = [xp.sum(product, axis=-2) for product in products if product is not None]
+    if not totals:
+        return zeros("0e", leading, dtype, backend=xp)
+    total = totals[0]
+    for more in totals[1:]:
+        total = total + more
+    return IrrepsArray("0e", total)
+
+
+def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
+    """Cross product of the vectors of two arrays, one by one; the parities multiply.
+
+    Raises:
+        ValueError: something else than vectors (degree 1), or different numbers of vectors.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> x = ic.IrrepsArray("1o", np.array([1.0, 0.0, 0.0]))
+        >>> y = ic.IrrepsArray("1e", np.array([0.0, 1.0, 0.0]))
+        >>> ic.cross(x, y)
+        1x1o [0. 0. 1.]
+    """
+    for x in (a, b):
+        if any(ir.l != 1 for _, ir in x.irreps):
+            raise ValueError(f"cross expects vectors, 1o or 1e, got {describe(x)}")
+    if a.irreps.num_irreps != b.irreps.num_irreps:
+        raise ValueError(f"cross expects equally many vectors, got {describe(a)} and {describe(b)}")
+    x, y = align(a, b)
+    xp = array_namespace(x.array, y.array)
+    leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    irreps = Irreps([(m, (1, p.p * q.p)) for (m, p), (_, q) in zip(x.irreps, y.irreps, strict=True)])
+    chunks = [
+        None if u is None or v is None else xp.cross(u, v, axis=-1) for u, v in zip(x.chunks, y.chunks, strict=True)
+    ]
+    return from_chunks(irreps, chunks, leading, xp.result_type(x.array, y.array), backend=xp)

@@ -1,0 +1,1 @@
+"""Irrep, MulIrrep and Irreps: immutable descriptions of representations of O(3)."""

@@ -1,0 +1,150 @@
+"""Other software's conventions: order, axes and phases of the harmonics, signs of Clebsch-Gordan coefficients."""
+
+from collections.abc import Callable
+from typing import SupportsIndex
+
+import numpy as np
+
+from irreps_core._inputs._caches import cached
+from irreps_core._inputs._degrees import check_degree
+from irreps_core.coupling._clebsch_gordan import change_basis_real_to_complex, clebsch_gordan_sparse
+
+from ._irrep import Irrep
+from ._irreps import IntoIrreps, Irreps
+
+# Each convention is the matrix M of y = M s, with s the textbook real harmonics of degree l: polar axis z,
+# m = -l .. l, sin(|m|φ) at m < 0 and cos(mφ) at m > 0, without the Condon-Shortley phase.
+
+
+def _e3nn(l: int) -> np.ndarray:
+    # y has the polar axis y: y(r) = s(C r), C (x, y, z) = (z, x, y). So s(r) = y(C⁻¹ r) = D(C)⁻¹ y(r).
+    return Irrep(l, 1).D_from_matrix(np.eye(3)[[2, 0, 1]])
+
+
+def _e3x(l: int) -> np.ndarray:
+    return np.eye(2 * l + 1)[[l + m for n in range(l, 0, -1) for m in (n, -n)] + [l]]
+
+
+def _pyscf(l: int) -> np.ndarray:
+    return np.eye(3)[[2, 0, 1]] if l == 1 else np.eye(2 * l + 1)
+
+
+def _scipy(l: int) -> np.ndarray:
+    return 1j ** (l % 4) * change_basis_real_to_complex(l)
+
+
+def _sphericart(l: int) -> np.ndarray:
+    return np.eye(2 * l + 1)
+
+
+_CONVENTIONS: dict[str, Callable[[int], np.ndarray]] = {
+    "e3nn": _e3nn,
+    "e3nn-0.4": _e3nn,
+    "e3x": _e3x,
+    "pyscf": _pyscf,
+    "scipy": _scipy,
+    "sphericart": _sphericart,
+}
+
+
+def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps) -> np.ndarray:
+    r"""The matrix B of y_target = B y_source, for components of degree l in two conventions.
+
+    It is unitary: y are harmonics of one direction r = (x, y, z), or whatever transforms like them, and both
+    sides have one normalization. What transforms with D in the source convention does with B D B⁻¹ in the target's.
+
+    ============== ============================================================================================
+    ``e3nn``       e3nn from 0.5 on, e3nn-jax, this package: real, polar axis y, m = -l .. l; degree 1 is (x, y, z)
+    ``e3nn-0.4``   e3nn up to 0.4: the same components; see :func:`clebsch_gordan_sign` for what differs
+    ``e3x``        e3x (its Cartesian order): real, polar axis z, m = l, -l, l-1, ..., 1, -1, 0; degree 1 is (x, y, z)
+    ``pyscf``      PySCF's spherical orbitals: real, polar axis z, m = -l .. l, but degree 1 is (x, y, z)
+    ``scipy``      ``scipy.special.sph_harm_y``: complex, polar axis z, m = -l .. l, Condon-Shortley phase
+    ``sphericart`` sphericart, and most textbooks: real, polar axis z, m = -l .. l; degree 1 is (y, z, x)
+    ============== ============================================================================================
+
+    Where the polar axis differs, B is the rotation by 120 degrees that permutes x, y and z, and so it is full from
+    degree 2 on. (To rename the axes instead, permute: y_e3nn at (x, y, z) is y_sphericart at (z, x, y).)
+
+    Args:
+        source: name of a convention.
+        target: name of a convention.
+        irreps: a degree, or irreps (the parities do not matter).
+
+    Returns:
+        Array of shape (2l+1, 2l+1), or (dim, dim) and block diagonal for irreps: float64, or complex128 if one of the
+        conventions is ``"scipy"``. Read-only for a degree.
+
+    Raises:
+        ValueError: unknown convention, negative degree or malformed irreps.
+        TypeError: the degree is not an integer.
+
+    Example:
+        >>> from irreps_core import change_of_basis
+        >>> change_of_basis("e3nn", "sphericart", 1).round().astype(int)  # (x, y, z) to (y, z, x)
+        array([[0, 1, 0],
+               [0, 0, 1],
+               [1, 0, 0]])
+        >>> change_of_basis("scipy", "e3nn", "2x0e + 1o").shape
+        (5, 5)
+    """
+    for name in (source, target):
+        _check_convention(name, tuple(_CONVENTIONS))
+    if isinstance(irreps, SupportsIndex):
+        return _one_degree(source, target, check_degree("the degree", irreps))
+    irreps = Irreps(irreps)
+    blocks = [_one_degree(source, target, ir.l) for mul, ir in irreps for _ in range(mul)]
+    out = np.zeros((irreps.dim, irreps.dim), np.result_type(float, *blocks))
+    start = 0
+    for block in blocks:
+        stop = start + len(block)
+        out[start:stop, start:stop] = block
+        start = stop
+    return out
+
+
+@cached()
+def _one_degree(source: str, target: str, l: int) -> np.ndarray:
+    return _CONVENTIONS[target](l) @ _CONVENTIONS[source](l).conj().T
+
+
+def _check_convention(name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(known)}")
+
+
+def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> int:
+    """The sign ±1 by which another convention's real Clebsch-Gordan coefficients differ from ours.
+
+    C_convention(l1, l2, l3) = sign * clebsch_gordan(l1, l2, l3). For ``"e3nn"`` (e3nn from 0.5 on, e3nn-jax) the
+    sign is always 1. For ``"e3nn-0.4"``: with l1 <= l2 <= l3, the coefficient at m1 = m2 = m3 = 0 is positive, or
+    where that is zero (l1 + l2 + l3 odd), the first that is not zero; other orders of the degrees follow by the
+    same transpositions as here. To use weights trained with e3nn 0.4, multiply each path l1 x l2 -> l3 by this sign.
+
+    Args:
+        convention: ``"e3nn"`` or ``"e3nn-0.4"``.
+        l1: degree of the first factor.
+        l2: degree of the second factor.
+        l3: degree of the product.
+
+    Returns:
+        1 or -1.
+
+    Raises:
+        ValueError: unknown convention, negative degree, or no such product.
+        TypeError: a degree is not an integer.
+
+    Example:
+        >>> from irreps_core import clebsch_gordan_sign
+        >>> clebsch_gordan_sign("e3nn-0.4", 1, 1, 2), clebsch_gordan_sign("e3nn-0.4", 1, 2, 2)
+        (1, -1)
+    """
+    _check_convention(convention, ("e3nn", "e3nn-0.4"))
+    degrees = sorted(check_degree(name, l) for name, l in (("l1", l1), ("l2", l2), ("l3", l3)))
+    if degrees[2] > degrees[0] + degrees[1]:
+        raise ValueError(f"{(l1, l2, l3)} have no Clebsch-Gordan coefficients: each is at most the sum of the others")
+    if convention == "e3nn":
+        return 1
+    indices, values = clebsch_gordan_sparse(*degrees)
+    central = np.all(indices == degrees, axis=1)
+    decisive = values[central] if np.any(central) else values
+    return 1 if decisive[0] > 0 else -1

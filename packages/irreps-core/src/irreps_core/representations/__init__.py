@@ -1,0 +1,1 @@
+"""Wigner D matrices and representation matrices of direct sums."""

@@ -1,0 +1,1 @@
+"""Parametrisations of rotations and the conversions between them."""

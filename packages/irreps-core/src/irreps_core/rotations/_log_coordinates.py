@@ -1,0 +1,146 @@
+"""Rotations as log coordinates v: by the angle |v| about the direction of v, R = exp(v_x X_x + v_y X_y + v_z X_z)."""
+
+from typing import Any
+
+from irreps_core._inputs._namespace import array_namespace
+from irreps_core._inputs._vectors import checked, length, normalize
+
+from ._analytic import cos_sqrt, sinc_sqrt
+from ._quaternion import (
+    Y_AXIS,
+    compose_quaternion,
+    quaternion_to_angles,
+    quaternion_to_log_coordinates,
+    quaternion_to_matrix,
+    rotation_angle_from_quaternion,
+)
+
+
+def compose_log_coordinates(log1: Any, log2: Any) -> Any:
+    """The rotation log2 followed by the rotation log1.
+
+    Args:
+        log1: array of shape ``(..., 3)``, in radians.
+        log2: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 3)``, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> compose_log_coordinates(np.array([0.0, 0.5, 0.0]), np.array([0.0, 0.25, 0.0])) + 0
+        array([0.  , 0.75, 0.  ])
+    """
+    q1, q2 = log_coordinates_to_quaternion(log1), log_coordinates_to_quaternion(log2)
+    return quaternion_to_log_coordinates(compose_quaternion(q1, q2))
+
+
+def inverse_log_coordinates(log_coordinates: Any) -> Any:
+    """The inverse rotation: the opposite vector.
+
+    Args:
+        log_coordinates: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 3)``, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> inverse_log_coordinates(np.array([0.1, 0.2, -0.3]))
+        array([-0.1, -0.2,  0.3])
+    """
+    (log_coordinates,) = checked((3,), log_coordinates=log_coordinates)
+    return -log_coordinates
+
+
+def rotation_angle_from_log_coordinates(log1: Any, log2: Any) -> Any:
+    """The angle, from 0 to pi, of the rotation that leads from one to the other.
+
+    Args:
+        log1: array of shape ``(..., 3)``, in radians.
+        log2: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        Array of shape ``(...)``, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> float(rotation_angle_from_log_coordinates(np.array([0, 0.5, 0]), np.array([0, 0.25, 0])))
+        0.25
+    """
+    return rotation_angle_from_quaternion(log_coordinates_to_quaternion(log1), log_coordinates_to_quaternion(log2))
+
+
+def log_coordinates_to_quaternion(log_coordinates: Any) -> Any:
+    """The unit quaternion (cos(|v|/2), v sin(|v|/2) / |v|), smooth everywhere.
+
+    Args:
+        log_coordinates: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 4)``.
+
+    Example:
+        >>> import numpy as np
+        >>> log_coordinates_to_quaternion(np.array([0.0, np.pi, 0.0])).round(9)
+        array([0., 0., 1., 0.])
+    """
+    (v,) = checked((3,), log_coordinates=log_coordinates)
+    xp = array_namespace(v)
+    t = xp.sum(v * v, axis=-1, keepdims=True) / 4
+    return xp.concat([cos_sqrt(t), v * (sinc_sqrt(t) / 2)], axis=-1)
+
+
+def log_coordinates_to_matrix(log_coordinates: Any) -> Any:
+    """The rotation matrix exp(v_x X_x + v_y X_y + v_z X_z) (Rodrigues' formula), smooth everywhere.
+
+    Args:
+        log_coordinates: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        Array of shape ``(..., 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> log_coordinates_to_matrix(np.zeros(3))
+        array([[1., 0., 0.],
+               [0., 1., 0.],
+               [0., 0., 1.]])
+    """
+    return quaternion_to_matrix(log_coordinates_to_quaternion(log_coordinates))
+
+
+def log_coordinates_to_angles(log_coordinates: Any) -> tuple[Any, Any, Any]:
+    """The Euler angles (alpha, beta, gamma) of log coordinates.
+
+    Args:
+        log_coordinates: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        alpha, beta and gamma, each of shape ``(...)``, as of :func:`quaternion_to_angles`.
+
+    Example:
+        >>> import numpy as np
+        >>> np.stack(log_coordinates_to_angles(np.array([0.5, 0.0, 0.0]))) + 0
+        array([0. , 0.5, 0. ])
+    """
+    return quaternion_to_angles(log_coordinates_to_quaternion(log_coordinates))
+
+
+def log_coordinates_to_axis_angle(log_coordinates: Any) -> tuple[Any, Any]:
+    """The unit axis v / |v| and the angle |v|. The axis of v = 0 is arbitrary: it is y.
+
+    Args:
+        log_coordinates: array of shape ``(..., 3)``, in radians.
+
+    Returns:
+        The axis of shape ``(..., 3)`` and the angle of shape ``(...)``, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> axis, angle = log_coordinates_to_axis_angle(np.array([0.0, 0.0, -0.5]))
+        >>> axis, float(angle)
+        (array([ 0.,  0., -1.]), 0.5)
+    """
+    (v,) = checked((3,), log_coordinates=log_coordinates)
+    return normalize(v, Y_AXIS), length(v)

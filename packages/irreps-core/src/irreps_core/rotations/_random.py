@@ -1,0 +1,128 @@
+"""Random rotations, all equally likely (the Haar measure), in each parametrisation.
+
+Four independent normal numbers have no preferred direction: divided by their length, they are a uniform quaternion.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from irreps_core._inputs._namespace import is_jax
+from irreps_core._inputs._vectors import normalize
+
+from ._quaternion import (
+    IDENTITY,
+    quaternion_to_angles,
+    quaternion_to_axis_angle,
+    quaternion_to_log_coordinates,
+    quaternion_to_matrix,
+)
+
+
+def rand_quaternion(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
+    """Random unit quaternions.
+
+    Args:
+        key: a :class:`numpy.random.Generator`, for NumPy arrays, or a JAX random key, for JAX arrays.
+        shape: the leading axes.
+        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+
+    Returns:
+        Array of shape ``(*shape, 4)``.
+
+    Raises:
+        TypeError: the key is neither.
+
+    Example:
+        >>> import numpy as np
+        >>> q = rand_quaternion(np.random.default_rng(0), (5,))
+        >>> np.linalg.norm(q, axis=-1)
+        array([1., 1., 1., 1., 1.])
+    """
+    if isinstance(key, np.random.Generator):
+        normal = key.normal(size=(*shape, 4)).astype(float if dtype is None else dtype)
+    elif is_jax(key):
+        import jax
+
+        normal = jax.random.normal(key, (*shape, 4), dtype=float if dtype is None else dtype)
+    else:
+        raise TypeError(f"key must be a numpy.random.Generator or a JAX random key, received {key!r}")
+    return normalize(normal, IDENTITY)
+
+
+def rand_matrix(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
+    """Random rotation matrices.
+
+    Args:
+        key: a :class:`numpy.random.Generator` or a JAX random key.
+        shape: the leading axes.
+        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+
+    Returns:
+        Array of shape ``(*shape, 3, 3)``.
+
+    Example:
+        >>> import numpy as np
+        >>> float(np.linalg.det(rand_matrix(np.random.default_rng(0))))
+        1.0
+    """
+    return quaternion_to_matrix(rand_quaternion(key, shape, dtype))
+
+
+def rand_angles(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tuple[Any, Any, Any]:
+    """Euler angles of random rotations: alpha and gamma uniform in [-pi, pi], cos(beta) uniform in [-1, 1].
+
+    Args:
+        key: a :class:`numpy.random.Generator` or a JAX random key.
+        shape: the leading axes.
+        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+
+    Returns:
+        alpha, beta and gamma, each of that shape, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> alpha, beta, gamma = rand_angles(np.random.default_rng(0), (1000,))
+        >>> bool(beta.min() >= 0 and beta.max() <= np.pi)
+        True
+    """
+    return quaternion_to_angles(rand_quaternion(key, shape, dtype))
+
+
+def rand_axis_angle(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tuple[Any, Any]:
+    """Axis and angle, in [0, 2 pi], of random rotations.
+
+    Args:
+        key: a :class:`numpy.random.Generator` or a JAX random key.
+        shape: the leading axes.
+        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+
+    Returns:
+        Unit axes of shape ``(*shape, 3)`` and angles of that shape, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> axis, angle = rand_axis_angle(np.random.default_rng(0))
+        >>> float(np.linalg.norm(axis))
+        1.0
+    """
+    return quaternion_to_axis_angle(rand_quaternion(key, shape, dtype))
+
+
+def rand_log_coordinates(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
+    """Log coordinates, of length up to 2 pi, of random rotations.
+
+    Args:
+        key: a :class:`numpy.random.Generator` or a JAX random key.
+        shape: the leading axes.
+        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+
+    Returns:
+        Array of shape ``(*shape, 3)``, in radians.
+
+    Example:
+        >>> import numpy as np
+        >>> rand_log_coordinates(np.random.default_rng(0), (2, 5)).shape
+        (2, 5, 3)
+    """
+    return quaternion_to_log_coordinates(rand_quaternion(key, shape, dtype))

@@ -1,0 +1,1 @@
+"""Cartesian tensors, index symmetries and Voigt notation."""

@@ -1,0 +1,37 @@
+"""The compute core, for people who write executors or operations.
+
+Every operation of irreps_ops is a :class:`Polynomial`, a sparse multilinear map between channel-contiguous operands.
+:func:`evaluate` runs one, and each of its derivatives is a polynomial again, so an executor has one thing to implement.
+
+* describe: :class:`Polynomial`, :class:`Operand`, :class:`Path`, :class:`Coefficients`, :class:`Access`, :class:`Index`;
+* run: :func:`evaluate`, :func:`use_executor`, :func:`checked`;
+* write an executor: :class:`Executor`, :class:`Contraction`, :func:`executors`, :func:`cheapest`, :func:`why_not`.
+"""
+
+from ._contraction import Contraction
+from ._dispatch import Executor, ExecutorRefused, cheapest, executors, why_not
+from ._polynomial import Polynomial
+from ._primitive import evaluate
+from ._rewrite import checked, use_executor
+from ._terms import Access, Coefficients, Index, Operand, Path
+
+__all__ = [
+    "Access",
+    "Coefficients",
+    "Contraction",
+    "Executor",
+    "ExecutorRefused",
+    "Index",
+    "Operand",
+    "Path",
+    "Polynomial",
+    "cheapest",
+    "checked",
+    "evaluate",
+    "executors",
+    "use_executor",
+    "why_not",
+]
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation

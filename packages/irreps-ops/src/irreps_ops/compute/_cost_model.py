@@ -1,0 +1,78 @@
+"""All tuning constants of the compute core: what decides tiles, and which way of computing is the cheaper one.
+
+Each constant names the platform that it was measured on and the benchmark that shows its effect. Two platforms are
+told apart: CPUs, where an intermediate result should stay in the cache of a core, and accelerators, where memory is
+large and a loop keeps most of the device idle.
+
+`benchmarks/compute_core.py` is run as ``python benchmarks/compute_core.py --only WORKLOAD``.
+"""
+
+import math
+
+# Sizes of tiles.
+
+# CPU, `full`, `uvu` and `linear`: bytes of the batch in a tile, read, written and intermediate. Half of it and twice as
+# much are as fast.
+TILE_BYTES = 2 << 20
+# CPU, `linear`: fewer tiles do not pay for a loop.
+FEWEST_TILES = 8
+# CPU, `conv`: edges in a tile of an edge convolution. Their messages stay in the cache of a core.
+TILE_EDGES = 512
+# H200, `conv --size gpu`: edges that are processed at once. Fewer leave cores idle, more need much memory.
+EDGES_AT_ONCE = 32768
+# CPU, `conv`: slots in a row of edges. Wider rows leave more slots empty, narrower ones are more rows to add up.
+WIDEST_ROW = 4
+
+# Bytes of intermediate results that the executor `xla` allows for.
+# CPU, `sym`: the caches of a core.
+_CACHE_BYTES = 4 << 20
+# H200, `sym --size gpu`.
+_MEMORY_BYTES = 512 << 20
+
+# The executor `xla`: costs in multiply-adds of a matrix product.
+
+# CPU, `sym`: an elementwise operation on one number takes as long as so many multiply-adds.
+ELEMENTWISE = 16
+# CPU, `sym`: products of thin matrices are as slow as if they had so many columns.
+THIN = 8
+# CPU, `uvu`: a contraction pair by pair has fewer and larger products, and gains so many times less from a cache.
+PAIRWISE_CACHE_GAIN = 8
+# CPU, `sym`: elements of the outer batch for which the intermediate results should fit.
+OUTER_AT_ONCE = 8
+# CPU, `full`: up to so many terms, a sum of products written out is faster than a batched matrix product.
+UNROLLED_TERMS = 16
+# With more tensors than this, a search over all orders of contraction takes too long; the cheapest pair is taken each
+# time. A limit on compile time, not measured.
+ALL_ORDERS = 6
+
+# Estimates of run time, in nanoseconds on two CPU cores; `conv` and `sym`.
+MULTIPLY_ADDS_PER_NS = 50
+BYTES_PER_NS = 10
+EDGE_ROWS_MULTIPLY_ADDS_PER_NS = 10
+
+
+def is_accelerator(platform: str | None) -> bool:
+    """Tell whether a platform is anything but a CPU. None, a program for several platforms, counts as a CPU."""
+    return platform not in (None, "cpu")
+
+
+def intermediate_bytes(platform: str | None) -> int:
+    """Return how many bytes of intermediate results the executor `xla` allows for."""
+    return _MEMORY_BYTES if is_accelerator(platform) else _CACHE_BYTES
+
+
+def tiles_at_once(platform: str | None, tile: int) -> int:
+    """Return how many tiles of so many elements are processed at once."""
+    return max(1, EDGES_AT_ONCE // tile) if is_accelerator(platform) else 1
+
+
+def tile_count(batch: int, numbers: int, itemsize: int) -> int:
+    """Return into about how many tiles a batch is cut whose elements take `numbers` numbers each."""
+    count = math.ceil(batch * numbers * itemsize / TILE_BYTES)
+    return count if count >= FEWEST_TILES else 1
+
+
+def tile_length(batch: int, count: int) -> int:
+    """Return the length of about `count` tiles, one that divides the batch if there is such a length nearby."""
+    longest = math.ceil(batch / count)
+    return next((n for n in range(longest, longest // 2, -1) if batch % n == 0), longest)

@@ -1,0 +1,1 @@
+"""Executors of the compute core and the cost model that chooses among them."""

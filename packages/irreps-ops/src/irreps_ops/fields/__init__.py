@@ -1,0 +1,1 @@
+"""Fields in space: gradients, curl and divergence; voxel grids."""

@@ -1,0 +1,306 @@
+"""Derivatives of equivariant functions, as irreps: gradient, divergence, curl, Hessian.
+
+The derivative of y to x is a matrix J[i, j] = dy_i / dx_j whose indices transform with the irreps of y and of x: so it
+is reduced to irreps like a product of the two, by an orthogonal change of basis.
+"""
+
+import itertools
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import Irrep, Irreps, IrrepsArray, clebsch_gordan, from_chunks
+from irreps_ops._inputs._operands import floating, split_items
+from irreps_ops.products._lowering import pairs
+
+# e[i, j, k] = 1 for even permutations of 0, 1, 2, -1 for odd ones.
+_LEVI_CIVITA = np.array([[[(i - j) * (j - k) * (k - i) / 2 for k in range(3)] for j in range(3)] for i in range(3)])
+
+
+def grad(
+    fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False, regroup_output: bool = True
+) -> Callable[..., Any]:
+    """The gradient of an equivariant function: a function of the same arguments, equivariant too.
+
+    The Jacobian dy[u, i] / dx[v, j] of an irrep of y and one of x is reduced to irreps by sqrt(2l+1) C[i, j, k], C the
+    Clebsch-Gordan coefficients: an orthogonal change of basis, which keeps the norm. For y = 0e it is the gradient
+    itself.
+
+    Args:
+        fun: returns an IrrepsArray y.
+        argnums: which of its arguments is x, an IrrepsArray.
+        has_aux: whether `fun` returns (y, anything else) instead of y.
+        regroup_output: sort and merge the irreps. Otherwise they come in the order of the items of y, of x, and of
+            their product.
+
+    Returns:
+        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, dim of y * dim of x),
+        all pairs: use :func:`irreps_core.vmap` to differentiate row by row. With `has_aux` a pair of it and
+        the rest of what `fun` returned. It differentiates backward (:func:`jax.jacrev`).
+
+    Raises:
+        ValueError: `argnums` is no integer.
+        TypeError: (when called) x or y is no IrrepsArray.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("1o", jnp.array([1.0, 2.0, 3.0]))
+        >>> irr.grad(lambda x: 0.5 * ic.norm(x, squared=True))(x)
+        1x1o [1. 2. 3.]
+        >>> irr.grad(lambda x: 2 * x)(x).irreps
+        1x0e+1x1e+1x2e
+    """
+    argnums = _place("grad", argnums)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        jacobian, irreps_out, irreps_in, aux = _jacobian("grad", fun, argnums, has_aux, args, kwargs)
+        items = _reduced(jacobian, irreps_out, irreps_in)
+        return _result(items, jacobian, regroup_output, aux)
+
+    return gradient
+
+
+def divergence(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Callable[..., Any]:
+    r"""The divergence of a vector field, \sum_i dy_i / dx_i: a function of the same arguments.
+
+    It is a scalar, 0e if x and y have the same parity, and else 0o.
+
+    Args:
+        fun: returns an IrrepsArray of vectors y, such as "1o" or "2x1o + 1e".
+        argnums: which of its arguments is x, an IrrepsArray of vectors, such as "1o".
+        has_aux: whether `fun` returns (y, anything else) instead of y.
+
+    Returns:
+        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, scalars): one for each
+        vector of y and each of x, regrouped. (The divergence of a flow of n points, x and y of shape (n, 3), is the
+        trace of the result of shape (n, n, 1).)
+
+    Raises:
+        ValueError: `argnums` is no integer, or (when called) x or y have irreps that are no vectors.
+        TypeError: (when called) x or y is no IrrepsArray.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("1o", jnp.array([1.0, 2.0, 3.0]))
+        >>> irr.divergence(lambda x: ic.norm(x, squared=True) * x)(x)  # 5 x.x
+        1x0e [70.]
+    """
+    return _of_vectors("divergence", fun, argnums, has_aux, 0, lambda J: jnp.einsum("...uivi->...uv", J))
+
+
+def curl(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Callable[..., Any]:
+    r"""The curl of a vector field, \sum_jk e_ijk dy_k / dx_j: a function of the same arguments.
+
+    It is 1e if x and y have the same parity (the curl of a velocity is a pseudovector), and else 1o.
+
+    Args:
+        fun: as in :func:`divergence`.
+        argnums: as there.
+        has_aux: as there.
+
+    Returns:
+        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, 3 * vectors): one
+        vector for each vector of y and each of x, regrouped.
+
+    Raises:
+        ValueError: as in :func:`divergence`.
+        TypeError: as there.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("1o", jnp.array([1.0, 2.0, 3.0]))
+        >>> omega = ic.IrrepsArray("1e", jnp.array([0.0, 0.0, 1.0]))
+        >>> irr.curl(lambda x: ic.cross(omega, x))(x)  # a rotation at the rate omega
+        1x1e [0. 0. 2.]
+    """
+
+    def contract(J: jax.Array) -> jax.Array:
+        e = jnp.asarray(_LEVI_CIVITA, J.dtype)
+        return jnp.einsum("...ukvj,ijk->...uvi", J, e, precision=jax.lax.Precision.HIGHEST)
+
+    return _of_vectors("curl", fun, argnums, has_aux, 1, contract)
+
+
+def hessian(
+    fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False, regroup_output: bool = True
+) -> Callable[..., Any]:
+    r"""The second derivatives of an equivariant function, as irreps: a function of the same arguments.
+
+    H[i, j] = d^2 y / dx_i dx_j is symmetric: it is reduced to the irreps of the symmetric product of x with itself,
+    those of :func:`tensor_square`, by an orthonormal change of basis, which keeps the norm. Of a scalar function of a
+    vector it is 0e, the Laplacian / sqrt(3), and 2e. If y is not scalar, these irreps are multiplied with those of y,
+    as in :func:`grad`.
+
+    Args:
+        fun: returns an IrrepsArray y.
+        argnums: which of its arguments is x, an IrrepsArray.
+        has_aux: whether `fun` returns (y, anything else) instead of y.
+        regroup_output: sort and merge the irreps.
+
+    Returns:
+        A function that returns an IrrepsArray of shape (*leading axes of y, irreps). If x has leading axes (of many
+        points) the shape is (*leading axes of y, *those of x, *those of x, irreps), all pairs. As i and j belong to
+        different points, H need not be symmetric, and the irreps are those of the full product: 0e + 1e + 2e for
+        points in space. Use :func:`irreps_core.vmap` to differentiate row by row.
+
+    Raises:
+        ValueError: `argnums` is no integer.
+        TypeError: (when called) x or y is no IrrepsArray.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("1o", jnp.array([1.0, 2.0, 3.0]))
+        >>> irr.hessian(lambda x: ic.norm(x, squared=True))(x)  # twice the identity
+        1x0e+1x2e [3.46 0.   0.   0.   0.   0.  ]
+    """
+    argnums = _place("hessian", argnums)
+
+    def second(*args: Any, **kwargs: Any) -> Any:
+        H, irreps_out, irreps_in, aux = _jacobian("hessian", fun, argnums, has_aux, args, kwargs, order=2)
+        several = args[argnums].ndim > 1
+        inner = _reduced(H, irreps_in, irreps_in, symmetric=not several)
+        irreps = Irreps([(mul, ir) for mul, ir, _ in inner])
+        chunks = [chunk.reshape((*chunk.shape[:-2], mul * ir.dim)) for mul, ir, chunk in inner]
+        J = jnp.concatenate([H[..., 0, :0], *chunks], axis=-1)
+        return _result(_reduced(J, irreps_out, irreps), J, regroup_output, aux)
+
+    return second
+
+
+def _place(function: str, argnums: Any) -> int:
+    try:
+        return operator.index(argnums)
+    except TypeError:
+        raise ValueError(
+            f"{function} differentiates to one argument: argnums must be an integer, got {argnums!r}"
+        ) from None
+
+
+def _jacobian(
+    function: str,
+    fun: Callable[..., Any],
+    argnums: int,
+    has_aux: bool,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    order: int = 1,
+) -> tuple[jax.Array, Irreps, Irreps, tuple[Any, ...]]:
+    """Derivatives of an order, of shape (*leading of y, *leading of x, ..., dim of y, dim of x, ...)."""
+    x = args[argnums]
+    if not isinstance(x, IrrepsArray):
+        raise TypeError(f"{function} expects an IrrepsArray as argument {argnums}, got {type(x).__name__}")
+    irreps_in, (start,) = x.irreps, floating(x)
+
+    def of_array(array: jax.Array) -> tuple[IrrepsArray, Any]:
+        given = list(args)
+        given[argnums] = IrrepsArray(irreps_in, array)
+        result = fun(*given, **kwargs)
+        y, aux = result if has_aux else (result, None)
+        if not isinstance(y, IrrepsArray):
+            raise TypeError(
+                f"{function} expects a function that returns an IrrepsArray, got {type(y).__name__}: "
+                "make it one, for example scalars by ic.as_irreps_array(y)"
+            )
+        return IrrepsArray(y.irreps, jnp.asarray(y.array)), aux
+
+    differentiated = jax.jacrev(of_array, has_aux=True)
+    if order == 2:
+        differentiated = jax.jacfwd(differentiated, has_aux=True)
+    # As a pytree, y's irreps go with the array of its derivatives.
+    y, aux = differentiated(start.array)
+    first = y.array.ndim - order * x.ndim - 1
+    axes = [first + n * x.ndim for n in range(order + 1)]  # those of components, of y and each time of x
+    derivatives = jnp.moveaxis(y.array, axes, range(-order - 1, 0))
+    return derivatives, y.irreps, irreps_in, (aux,) if has_aux else ()
+
+
+def _reduced(
+    z: jax.Array, irreps1: Irreps, irreps2: Irreps, symmetric: bool = False
+) -> list[tuple[int, Irrep, jax.Array]]:
+    """The irreps in the last two axes: multiplicities, irreps and data of shape (..., mul, 2l+1).
+
+    Args:
+        z: data of shape (..., irreps1.dim, irreps2.dim).
+        irreps1: of the last axis but one.
+        irreps2: of the last axis.
+        symmetric: z is symmetric: each pair of different irreps is taken once, in the order of `tensor_square`.
+    """
+    found = []
+    rows = jnp.split(z, np.cumsum([item.dim for item in irreps1])[:-1].tolist(), axis=-2) if irreps1 else []
+    for i, ((mul1, ir1), row) in enumerate(zip(irreps1, rows, strict=True)):
+        for j, ((mul2, ir2), block) in enumerate(zip(irreps2, split_items(row, irreps2), strict=True)):
+            if symmetric and j < i:
+                continue
+            chunk = block.reshape((*z.shape[:-2], mul1, ir1.dim, mul2, ir2.dim))
+            chunk = jnp.moveaxis(chunk, -3, -2)
+            if not symmetric or i < j:
+                flat = chunk.reshape((*z.shape[:-2], mul1 * mul2, ir1.dim, ir2.dim))
+                found += _coupled(flat, ir1, ir2, math.sqrt(2) if symmetric else 1)
+                continue
+            u, v = pairs(mul1).T
+            found += _coupled(chunk[..., u, v, :, :], ir1, ir1, math.sqrt(2))
+            same = np.arange(mul1)
+            found += [item for item in _coupled(chunk[..., same, same, :, :], ir1, ir1, 1) if item[1].l % 2 == 0]
+    return [item for item in found if item[0]]
+
+
+def _coupled(z: jax.Array, ir1: Irrep, ir2: Irrep, scale: float) -> list[tuple[int, Irrep, jax.Array]]:
+    """Data of shape (..., mul, dim1, dim2) by the irreps of the product."""
+    found = []
+    for ir in ir1 * ir2:
+        c = jnp.asarray(scale * math.sqrt(ir.dim) * clebsch_gordan(ir1.l, ir2.l, ir.l), z.dtype)
+        found.append((z.shape[-3], ir, jnp.einsum("...ij,ijk->...k", z, c, precision=jax.lax.Precision.HIGHEST)))
+    return found
+
+
+def _result(items: list[tuple[int, Irrep, jax.Array]], jacobian: jax.Array, regroup: bool, aux: tuple[Any, ...]) -> Any:
+    irreps = Irreps([(mul, ir) for mul, ir, _ in items])
+    out = from_chunks(irreps, [chunk for _, _, chunk in items], jacobian.shape[:-2], jacobian.dtype, backend=jnp)
+    out = out.regroup() if regroup else out
+    return (out, *aux) if aux else out
+
+
+def _of_vectors(
+    function: str,
+    fun: Callable[..., Any],
+    argnums: int,
+    has_aux: bool,
+    l: int,
+    contract: Callable[[jax.Array], jax.Array],
+) -> Callable[..., Any]:
+    """What a contraction makes of Jacobians of shape (..., vectors, 3, vectors, 3): irreps of degree l."""
+    argnums = _place(function, argnums)
+
+    def derived(*args: Any, **kwargs: Any) -> Any:
+        jacobian, irreps_out, irreps_in, aux = _jacobian(function, fun, argnums, has_aux, args, kwargs)
+        for name, irreps in (("x", irreps_in), ("y", irreps_out)):
+            if any(ir.l != 1 for _, ir in irreps):
+                raise ValueError(
+                    f"{function} is of vectors, 1o or 1e, got {name} of {irreps}: filter them, or use grad, which is "
+                    "of any irreps"
+                )
+        leading = jacobian.shape[:-2]
+        array = contract(jacobian.reshape((*leading, irreps_out.num_irreps, 3, irreps_in.num_irreps, 3)))
+        parities = [a * b for a, b in itertools.product(_parities(irreps_out), _parities(irreps_in))]
+        irreps = Irreps([(1, (l, p)) for p in parities])
+        out = IrrepsArray(irreps, array.reshape((*leading, irreps.dim))).regroup()
+        return (out, *aux) if aux else out
+
+    return derived
+
+
+def _parities(irreps: Irreps) -> list[int]:
+    return [ir.p for mul, ir in irreps for _ in range(mul)]

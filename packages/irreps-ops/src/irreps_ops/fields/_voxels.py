@@ -1,0 +1,202 @@
+"""Fields on a grid of voxels: resampling them, and reading them between the voxels."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from numbers import Integral
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import IrrepsArray
+from irreps_ops._inputs import _checks as check
+
+Interpolation: TypeAlias = Literal["linear", "nearest"]
+Field = TypeVar("Field", jax.Array, IrrepsArray)
+
+
+def zoom(
+    input: Field,
+    *,
+    resize_rate: float | Sequence[float] | None = None,
+    output_size: Sequence[int] | None = None,
+    interpolation: Interpolation = "linear",
+) -> Field:
+    """Resample a field on a grid of voxels: the same volume in more voxels, or in fewer.
+
+    Along an axis of n voxels that becomes one of m, the centre of voxel i lies at p = (i + 1/2) n/m - 1/2 in units of
+    the old voxels; beyond the outermost centres the field is constant. The positions are exact fractions, so a field
+    keeps the symmetries of its grid. Pooling is a convolution at full resolution, then a rate below 1. (Nothing is
+    averaged: what is finer than the new voxels has to be smoothed away before.)
+
+    Args:
+        input: an array of shape (..., nx, ny, nz) or an IrrepsArray of shape (..., nx, ny, nz, irreps.dim), whose
+            components are all resampled alike.
+        resize_rate: new over old number of voxels, one for all axes or one for each; n times it is rounded.
+        output_size: or the new numbers of voxels, (mx, my, mz).
+        interpolation: ``"linear"`` between the nearest voxels of each axis; or ``"nearest"``, which keeps integers
+            what they are. Halfway between two voxels "nearest" takes that of even number: a choice that a mirror
+            does not keep, as it keeps no other; where that matters, "linear" takes the mean.
+
+    Returns:
+        The field of shape (..., mx, my, mz) or (..., mx, my, mz, irreps.dim).
+
+    Raises:
+        ValueError: not exactly one of `resize_rate` and `output_size`; not three positive numbers; fewer than three
+            axes, or an axis without voxels; an unknown interpolation.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> irr.zoom(jnp.array([[[0.0, 4.0]]]), output_size=(1, 1, 4))
+        Array([[[0., 1., 3., 4.]]], dtype=float...)
+        >>> irr.zoom(ic.ones("0e + 1o", (8, 8, 8)), resize_rate=0.5).shape
+        (4, 4, 4, 4)
+    """
+    if interpolation not in ("linear", "nearest"):
+        raise ValueError(f"zoom expects interpolation 'linear' or 'nearest', got {interpolation!r}")
+    old = _grid("zoom", input)
+    new = _new_size(old, resize_rate, output_size)
+    along = _linear_along if interpolation == "linear" else _nearest_along
+
+    def resample(array: jax.Array, first: int) -> jax.Array:
+        if interpolation == "linear":
+            array = check.float_array("zoom", array)
+        for axis, (n, m) in enumerate(zip(old, new, strict=True), first):
+            if n != m:
+                array = along(array, axis, n, m)
+        return array
+
+    return _of_field(input, resample)
+
+
+def _of_field(input: Any, function: Callable[[jax.Array, int], jax.Array]) -> Any:
+    """Apply a function of an array and the place of its axis x."""
+    if isinstance(input, IrrepsArray):
+        return IrrepsArray(
+            input.irreps, function(jnp.asarray(input.array), input.ndim - 4), zero_flags=input.zero_flags
+        )
+    array = jnp.asarray(input)
+    return function(array, array.ndim - 3)
+
+
+def _grid(function: str, input: Any) -> tuple[int, int, int]:
+    """How many voxels there are along x, y and z."""
+    shape = jnp.shape(input) if not isinstance(input, IrrepsArray) else input.shape[:-1]
+    if len(shape) < 3 or 0 in shape[-3:]:
+        expected = "(..., nx, ny, nz, irreps)" if isinstance(input, IrrepsArray) else "(..., nx, ny, nz)"
+        raise ValueError(
+            f"{function} expects a field of shape {expected} with at least one voxel along each axis, got shape "
+            f"{tuple(input.shape)}"
+        )
+    nx, ny, nz = shape[-3:]
+    return nx, ny, nz
+
+
+def _new_size(old: tuple[int, int, int], resize_rate: Any, output_size: Any) -> tuple[int, ...]:
+    if (resize_rate is None) == (output_size is None):
+        raise ValueError(
+            f"zoom expects either resize_rate or output_size, got {resize_rate!r} and {output_size!r}: "
+            "say how many voxels there shall be in one way"
+        )
+    if output_size is None:
+        rates = resize_rate if isinstance(resize_rate, Sequence) else (resize_rate,) * 3
+        if len(rates) != 3:
+            raise ValueError(f"zoom expects a resize_rate for each of 3 axes, or one for all, got {resize_rate!r}")
+        output_size = [round(n * check.positive("zoom", "resize_rate", r)) for n, r in zip(old, rates, strict=True)]
+    if len(output_size) != 3 or any(not isinstance(m, Integral) or m < 1 for m in output_size):
+        raise ValueError(f"zoom expects an output_size of 3 positive integers, got {output_size!r} for a grid {old}")
+    return tuple(int(m) for m in output_size)
+
+
+def _positions(n: int, m: int) -> list[Fraction]:
+    """Where the centres of m voxels lie among those of n, within the outermost of which they are held."""
+    return [min(max(Fraction((2 * i + 1) * n - m, 2 * m), Fraction(0)), Fraction(n - 1)) for i in range(m)]
+
+
+def _nearest_along(array: jax.Array, axis: int, n: int, m: int) -> jax.Array:
+    return jnp.take(array, np.array([round(p) for p in _positions(n, m)]), axis=axis, mode="clip")
+
+
+def _linear_along(array: jax.Array, axis: int, n: int, m: int) -> jax.Array:
+    positions = _positions(n, m)
+    below = np.array([p.numerator // p.denominator for p in positions])
+    share = np.array([float(p) for p in positions - below])
+    shape = [m if a == axis else 1 for a in range(array.ndim)]
+    weight = jnp.asarray(share.reshape(shape), array.dtype)
+    low = jnp.take(array, below, axis=axis, mode="clip")
+    high = jnp.take(array, np.minimum(below + 1, n - 1), axis=axis, mode="clip")
+    return (1 - weight) * low + weight * high
+
+
+def interpolate_trilinear(input: Field, x: Any, y: Any, z: Any) -> Field:
+    """Read a field on a grid between its voxels: linear in each coordinate, constant beyond the outermost voxels.
+
+    Differentiable in the field and in the coordinates; where two pieces meet, the slope is that of the upper one.
+
+    Args:
+        input: an array of shape (..., nx, ny, nz) or an IrrepsArray of shape (..., nx, ny, nz, irreps.dim).
+        x: where along x, in units of voxels: 0 is the centre of the first. Any shape S.
+        y: likewise along y; the shapes broadcast.
+        z: likewise along z.
+
+    Returns:
+        The values, of shape (..., S) or (..., S, irreps.dim).
+
+    Raises:
+        ValueError: fewer than three axes, or an axis without voxels.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_ops as irr
+        >>> irr.interpolate_trilinear(jnp.array([[[0.0, 4.0]]]), 0.0, 0.0, jnp.array([0.25, 7.0]))
+        Array([1., 4.], dtype=float...)
+    """
+    grid, points = _grid("interpolate_trilinear", input), _points("interpolate_trilinear", x, y, z)
+
+    def read(array: jax.Array, first: int) -> jax.Array:
+        array = check.float_array("interpolate_trilinear", array)
+        # One axis after the other: the first is looked up, and gives way to the axes of the points.
+        corners = [(jnp.ones_like(points[0], dtype=array.dtype), ())]
+        for p, n in zip(points, grid, strict=True):
+            p = jnp.clip(p, -1, n).astype(array.dtype)
+            below = jnp.floor(p)
+            share, low = p - below, below.astype(jnp.int32)
+            ends = [(1 - share, jnp.clip(low, 0, n - 1)), (share, jnp.clip(low + 1, 0, n - 1))]
+            corners = [(w * weight, (*places, place)) for w, places in corners for weight, place in ends]
+        rest = array.ndim - first - 3
+        total = jnp.zeros((*array.shape[:first], *points[0].shape, *array.shape[first + 3 :]), array.dtype)
+        for weight, places in corners:
+            weight = weight.reshape((1,) * first + weight.shape + (1,) * rest)
+            total = total + weight * _at(array, first, places)
+        return total
+
+    return _of_field(input, read)
+
+
+def interpolate_nearest(input: Field, x: Any, y: Any, z: Any) -> Field:
+    """The value of a field at the voxel nearest to a point; halfway between two, that of even number.
+
+    Arguments, result and errors as of :func:`interpolate_trilinear`; any dtype keeps its values.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_ops as irr
+        >>> irr.interpolate_nearest(jnp.array([[[0, 4]]]), 0.0, 0.0, jnp.array([0.25, 0.75, 7.0]))
+        Array([0, 4, 4], dtype=int...)
+    """
+    grid, points = _grid("interpolate_nearest", input), _points("interpolate_nearest", x, y, z)
+    places = tuple(jnp.clip(jnp.round(p), 0, n - 1).astype(jnp.int32) for p, n in zip(points, grid, strict=True))
+    return _of_field(input, lambda array, first: _at(array, first, places))
+
+
+def _points(function: str, *coordinates: Any) -> list[jax.Array]:
+    arrays = [check.float_array(function, c) for c in coordinates]
+    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    return [jnp.broadcast_to(a, shape) for a in arrays]
+
+
+def _at(array: jax.Array, first: int, places: tuple[jax.Array, ...]) -> jax.Array:
+    return array.at[(*[slice(None)] * first, *places)].get(mode="promise_in_bounds")

@@ -1,0 +1,1 @@
+"""Operations on graphs: edge index, convolution, scatter, softmax, neighbour lists and batching."""

@@ -1,0 +1,115 @@
+"""What convolution and attention on points share: features of neighbours, and their products with harmonics, summed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import Irreps, IrrepsArray, cached, concatenate, ones
+from irreps_ops.products._tensor_product import _paths, tensor_product
+from irreps_ops.scope._scope import Scope
+from irreps_ops.scope._specs import ParameterSpec, parameter_specs
+
+from ._convolution_lowering import convolution_plan
+from ._edge_convolution import edge_convolution
+from ._edge_index import EdgeIndex
+
+_ONE = Irreps("0e")
+
+
+def messages(x: IrrepsArray, harmonics: IrrepsArray, keep: Irreps) -> IrrepsArray:
+    """For each edge: the features of its sender, and their products with its harmonics, each irrep once.
+
+    Args:
+        x: features of the senders, of shape (edges, irreps).
+        harmonics: of the edges, of shape (edges, irreps), without 0e.
+        keep: the irreps to compute.
+    """
+    product = tensor_product(x, harmonics, filter_ir_out=keep)
+    return concatenate([x.filter(keep), product]).regroup()
+
+
+def message_irreps(x: Irreps, harmonics: Irreps, keep: Irreps) -> Irreps:
+    """The irreps of :func:`messages`."""
+    return (x.filter(keep) + tensor_product(x, harmonics, filter_ir_out=keep)).regroup()
+
+
+def neighbour_sum(
+    x: IrrepsArray,
+    harmonics: IrrepsArray,
+    weights: Callable[[Any], jax.Array],
+    edge_data: Any,
+    edges: EdgeIndex,
+    keep: Irreps,
+) -> IrrepsArray:
+    """The sum over the edges to each node of :func:`messages` times weights, without making the messages.
+
+    Args:
+        x: features of the nodes, of shape (nodes, irreps).
+        harmonics: of the edges, of shape (edges, irreps), without 0e.
+        weights: makes of the data of some edges a number for each of them and each irrep of the messages.
+        edge_data: a tree of arrays of shape (edges, ...).
+        edges: who neighbours whom.
+        keep: the irreps to compute.
+
+    Returns:
+        Data of shape (nodes, irreps of the messages).
+    """
+    irreps_x = x.irreps.regroup()
+    columns = _columns(irreps_x, harmonics.irreps.regroup(), keep)
+    # The features themselves are their products with the harmonic of degree 0, which is 1.
+    one = ones(_ONE, harmonics.shape[:-1], dtype=x.dtype)
+    back = np.argsort(columns)
+    in_order = np.array_equal(back, np.arange(len(back)))
+
+    def reordered(data: Any) -> jax.Array:
+        w = weights(data)
+        return w if in_order else jnp.take(w, back, axis=-1)
+
+    summed = edge_convolution(
+        x, concatenate([one, harmonics]), reordered, edges, edge_data=edge_data, filter_ir_out=keep
+    )
+    if in_order:
+        # Without zero flags: a graph without edges has the parameters, and the irreps, of every other.
+        return IrrepsArray(summed.irreps, summed.array)
+    places = np.concatenate([np.arange(s, s + d) for s, d in _components(summed.irreps)[columns]])
+    return IrrepsArray(summed.irreps, jnp.take(summed.array, places, axis=-1))
+
+
+def _components(irreps: Irreps) -> np.ndarray:
+    """Start and dimension of each irrep, repetitions counted, of shape (irreps, 2)."""
+    dims = np.array([ir.dim for mul, ir in irreps for _ in range(mul)], int)
+    return np.stack([np.cumsum(dims) - dims, dims], axis=-1)
+
+
+@cached(maxsize=256)
+def _columns(irreps_x: Irreps, irreps_y: Irreps, keep: Irreps) -> np.ndarray:
+    """For each irrep of the messages its place in the convolution with 0e and the harmonics.
+
+    In the messages the features come before the products, in the convolution both are in the order of the features.
+    """
+    irreps_y = Irreps([(1, "0e"), *irreps_y])
+    every = ((i, j) for i in range(len(irreps_x)) for j in range(len(irreps_y)))
+    paths = tuple(_paths(irreps_x, irreps_y, every, keep))
+    nonzero = (False,) * len(irreps_x), (False,) * len(irreps_y)
+    products = convolution_plan(irreps_x, irreps_y, paths, nonzero[0], nonzero[1], "component").products
+    order = sorted(products, key=lambda p: (p.ir, p.y > 0))
+    columns = np.concatenate([np.arange(0), *(np.arange(p.start, p.stop) for p in order)])
+    columns.flags.writeable = False
+    return columns
+
+
+def parameters_of(scope: Scope, layer: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
+    """The parameters of a layer within a layer, asked for at once: in a loop, frameworks cannot be asked."""
+
+    def ask(scope: Scope, specs: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: scope.parameter(name, spec.shape, spec.dtype, spec.initializer)
+            if isinstance(spec, ParameterSpec)
+            else ask(scope.child(name), spec)
+            for name, spec in specs.items()
+        }
+
+    return ask(scope, parameter_specs(layer, *inputs))

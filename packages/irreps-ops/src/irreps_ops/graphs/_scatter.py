@@ -1,0 +1,309 @@
+"""Reducing rows into groups: what the edges of a graph bring to its nodes, what the nodes bring to their graph."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import IrrepsArray
+from irreps_ops._inputs import _checks as check
+
+ScatterMode: TypeAlias = Literal["drop", "fill", "clip", "promise_in_bounds"]
+Data = TypeVar("Data", jax.Array, IrrepsArray)
+
+
+def scatter_sum(
+    data: Data,
+    *,
+    dst: jax.Array | None = None,
+    nel: jax.Array | None = None,
+    output_size: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+    mask: jax.Array | None = None,
+) -> Data:
+    """Sum the rows that go to the same place.
+
+    With `dst`: output[dst[i]] += data[i]. With `nel`: the first nel[0] rows go to output[0], the next nel[1] to
+    output[1], and so on; rows that are left over (padding) go nowhere, nor do those that a mask leaves out, whatever
+    their data.
+
+    Args:
+        data: array or IrrepsArray of shape (n1, ..., nd, ...).
+        dst: for each row where it goes, integers of shape (n1, ..., nd).
+        nel: how many consecutive rows go to each place, integers of shape (output_size,); or of several axes, which
+            the result has too: (graphs, nodes) for the edges of the nodes of graphs.
+        output_size: how many places there are; with `dst` only.
+        map_back: give every row the result of its place, so the shape is that of `data`. There is no `output_size`
+            then, and `dst` may hold any labels.
+        indices_are_sorted: a promise that `dst` ascends, which is faster on some devices.
+        mode: what happens to indices that are negative or not below `output_size`: "drop": their rows are left out
+            (padding may point there), as with "fill"; "clip": they go to the nearest place; "promise_in_bounds": there
+            are none, the result is undefined otherwise.
+        mask: booleans of the shape of `dst`, or of the first axis of data with `nel`: False for rows that go nowhere.
+
+    Returns:
+        Of shape (output_size, ...); zero where nothing goes.
+
+    Raises:
+        ValueError: not exactly one of `dst` and `nel`; `dst` of another shape or no integers; negative counts, or more
+            than there are rows (where they are known); `output_size` missing, negative or given twice; an unknown mode;
+            a mask of another shape or no booleans.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> x = ic.IrrepsArray("0e + 0o", jnp.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+        >>> irr.scatter_sum(x, dst=jnp.array([1, 1, 0]), output_size=3)
+        1x0e+1x0o
+        [[5. 6.]
+         [4. 6.]
+         [0. 0.]]
+        >>> irr.scatter_sum(jnp.array([1, 2, 3, 4]), nel=jnp.array([2, 0, 1]))
+        Array([3, 0, 3], dtype=int...)
+    """
+    groups = _groups("scatter_sum", data, dst, nel, output_size, map_back, indices_are_sorted, mode, mask)
+    return _with_array(data, lambda array: groups.back(groups.sum(array)))
+
+
+def scatter_mean(
+    data: Data,
+    *,
+    dst: jax.Array | None = None,
+    nel: jax.Array | None = None,
+    output_size: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+    mask: jax.Array | None = None,
+) -> Data:
+    """Mean of the rows that go to the same place; zero where nothing goes.
+
+    Arguments and errors are those of :func:`scatter_sum`.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.scatter_mean(jnp.array([1.0, 3.0, 5.0]), dst=jnp.array([1, 1, 0]), output_size=3)
+        Array([5., 2., 0.], dtype=float...)
+    """
+    groups = _groups("scatter_mean", data, dst, nel, output_size, map_back, indices_are_sorted, mode, mask)
+
+    def mean(array: jax.Array) -> jax.Array:
+        array = check.float_array("scatter_mean", array)
+        count = groups.sum(jnp.ones(array.shape[: groups.axes], array.dtype))
+        total = groups.sum(array)
+        return groups.back(total / jnp.maximum(count, 1).reshape(-1, *(1,) * (total.ndim - 1)))
+
+    return _with_array(data, mean)
+
+
+def scatter_max(
+    data: Data,
+    *,
+    dst: jax.Array | None = None,
+    nel: jax.Array | None = None,
+    initial: float = -math.inf,
+    output_size: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+    mask: jax.Array | None = None,
+) -> Data:
+    """Largest of `initial` and the rows that go to the same place, number by number.
+
+    Arguments and errors are those of :func:`scatter_sum`, and:
+
+    Args:
+        data: as there; an IrrepsArray must be of scalars 0e.
+        dst: as there.
+        nel: as there.
+        initial: what the rows are compared to, and the answer where nothing goes. For integers -inf is their least.
+        output_size: as there.
+        map_back: as there.
+        indices_are_sorted: as there.
+        mode: as there.
+        mask: as there.
+
+    Raises:
+        ValueError: as there, or irreps that are not scalars.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.scatter_max(jnp.array([1.0, 3.0, 5.0]), dst=jnp.array([1, 1, 0]), output_size=3)
+        Array([  5.,   3., -inf], dtype=float...)
+    """
+    if isinstance(data, IrrepsArray) and not data.irreps.is_scalar():
+        raise ValueError(
+            f"scatter_max expects scalars (0e), got {data.irreps}: the largest component depends on the axes"
+        )
+    groups = _groups("scatter_max", data, dst, nel, output_size, map_back, indices_are_sorted, mode, mask)
+
+    def largest(array: jax.Array) -> jax.Array:
+        start = initial
+        if jnp.issubdtype(array.dtype, jnp.integer):
+            start = int(max(initial, jnp.iinfo(array.dtype).min))
+        return groups.back(groups.max(array, start))
+
+    if isinstance(data, IrrepsArray):
+        return IrrepsArray(data.irreps, largest(jnp.asarray(data.array)))
+    return largest(jnp.asarray(data))
+
+
+def index_add(
+    indices: jax.Array | None = None,
+    input: Any = None,
+    *,
+    n_elements: jax.Array | None = None,
+    out_dim: int | None = None,
+    map_back: bool = False,
+    indices_are_sorted: bool = False,
+    mode: ScatterMode = "drop",
+    mask: jax.Array | None = None,
+) -> Any:
+    """:func:`scatter_sum` under its older name: `indices` is `dst`, `n_elements` is `nel`, `out_dim` is `output_size`.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.index_add(jnp.array([0, 2, 2]), jnp.array([1.0, 2.0, 3.0]), out_dim=3)
+        Array([1., 0., 5.], dtype=float...)
+    """
+    return scatter_sum(
+        input,
+        dst=indices,
+        nel=n_elements,
+        output_size=out_dim,
+        map_back=map_back,
+        indices_are_sorted=indices_are_sorted,
+        mode=mode,
+        mask=mask,
+    )
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Where rows go: `index` has one entry for each of the rows, which fill the first `axes` axes; then what `places`
+    there are, numbered in order.
+    """
+
+    index: jax.Array
+    axes: int
+    places: tuple[int, ...]
+    is_sorted: bool
+    mode: ScatterMode
+    shape_back: tuple[int, ...] | None
+
+    def _update(self, array: jax.Array, how: Literal["add", "max"], initial: float) -> jax.Array:
+        rows = array.reshape(self.index.shape + array.shape[self.axes :])
+        start = jnp.full((math.prod(self.places), *rows.shape[1:]), initial, rows.dtype)
+        return getattr(start.at[self.index], how)(
+            rows, indices_are_sorted=self.is_sorted, mode=self.mode, wrap_negative_indices=False
+        )
+
+    def sum(self, array: jax.Array) -> jax.Array:
+        return self._update(array, "add", 0)
+
+    def max(self, array: jax.Array, initial: float) -> jax.Array:
+        return self._update(array, "max", initial)
+
+    def back(self, places: jax.Array) -> jax.Array:
+        """Places to rows, if asked; rows that went nowhere get zero."""
+        if self.shape_back is None:
+            return places.reshape(self.places + places.shape[1:])
+        mode = "fill" if self.mode == "drop" else self.mode
+        rows = places.at[self.index].get(mode=mode, fill_value=0)
+        return rows.reshape(self.shape_back + places.shape[1:])
+
+
+def _groups(
+    function: str,
+    data: Any,
+    dst: jax.Array | None,
+    nel: jax.Array | None,
+    output_size: int | None,
+    map_back: bool,
+    indices_are_sorted: bool,
+    mode: ScatterMode,
+    mask: jax.Array | None,
+) -> _Groups:
+    if mode not in ("drop", "fill", "clip", "promise_in_bounds"):
+        raise ValueError(f"{function} expects mode 'drop', 'fill', 'clip' or 'promise_in_bounds', got {mode!r}")
+    if (dst is None) == (nel is None):
+        raise ValueError(f"{function} expects either dst or nel, got {'neither' if dst is None else 'both'}")
+    if output_size is not None and (map_back or nel is not None):
+        raise ValueError(
+            f"{function} expects no output_size with {'map_back' if map_back else 'nel, whose length it is'}, "
+            f"got {output_size!r}"
+        )
+    if nel is not None:
+        counts = _integers(function, "nel", nel)
+        index = _consecutive(function, data, counts)
+        groups = _Groups(index, 1, counts.shape, True, "drop", index.shape if map_back else None)
+        return _masked(function, groups, index.shape, mask)
+    dst = _integers(function, "dst", dst)
+    if dst.shape != data.shape[: dst.ndim]:
+        raise ValueError(
+            f"{function} expects dst of the shape of the first axes of data, got {dst.shape} for data {data.shape}"
+        )
+    if map_back:
+        index = dst.reshape(-1)
+        if dst.size > 0:
+            index = jnp.unique(index, return_inverse=True, size=dst.size)[1]
+        groups = _Groups(index, dst.ndim, (dst.size,), False, "promise_in_bounds", dst.shape)
+        return _masked(function, groups, dst.shape, mask)
+    if output_size is None:
+        raise ValueError(f"{function} expects output_size, the number of places, with dst")
+    size = check.count(function, "output_size", output_size, 0)
+    groups = _Groups(dst.reshape(-1), dst.ndim, (size,), indices_are_sorted, "drop" if mode == "fill" else mode, None)
+    return _masked(function, groups, dst.shape, mask)
+
+
+def _masked(function: str, groups: _Groups, shape: tuple[int, ...], mask: jax.Array | None) -> _Groups:
+    """The groups without the rows that the mask leaves out."""
+    if mask is None:
+        return groups
+    mask = jnp.asarray(mask)
+    if mask.dtype != bool or mask.shape != shape:
+        raise ValueError(f"{function} expects a mask of booleans of shape {shape}, got {mask.dtype}{mask.shape}")
+    size = math.prod(groups.places)
+    index = jnp.clip(groups.index, 0, max(size - 1, 0)) if groups.mode == "clip" else groups.index
+    # What is left out leaves the order.
+    return replace(groups, index=jnp.where(mask.reshape(-1), index, size), is_sorted=False, mode="drop")
+
+
+def _consecutive(function: str, data: Any, nel: jax.Array) -> jax.Array:
+    if nel.ndim == 0:
+        raise ValueError(f"{function} expects nel of shape (output_size,), got {nel.shape}")
+    rows = data.shape[0]
+    if not isinstance(nel, jax.core.Tracer):
+        counts = np.asarray(nel)
+        if (counts < 0).any() or counts.sum() > rows:
+            raise ValueError(
+                f"{function} expects counts nel of 0 or more, together at most {rows}, the rows of data, got {counts}"
+            )
+    ends = jnp.cumsum(nel.reshape(-1))
+    return jnp.searchsorted(ends, jnp.arange(rows, dtype=ends.dtype), side="right")
+
+
+def _integers(function: str, name: str, values: Any) -> jax.Array:
+    array = jnp.asarray(values)
+    if array.size == 0 and not hasattr(values, "dtype"):
+        array = array.astype(int)  # an empty list
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise ValueError(f"{function} expects integers {name}, got dtype {array.dtype}")
+    return array
+
+
+def _with_array(data: Any, function: Callable[[jax.Array], jax.Array]) -> Any:
+    if isinstance(data, IrrepsArray):
+        return IrrepsArray(data.irreps, function(jnp.asarray(data.array)), zero_flags=data.zero_flags)
+    return function(jnp.asarray(data))

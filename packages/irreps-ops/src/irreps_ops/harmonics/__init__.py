@@ -1,0 +1,1 @@
+"""Spherical and solid harmonics, and Legendre functions."""

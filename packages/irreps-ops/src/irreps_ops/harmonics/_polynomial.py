@@ -1,0 +1,69 @@
+"""Spherical harmonics as a polynomial of the compute core: what they are, term by term."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from irreps_core import cached, clebsch_gordan
+from irreps_ops._inputs import _checks as check
+from irreps_ops.compute._polynomial import Polynomial
+from irreps_ops.compute._terms import Access, Coefficients, Operand, Path
+
+Monomial = tuple[int, ...]
+
+
+def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
+    """Solid harmonics |v|^l Y_l(v / |v|), of component normalization, as homogeneous polynomials of x, y and z.
+
+    For evaluation :func:`spherical_harmonics` is the better way: it is stable at any degree and shares what the degrees
+    have in common. This is their description, to be printed, transformed, or put into an executor's own program.
+
+    Args:
+        degrees: an output for each.
+
+    Returns:
+        A polynomial of one input of shape (rows, 3), components (x, y, z), with outputs of shape (rows, 2l+1).
+
+    Raises:
+        ValueError: a degree that is no integer of 0 or more.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> print(irr.harmonics_polynomial([2]).explain())
+        1 path, 8 terms
+        each row: 16 multiply-adds, 12 bytes read, 20 bytes written (float32)
+          in0 vector: 3, each row
+          out0 Y2: 5, each row
+          out0[] += 8 terms of in0[] in0[]
+    """
+    degrees = [check.count("harmonics_polynomial", "degree", degree, least=0) for degree in degrees]
+    outputs = [Operand(2 * degree + 1, (), Access.BATCHED, f"Y{degree}") for degree in degrees]
+    paths = []
+    for n, degree in enumerate(degrees):
+        found = [(*monomial, m, value) for m, terms in enumerate(_monomials(degree)) for monomial, value in terms]
+        terms = np.array([term[:-1] for term in found], np.int32).reshape(len(found), degree + 1)
+        coefficients = Coefficients(terms, np.array([term[-1] for term in found]))
+        paths.append(Path((0,) * degree, n, ("",) * (degree + 1), coefficients))
+    return Polynomial(tuple([Operand(3, (), Access.BATCHED, "vector")]), tuple(outputs), tuple(paths))
+
+
+@cached(maxsize=256)
+def _monomials(degree: int) -> tuple[tuple[tuple[Monomial, float], ...], ...]:
+    """For each m the monomials, as sorted components, and their coefficients.
+
+    Y_l is the part of degree l of v times Y_(l-1); it has norm sqrt(2l+1) on the unit sphere, as has Y_l at the pole y,
+    where only its middle component is not zero.
+    """
+    if degree == 0:
+        return ((((), 1.0),),)
+    C = clebsch_gordan(1, degree - 1, degree)
+    sums: list[dict[Monomial, float]] = [{} for _ in range(2 * degree + 1)]
+    for i, j, k in np.argwhere(C).tolist():
+        for monomial, value in _monomials(degree - 1)[j]:
+            product = tuple(sorted((*monomial, i)))
+            sums[k][product] = sums[k].get(product, 0.0) + float(C[i, j, k]) * value
+    scale = math.sqrt(2 * degree + 1) / sums[degree][(1,) * degree]
+    # What cancels leaves rounding errors behind.
+    least = 1e-13 * max(abs(value) for of_m in sums for value in of_m.values())
+    return tuple(tuple((m, scale * v) for m, v in sorted(of_m.items()) if abs(v) > least) for of_m in sums)

@@ -1,0 +1,1 @@
+"""Layers that know no framework, one in each file."""

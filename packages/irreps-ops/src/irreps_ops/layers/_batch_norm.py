@@ -1,0 +1,188 @@
+"""The layer `BatchNorm`: scalars are centred and all irreps are scaled, by statistics over a batch."""
+
+from dataclasses import KW_ONLY, dataclass
+from math import prod
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
+from irreps_ops._inputs._operands import floating
+from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Equivariant batch normalization.
+
+    For each irrep c of the data x[z, a, c], z the rows of the batch and a all other axes,
+
+        y[z, a, c] = weight[c] (x[z, a, c] - mean[c]) / sqrt((1 - eps) var[c] + eps) + bias[c]
+
+    where mean[c] is the average over z and a of a scalar (0e), which alone is centred and has a bias, and var[c] the
+    average over z of the mean (or the maximum) over a of the squared length of what is centred. In training these
+    are the statistics of the batch, through which derivatives go, and running averages of them are kept as state:
+    running <- (1 - momentum) running + momentum (of the batch). Otherwise the running averages are used.
+
+    Parameters are `weight` (ones) and `bias` (zeros), state is `running_mean` (zeros) and `running_var` (ones).
+
+    Args:
+        irreps: expected irreps of the data (default: those that come).
+        eps: keeps the root away from zero; between 0 and 1.
+        momentum: share of the batch in the running averages.
+        affine: whether there are weights and biases.
+        reduce: over the other axes, ``"mean"`` or ``"max"``.
+        instance: statistics of each row of the batch by itself, over its other axes; there is no state then.
+        normalization: squared lengths are ``"component"``: means over the components (default); ``"norm"``: sums.
+
+    Raises:
+        ValueError: unknown options, data of other irreps or without a batch axis, or a mask of another shape.
+
+    Sources:
+        Ioffe, Szegedy: Batch Normalization (2015), arXiv:1502.03167. For irreps: Weiler et al., 3D Steerable CNNs
+        (2018), arXiv:1807.02547. Names and formula are those of e3nn-jax.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("0e + 1o", jnp.array([[1.0, 3.0, 0.0, 0.0], [3.0, 0.0, 0.0, -3.0]]))
+        >>> layer, key = irr.BatchNorm(), jax.random.key(0)
+        >>> params, state = irr.init(layer, key, x), irr.init_state(layer, key, x)
+        >>> y, state = irr.apply(layer, params, x, state=state)
+        >>> print(jnp.round(y.array, 2) + 0.0)
+        [[-1.    1.73  0.    0.  ]
+         [ 1.    0.    0.   -1.73]]
+        >>> {name: [round(float(a), 2) for a in value] for name, value in state.items()}
+        {'running_mean': [0.2], 'running_var': [1.0, 1.2]}
+    """
+
+    _: KW_ONLY
+    irreps: IntoIrreps = None
+    eps: float = 1e-4
+    momentum: float = 0.1
+    affine: bool = True
+    reduce: Literal["mean", "max"] = "mean"
+    instance: bool = False
+    normalization: Literal["component", "norm"] | None = None
+
+    def __post_init__(self) -> None:
+        """Read the irreps, and check what can be checked without input."""
+        if self.irreps is not None:
+            object.__setattr__(self, "irreps", Irreps(self.irreps))
+        for name, value, known in (
+            ("reduce", self.reduce, ("mean", "max")),
+            ("normalization", self.normalization, ("component", "norm", None)),
+        ):
+            if value not in known:
+                raise ValueError(f"BatchNorm: {name} must be one of {known}, got {value!r}")
+        for name, value in (("eps", self.eps), ("momentum", self.momentum)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"BatchNorm: {name} must be between 0 and 1, got {value!r}")
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        """Abstract inputs of one row, from which the shapes of the parameters follow."""
+        (x,) = example_inputs(*irreps_in, dtype=dtype)
+        return (x,) if len(x.shape) > 1 else (IrrepsArray(x.irreps, jax.ShapeDtypeStruct((1, *x.shape), x.dtype)),)
+
+    def __call__(self, scope: Scope, x: Any, is_training: bool = True, mask: Any = None) -> IrrepsArray:
+        """Normalize data of shape (batch, ..., irreps.dim).
+
+        Args:
+            scope: of the layer.
+            x: the data.
+            is_training: whether the statistics are those of the batch, and kept.
+            mask: booleans of shape (batch,): the rows that count. The others, padding, are in no statistics.
+        """
+        (x,) = floating(x)
+        x = x if self.irreps is None else check_irreps(describe_layer(scope, self), "irreps", self.irreps, x)
+        mask = self._checked_mask(x, mask)
+        scalars = sum(mul for mul, ir in x.irreps if ir.is_scalar())
+        total, dtype = x.irreps.num_irreps, x.dtype
+        zeros, ones = jax.nn.initializers.zeros, jax.nn.initializers.ones
+        stored = None
+        if not self.instance:
+            mean = scope.state("running_mean", (scalars,), dtype, zeros)
+            stored = mean, scope.state("running_var", (total,), dtype, ones)
+        weight = scope.parameter("weight", (total,), dtype, ones) if self.affine else jnp.ones((total,), dtype)
+        bias = scope.parameter("bias", (scalars,), dtype, zeros) if self.affine else jnp.zeros((scalars,), dtype)
+        if stored is None or is_training:
+            mean, var = self._statistics(x, mask)
+        else:
+            mean, var = stored
+        if stored is not None and is_training:
+            # With nothing to count nothing is learned.
+            some = x.shape[0] > 0 if mask is None else jnp.any(mask)
+            for name, old, new in zip(("running_mean", "running_var"), stored, (mean, var), strict=True):
+                rolled = (1 - self.momentum) * old + self.momentum * jax.lax.stop_gradient(new)
+                scope.set_state(name, jnp.where(some, rolled, old).astype(old.dtype))
+        return _normalized(x, mean, jax.lax.rsqrt((1 - self.eps) * var + self.eps) * _like(weight, var), bias)
+
+    def _checked_mask(self, x: IrrepsArray, mask: Any) -> jax.Array | None:
+        if x.ndim < 2:
+            raise ValueError(f"BatchNorm expects data of shape (batch, ..., irreps.dim), got shape {tuple(x.shape)}")
+        if mask is None:
+            return None
+        mask = jnp.asarray(mask)
+        if mask.shape != x.shape[:1]:
+            raise ValueError(f"BatchNorm expects a mask of shape {x.shape[:1]}, (batch,), got {mask.shape}")
+        return mask != 0
+
+    def _statistics(self, x: IrrepsArray, mask: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+        """Mean of the scalars and squared length of all irreps: of shape (irreps,), of instances (batch, irreps)."""
+        batch, dtype = x.shape[0], x.dtype
+        means, variances = [], []
+        for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
+            chunk = jnp.zeros((*x.shape[:-1], mul, ir.dim), dtype) if chunk is None else chunk
+            chunk = chunk.reshape(batch, prod(x.shape[1:-1]), mul, ir.dim)
+            if ir.is_scalar():
+                mean = self._over_batch(_mean(chunk[..., 0], 1), mask)
+                means.append(mean)
+                chunk = chunk - mean.reshape(-1, 1, mul, 1)
+            square = jnp.sum(chunk**2, axis=3)
+            square = square if self.normalization == "norm" else square / ir.dim
+            square = _mean(square, 1) if self.reduce == "mean" else jnp.max(square, axis=1, initial=0)
+            variances.append(self._over_batch(square, mask))
+        shape = (batch, 0) if self.instance else (0,)
+        return _joined(means, shape, dtype), _joined(variances, shape, dtype)
+
+    def _over_batch(self, rows: jax.Array, mask: jax.Array | None) -> jax.Array:
+        if self.instance:
+            return rows
+        if mask is None:
+            return _mean(rows, 0)
+        # Chosen, not multiplied: padding may hold anything.
+        kept = jnp.where(mask[:, None], rows, 0)
+        return jnp.sum(kept, axis=0) / jnp.maximum(jnp.sum(mask), 1).astype(rows.dtype)
+
+
+def _mean(x: jax.Array, axis: int) -> jax.Array:
+    """The mean, which of nothing is zero."""
+    return jnp.sum(x, axis=axis) / max(x.shape[axis], 1)
+
+
+def _joined(parts: list[jax.Array], shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jnp.concatenate(parts, axis=-1) if parts else jnp.zeros(shape, dtype)
+
+
+def _like(x: jax.Array, other: jax.Array) -> jax.Array:
+    return x.reshape((1,) * (other.ndim - x.ndim) + x.shape)
+
+
+def _normalized(x: IrrepsArray, mean: jax.Array, scale: jax.Array, bias: jax.Array) -> IrrepsArray:
+    """Scalars minus their mean; all times the scale; scalars plus the bias."""
+    chunks, irrep, scalar = [], 0, 0
+    axes = (1,) * (x.ndim - 2)
+    for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
+        factor = scale[..., irrep : irrep + mul].reshape((-1, *axes, mul, 1))
+        irrep += mul
+        if ir.is_scalar():
+            chunk = jnp.zeros((*x.shape[:-1], mul, 1), x.dtype) if chunk is None else chunk
+            chunk = chunk - mean[..., scalar : scalar + mul].reshape((-1, *axes, mul, 1))
+            chunk = chunk * factor + bias[scalar : scalar + mul].reshape((1, *axes, mul, 1))
+            scalar += mul
+        elif chunk is not None:
+            chunk = chunk * factor
+        chunks.append(chunk)
+    return from_chunks(x.irreps, chunks, x.shape[:-1], x.dtype)

@@ -1,0 +1,81 @@
+"""The layer `Dropout`: whole irreps are left out at random."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_ops._inputs._operands import floating
+from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Equivariant dropout: y[z, a, c] = x[z, a, c] b[z, c] / (1 - p), for rows z, other axes a and irreps c.
+
+    b is 1 with probability 1 - p and otherwise 0: one draw for each row and each irrep, whatever its dimension, and
+    the same for all axes between. So the expectation of y is x. Without training y is x.
+
+    Args:
+        p: probability that an irrep is left out.
+        irreps: expected irreps of the data (default: those that come).
+
+    Raises:
+        ValueError: `p` is no probability, or data of other irreps.
+        TypeError: data that is no IrrepsArray.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("2x1o", jnp.ones((5, 6)))
+        >>> y = irr.apply(irr.Dropout(0.5), {}, x, key=jax.random.key(0))
+        >>> [set(row) <= {(0.0,) * 3, (2.0,) * 3} for row in [[tuple(v[:3]), tuple(v[3:])] for v in y.array.tolist()]]
+        [True, True, True, True, True]
+        >>> (irr.apply(irr.Dropout(0.5), {}, x, is_training=False).array == x.array).all()
+        Array(True, dtype=bool)
+    """
+
+    p: float
+    _: KW_ONLY
+    irreps: IntoIrreps = None
+
+    def __post_init__(self) -> None:
+        """Read the irreps and check the probability."""
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"Dropout expects a probability p between 0 and 1, got {self.p!r}")
+        if self.irreps is not None:
+            object.__setattr__(self, "irreps", Irreps(self.irreps))
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        """Abstract inputs of one row."""
+        return example_inputs(*irreps_in, dtype=dtype)
+
+    def __call__(self, scope: Scope, *inputs: Any, is_training: bool = True) -> IrrepsArray:
+        """Called as ``(x)`` or, with a random key instead of the scope's "dropout", ``(key, x)``.
+
+        Args:
+            scope: of the layer.
+            inputs: data of shape (batch, ..., irreps.dim), before it perhaps a key, after it perhaps `is_training`.
+            is_training: whether anything is left out.
+        """
+        given = list(inputs)
+        key = None if not given or isinstance(given[0], IrrepsArray) else given.pop(0)
+        if not given or len(given) > 2 or not isinstance(given[0], IrrepsArray):
+            raise TypeError(
+                "Dropout is called as (x), (key, x) or (key, x, is_training) with an IrrepsArray x, got "
+                + ", ".join(type(value).__name__ for value in inputs)
+            )
+        (x,) = floating(given[0])
+        x = x if self.irreps is None else check_irreps(describe_layer(scope, self), "irreps", self.irreps, x)
+        return self._noisy(scope, key, x) if (given[1] if len(given) == 2 else is_training) else x
+
+    def _noisy(self, scope: Scope, key: jax.Array | None, x: IrrepsArray) -> IrrepsArray:
+        if self.p in (0, 1):
+            return x * (1 - self.p)
+        key = scope.key("dropout") if key is None else key
+        shape = (*x.shape[:1], *(1,) * (x.ndim - 2)) if x.ndim > 1 else ()
+        kept = jax.random.bernoulli(key, 1 - self.p, (*shape, x.irreps.num_irreps))
+        return x * IrrepsArray([(x.irreps.num_irreps, "0e")], kept.astype(x.dtype) / (1 - self.p))

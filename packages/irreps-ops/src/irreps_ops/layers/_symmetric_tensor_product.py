@@ -1,0 +1,101 @@
+"""The layer `SymmetricTensorProduct`: weighted equivariant polynomials of each channel."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_ops._inputs._operands import floating
+from irreps_ops.products._symmetric_contraction import FunctionalSymmetricContraction
+from irreps_ops.products._symmetric_polynomials import equivariant_polynomials
+from irreps_ops.scope._scope import Scope, example_inputs
+
+
+@dataclass(frozen=True)
+class SymmetricTensorProduct:
+    """Weighted symmetric powers of the data, in each channel: see :class:`FunctionalSymmetricContraction`.
+
+    y[c, k] = sum over orders n and m of w_n[m, c] / M_n * B_nm(x[c])_k, with all equivariant polynomials B_n1, B_n2,
+    ... of degree n. The parameters are ``w{order}_{irrep}``, of shape (M_n, channels) and variance 1.
+
+    Args:
+        orders: the degrees, for example (1, 2, 3).
+        keep_irrep_out: the irreps of the output (default: all that occur); those that cannot be made are left out.
+        get_parameter: ``get_parameter(name, shape, dtype)`` gives the weights, instead of the scope.
+
+    Raises:
+        ValueError: orders that are not different positive integers, data without a channel axis, or of which nothing
+            that is to be kept can be made.
+
+    Source: see :class:`FunctionalSymmetricContraction`.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("0e + 1o", jnp.ones((10, 8, 4)))
+        >>> layer = irr.SymmetricTensorProduct((1, 2), "0e + 1o")
+        >>> params = irr.init(layer, jax.random.key(0), x)
+        >>> jax.tree.map(jnp.shape, params)
+        {'w1_0e': (1, 8), 'w1_1o': (1, 8), 'w2_0e': (2, 8), 'w2_1o': (1, 8)}
+        >>> irr.apply(layer, params, x).shape
+        (10, 8, 4)
+    """
+
+    orders: Iterable[int]
+    keep_irrep_out: Any = None
+    get_parameter: Callable[[str, tuple[int, ...], Any], jax.Array] | None = None
+
+    def __post_init__(self) -> None:
+        """Read the orders and the irreps."""
+        object.__setattr__(self, "orders", tuple(self.orders))
+        object.__setattr__(self, "keep_irrep_out", irreps_to_keep(self.keep_irrep_out))
+        FunctionalSymmetricContraction("0e", self.orders)  # for its refusal of orders
+
+    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
+        """Abstract inputs of one row: data with channels or, of irreps, of one channel."""
+        return example_inputs(*(with_channel(x, dtype) for x in irreps_in), dtype=dtype)
+
+    def __call__(self, scope: Scope, x: Any) -> IrrepsArray:
+        """Data of shape (..., channels, irreps_out.dim), from data of shape (..., channels, irreps.dim)."""
+        (x,) = floating(x)
+        contraction = contraction_of(x, self.orders, self.keep_irrep_out)
+        weights = {}
+        # The highest order first, as e3nn-jax does: a key of Haiku's makes the same parameters.
+        for path in sorted(contraction.paths, key=lambda path: -path.order):
+            shape = (path.multiplicity, x.shape[-2])
+            if self.get_parameter is not None:
+                weights[path.name] = self.get_parameter(path.name, shape, x.dtype)
+            else:
+                weights[path.name] = scope.parameter(path.name, shape, x.dtype, jax.nn.initializers.normal(1.0))
+        return contraction(weights, x)
+
+
+def irreps_to_keep(keep: Any) -> Irreps | None:
+    """Irreps, or a set of them, in order and each once."""
+    if keep is None:
+        return None
+    items = [(1, ir) for ir in keep] if isinstance(keep, (set, frozenset)) else Irreps(keep)
+    return Irreps([(1, ir) for ir in sorted({ir for _, ir in Irreps(items)})])
+
+
+def with_channel(x: Any, dtype: Any) -> Any:
+    """Irreps as abstract data of one channel; data as it is."""
+    if hasattr(x, "shape"):
+        return x
+    irreps = Irreps(x)
+    return IrrepsArray(irreps, jax.ShapeDtypeStruct((1, irreps.dim), dtype))
+
+
+def contraction_of(x: IrrepsArray, orders: Any, keep: IntoIrreps | None) -> FunctionalSymmetricContraction:
+    """The contraction of this data, to those of the wanted irreps that can be made."""
+    if x.ndim < 2:
+        raise ValueError(f"x must have shape (..., channels, {x.irreps.dim}), got {tuple(x.shape)}")
+    if keep is not None:
+        wanted = frozenset(ir for _, ir in Irreps(keep))
+        made = {ir for n in orders for ir in equivariant_polynomials(x.irreps, n, wanted)}
+        keep = [(1, ir) for ir in sorted(made)] or keep
+    return FunctionalSymmetricContraction(x.irreps, orders, keep)

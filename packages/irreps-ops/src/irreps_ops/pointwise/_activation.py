@@ -1,0 +1,372 @@
+"""Activation functions of scalars and of norms, parity respected.
+
+Any function may act on an even scalar (0e). An odd scalar (0o) changes sign under a mirror, so only an odd function
+gives an odd scalar and only an even function gives an even one; any other function would break the symmetry. Components
+of higher degree must not be acted on one by one: their norm may be (:func:`norm_activation`), or a scalar may multiply
+them (:func:`irreps_ops.gate`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, overload
+
+import jax
+import jax.core
+import jax.numpy as jnp
+
+from irreps_core import Irreps, IrrepsArray, cached
+from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._operands import floating, split_items
+from irreps_ops.compute._tiled_map import map_in_tiles
+
+from ._cutoffs import sus
+
+Activation: TypeAlias = Callable[[jax.Array], jax.Array]
+
+# Of the sample that normalizes a function: as e3nn-jax, so that networks and their parameters carry over.
+_SAMPLE = 1_000_001
+
+
+def soft_odd(x: jax.Array) -> jax.Array:
+    """The smooth odd function x (1 - exp(-x²)), for odd scalars; x³ near 0, x far from it.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.soft_odd(jnp.array([-1.0, 0.0, 1.0]))
+        Array([-0.6321,  0.    ,  0.6321], dtype=float...)
+    """
+    return -jnp.expm1(-(x**2)) * x
+
+
+def normalize_function(phi: Activation) -> Activation:
+    r"""Divide a function by the root of its mean square under the normal distribution.
+
+    .. math:: \psi(x) = \phi(x) / c, \qquad c^2 = \frac{1}{n} \sum_{i=1}^n \phi(x_i)^2
+              \approx \int \phi(x)^2 \frac{e^{-x^2/2}}{\sqrt{2\pi}} dx
+
+    So inputs of variance 1 give outputs of mean square 1. The x_i are the i/(n+1) quantiles of the normal distribution,
+    n = 1,000,001, in JAX's default float: the definition of e3nn-jax, whose networks therefore carry over. A function
+    with \|c - 1\| < 1e-5 is returned as it is; so is one with the attribute ``is_normalized = True``, as the functions
+    made here have.
+
+    Args:
+        phi: a function of an array, elementwise.
+
+    Returns:
+        The normalized function.
+
+    Raises:
+        ValueError: the constant is 0, not finite, or not known while tracing.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax
+        >>> tanh = irr.normalize_function(jax.nn.tanh)
+        >>> float(jax.nn.tanh(1.0) / tanh(1.0))
+        0.62793
+    """
+    if getattr(phi, "is_normalized", False):
+        return phi
+    dtype = jnp.zeros(()).dtype
+    try:
+        constant = _known_root_mean_square(phi, dtype)
+    except TypeError:  # phi is not hashable
+        constant = _root_mean_square(phi, dtype)
+    if math.isclose(constant, 1.0, rel_tol=0, abs_tol=1e-5):
+        return phi
+
+    def normalized(x: jax.Array) -> jax.Array:
+        return phi(x) / constant
+
+    vars(normalized)["is_normalized"] = True
+    return normalized
+
+
+def _root_mean_square(phi: Activation, dtype: Any) -> float:
+    with jax.ensure_compile_time_eval():
+        x = math.sqrt(2) * jax.scipy.special.erfinv(jnp.linspace(-1.0, 1.0, _SAMPLE + 2, dtype=dtype)[1:-1])
+        mean = jnp.mean(phi(x) ** 2)
+    if isinstance(mean, jax.core.Tracer):
+        raise ValueError(
+            f"normalize_function: the values of {phi!r} are not known while tracing (does it use a traced "
+            "parameter?): pass normalize_act=False"
+        )
+    constant = math.sqrt(float(mean))
+    if not 0 < constant < math.inf:
+        raise ValueError(f"normalize_function: the root mean square of {phi!r} is {constant}: pass normalize_act=False")
+    return constant
+
+
+_known_root_mean_square = cached(maxsize=256)(_root_mean_square)
+
+
+def function_parity(phi: Activation) -> int:
+    """1 for an even function, -1 for an odd one, 0 for neither; judged by its values on [-10, 10].
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> function_parity(jnp.cos), function_parity(jnp.sin), function_parity(jnp.exp)
+        (1, -1, 0)
+    """
+    with jax.ensure_compile_time_eval():
+        x = jnp.linspace(0.0, 10.0, 256)
+        right, left = phi(x), phi(-x)
+        even, odd = float(jnp.max(jnp.abs(right - left))), float(jnp.max(jnp.abs(right + left)))
+    return 1 if even < 1e-5 else -1 if odd < 1e-5 else 0
+
+
+@overload
+def scalar_activation(
+    input: str | Irreps,
+    acts: Sequence[Activation | None] | None = None,
+    *,
+    even_act: Activation = jax.nn.gelu,
+    odd_act: Activation = soft_odd,
+    normalize_act: bool = True,
+) -> Irreps: ...
+@overload
+def scalar_activation(
+    input: IrrepsArray | jax.Array,
+    acts: Sequence[Activation | None] | None = None,
+    *,
+    even_act: Activation = jax.nn.gelu,
+    odd_act: Activation = soft_odd,
+    normalize_act: bool = True,
+) -> IrrepsArray: ...
+def scalar_activation(
+    input: Any,
+    acts: Sequence[Activation | None] | None = None,
+    *,
+    even_act: Activation = jax.nn.gelu,
+    odd_act: Activation = soft_odd,
+    normalize_act: bool = True,
+) -> Any:
+    """Apply a function to each scalar; an odd scalar under an even function becomes even.
+
+    Args:
+        input: data of shape (..., irreps.dim), a plain array of scalars, or irreps alone.
+        acts: for each item of the irreps a function, or None to leave it alone. By default `even_act` for 0e,
+            `odd_act` for 0o, None for the others.
+        even_act: function of the even scalars.
+        odd_act: function of the odd scalars, itself odd or even.
+        normalize_act: scale each function by :func:`normalize_function`.
+
+    Returns:
+        Data of the same shape; of irreps alone, the irreps.
+
+    Raises:
+        ValueError: a function for an item that is no scalar, for an odd scalar a function that is neither odd nor
+            even, or not as many functions as items.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> x = ic.IrrepsArray("0e + 0o + 1o", jnp.array([1.0, 0.0, 1.0, 1.0, 2.0]))
+        >>> irr.scalar_activation(x, [jnp.exp, jnp.cos, None])
+        1x0e+1x0e+1x1o [1.001 1.327 1.    1.    2.   ]
+        >>> irr.scalar_activation("8x0e + 8x0o")
+        8x0e+8x0o
+    """
+    if isinstance(input, (str, Irreps)):
+        irreps = Irreps(input)
+        return _activated_irreps(irreps, _choose(irreps, acts, even_act, odd_act))
+    (x,) = floating(input)
+    acts = _choose(x.irreps, acts, even_act, odd_act)
+    irreps_out = _activated_irreps(x.irreps, acts)
+    final = {act: normalize_function(act) if normalize_act else act for act in set(acts) if act is not None}
+    pieces = []
+    for act, start, stop in _runs(x.irreps, acts):
+        piece = x.array if stop - start == x.irreps.dim else x.array[..., start:stop]
+        pieces.append(piece if act is None else final[act](piece))
+    array = pieces[0] if len(pieces) == 1 else jnp.concatenate([x.array[..., :0], *pieces], axis=-1)
+    zero_flags = [
+        zero and (act is None or _vanishes_at_zero(act)) for zero, act in zip(x.zero_flags, acts, strict=True)
+    ]
+    return IrrepsArray(irreps_out, array.astype(x.dtype), zero_flags=zero_flags)
+
+
+def _choose(
+    irreps: Irreps, acts: Sequence[Activation | None] | None, even_act: Activation, odd_act: Activation
+) -> list[Activation | None]:
+    if acts is None:
+        return [(even_act if ir.p == 1 else odd_act) if ir.l == 0 else None for _, ir in irreps]
+    if len(acts) != len(irreps):
+        raise ValueError(
+            f"scalar_activation of {irreps} expects {len(irreps)} functions, one for each item, got {len(acts)}"
+        )
+    return list(acts)
+
+
+def _activated_irreps(irreps: Irreps, acts: Sequence[Activation | None]) -> Irreps:
+    out = []
+    for (mul, ir), act in zip(irreps, acts, strict=True):
+        parity = ir.p
+        if act is not None:
+            if ir.l != 0:
+                raise ValueError(
+                    f"scalar_activation: {act!r} cannot act on the components of {mul}x{ir} in {irreps}: only scalars "
+                    "(0e, 0o) can be activated; pass None for this item, or use gate or norm_activation"
+                )
+            parity = function_parity(act) if ir.p == -1 else 1
+            if parity == 0:
+                raise ValueError(
+                    f"scalar_activation: {act!r} is neither even nor odd, so it cannot act on {mul}x{ir} in {irreps}, "
+                    "which changes sign under a mirror: use an odd function (soft_odd, tanh) or an even one (abs)"
+                )
+        out.append((mul, (ir.l, parity)))
+    return Irreps(out)
+
+
+def _runs(irreps: Irreps, acts: Sequence[Activation | None]) -> list[tuple[Activation | None, int, int]]:
+    """Stretches of the last axis that one function acts on: function, start, stop."""
+    runs: list[tuple[Activation | None, int, int]] = []
+    for act, place in zip(acts, irreps.slices(), strict=True):
+        if runs and runs[-1][0] is act:
+            runs[-1] = (act, runs[-1][1], place.stop)
+        else:
+            runs.append((act, place.start, place.stop))
+    return runs
+
+
+def _vanishes_at_zero(phi: Activation) -> bool:
+    with jax.ensure_compile_time_eval():
+        return bool(phi(jnp.zeros(())) == 0)
+
+
+def norm_activation(
+    input: IrrepsArray, acts: Sequence[Activation | None], *, normalization: str = "component"
+) -> IrrepsArray:
+    """Multiply each irrep by a function of its norm: x -> x act(|x|).
+
+    Args:
+        input: data of shape (..., irreps.dim).
+        acts: for each item of the irreps a function, or None to leave it alone.
+        normalization: "component": |x| is divided by sqrt(2l+1), the root mean square of the components;
+            "norm": it is not.
+
+    Returns:
+        Data of the same irreps. Zero stays zero, with derivative act(0).
+
+    Raises:
+        ValueError: unknown normalization, or not as many functions as items.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> x = ic.IrrepsArray("0e + 1o", jnp.array([1.0, 1.0, 1.0, 2.0]))
+        >>> irr.norm_activation(x, [None, jnp.tanh])
+        1x0e+1x1o [1.    0.888 0.888 1.777]
+    """
+    if normalization not in ("component", "norm"):
+        raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
+    (x,) = floating(input)
+    if len(acts) != len(x.irreps):
+        raise ValueError(
+            f"norm_activation of {x.irreps} expects {len(x.irreps)} functions, one for each item, got {len(acts)}"
+        )
+    return map_in_tiles(lambda rows: _activated_norms(rows, acts, normalization), x)
+
+
+def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normalization: str) -> IrrepsArray:
+    pieces = [x.array[..., :0]]
+    for (mul, ir), piece, act in zip(x.irreps, split_items(x.array, x.irreps), acts, strict=True):
+        if act is not None and ir.dim * mul > 0:
+            chunk = piece.reshape(*piece.shape[:-1], mul, ir.dim)
+            norm = _norm(chunk) / (math.sqrt(ir.dim) if normalization == "component" else 1)
+            piece = (chunk * act(norm)).reshape(piece.shape)
+        pieces.append(piece)
+    return IrrepsArray(x.irreps, jnp.concatenate(pieces, axis=-1), zero_flags=x.zero_flags)
+
+
+@jax.custom_jvp
+def _norm(x: jax.Array) -> jax.Array:
+    """The norm along the last axis, which stays; all derivatives are zero where it is zero."""
+    return jnp.sqrt(jnp.sum(x**2, axis=-1, keepdims=True))
+
+
+@_norm.defjvp
+def _norm_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    # Written by the norm, not by its square: of that, derivatives would leave the range of the floats.
+    (x,), (dx,) = primals, tangents
+    norm = _norm(x)
+    zero = norm == 0
+    return norm, jnp.where(zero, 0, jnp.sum(x * dx, axis=-1, keepdims=True) / jnp.where(zero, 1, norm))
+
+
+def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
+    """Shrink large irreps smoothly, so that they stay below a limit: x -> x / (1 + t sus(t)).
+
+    t is the root mean square of the components of the irrep, divided by the limit. That of the result, in the same
+    unit, is t up to 10⁻⁶ for t = 0.1, 0.73 for t = 1, and approaches 1 for large t.
+
+    Args:
+        input: data of shape (..., irreps.dim).
+        max_component: the limit of the root mean square of the components of each irrep.
+
+    Returns:
+        Data of the same irreps.
+
+    Raises:
+        ValueError: `max_component` is not positive.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.soft_normalization(ic.IrrepsArray("0e + 1o", jnp.array([0.1, 30.0, 40.0, 0.0])), max_component=1.0)
+        1x0e+1x1o [0.1   1.039 1.385 0.   ]
+    """
+    max_component = check.positive("soft_normalization", "max_component", max_component)
+
+    def shrink(norm: jax.Array) -> jax.Array:
+        t = norm / max_component
+        return 1 / (1 + t * sus(t))
+
+    return norm_activation(input, [shrink] * len(input.irreps))
+
+
+@overload
+def key_value_activation(phi: Activation, key: IrrepsArray, value: IrrepsArray) -> IrrepsArray: ...
+@overload
+def key_value_activation(phi: Activation, key: jax.Array, value: jax.Array) -> jax.Array: ...
+def key_value_activation(phi: Activation, key: Any, value: Any) -> Any:
+    r"""A direction times an activated number: the component of one array along another.
+
+    .. math:: y = \sqrt{d} \, \psi(\hat k \cdot v) \, \hat k, \qquad \hat k = k / \sqrt{1/16 + |k|^2}
+
+    with d components and :math:`\psi` the normalized :math:`\phi` (:func:`normalize_function`). The product of k and v,
+    which have the same irreps, is invariant, so any function may act on it.
+
+    Args:
+        phi: the function.
+        key: k, of shape (..., d).
+        value: v, of the same shape and irreps.
+
+    Returns:
+        Like `key`.
+
+    Raises:
+        ValueError: the irreps or the lengths differ.
+
+    Example:
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> k, v = ic.IrrepsArray("1o", jnp.array([3.0, 0.0, 4.0])), ic.IrrepsArray("1o", jnp.array([-1.0, 5.0, 0.0]))
+        >>> irr.key_value_activation(jnp.abs, k, v)
+        1x1o [0.622 0.    0.829]
+    """
+    if isinstance(key, IrrepsArray) and isinstance(value, IrrepsArray):
+        key, value = floating(key, value)
+        if key.irreps != value.irreps:
+            raise ValueError(f"key_value_activation expects equal irreps, got {key.irreps} and {value.irreps}")
+        return IrrepsArray(key.irreps, key_value_activation(phi, key.array, value.array), zero_flags=key.zero_flags)
+    key, value = check.float_array("key_value_activation", key), check.float_array("key_value_activation", value)
+    if key.shape != value.shape or key.ndim == 0:
+        raise ValueError(f"key_value_activation expects two arrays of one shape, got {key.shape} and {value.shape}")
+    direction = key / jnp.sqrt(1 / 16 + jnp.sum(key**2, axis=-1, keepdims=True))
+    along = jnp.sum(direction * value, axis=-1, keepdims=True)
+    return math.sqrt(key.shape[-1]) * normalize_function(phi)(along) * direction

@@ -1,0 +1,157 @@
+"""Functions of a distance that go to zero at a cutoff, and stay there."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from irreps_ops._inputs import _checks as check
+
+
+def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.Array]:
+    r"""The polynomial that falls from 1 at 0 to 0 at the cutoff, flat at both ends.
+
+    .. math:: f(u) = (1 - u)^{n_1 + 1} \sum_{k=0}^{n_0} \binom{n_1 + k}{k} u^k, \qquad u = x / x_{max}
+
+    It is the only one of degree n0 + n1 + 1 whose first n0 derivatives at 0 and n1 derivatives at the cutoff are zero.
+    Zero beyond the cutoff. With n0 = p - 1 and n1 = 2 it is the envelope u_p of DimeNet.
+
+    Args:
+        n0: how many derivatives vanish at 0.
+        n1: how many derivatives vanish at the cutoff.
+        x_max: cutoff.
+
+    Returns:
+        A function of an array, elementwise.
+
+    Raises:
+        ValueError: a negative or non-integer count, or a cutoff that is not positive.
+
+    Source: Gasteiger et al., Directional Message Passing for Molecular Graphs (2020), arXiv:2003.03123, equation (8).
+    The form above has positive terms only, so nothing cancels.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.poly_envelope(5, 2, x_max=4.0)(jnp.array([0.0, 2.0, 4.0, 5.0]))
+        Array([1.    , 0.8555, 0.    , 0.    ], dtype=float...)
+    """
+    n0, n1 = check.count("poly_envelope", "n0", n0, 0), check.count("poly_envelope", "n1", n1, 0)
+    x_max = check.positive("poly_envelope", "x_max", x_max)
+
+    def envelope(x: Any) -> jax.Array:
+        u = check.float_array("poly_envelope", x) / x_max
+        inside = u < 1
+        u = jnp.where(inside, u, 1)
+        total = jnp.full_like(u, math.comb(n0 + n1, n0))
+        for k in reversed(range(n0)):
+            total = total * u + math.comb(n1 + k, k)
+        return jnp.where(inside, (1 - u) ** (n1 + 1) * total, 0)
+
+    return envelope
+
+
+def sus(x: jax.Array) -> jax.Array:
+    """Smooth unit step: exp(-1/x) for x > 0, else 0. All derivatives are finite everywhere, and zero at 0.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.sus(jnp.array([-1.0, 0.0, 1.0, 2.0]))
+        Array([0.    , 0.    , 0.3679, 0.6065], dtype=float...)
+    """
+    x = check.float_array("sus", x)
+    # Below, exp(-1/x) is no normal number any more, but powers of 1/x in its derivatives would be infinite.
+    inside = x > -1 / math.log(float(jnp.finfo(x.dtype).tiny))
+    return jnp.where(inside, jnp.exp(-1 / jnp.where(inside, x, 1)), 0)
+
+
+def soft_envelope(
+    x: jax.Array, x_max: float = 1.0, arg_multiplicator: float = 2.0, value_at_origin: float = 1.2
+) -> jax.Array:
+    """Infinitely smooth envelope: a multiple of sus(a (1 - x/x_max)), zero from the cutoff on.
+
+    Args:
+        x: distances, any shape.
+        x_max: cutoff.
+        arg_multiplicator: a, larger is steeper at the cutoff.
+        value_at_origin: value at x = 0.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        ValueError: `x_max` or `arg_multiplicator` is not positive.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.soft_envelope(jnp.array([0.0, 0.5, 1.0]))
+        Array([1.2   , 0.7278, 0.    ], dtype=float...)
+    """
+    x_max = check.positive("soft_envelope", "x_max", x_max)
+    a = check.positive("soft_envelope", "arg_multiplicator", arg_multiplicator)
+    x = check.float_array("soft_envelope", x)
+    return value_at_origin * math.exp(1 / a) * sus(a * (1 - x / x_max))
+
+
+def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
+    """(cos(π x/x_max) + 1)/2 below the cutoff, zero beyond.
+
+    Args:
+        x: distances, any shape.
+        x_max: cutoff.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        ValueError: `x_max` is not positive.
+
+    Source: Behler and Parrinello, Phys. Rev. Lett. 98, 146401 (2007), equation (4).
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.cosine_cutoff(jnp.array([0.0, 1.0, 2.0, 3.0]), x_max=2.0)
+        Array([1. , 0.5, 0. , 0. ], dtype=float...)
+    """
+    x_max = check.positive("cosine_cutoff", "x_max", x_max)
+    u = check.float_array("cosine_cutoff", x) / x_max
+    inside = u < 1
+    return jnp.where(inside, jnp.cos(math.pi / 2 * jnp.where(inside, u, 1)) ** 2, 0)
+
+
+def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
+    """One below x_on, zero beyond the cutoff, between them the cubic in x² with continuous slopes.
+
+    Args:
+        x: distances, any shape.
+        x_on: where it begins to fall, from 0 to below `x_max`.
+        x_max: cutoff.
+
+    Returns:
+        Array of the shape of `x`.
+
+    Raises:
+        ValueError: not 0 <= x_on < x_max.
+
+    Source: Brooks et al., CHARMM, J. Comput. Chem. 4, 187 (1983), the SWITCH function, as in X-PLOR.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.xplor_cutoff(jnp.array([0.5, 1.0, 1.5, 2.0]), x_on=1.0, x_max=2.0)
+        Array([1.   , 1.   , 0.624, 0.   ], dtype=float...)
+    """
+    x_max = check.positive("xplor_cutoff", "x_max", x_max)
+    if not 0 <= x_on < x_max:
+        raise ValueError(f"xplor_cutoff expects 0 <= x_on < x_max = {x_max}, got x_on = {x_on!r}")
+    x = check.float_array("xplor_cutoff", x)
+    falling = (x > x_on) & (x < x_max)
+    # t goes from 0 at x_on to 1 at the cutoff, linear in x².
+    square = jnp.where(falling, x, x_on) ** 2
+    t = (square - x_on**2) / (x_max**2 - x_on**2)
+    return jnp.where(x < x_max, (1 - t) ** 2 * (1 + 2 * t), 0)

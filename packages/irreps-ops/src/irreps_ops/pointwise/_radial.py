@@ -1,0 +1,256 @@
+"""Bases of functions of a distance."""
+
+import math
+from typing import Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_ops._inputs import _checks as check
+
+from ._cutoffs import sus
+
+SoftOneHotBasis: TypeAlias = Literal["gaussian", "cosine", "smooth_finite", "fourier"]
+
+
+def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
+    r"""Spherical Bessel functions of degree 0 that vanish at the cutoff.
+
+    .. math:: B_k(x) = \sqrt{2 / x_{max}} \, \frac{\sin(k \pi x / x_{max})}{x}, \qquad k = 1, \ldots, n
+
+    They are orthonormal: the integral of r² B_j(r) B_k(r) over [0, x_max] is 1 for j = k, else 0. Even and analytic in
+    x, at 0 too. Not cut off beyond x_max: multiply by an envelope, :func:`irreps_ops.poly_envelope`.
+
+    Args:
+        x: distances, any shape.
+        n: how many functions, 1 or more.
+        x_max: cutoff.
+
+    Returns:
+        Array of shape (..., n).
+
+    Raises:
+        ValueError: `n` is no positive integer, or `x_max` is not positive.
+
+    Source: Gasteiger et al., Directional Message Passing for Molecular Graphs (2020), arXiv:2003.03123, equation (7).
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.bessel(jnp.array([0.0, 0.25, 0.4]), 2)
+        Array([[4.443, 8.886],
+               [4.   , 5.657],
+               [3.362, 2.078]], dtype=float...)
+    """
+    n = check.count("bessel", "n", n)
+    x_max = check.positive("bessel", "x_max", x_max)
+    x = check.float_array("bessel", x)
+    k = _last_axis(np.arange(1, n + 1) * (math.pi / x_max), x)
+    return math.sqrt(2 / x_max) * k * _sinc(k * x[..., None])
+
+
+def _sinc(t: jax.Array) -> jax.Array:
+    """sin(t)/t, which near 0 is its power series: so derivatives do not cancel there, and exist at 0."""
+    small = jnp.abs(t) < 1
+    square = jnp.where(small, t, 0) ** 2
+    # 16 terms: derivatives up to order 15 are exact to float64.
+    series = jnp.zeros_like(t)
+    for j in reversed(range(16)):
+        series = series * square + (-1) ** j / math.factorial(2 * j + 1)
+    large = jnp.where(small, 1, t)
+    return jnp.where(small, series, jnp.sin(large) / large)
+
+
+def _last_axis(values: np.ndarray, x: jax.Array) -> jax.Array:
+    """A vector of constants in the dtype of `x`, on a new last axis."""
+    return jnp.asarray(values.reshape((1,) * x.ndim + (-1,)), x.dtype)
+
+
+def soft_one_hot_linspace(
+    input: jax.Array,
+    *,
+    start: float,
+    end: float,
+    number: int,
+    basis: SoftOneHotBasis | None = None,
+    cutoff: bool | None = None,
+    start_zero: bool | None = None,
+    end_zero: bool | None = None,
+) -> jax.Array:
+    """Overlapping bumps at equal distances: a one-hot code of a number, made continuous.
+
+    Scaled such that the squares sum to about 1 anywhere between `start` and `end`.
+
+    Args:
+        input: any shape.
+        start: begin of the interval.
+        end: end of the interval.
+        number: how many functions.
+        basis: "gaussian": exp(-d²)/1.12, d the distance to the centre in units of the spacing;
+            "cosine": cos(π d / 2) for |d| < 1; "smooth_finite": infinitely smooth, zero for |d| >= 1;
+            "fourier": sines (cutoff) or cosines over the whole interval.
+        cutoff: sets both `start_zero` and `end_zero`.
+        start_zero: whether the functions vanish at `start` (the centres begin one spacing after it; for the
+            gaussians "vanish" is exp(-1)).
+        end_zero: whether they vanish at `end`.
+
+    Returns:
+        Array of shape (..., number).
+
+    Raises:
+        ValueError: an unknown basis; neither `cutoff` nor both of the others given, or all; too few functions; an empty
+            interval; "fourier" that vanishes at one end only.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> x = jnp.array([0.0, 1.0, 1.5])
+        >>> irr.soft_one_hot_linspace(x, start=0.0, end=3.0, number=2, basis="cosine", cutoff=True)
+        Array([[0.    , 0.    ],
+               [1.    , 0.    ],
+               [0.7071, 0.7071]], dtype=float...)
+    """
+    zero = _ends(cutoff, start_zero, end_zero)
+    least = 1 if any(zero) or basis == "fourier" else 2
+    number = check.count("soft_one_hot_linspace", "number", number, least)
+    if not start < end:
+        raise ValueError(f"soft_one_hot_linspace expects start < end, got start={start!r}, end={end!r}")
+    x = check.float_array("soft_one_hot_linspace", input)
+    if basis == "fourier":
+        return _fourier((x - start) / (end - start), number, zero)
+    centres, spacing = np.linspace(start, end, number + sum(zero), retstep=True)
+    centres = centres[1 if zero[0] else 0 :][:number]
+    d = (x[..., None] - _last_axis(centres, x)) / float(spacing)
+    if basis == "gaussian":
+        return jnp.exp(-(d**2)) / 1.12
+    if basis == "cosine":
+        inside = jnp.abs(d) < 1
+        return jnp.where(inside, jnp.cos(math.pi / 2 * d), 0)
+    if basis == "smooth_finite":
+        return 1.14136 * math.exp(2) * sus(d + 1) * sus(1 - d)
+    raise ValueError(f"basis must be 'gaussian', 'cosine', 'smooth_finite' or 'fourier', got {basis!r}")
+
+
+def _ends(cutoff: bool | None, start_zero: bool | None, end_zero: bool | None) -> tuple[bool, bool]:
+    given = f"cutoff={cutoff!r}, start_zero={start_zero!r}, end_zero={end_zero!r}"
+    if cutoff is not None:
+        if start_zero is not None or end_zero is not None:
+            raise ValueError(f"soft_one_hot_linspace expects either cutoff or start_zero and end_zero, got {given}")
+        return bool(cutoff), bool(cutoff)
+    if start_zero is None or end_zero is None:
+        raise ValueError(f"soft_one_hot_linspace expects cutoff, or both start_zero and end_zero, got {given}")
+    return bool(start_zero), bool(end_zero)
+
+
+def _fourier(u: jax.Array, number: int, zero: tuple[bool, bool]) -> jax.Array:
+    if zero[0] != zero[1]:
+        raise ValueError(
+            f"soft_one_hot_linspace with basis='fourier' expects start_zero = end_zero, got {zero[0]} and {zero[1]}"
+        )
+    u, scale = u[..., None], 1 / math.sqrt(0.25 + number / 2)
+    if not zero[0]:
+        return scale * jnp.cos(math.pi * _last_axis(np.arange(number), u[..., 0]) * u)
+    inside = (u > 0) & (u < 1)
+    return jnp.where(inside, scale * jnp.sin(math.pi * _last_axis(np.arange(1, number + 1), u[..., 0]) * u), 0)
+
+
+def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None = None) -> jax.Array:
+    """Gaussians exp(-(x - c)²/(2 width²)) with centres c from 0 to `x_max` at equal distances.
+
+    Args:
+        x: distances, any shape.
+        n: how many functions, 2 or more.
+        x_max: the last centre.
+        width: standard deviation; by default the distance between centres.
+
+    Returns:
+        Array of shape (..., n).
+
+    Raises:
+        ValueError: `n` is no integer above 1, or `x_max` or `width` is not positive.
+
+    Source: Schütt et al., SchNet (2017), arXiv:1706.08566, section 4.1.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.gaussian_basis(jnp.array(1.0), 3, x_max=2.0)
+        Array([0.6065, 1.    , 0.6065], dtype=float...)
+    """
+    n = check.count("gaussian_basis", "n", n, 2)
+    x_max = check.positive("gaussian_basis", "x_max", x_max)
+    width = check.positive("gaussian_basis", "width", x_max / (n - 1) if width is None else width)
+    x = check.float_array("gaussian_basis", x)
+    return jnp.exp(-(((x[..., None] - _last_axis(np.linspace(0, x_max, n), x)) / width) ** 2) / 2)
+
+
+def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
+    """Chebyshev polynomials T_0, ..., T_(n-1) of 2 x/x_max - 1: cos(k arccos(...)) for distances up to x_max.
+
+    Args:
+        x: distances, any shape.
+        n: how many functions, 1 or more.
+        x_max: end of the interval on which they stay between -1 and 1.
+
+    Returns:
+        Array of shape (..., n).
+
+    Raises:
+        ValueError: `n` is no positive integer, or `x_max` is not positive.
+
+    Source: NIST Digital Library of Mathematical Functions, 18.9.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.chebyshev_basis(jnp.array([0.0, 1.5, 2.0]), 3, x_max=2.0)
+        Array([[ 1. , -1. ,  1. ],
+               [ 1. ,  0.5, -0.5],
+               [ 1. ,  1. ,  1. ]], dtype=float...)
+    """
+    n = check.count("chebyshev_basis", "n", n)
+    x_max = check.positive("chebyshev_basis", "x_max", x_max)
+    u = 2 * (check.float_array("chebyshev_basis", x) / x_max) - 1
+    polynomials = [jnp.ones_like(u), u]
+    while len(polynomials) < n:
+        polynomials.append(2 * u * polynomials[-1] - polynomials[-2])
+    return jnp.stack(polynomials[:n], axis=-1)
+
+
+def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax.Array:
+    """Bernstein polynomials of exp(-gamma x): positive, and their sum is 1.
+
+    B_k(x) = C(n-1, k) exp(-gamma x)^k (1 - exp(-gamma x))^(n-1-k), k = 0, ..., n-1.
+
+    Args:
+        x: distances, any shape.
+        n: how many functions, 1 or more.
+        gamma: decay per unit of distance. (The default is PhysNet's and SpookyNet's, in 1/Bohr.)
+
+    Returns:
+        Array of shape (..., n).
+
+    Raises:
+        ValueError: `n` is no positive integer, or `gamma` is not positive.
+
+    Source: Unke et al., SpookyNet (2021), arXiv:2105.00304, equation (13).
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.exponential_bernstein_basis(jnp.array([0.0, 1.0]), 3)
+        Array([[0.    , 0.    , 1.    ],
+               [0.1548, 0.4773, 0.3679]], dtype=float...)
+    """
+    n = check.count("exponential_bernstein_basis", "n", n)
+    gamma = check.positive("exponential_bernstein_basis", "gamma", gamma)
+    t = -gamma * check.float_array("exponential_bernstein_basis", x)
+    near, far = jnp.exp(t), -jnp.expm1(t)
+
+    def factor(k: int, i: int, j: int) -> jax.Array:
+        return math.sqrt(math.comb(n - 1, k)) * near**i * far**j
+
+    # Two factors, each about the square root: binomial coefficients and powers alone leave the range of the floats.
+    pairs = [(k // 2, (n - 1 - k) // 2) for k in range(n)]
+    return jnp.stack([factor(k, i, j) * factor(k, k - i, n - 1 - k - j) for k, (i, j) in enumerate(pairs)], axis=-1)

@@ -1,0 +1,1 @@
+"""Tensor products, linear maps and symmetric contractions, and their lowering to polynomials."""

@@ -1,0 +1,191 @@
+r"""The product of functions on the sphere, as a product of irreps: one path for each two degrees and each third.
+
+A function is Σ c_lm Y_lm, and the product of two has as coefficients the sum over all pairs of degrees of their
+Clebsch-Gordan products, times the coefficients <l1 0 l2 0 | l3 0>: those paths where l1 + l2 + l3 is even. It is made
+by values in place of sums over paths, on a grid on the sphere or, by FFT, on a torus.
+"""
+
+import itertools
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, get_args
+
+import jax
+import jax.numpy as jnp
+
+from irreps_core import Irrep, Irreps, IrrepsArray, from_chunks
+from irreps_ops._inputs._operands import floating, split_last_axis
+from irreps_ops.harmonics._spherical import HarmonicNormalization, _scale
+from irreps_ops.signals._grid_harmonics import Expansion
+from irreps_ops.signals._sphere_transform import from_grid, to_grid
+from irreps_ops.signals._torus import Series, fast_size, from_torus, to_torus
+
+from ._aligned_frame import same_axes
+from ._tensor_product import Keep
+
+Method: TypeAlias = Literal["grid", "fourier"]
+Functions: TypeAlias = dict[int, tuple[Series, jax.Array]]
+
+
+def gaunt_tensor_product(
+    input1: IrrepsArray | jax.Array,
+    input2: IrrepsArray | jax.Array,
+    *,
+    filter_ir_out: Keep = None,
+    normalization: HarmonicNormalization = "component",
+    method: Method = "grid",
+) -> IrrepsArray:
+    r"""Product of functions on the sphere that are given by their coefficients of spherical harmonics.
+
+    .. math:: f(r) = \sum_{lm} x_{lm} Y_{lm}(r), \quad g(r) = \sum_{lm} y_{lm} Y_{lm}(r), \quad
+              f(r) \, g(r) = \sum_{lm} z_{lm} Y_{lm}(r)
+
+    So z is a sum over paths of the tensor product: of degrees l1 and l2 to l3, where l1 + l2 + l3 is even, with the
+    weight sqrt((2l1+1)(2l2+1)(2l3+1)) C_000 times bare Clebsch-Gordan coefficients C (in "component" normalization).
+    It costs O(L³) in place of O(L⁶); but there is one irrep of each kind in the result, the weights are those, and
+    antisymmetric paths such as the cross product are missing. To learn weights, scale the irreps of both inputs and of
+    the result. docs/products.md says when it is faster, and which method.
+
+    Multiplicities are functions: all items of an input have the same multiplicity, channel by channel one function,
+    and channels of both inputs go together one by one; or one of the inputs has one.
+
+    Parities: irreps that Y_lm cannot have, such as 0o or 1e, are those of pseudoscalar functions, which change
+    sign under the inversion of space, (I f)(r) = -f(-r). An input is the sum of an ordinary function (0e, 1o, 2e, ...)
+    and of one of these (0o, 1e, 2o, ...). Products of two of a kind are ordinary, others pseudoscalar.
+
+    Args:
+        input1: data of shape (..., irreps.dim); each irrep once.
+        input2: as well; leading axes broadcast.
+        filter_ir_out: the irreps to compute (default: all up to the sum of the highest degrees).
+        normalization: of the harmonics, see :func:`spherical_harmonics`.
+        method: "grid": values on rings, which integrate exactly by Gauss and Legendre's quadrature;
+            "fourier": Fourier coefficients on a torus, multiplied by FFT. Both are exact up to rounding.
+
+    Returns:
+        Data of shape (..., irreps_out.dim), sorted, each irrep once.
+
+    Raises:
+        ValueError: an irrep that is there twice, multiplicities that differ, an unknown normalization or method.
+
+    Source: Luo, Chen and Krishnapriyan, Enabling Efficient Equivariant Operations in the Fourier Basis via Gaunt Tensor
+    Products, ICLR 2024, arXiv:2401.10216.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("0e + 1o", jnp.array([1.0, 0.0, 2.0, 0.0]))
+        >>> v = jnp.array([0.0, 0.6, 0.8])
+        >>> values = lambda a: jnp.dot(a.array, irr.sh(sorted(a.irreps.ls), v, True))
+        >>> bool(jnp.allclose(values(irr.gaunt_tensor_product(x, x)), values(x) ** 2))
+        True
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"gaunt_tensor_product expects method 'grid' or 'fourier', got {method!r}")
+    x, y, leading = same_axes(*(a.regroup() for a in floating(input1, input2)))
+    mul = _multiplicity(x.irreps, y.irreps)
+    irreps = _irreps_out(x.irreps, y.irreps, filter_ir_out)
+    f, g = _functions(x, normalization), _functions(y, normalization)
+    out = {val: _series(degrees, normalization) for val, degrees in _by_parity(irreps).items()}
+    products = (_on_torus if method == "fourier" else _on_grid)(f, g, out) if f and g and out else {}
+    chunks: dict[tuple[int, int], jax.Array] = {}
+    for val, z in products.items():
+        z = jnp.broadcast_to(z, (*leading, mul, z.shape[-1]))
+        degrees = out[val].degrees
+        chunks |= zip(((l, val) for l in degrees), split_last_axis(z, [2 * l + 1 for l in degrees]), strict=True)
+    return from_chunks(
+        [(mul, ir) for ir in irreps], [chunks.get((ir.l, _parity_of_values(ir))) for ir in irreps], leading, x.dtype
+    )
+
+
+def _parity_of_values(ir: Irrep) -> int:
+    """1 for an irrep of ordinary functions, -1 for one of pseudoscalar functions."""
+    return ir.p * (-1) ** ir.l
+
+
+def _multiplicity(*irreps: Irreps) -> int:
+    """How many functions there are, in both inputs or in the one that has more than one."""
+    found = [{mul for mul, _ in items} for items in irreps]
+    both = set().union(*found) - {1}
+    if any(len(muls) > 1 for muls in found) or len(both) > 1:
+        raise ValueError(
+            "gaunt_tensor_product expects irreps of one multiplicity, that of the functions, the same in both or 1 in "
+            f"one of them; got {irreps[0]} and {irreps[1]}"
+        )
+    return both.pop() if both else 1
+
+
+def _irreps_out(irreps1: Irreps, irreps2: Irreps, filter_ir_out: Keep) -> list[Irrep]:
+    """The irreps of the product, in order."""
+    found = {
+        Irrep(l, ir1.p * ir2.p)
+        for _, ir1 in irreps1
+        for _, ir2 in irreps2
+        for l in range(abs(ir1.l - ir2.l), ir1.l + ir2.l + 1, 2)
+    }
+    return [ir for _, ir in Irreps([(1, ir) for ir in sorted(found)]).filter(filter_ir_out)]
+
+
+def _by_parity(irreps: Iterable[Irrep]) -> dict[int, tuple[int, ...]]:
+    """The degrees of the ordinary and of the pseudoscalar functions, if there are some."""
+    found: dict[int, list[int]] = {}
+    for ir in irreps:
+        found.setdefault(_parity_of_values(ir), []).append(ir.l)
+    return {val: tuple(degrees) for val, degrees in found.items()}
+
+
+def _series(degrees: tuple[int, ...], normalization: HarmonicNormalization) -> Series:
+    return Series(degrees, tuple(_scale(l, normalization) for l in degrees))
+
+
+def _functions(x: IrrepsArray, normalization: HarmonicNormalization) -> Functions:
+    """The ordinary and the pseudoscalar functions that are not known to be zero: coefficients (..., mul, dim)."""
+    there = [(ir, chunk) for (_, ir), chunk in zip(x.irreps, x.chunks, strict=True) if chunk is not None]
+    return {
+        val: (
+            _series(degrees, normalization),
+            jnp.concatenate([c for ir, c in there if _parity_of_values(ir) == val], axis=-1),
+        )
+        for val, degrees in _by_parity(ir for ir, _ in there).items()
+    }
+
+
+def _highest(functions: Iterable[Series]) -> int:
+    return max(series.lmax for series in functions)
+
+
+def _on_grid(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, jax.Array]:
+    """Coefficients of the products, by values on a grid that integrates the product of three harmonics exactly."""
+    degree = sum(_highest(some) for some in (_series_of(f), _series_of(g), out.values()))
+
+    def on_grid(series: Series) -> Expansion:
+        return Expansion(series.degrees, series.scales, degree // 2 + 1, degree + 1, "gausslegendre")
+
+    def values(functions: Functions) -> dict[int, jax.Array]:
+        return {val: to_grid(coeffs, on_grid(series)) for val, (series, coeffs) in functions.items()}
+
+    return {val: from_grid(z, on_grid(out[val])) for val, z in _products(values(f), values(g), out).items()}
+
+
+def _on_torus(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, jax.Array]:
+    """Coefficients of the products, by values on a torus that has room for their Fourier series."""
+    l1, l2, l3 = (_highest(some) for some in (_series_of(f), _series_of(g), out.values()))
+    # Of the angle around the axis no more is asked than that frequencies do not alias up to l3.
+    size = fast_size(2 * (l1 + l2) + 1), fast_size(max(l1 + l2 + l3, 2 * l1, 2 * l2) + 1)
+
+    def values(functions: Functions) -> dict[int, jax.Array]:
+        return {val: to_torus(coeffs, series, size) for val, (series, coeffs) in functions.items()}
+
+    return {val: from_torus(z, out[val]) for val, z in _products(values(f), values(g), out).items()}
+
+
+def _series_of(functions: Functions) -> list[Series]:
+    return [series for series, _ in functions.values()]
+
+
+def _products(f: dict[int, jax.Array], g: dict[int, jax.Array], wanted: Iterable[int]) -> dict[int, jax.Array]:
+    """Values of the products, of ordinary and of pseudoscalar functions."""
+    found: dict[int, jax.Array] = {}
+    for (a, x), (b, y) in itertools.product(f.items(), g.items()):
+        if a * b in wanted:
+            found[a * b] = found[a * b] + x * y if a * b in found else x * y
+    return found

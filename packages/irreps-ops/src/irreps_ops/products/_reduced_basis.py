@@ -1,0 +1,196 @@
+"""Bases of the tensor products of several irreps that obey a symmetry of their indices."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, cached, perm
+from irreps_core.tensors._symmetric_basis import Group, parse_symmetry, product_basis, stacked, symmetric_basis
+from irreps_ops._inputs import _checks as check
+
+from ._symmetric_polynomials import as_tensors, equivariant_polynomials
+
+
+def reduced_tensor_product_basis(
+    formula_or_irreps_list: str | Sequence[IntoIrreps],
+    *,
+    epsilon: float = 1e-5,
+    keep_ir: IntoIrreps | Sequence[str | Irrep] = None,
+    max_order: int | None = None,
+    **irreps: IntoIrreps,
+) -> IrrepsArray:
+    """Orthonormal basis of the tensors T[i, j, ...] that obey a symmetry of their indices, reduced to irreps.
+
+    The formula says the indices, and what equals them: "ij=ji" symmetric matrices, "ijk=-jik=-ikj" what changes
+    sign whenever two indices are exchanged, "ijkl=jikl=klij" an elasticity, "ij" all matrices. Everything
+    that follows from it holds.
+
+    Each column of an irrep transforms with it: T(R x, R y, ...) = D(R) T(x, y, ...) for the multilinear map
+    T(x, y, ...)[k] = sum of basis[i, j, ..., k] x[i] y[j] ...
+
+    Args:
+        formula_or_irreps_list: a formula, with the irreps of its indices as keywords; or, for tensors without symmetry,
+            the irreps of each index.
+        epsilon: a positive number, accepted for programs written for e3nn-jax. Nothing depends on it: how many tensors
+            are linearly independent is counted, not measured.
+        keep_ir: the irreps wanted (default: all); what cannot lead to them is not made.
+        max_order: only components of the indices whose degrees have at most this sum (default: all): the
+            degree as polynomials of what is made of spherical harmonics of one vector.
+        irreps: for each index of the formula its irreps. For indices that the formula exchanges one of them suffices.
+
+    Returns:
+        NumPy IrrepsArray, read-only, of shape (d_1, ..., d_n, irreps_out.dim); irreps_out sorted, each once. As a
+        matrix of shape (d_1 ... d_n, irreps_out.dim) it has orthonormal columns, in float64.
+
+        The basis depends on the arguments alone: no signs are left to a linear algebra library. Multiplicities of one
+        irrep could be mixed by any orthogonal matrix; here they are ordered as in :func:`tensor_product`, from left to
+        right. Fully symmetric bases are those of :func:`reduced_symmetric_tensor_product_basis`, and those without
+        symmetry are those of e3nn-jax, copy by copy.
+
+    Raises:
+        ValueError: a malformed formula; an index without irreps, or irreps of no index; indices that are exchanged but
+            differ in their irreps.
+        TypeError: an unknown argument.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> q = irr.reduced_tensor_product_basis("ij=-ji", i="1o")
+        >>> q
+        1x1e
+        [[[ 0.    0.    0.  ]
+          [ 0.    0.    0.71]
+          [ 0.   -0.71  0.  ]]
+         [[ 0.    0.   -0.71]
+          [ 0.    0.    0.  ]
+          [ 0.71  0.    0.  ]]
+         [[ 0.    0.71  0.  ]
+          [-0.71  0.    0.  ]
+          [ 0.    0.    0.  ]]]
+        >>> irr.reduced_tensor_product_basis("ijkl=jikl=klij", i="1o").irreps
+        2x0e+2x2e+1x4e
+        >>> irr.reduced_tensor_product_basis(["1o", "0e + 1o"], keep_ir="0e + 1o").irreps
+        1x0e+1x1o
+    """
+    if isinstance(formula_or_irreps_list, str):
+        indices, group = parse_symmetry(formula_or_irreps_list)
+        chosen = _irreps_of_indices(formula_or_irreps_list, indices, group, irreps)
+    else:
+        if irreps:
+            raise TypeError(f"irreps of indices go with a formula, got {sorted(irreps)} with a list of irreps")
+        chosen = tuple(map(Irreps, formula_or_irreps_list))
+        group = frozenset({(1, perm.identity(len(chosen)))})
+    return _basis("reduced_tensor_product_basis", chosen, group, epsilon, keep_ir, max_order)
+
+
+def reduced_symmetric_tensor_product_basis(
+    irreps: IntoIrreps,
+    degree: int,
+    *,
+    epsilon: float = 1e-5,
+    keep_ir: IntoIrreps | Sequence[str | Irrep] = None,
+    max_order: int | None = None,
+) -> IrrepsArray:
+    """Orthonormal basis of the symmetric tensors of `degree` indices: the equivariant polynomials of that degree.
+
+    Copy by copy the basis of e3nn-jax's function of this name, and of :class:`FunctionalSymmetricContraction`.
+
+    Args:
+        irreps: of each index.
+        degree: the number of indices.
+        epsilon: as in :func:`reduced_tensor_product_basis`, and so the following.
+        keep_ir: the irreps wanted (default: all).
+        max_order: only components whose degrees have at most this sum (default: all).
+
+    Returns:
+        NumPy IrrepsArray, read-only, of shape (d, ..., d, irreps_out.dim).
+
+    Raises:
+        ValueError: a degree that is no positive integer.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> irr.reduced_symmetric_tensor_product_basis("1o", 3).irreps
+        1x1o+1x3o
+        >>> irr.reduced_symmetric_tensor_product_basis("0e + 1o", 2, keep_ir="0e").irreps
+        2x0e
+    """
+    n = check.count("reduced_symmetric_tensor_product_basis", "degree", degree)
+    group = frozenset((1, p) for p in perm.group(n))
+    return _basis("reduced_symmetric_tensor_product_basis", (Irreps(irreps),) * n, group, epsilon, keep_ir, max_order)
+
+
+def reduced_antisymmetric_tensor_product_basis(
+    irreps: IntoIrreps,
+    degree: int,
+    *,
+    epsilon: float = 1e-5,
+    keep_ir: IntoIrreps | Sequence[str | Irrep] = None,
+    max_order: int | None = None,
+) -> IrrepsArray:
+    """Orthonormal basis of the tensors of `degree` indices that change sign whenever two indices are exchanged.
+
+    Args:
+        irreps: of each index.
+        degree: the number of indices.
+        epsilon: as in :func:`reduced_tensor_product_basis`, and so the following.
+        keep_ir: the irreps wanted (default: all).
+        max_order: only components whose degrees have at most this sum (default: all).
+
+    Returns:
+        NumPy IrrepsArray, read-only, of shape (d, ..., d, irreps_out.dim).
+
+    Raises:
+        ValueError: a degree that is no positive integer.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> irr.reduced_antisymmetric_tensor_product_basis("1o", 3).irreps
+        1x0o
+    """
+    n = check.count("reduced_antisymmetric_tensor_product_basis", "degree", degree)
+    group = frozenset((perm.sign(p), p) for p in perm.group(n))
+    name = "reduced_antisymmetric_tensor_product_basis"
+    return _basis(name, (Irreps(irreps),) * n, group, epsilon, keep_ir, max_order)
+
+
+def _irreps_of_indices(formula: str, indices: str, group: Group, given: dict[str, IntoIrreps]) -> tuple[Irreps, ...]:
+    """The irreps of each index; those of exchanged indices follow from one another."""
+    for name in given:
+        if len(name) != 1:
+            raise TypeError(f"reduced_tensor_product_basis has no argument {name!r}")
+        if name not in indices:
+            raise ValueError(f"there is no index {name!r} in the formula {formula!r}")
+    chosen = {i: Irreps(x) for i, x in given.items()}
+    for n, i in enumerate(indices):
+        same = sorted({indices[p[n]] for _, p in group} & set(given))
+        if not same:
+            raise ValueError(f"the index {i!r} of the formula {formula!r} needs irreps, for example {i}='1o'")
+        if any(chosen[j] != chosen[same[0]] for j in same):
+            told = ", ".join(f"{j}={chosen[j]}" for j in same)
+            raise ValueError(f"the formula {formula!r} exchanges indices that differ in their irreps: {told}")
+        chosen.setdefault(i, chosen[same[0]])
+    return tuple(chosen[i] for i in indices)
+
+
+def _basis(
+    function: str, irreps: tuple[Irreps, ...], group: Group, epsilon: float, keep_ir: Any, max_order: int | None
+) -> IrrepsArray:
+    check.positive(function, "epsilon", epsilon)
+    if max_order is not None:
+        max_order = check.count(function, "max_order", max_order, least=0)
+    keep = None if keep_ir is None else frozenset(ir for _, ir in Irreps(keep_ir))
+    return IrrepsArray(*_arrays(irreps, group, keep, max_order))
+
+
+@cached(maxsize=64)
+def _arrays(
+    irreps: tuple[Irreps, ...], group: Group, keep: frozenset[Irrep] | None, max_order: int | None
+) -> tuple[Irreps, np.ndarray]:
+    n, dims = len(irreps), [i.dim for i in irreps]
+    if n and group == frozenset((1, p) for p in perm.group(n)):
+        polynomials = equivariant_polynomials(irreps[0], n, keep, max_order)
+        return stacked({ir: as_tensors(found, dims[0], ir.dim) for ir, found in polynomials.items()}, dims)
+    if len(group) == 1:
+        return stacked(product_basis(irreps, keep, max_order), dims)
+    return stacked(symmetric_basis(irreps, group, keep, max_order), dims)

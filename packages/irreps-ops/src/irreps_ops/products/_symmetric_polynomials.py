@@ -1,0 +1,195 @@
+"""Equivariant homogeneous polynomials: all ways to make irreps of degree n in the components of some irreps.
+
+A symmetric tensor of n indices and a homogeneous polynomial of degree n are the same thing: p(x) = T x x ... x. As
+polynomials they are small (816 monomials of 16 variables in degree 3, where the tensor has 4096 components), so the
+basis is made of them and the tensors never are. Tensors of Frobenius norm 1 are polynomials of norm 1 in Bombieri's
+inner product, <p, q> = sum over monomials of p_m q_m / multinomial(m).
+
+The basis is that of e3nn-jax's ``reduced_symmetric_tensor_product_basis``, copy by copy, because weights are saved
+for it: first the powers of each single irrep, by coupling smaller powers and making what results symmetric and, by
+Gram-Schmidt in the order of the couplings, orthonormal; then the products of powers of different irreps.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from irreps_core import Irrep, Irreps, cached, clebsch_gordan
+from irreps_core.tensors._symmetric_basis import orthonormal_range
+
+_Keep = frozenset[Irrep] | None
+
+
+class Monomials(NamedTuple):
+    """Polynomials of an irrep, monomial by monomial.
+
+    Attributes:
+        variables: the components of x in each monomial, ascending; shape (monomials, degree).
+        values: shape (copies, monomials, 2 l + 1): the coefficients of each component of each copy.
+    """
+
+    variables: np.ndarray
+    values: np.ndarray
+
+
+_Power = tuple[np.ndarray, dict[Irrep, np.ndarray]]  # variables, and for each irrep the values
+
+
+class Terms(NamedTuple):
+    """Polynomials of an irrep, term by term.
+
+    Attributes:
+        copies: how many there are.
+        terms: copy, components of x, component of the irrep; shape (terms, degree + 2).
+        values: shape (terms,).
+    """
+
+    copies: int
+    terms: np.ndarray
+    values: np.ndarray
+
+
+@cached(maxsize=64)
+def equivariant_polynomials(
+    irreps: Irreps, degree: int, keep: _Keep = None, max_order: int | None = None
+) -> dict[Irrep, Terms]:
+    """Orthonormal basis of the equivariant polynomials of a degree, by irrep, in the order of the irreps.
+
+    Args:
+        irreps: what x transforms with.
+        degree: of the polynomials, at least 1.
+        keep: the irreps wanted (default: all).
+        max_order: only products of components whose degrees l have at most this sum (default: all).
+
+    Example:
+        >>> from irreps_core import Irrep, Irreps
+        >>> square = equivariant_polynomials(Irreps("1o"), 2)
+        >>> square[Irrep("0e")].values * 3**0.5
+        array([1., 1., 1.])
+        >>> square[Irrep("2e")].copies
+        1
+    """
+    items = zip(irreps, irreps.slices(), strict=True)
+    singles = [(ir, place.start + n * ir.dim) for (mul, ir), place in items for n in range(mul)]
+    found: dict[Irrep, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for powers in _compositions(degree, len(singles)):
+        factors = [(ir, n, start) for (ir, start), n in zip(singles, powers, strict=True) if n]
+        if max_order is not None and sum(ir.l * n for ir, n, _ in factors) > max_order:
+            continue
+        variables, product = _product(factors, keep)
+        arrangements = math.factorial(degree) // math.prod(math.factorial(n) for _, n, _ in factors)
+        for ir, values in product.items():
+            found.setdefault(ir, []).append((variables, math.sqrt(arrangements) * values))
+    return {ir: _terms(found[ir]) for ir in sorted(found)}
+
+
+def _compositions(total: int, length: int) -> Iterator[tuple[int, ...]]:
+    """All tuples of `length` numbers of a given sum, the largest first number first."""
+    if length == 0:
+        if total == 0:
+            yield ()
+        return
+    for first in range(total, -1, -1):
+        for rest in _compositions(total - first, length - 1):
+            yield (first, *rest)
+
+
+def _terms(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Terms:
+    """The nonzeros of the copies of several products, one after another."""
+    copies, terms, numbers = 0, [], []
+    for variables, values in parts:
+        at = np.argwhere(np.abs(values) > 1e-12)
+        terms.append(np.column_stack([copies + at[:, 0], variables[at[:, 1]], at[:, 2]]))
+        numbers.append(values[tuple(at.T)])
+        copies += len(values)
+    return Terms(copies, np.concatenate(terms), np.concatenate(numbers))
+
+
+def _partners(keep: _Keep, others: Sequence[Irrep]) -> _Keep:
+    """The irreps whose product with the others contains one that is wanted."""
+    if keep is None:
+        return None
+    for other in others:
+        keep = frozenset(ir for wanted in keep for ir in wanted * other)
+    return keep
+
+
+def _product(factors: Sequence[tuple[Irrep, int, int]], keep: _Keep) -> _Power:
+    """Products of powers of different irreps, each given as (irrep, power, its first component)."""
+    rest = [ir for ir, n, _ in factors for _ in range(n)]
+    current: _Power | None = None
+    for ir, n, start in factors:
+        del rest[:n]
+        done = [i for other, m, s in factors if s < start for i in [other] * m]
+        variables, values = power(ir, n, _partners(keep, done + rest))
+        here = (variables + start, values)
+        current = here if current is None else _couple(current, here, _partners(keep, rest))
+    if current is None:
+        raise ValueError("expected a degree of 1 or more, got 0")
+    return current
+
+
+def _couple(first: _Power, second: _Power, keep: _Keep) -> _Power:
+    """All products of polynomials in different variables, reduced to irreps."""
+    (variables1, basis1), (variables2, basis2) = first, second
+    found: dict[Irrep, list[np.ndarray]] = {}
+    for ir1, a in basis1.items():
+        for ir2, b in basis2.items():
+            for ir in ir1 * ir2:
+                if keep is None or ir in keep:
+                    c = clebsch_gordan(ir1.l, ir2.l, ir.l) * math.sqrt(ir.dim)
+                    y = np.einsum("umi,vnj,ijk->uvmnk", a, b, c, optimize=True)
+                    found.setdefault(ir, []).append(y.reshape(len(a) * len(b), -1, ir.dim))
+    variables = [(*m, *n) for m in variables1 for n in variables2]
+    return np.array(variables), {ir: np.concatenate(found[ir]) for ir in sorted(found)}
+
+
+@cached(maxsize=1024)
+def power(ir: Irrep, degree: int, keep: _Keep = None) -> _Power:
+    """The equivariant polynomials of a degree in the components of one irrep: monomials, and for each irrep values."""
+    if degree == 1:
+        own = {ir: np.eye(ir.dim)[None]} if keep is None or ir in keep else {}
+        return np.arange(ir.dim)[:, None], own
+    first, second = _halves(ir.dim, degree)
+    a, b = (power(ir, n, _partners(keep, [ir] * (degree - n))) for n in (first, second))
+    pairs, products = _couple(a, b, keep)
+    variables, place = np.unique(np.sort(pairs, axis=1), axis=0, return_inverse=True)
+    counts = [math.prod(math.factorial(n) for n in np.unique(row, return_counts=True)[1]) for row in variables]
+    norm = np.array(counts) / math.factorial(degree)  # one over the multinomial coefficient
+    same = np.eye(len(variables))[place.reshape(-1)]  # which products of monomials are the same monomial
+    found = {}
+    for ir_out, values in products.items():
+        symmetric = np.einsum("upk,pm->umk", values, same, optimize=True)
+        one = symmetric[..., 0]  # by Schur's lemma every component tells the same
+        rows = orthonormal_range((one * norm) @ one.T)
+        if len(rows):
+            found[ir_out] = np.tensordot(rows, symmetric, 1)
+    return variables, found
+
+
+def _halves(dim: int, degree: int) -> tuple[int, int]:
+    """Which two smaller powers e3nn couples: of all factors it joins again and again the two with the fewest monomials.
+
+    It starts from single factors, and puts what it has joined before the others.
+    """
+    sizes = [1] * degree
+    while len(sizes) > 2:
+        pairs = itertools.combinations(range(len(sizes)), 2)
+        i, j = min(pairs, key=lambda p: math.comb(dim + sizes[p[0]] + sizes[p[1]] - 1, dim - 1))
+        joined = sizes[i] + sizes[j]
+        sizes = [joined, *(n for place, n in enumerate(sizes) if place not in (i, j))]
+    return sizes[0], sizes[1]
+
+
+def as_tensors(found: Terms, dim: int, components: int) -> np.ndarray:
+    """Polynomials as symmetric tensors, of shape (copies, dim, ..., dim, components)."""
+    copy, *variables, component = found.terms.T
+    out = np.zeros((found.copies, *(dim,) * len(variables), components))
+    # Each arrangement of the variables gets its share; arrangements of equal variables meet, and add up.
+    share = found.values / math.factorial(len(variables))
+    for arranged in itertools.permutations(variables):
+        out[(copy, *arranged, component)] += share
+    return out

@@ -1,0 +1,109 @@
+"""The tensor product with spherical harmonics of a direction, in a frame where these have one component."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import Irrep, IrrepsArray, from_chunks
+from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._normalization import IrrepNormalization, product_scale
+from irreps_ops._inputs._operands import floating
+from irreps_ops.signals._s2_irreps import s2_irreps
+
+from ._aligned_frame import AlignedFrames, central, path_numbers, same_axes, vector_parity
+from ._tensor_product import Keep, _paths
+
+
+def tensor_product_with_spherical_harmonics(
+    input: IrrepsArray | jax.Array,
+    vector: IrrepsArray,
+    degree: int,
+    *,
+    filter_ir_out: Keep = None,
+    irrep_normalization: IrrepNormalization = "component",
+) -> IrrepsArray:
+    """Tensor product with the spherical harmonics of a vector, of all degrees up to one; they are never computed.
+
+    The same as ``tensor_product(input, spherical_harmonics(range(degree + 1), vector, True))``, derivatives included,
+    also along the axes and at the vector zero, where products with degree 0 remain. Each path costs (2l+1)² for each
+    channel, against (2l+1)³ of a dense table of Clebsch-Gordan coefficients; docs/products.md says when it is faster.
+
+    Args:
+        input: data of shape (..., irreps.dim).
+        vector: a vector 1o or a pseudovector 1e, of shape (..., 3); its length does not matter. Leading axes broadcast.
+        degree: the highest degree of the harmonics, which have "component" normalization.
+        filter_ir_out: the irreps to compute (default: all).
+        irrep_normalization: see :func:`tensor_product`.
+
+    Returns:
+        Data of shape (..., irreps_out.dim), each irrep once.
+
+    Raises:
+        TypeError: `vector` is no IrrepsArray.
+        ValueError: `vector` is no single vector, `degree` is negative or no integer, or unknown normalization.
+
+    Source: Passaro and Zitnick, Reducing SO(3) Convolutions to SO(2) for Efficient Equivariant GNNs (2023),
+    arXiv:2302.03655.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
+        >>> x = ic.IrrepsArray("2x0e", jnp.array([1.0, 10.0]))
+        >>> v = ic.IrrepsArray("1o", jnp.array([0.0, 5.0, 0.0]))
+        >>> irr.tensor_product_with_spherical_harmonics(x, v, 1)
+        2x0e+2x1o [ 1. 10.  0.  1.73  0.  0. 17.32 0. ]
+    """
+    name = "tensor_product_with_spherical_harmonics"
+    parity = vector_parity(name, vector)
+    degree = check.count(name, "degree", degree, 0)
+    x, v = floating(input, vector)
+    x = x.regroup()
+    x, v, leading = same_axes(x, v)
+    pairs = ((i, l) for i in range(len(x.irreps)) for l in range(degree + 1))
+    paths: dict[tuple[Irrep, int], list[int]] = {}
+    for i, l, ir in _paths(x.irreps, s2_irreps(degree, 1, parity), pairs, filter_ir_out):
+        paths.setdefault((ir, i), []).append(l)
+    paths = dict(sorted(paths.items()))
+
+    frames, seen = AlignedFrames.seeing(x, v.array, paths)
+    chunks = []
+    for (ir, i), degrees in paths.items():
+        dim, chunk, in_frame = x.irreps[i].ir.dim, x.chunks[i], seen[i]
+        if chunk is None or in_frame is None:
+            chunks.append(None)
+            continue
+        # For each degree the numbers of its path.
+        numbers = {
+            l: product_scale(irrep_normalization, dim, 2 * l + 1, ir.dim) * path_numbers(dim // 2, l, ir.l)
+            for l in degrees
+        }
+        parts = []
+        if 0 in numbers:
+            # All numbers are the same: the data itself, also where the vector is zero.
+            parts.append(jnp.broadcast_to(chunk * float(numbers.pop(0)[0]), (*leading, *chunk.shape[-2:])))
+        if numbers:
+            parts.append(frames.leave(_products(in_frame, numbers, dim // 2 + ir.l), ir.l))
+        chunks.append(jnp.concatenate(parts, axis=-2))
+    irreps = [(x.irreps[i].mul * len(degrees), ir) for (ir, i), degrees in paths.items()]
+    return from_chunks(irreps, chunks, leading, x.dtype).simplify()
+
+
+def _products(x: jax.Array, numbers: dict[int, np.ndarray], total: int) -> jax.Array:
+    """In the frame: one path after the other, of shape (..., paths * mul, numbers).
+
+    Args:
+        x: data of shape (..., mul, numbers or more).
+        numbers: for each degree of the harmonics those of its path.
+        total: the degrees of the input and of the output, added.
+    """
+    table = np.stack(list(numbers.values()))
+    x = x[..., central(x.shape[-1] // 2, table.shape[-1] // 2)]
+    odd = np.array([(l + total) % 2 for l in numbers])[:, None]
+    terms = [
+        factor[..., None, :, :] * jnp.asarray(part, x.dtype).reshape((1,) * (x.ndim - 2) + (len(part), 1, -1))
+        for factor, part in ((x, table * (1 - odd)), (x[..., ::-1], table * odd))
+        if part.any()
+    ]
+    z = sum(terms[1:], terms[0])
+    return z.reshape((*z.shape[:-3], z.shape[-3] * z.shape[-2], z.shape[-1]))

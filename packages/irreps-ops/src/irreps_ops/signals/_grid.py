@@ -1,0 +1,102 @@
+"""Grids on the sphere: rings of equal height y = cos(beta), each with the same equally spaced angles alpha.
+
+The point (beta, alpha) is (sin beta sin alpha, cos beta, sin beta cos alpha), see :func:`irreps_core.angles_to_xyz`.
+Everything here is made once, in float64, with NumPy.
+"""
+
+from typing import Literal, TypeAlias, cast, get_args
+
+import numpy as np
+
+from irreps_core import cached
+from irreps_ops._inputs import _checks as check
+
+from ._meridian_harmonics import meridian_harmonics
+
+Quadrature: TypeAlias = Literal["soft", "gausslegendre"]
+
+
+def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""The heights, angles and weights of a grid on the sphere.
+
+    .. math:: \frac{1}{4\pi} \int f \, d\Omega \approx \frac{1}{\text{res\_alpha}} \sum_{ba} w_b f(y_b, \alpha_a)
+
+    * "soft": the angles beta = (b + 1/2) π / res_beta, from south to north, with the weights of Fejér's first rule (for
+      even res_beta those of Kostelec and Rockmore). Exact for polynomials in y of degree < res_beta.
+    * "gausslegendre": the zeros of the Legendre polynomial. Exact for polynomials in y of degree < 2 res_beta.
+
+    In alpha sums are exact for frequencies < res_alpha. So harmonics up to degree L are orthogonal on the grid, and a
+    round trip is exact, where res_alpha > 2L and res_beta > 2L ("soft") or res_beta > L ("gausslegendre").
+
+    Args:
+        res_beta: how many rings.
+        res_alpha: how many points on each ring.
+        quadrature: "soft" or "gausslegendre".
+
+    Returns:
+        Read-only arrays of float64: y of shape (res_beta,), ascending; alpha = 2π a / res_alpha of shape (res_alpha,),
+        in radians; the weights w of shape (res_beta,), whose sum is 1.
+
+    Raises:
+        ValueError: an unknown quadrature, or a resolution that is no positive integer.
+
+    Source: Kostelec and Rockmore, FFTs on the rotation group, J. Fourier Anal. Appl. 14 (2008); Fejér, Mechanische
+    Quadraturen mit positiven Cotesschen Zahlen, Math. Z. 37 (1933).
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> y, alpha, weights = irr.s2_grid(2, 4, "gausslegendre")
+        >>> y, weights
+        (array([-0.5774,  0.5774]), array([0.5, 0.5]))
+        >>> alpha
+        array([0.    , 1.5708, 3.1416, 4.7124])
+    """
+    res_beta = check.count("a grid on the sphere", "res_beta", res_beta)
+    res_alpha = check.count("a grid on the sphere", "res_alpha", res_alpha)
+    y, _, weights = rings(res_beta, checked_quadrature(quadrature))
+    return y, _angles(res_alpha), weights
+
+
+def checked_quadrature(quadrature: object) -> Quadrature:
+    """`quadrature`, if there is one of that name."""
+    if quadrature not in get_args(Quadrature):
+        raise ValueError(f"quadrature must be 'soft' or 'gausslegendre', got {quadrature!r}")
+    return cast(Quadrature, quadrature)
+
+
+def grid_vectors(y: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The points of a grid, of shape (len(y), len(alpha), 3)."""
+    sin_beta = np.sqrt((1 - y) * (1 + y))
+    height = np.broadcast_to(y[:, None], (len(y), len(alpha)))
+    return np.stack([np.outer(sin_beta, np.sin(alpha)), height, np.outer(sin_beta, np.cos(alpha))], axis=-1)
+
+
+@cached(maxsize=64)
+def rings(res_beta: int, quadrature: Quadrature) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Heights, distances from the axis, and weights whose sum is 1."""
+    if quadrature == "gausslegendre":
+        beta, weights = _gauss_legendre(res_beta)
+    else:
+        beta = (np.arange(res_beta) + 0.5) * np.pi / res_beta
+        k = np.arange(1, res_beta // 2 + 1)
+        waves = np.cos(2 * k * beta[:, None]) / (4 * k**2 - 1)
+        weights = (1 - 2 * np.sum(waves, axis=1)) / res_beta
+    return -np.cos(beta), np.sin(beta), weights
+
+
+def _gauss_legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Angles of the zeros of P_n(-cos beta), and weights. In angles, which near the poles say more than heights.
+
+    By Newton's method from beta = (b + 3/4) π / (n + 1/2), with harmonics of order 0 and 1 for P and dP/dbeta.
+    """
+    beta = (np.arange(n) + 0.75) * np.pi / (n + 0.5)
+    slope = np.ones(n)
+    for _ in range(4):
+        zero, slope = meridian_harmonics(n, 1, -np.cos(beta), np.sin(beta))[:, :, n]
+        beta = beta - zero / (slope * np.sqrt(n * (n + 1) / 2))
+    return beta, 2 * (2 * n + 1) / (n * (n + 1) * slope**2)
+
+
+@cached(maxsize=64)
+def _angles(res_alpha: int) -> np.ndarray:
+    return np.arange(res_alpha) * (2 * np.pi / res_alpha)

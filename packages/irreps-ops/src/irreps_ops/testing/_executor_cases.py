@@ -1,0 +1,187 @@
+"""Small polynomials in which everything occurs that an executor can meet, each with arrays to evaluate it on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from irreps_core import clebsch_gordan
+from irreps_ops.compute._contraction import Contraction
+from irreps_ops.compute._polynomial import Polynomial
+from irreps_ops.compute._terms import Access, AnyAccess, Coefficients, Index, Operand, Path
+
+_NODES, _EDGES, _U, _V, _W = 4, 7, 3, 2, 2
+
+
+@dataclass(frozen=True)
+class ExecutorCase:
+    """A polynomial and a batch to evaluate it on.
+
+    Attributes:
+        name: what is special about it.
+        polynomial: what to compute.
+        batch: size of the batch.
+        indices: for each index its numbers, some of them out of range.
+        size: how many rows the operands of each index have.
+    """
+
+    name: str
+    polynomial: Polynomial
+    batch: int = _EDGES
+    indices: dict[str, list[int]] = field(default_factory=dict)
+    size: int = _NODES
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """The shape of each input."""
+        contraction = Contraction(self.polynomial, self.batch, tuple(self.sizes.items()), "float32")
+        return [contraction.shape(o) for o in self.polynomial.inputs]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The number of rows of the operands of each index."""
+        return dict.fromkeys(self.polynomial.indices, self.size)
+
+    def inputs(self, dtype: Any, seed: int = 0) -> list[jax.Array]:
+        """Random arrays, one for each input."""
+        rng = np.random.default_rng(seed)
+        return [jnp.asarray(rng.normal(size=shape), dtype) for shape in self.shapes()]
+
+    def arguments(self) -> dict[str, Any]:
+        """Further arguments of :func:`evaluate`."""
+        indices = {name: jnp.asarray(numbers, jnp.int32) for name, numbers in self.indices.items()}
+        return {"indices": indices, "batch": self.batch, "sizes": self.sizes}
+
+
+def convolution(batch: int = _EDGES, size: int = _NODES, last: bool = False) -> ExecutorCase:
+    """Gather by one index, scatter by another: rows out of range, rows that nobody names, rows named several times."""
+    polynomial = Polynomial(
+        (
+            Operand(2, (_U,), Access.BATCHED, "weights", components_last=last),
+            Operand(4, (_U,), Index("senders"), "x", components_last=last),
+            Operand(3, (), Access.BATCHED, "harmonics"),
+        ),
+        (Operand(3, (_U,), Index("receivers"), "messages", components_last=last),),
+        (
+            Path((0, 1, 2), 0, ("u", "u", "", "u"), _shifted(clebsch_gordan(1, 1, 1), 0, 1)),
+            Path((0, 1, 2), 0, ("u", "u", "", "u"), _shifted(clebsch_gordan(0, 1, 1), 1, 0)),
+        ),
+    )
+    senders, receivers = [0, 2, -1, 3, 4, 2, 0], [1, 1, 0, -2, 3, 3, 11]
+    name = "gather and scatter, indices out of range"
+    return ExecutorCase(name, polynomial, batch, {"senders": senders[:batch], "receivers": receivers[:batch]}, size)
+
+
+def fully_connected(batch: int = _EDGES) -> ExecutorCase:
+    """Weights that all rows share; two paths into different components of one output."""
+    polynomial = Polynomial(
+        (
+            Operand(2, (_U, _V, _W), Access.BROADCAST, "weights"),
+            Operand(3, (_U,), Access.BATCHED, "x"),
+            Operand(3, (_V,), Access.BATCHED, "y"),
+        ),
+        (Operand(8, (_W,), Access.BATCHED, "product"),),
+        (
+            Path((0, 1, 2), 0, ("uvw", "u", "v", "w"), _shifted(clebsch_gordan(1, 1, 1), 0, 0)),
+            Path((0, 1, 2), 0, ("uvw", "u", "v", "w"), _shifted(clebsch_gordan(1, 1, 2), 1, 0, 3)),
+        ),
+    )
+    return ExecutorCase("fully connected (uvw), shared weights", polynomial, batch)
+
+
+def powers() -> ExecutorCase:
+    """One operand several times in a product, with weights by index; and a sum over all rows."""
+    cubic = np.einsum("ija,akb->ijkb", clebsch_gordan(1, 1, 2), clebsch_gordan(2, 1, 1))
+    polynomial = Polynomial(
+        (Operand(3, (_U,), Access.BATCHED, "x"), Operand(1, (_U,), Index("species"), "weights")),
+        (Operand(3, (_U,), Access.BATCHED, "cube"), Operand(5, (), Access.BROADCAST, "total")),
+        (
+            Path((0, 0, 0, 1), 0, ("u", "u", "u", "u", "u"), Coefficients.from_dense(cubic[:, :, :, None])),
+            Path((0, 0), 1, ("u", "v", ""), Coefficients.from_dense(clebsch_gordan(1, 1, 2))),
+        ),
+    )
+    return ExecutorCase(
+        "powers, several outputs, sum over rows", polynomial, _EDGES, {"species": [0, 1, 1, 3, 0, 4, 2]}
+    )
+
+
+def edges_of_rows() -> ExecutorCase:
+    """A convolution whose edges are grouped by receiver: a row has several edges, which are a channel axis."""
+    polynomial = Polynomial(
+        (
+            Operand(1, (_V, _U), Access.BATCHED, "weights"),
+            Operand(3, (_V, _U), Access.BATCHED, "x"),
+            Operand(3, (_V,), Access.BATCHED, "harmonics"),
+        ),
+        (Operand(5, (_U,), Access.BATCHED, "messages"),),
+        (Path((0, 1, 2), 0, ("eu", "eu", "e", "u"), _shifted(clebsch_gordan(1, 1, 2), 0, 0)),),
+    )
+    return ExecutorCase("sum over the edges of a row", polynomial)
+
+
+def executor_cases() -> Iterator[ExecutorCase]:
+    """All of them, the four above first."""
+    yield from (convolution(), fully_connected(), powers(), edges_of_rows())
+    for kind, subscripts in (
+        ("outer product of channels (uv)", ("u", "v", "uv")),
+        ("channel by channel (uuu)", ("u", "u", "u")),
+        ("one operand without channels (uvu)", ("u", "", "u")),
+        ("sum over channels", ("u", "u", "")),
+        ("broadcast to channels", ("", "", "u")),
+        ("sum and broadcast", ("u", "uv", "w")),
+    ):
+        yield _product(kind, subscripts)
+    yield _product(
+        "shared operand, sum over rows", ("u", "u", "u"), accesses=(Access.BROADCAST, Access.BATCHED, Access.BROADCAST)
+    )
+    yield _product(
+        "sum over rows of what is shared", ("u", "u", "u"), accesses=(Access.BROADCAST, Access.BROADCAST, Access.BROADCAST)
+    )
+    yield _product("the same for every row", ("u", "u", "u"), accesses=(Access.BROADCAST, Access.BROADCAST, Access.BATCHED))
+    yield _renamed(convolution(last=True), "components last")
+    yield _many_terms()
+    yield _renamed(convolution(batch=1), "a single row, indexed")
+    yield _renamed(fully_connected(batch=1), "a single row")
+    yield _renamed(convolution(batch=0), "no rows, indexed")
+    yield _renamed(fully_connected(batch=0), "no rows")
+    yield _renamed(convolution(size=0), "indices into nothing")
+
+
+def _product(
+    name: str,
+    subscripts: tuple[str, str, str],
+    accesses: tuple[AnyAccess, AnyAccess, AnyAccess] = (Access.BATCHED, Access.BATCHED, Access.BATCHED),
+) -> ExecutorCase:
+    channels = {"u": _U, "v": _V, "w": _W}
+    a, b, out = (
+        Operand(components, tuple(channels[m] for m in letters), each, name)
+        for components, letters, each, name in zip((3, 3, 5), subscripts, accesses, ("a", "b", "product"), strict=True)
+    )
+    path = Path((0, 1), 0, subscripts, Coefficients.from_dense(clebsch_gordan(1, 1, 2)))
+    return ExecutorCase(name, Polynomial((a, b), (out,), (path,)))
+
+
+def _many_terms() -> ExecutorCase:
+    rng = np.random.default_rng(0)
+    operands = (
+        Operand(9, (_U,), Access.BATCHED, "x"),
+        Operand(6, (_U,), Access.BATCHED, "y"),
+        Operand(1, (_U,), Access.BROADCAST, "weights"),
+    )
+    cubic = Coefficients(rng.integers(0, [9, 9, 6, 1, 7], (300, 5)), rng.normal(size=300))
+    square = Coefficients(rng.integers(0, [9, 6, 7], (60, 3)), rng.normal(size=60))
+    paths = (Path((0, 0, 1, 2), 0, ("u",) * 5, cubic), Path((0, 1), 0, ("u",) * 3, square))
+    return ExecutorCase("many terms", Polynomial(operands, (Operand(7, (_U,), Access.BATCHED, "out"),), paths))
+
+
+def _shifted(coefficients: np.ndarray, weight: int, first: int, out: int = 0) -> Coefficients:
+    """The coefficients times a certain weight, for components that start at `first` of x and `out` of the output."""
+    terms = np.argwhere(coefficients)
+    values = coefficients[tuple(terms.T)]
+    return Coefficients(np.insert(terms + np.array([first, 0, out]), 0, weight, axis=1), values)
+
+
+def _renamed(case: ExecutorCase, name: str) -> ExecutorCase:
+    return ExecutorCase(name, case.polynomial, case.batch, case.indices, case.size)
