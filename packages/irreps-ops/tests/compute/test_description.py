@@ -1,4 +1,4 @@
-"""The description of a polynomial: what is simplified, what is counted, what is refused."""
+"""The description of a polynomial: canonical form, counting, and errors."""
 
 import itertools
 from collections.abc import Callable
@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irreps_core import clebsch_gordan
-from irreps_ops.compute import Coefficients, Operand, Path, Polynomial, Contraction, evaluate
-from irreps_ops.compute import Access, Index
+from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
 
 U = 4
 C112 = Coefficients.from_dense(clebsch_gordan(1, 1, 2))
@@ -34,9 +33,10 @@ def test_explain_counts_terms_multiply_adds_and_bytes() -> None:
     assert polynomial.explain().splitlines() == [
         "1 path, 11 terms",
         # 11 terms of 3 factors for 4 channels; 3 x 4 of 2 and 3 x 4 of 4 bytes and an index; 5 x 4 + 2 of 4 bytes.
-        "per batch element: 132 multiply-adds, 76 bytes read, 88 bytes written (float32); 16 bytes broadcast to the whole batch",
-        "  in0 scale: 1 x 4, shared",
-        "  in1 x: 3 x 4, senders, bfloat16",
+        "per batch element: 132 multiply-adds, 76 bytes read, 88 bytes written (float32); "
+        "16 bytes broadcast to the whole batch",
+        "  in0 scale: 1 x 4, broadcast",
+        "  in1 x: 3 x 4, index senders, bfloat16",
         "  in2 y: 3 x 4, batched",
         "  out0 z: 5 x 4, batched",
         "  out1 unused: 2, batched",
@@ -48,11 +48,11 @@ def test_explain_counts_terms_multiply_adds_and_bytes() -> None:
     # Each array once: 4 x 8, 3 rows of 12 x 2, 10 rows of 12 x 8, an index of 10 x 4; 10 rows of 22 x 8.
     assert contraction.bytes() == (4 * 8 + 3 * 12 * 2 + 10 * 12 * 8 + 10 * 4, 10 * 22 * 8)
     assert contraction.explain().splitlines()[1] == (
-        "10 rows: 1320 multiply-adds, at least 1104 bytes read and 1760 bytes written (float64)"
+        "batch of 10: 1320 multiply-adds, at least 1104 bytes read and 1760 bytes written (float64)"
     )
 
 
-def test_it_is_simplified_when_it_is_made() -> None:
+def test_equal_polynomials_have_one_canonical_form() -> None:
     half = Path((0, 1), 0, ("q", "q", "q"), Coefficients(C112.terms, C112.values / 2))
     turned = Path((1, 0), 0, ("k", "k", "k"), Coefficients(C112.terms[:, [1, 0, 2]], C112.values / 2))
     again = Polynomial((X, Y), (Z,), (half, turned))
@@ -68,7 +68,7 @@ def test_it_is_simplified_when_it_is_made() -> None:
 
 @given(st.permutations(range(4)), st.permutations("uvwx"))
 @settings(deadline=None, max_examples=30)
-def test_the_order_of_factors_and_the_names_of_channels_mean_nothing(order: list[int], names: list[str]) -> None:
+def test_equality_ignores_the_order_of_factors_and_the_names_of_channels(order: list[int], names: list[str]) -> None:
     inputs = (Operand(2, (2, 3)), Operand(2, (2, 3)), Operand(2, (3,)))
     places, subscripts = (0, 0, 1, 2), ("uv", "wv", "uv", "x")
     terms = np.array([[0, 1, 1, 0, 0], [1, 1, 0, 0, 1], [0, 0, 1, 1, 1]])
@@ -76,7 +76,8 @@ def test_the_order_of_factors_and_the_names_of_channels_mean_nothing(order: list
 
     def made(slots: Any, rename: Any) -> Polynomial:
         path = Path(
-            tuple(places[s] for s in slots), 0, tuple(m.translate(rename) for m in [*(subscripts[s] for s in slots), "x"]),
+            tuple(places[s] for s in slots), 0,
+            tuple(m.translate(rename) for m in [*(subscripts[s] for s in slots), "x"]),
             Coefficients(terms[:, [*slots, 4]], np.array([1.0, 2.0, 3.0])),
         )  # fmt: skip
         return Polynomial(inputs, (Operand(2, (3,)),), (path,))
@@ -84,7 +85,7 @@ def test_the_order_of_factors_and_the_names_of_channels_mean_nothing(order: list
     assert made(order, rename) == made(range(4), {})
 
 
-def test_a_product_of_something_with_itself_is_a_square() -> None:
+def test_an_array_passed_twice_becomes_a_square_with_fewer_terms() -> None:
     x = jnp.asarray(np.random.default_rng(0).normal(size=(6, 3, U)))
 
     def terms(*inputs: jax.Array) -> int:
@@ -100,7 +101,7 @@ def test_a_product_of_something_with_itself_is_a_square() -> None:
     np.testing.assert_allclose(both, apart, rtol=1e-12, atol=1e-13)
 
 
-def test_inputs_known_to_be_zero_and_outputs_that_no_path_leads_to_cost_nothing() -> None:
+def test_zero_inputs_and_unreached_outputs_are_not_computed() -> None:
     both = Polynomial((X, Y), (Z, Z), (Path((0, 1), 0, ("u", "u", "u"), C112), Path((0, 0), 1, ("u", "u", "u"), C112)))
     x = jnp.ones((6, 3, U), jnp.float32)
     jaxpr = jax.make_jaxpr(lambda x: evaluate(both, [x, None]))(x)
@@ -120,7 +121,7 @@ def test_inputs_known_to_be_zero_and_outputs_that_no_path_leads_to_cost_nothing(
     assert both.check_reached() is both
 
 
-def test_results_of_the_algebra_are_remembered_and_polynomials_are_compared_quickly() -> None:
+def test_results_of_the_algebra_are_cached() -> None:
     assert PRODUCT.derivative([True, True]) is PRODUCT.derivative((True, True))
     assert PRODUCT.transpose([True, False]) is PRODUCT.transpose([True, False])
     second = PRODUCT.derivative([True, True]).derivative([True, True, False, False])
@@ -128,7 +129,7 @@ def test_results_of_the_algebra_are_remembered_and_polynomials_are_compared_quic
     assert PRODUCT.derivative([False, False]).paths == ()
 
 
-def test_the_transpose_needs_a_linear_polynomial() -> None:
+def test_transpose_refuses_inputs_that_are_not_linear() -> None:
     with pytest.raises(ValueError, match="a path reads 2 of the inputs"):
         PRODUCT.transpose([True, True])
 
@@ -138,15 +139,15 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "negative components": (lambda: Operand(-3, (U,), name="x"), r"components of operand 'x' must be .*\(-3,\)"),
     "negative channels": (lambda: Operand(3, (U, -1), name="x"), r"channels of operand 'x' must be .*\(4, -1\)"),
     "no count": (lambda: Operand(3, (1.5,)), r"must be integers of 0 or more, got \(1.5,\)"),
-    "rows of nothing": (lambda: Operand(3, (U,), ""), "Access.BATCHED, Access.BROADCAST or the name of an index, got ''"),
+    "index without a name": (lambda: Index(""), "must be a string that is not empty, got ''"),
     "terms and values": (lambda: Coefficients(np.zeros((2, 3), int), np.ones(3)), r"got terms int64\(2, 3\) and"),
     "terms of floats": (lambda: Coefficients(np.zeros((2, 3)), np.ones(2)), "integer terms"),
     "negative component": (lambda: Coefficients(np.array([[0, -1]]), np.ones(1)), "names component -1"),
     "nan": (lambda: Coefficients(np.array([[0, 0]]), np.array([np.nan])), "must be finite"),
     "missing subscripts": (lambda: Path((0, 1), 0, ("u", "u"), C112), "2 inputs needs 3 subscripts"),
     "missing terms": (lambda: Path((0,), 0, ("u", "u"), C112), "1 inputs needs terms of 2 components.*got terms of 3"),
-    "subscripts of digits": (lambda: Path((0,), 0, ("1", "u"), ones(1, 1)), "subscripts must be different letters"),
-    "a mode twice": (lambda: Path((0,), 0, ("uu", "u"), ones(1, 1)), "subscripts must be different letters.*'uu'"),
+    "subscripts of digits": (lambda: Path((0,), 0, ("1", "u"), ones(1, 1)), "subscripts must be distinct letters"),
+    "a mode twice": (lambda: Path((0,), 0, ("uu", "u"), ones(1, 1)), "subscripts must be distinct letters.*'uu'"),
     "no such input": (lambda: Polynomial((X,), (Z,), PRODUCT.paths), "names input 1; there are 1"),
     "no such output": (lambda: Polynomial((X, Y), (), PRODUCT.paths), "names output 0; there are 0"),
     "subscripts of other channels": (
@@ -155,34 +156,42 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "numbers of channels": (
         lambda: Polynomial((X, Operand(3, (7,), name="y")), (Z,), PRODUCT.paths),
-        r"mode 'a' has 4 channels, and 7 in \(y: 3 x 7",
+        r"subscript 'a' has 4 channels, and 7 in \(y: 3 x 7",
     ),
     "no such component": (
         lambda: Polynomial((X, Operand(2, (U,), name="y")), (Z,), PRODUCT.paths),
         r"names component 2 of operand \(y: 2 x 4, batched\), which has 2",
     ),
-    "negative rows": (lambda: Contraction(PRODUCT, -1, (), "float32"), "rows of the iteration must be 0 or more, got -1"),
-    "sizes of no index": (lambda: Contraction(PRODUCT, 1, (("a", 2),), "float32"), r"rows of the indices \[\], got \['a'\]"),
+    "negative batch": (lambda: Contraction(PRODUCT, -1, (), "float32"), "size of the batch must be 0 or more, got -1"),
+    "sizes of no index": (
+        lambda: Contraction(PRODUCT, 1, (("a", 2),), "float32"),
+        r"number of rows for the indices \[\], got \['a'\]",
+    ),
     "another index": (lambda: evaluate(PRODUCT, ARRAYS, {"senders": np.arange(6)}), "there is no index 'senders'"),
-    "another size": (lambda: evaluate(PRODUCT, ARRAYS, sizes={"a": 2}), "sizes names no index 'a'"),
-    "rows": (lambda: evaluate(PRODUCT, [ARRAYS[0], ARRAYS[1][:2]]), r"input 0 \(x\) says 6, input 1 \(y\) says 2"),
-    "shape": (lambda: evaluate(PRODUCT, [ARRAYS[0], np.ones((6, 3))]), r"input 1 \(y\) must have shape \(rows, 3, 4\)"),
+    "another size": (lambda: evaluate(PRODUCT, ARRAYS, sizes={"a": 2}), r"must name indices .* \[\]; got 'a'"),
+    "batch": (lambda: evaluate(PRODUCT, [ARRAYS[0], ARRAYS[1][:2]]), r"got 6 by input 0 \(x\), 2 by input 1 \(y\)"),
+    "shape": (lambda: evaluate(PRODUCT, [ARRAYS[0], np.ones((6, 3))]), r"\(y\) must have shape \(batch, 3, 4\)"),
     "integers": (
         lambda: evaluate(PRODUCT, [ARRAYS[0], np.ones((6, 3, U), int)]),
         r"one floating dtype, got \['float64', 'int64'\]",
     ),
     "two dtypes": (
         lambda: evaluate(PRODUCT, [ARRAYS[0], np.ones((6, 3, U), "float32")]),
-        "say the dtype of the arithmetic",
+        "give the dtype of the arithmetic",
     ),
     "no floating dtype": (lambda: evaluate(PRODUCT, ARRAYS, dtype="int32"), "must be a floating dtype, got int32"),
     "complex": (lambda: evaluate(PRODUCT, [x * 1j for x in ARRAYS]), "one floating dtype"),
-    "nothing says": (lambda: evaluate(PRODUCT, [None, None], batch=2), r"one floating dtype, got \[\]"),
+    "no dtype": (lambda: evaluate(PRODUCT, [None, None], batch=2), r"one floating dtype, got \[\]"),
 }  # fmt: skip
 
 
+def test_an_access_of_another_kind_is_refused() -> None:
+    with pytest.raises(TypeError, match="or an Index, got 'senders'"):
+        Operand(3, (U,), "senders")  # pyright: ignore[reportArgumentType]  (that is the mistake)
+
+
 @pytest.mark.parametrize("name", BAD)
-def test_what_does_not_fit_is_refused_by_name(name: str) -> None:
+def test_errors_name_the_operand_and_the_expected_value(name: str) -> None:
     make, message = BAD[name]
     with pytest.raises(ValueError, match=message):
         make()
@@ -222,7 +231,7 @@ def test_narrow_storage_costs_one_rounding(narrow: tuple[bool, bool], executor: 
         )
 
 
-def test_the_arithmetic_can_be_wider_than_what_is_stored() -> None:
+def test_the_arithmetic_can_be_wider_than_the_storage() -> None:
     rng = np.random.default_rng(0)
     x, y = (jnp.asarray(rng.normal(size=(6, 3, U)), jnp.float32) for _ in range(2))
     wide = evaluate(PRODUCT, [x, y], dtype="float64", out_dtype="float64")[0]

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import jax, jax.numpy as jnp, numpy as np
-import irreps_core as ic, irreps_ops as io
+import irreps_core as ic, irreps_ops as irr
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -1,4 +1,4 @@
-"""Who computes: how an executor is chosen, overruled, refused, checked; and the debug mode for indices."""
+"""The choice of an executor, its refusals and checks, and the debug mode for indices."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ from irreps_core import clebsch_gordan
 from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
 from irreps_ops.compute._dispatch import EXECUTORS, choose
 from irreps_ops.compute.executors._reference import ReferenceExecutor
-from irreps_ops.testing._layers import check_executor
+from irreps_ops.testing import check_executor
 
 U = 3
 PRODUCT = Polynomial(
@@ -56,17 +56,18 @@ class Refusing(Counting):
     name = "refusing"
 
     def why_not(self, contraction: Contraction) -> str:
-        return f"it is closed on rows {contraction.batch}"
+        return f"it is closed for batches of {contraction.batch}"
 
 
-def test_the_cheapest_that_can_is_chosen() -> None:
+def test_the_cheapest_capable_executor_is_chosen() -> None:
     assert choose(CONTRACTION).name == "xla"
     dear, cheap = Counting(5.0), Counting(1.0)
     assert irr.compute.cheapest(dear, cheap, Refusing())(CONTRACTION) is cheap
     assert choose(CONTRACTION, irr.compute.cheapest(dear, "xla", cheap)) is cheap
     assert choose(CONTRACTION, lambda contraction: dear if contraction.batch > 5 else cheap) is dear
     assert (
-        choose(dataclasses.replace(CONTRACTION, batch=3), lambda contraction: dear if contraction.batch > 5 else cheap) is cheap
+        choose(dataclasses.replace(CONTRACTION, batch=3), lambda contraction: dear if contraction.batch > 5 else cheap)
+        is cheap
     )
     assert irr.compute.cheapest(dear, cheap) == irr.compute.cheapest(dear, cheap)
 
@@ -76,14 +77,14 @@ def test_the_cheapest_that_can_is_chosen() -> None:
 )
 def test_a_refusal_is_an_error_with_its_reason(choice: Any) -> None:
     with pytest.raises(
-        ValueError, match=r"refusing: it is closed on rows 6(?s:.)*11 terms(?s:.)*in0 x: 3 x 3, senders"
+        ValueError, match=r"refusing: it is closed for batches of 6(?s:.)*11 terms(?s:.)*in0 x: 3 x 3, index senders"
     ):
         product(X, Y, executor=choice)
-    with pytest.raises(ValueError, match="refusing: it is closed on rows 6"):
+    with pytest.raises(ValueError, match="refusing: it is closed for batches of 6"):
         irr.use_executor(product, choice)(X, Y)
 
 
-def test_an_executor_for_a_whole_function() -> None:
+def test_use_executor_reaches_every_operation_of_a_function() -> None:
     mine = Counting()
 
     def energy(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -105,7 +106,7 @@ def test_an_executor_for_a_whole_function() -> None:
     assert inside.runs > 1
 
 
-def test_it_leaves_alone_what_names_an_executor_and_what_is_no_array() -> None:
+def test_use_executor_keeps_named_executors_and_passes_other_arguments_on() -> None:
     outer, inner = Counting(), Counting()
 
     def both(x: jax.Array, y: jax.Array, name: str, scale: float) -> dict[str, Any]:
@@ -177,14 +178,16 @@ class SinglePrecision(ReferenceExecutor):
         return super().run(contraction, inputs, indices)
 
 
-class ForgettingRows(ReferenceExecutor):
-    """A sum over rows of what is the same for all rows is that, once."""
+class ForgettingTheBatch(ReferenceExecutor):
+    """Sums a constant over the batch only once."""
 
     def run(
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
     ) -> list[jax.Array]:
-        all_shared = all(o.access is Access.BROADCAST for o in (*contraction.polynomial.inputs, *contraction.polynomial.outputs))
-        return super().run(dataclasses.replace(contraction, batch=1) if all_shared else contraction, inputs, indices)
+        all_broadcast = all(
+            o.access is Access.BROADCAST for o in (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
+        )
+        return super().run(dataclasses.replace(contraction, batch=1) if all_broadcast else contraction, inputs, indices)
 
 
 class ForgettingTerms(ReferenceExecutor):
@@ -216,12 +219,17 @@ class WrongAnswers(ReferenceExecutor):
     [
         (Clamping, "float32", "indices out of range", "gather and scatter, indices out of range: out0 is off by"),
         (SinglePrecision, "float64", "powers", "derivatives to third order, powers: out0 is off by"),
-        (ForgettingRows, "float32", "sum over rows", "sum over rows of what is shared: out0 is off by"),
+        (ForgettingTheBatch, "float32", "sum over the batch", "sum over the batch of a constant: out0 is off by"),
         (ForgettingTerms, "float32", "many terms", "many terms: out0 is off by"),
-        (WrongAnswers, "float32", "no rows", "no rows: ValueError: the executor 'reference' must answer with float32"),
+        (
+            WrongAnswers,
+            "float32",
+            "empty batch",
+            "empty batch: ValueError: the executor 'reference' must return float32",
+        ),
     ],
 )
-def test_what_is_wrong_is_found(wrong: type[ReferenceExecutor], dtype: str, only: str, line: str) -> None:
+def test_the_kit_finds_a_wrong_executor(wrong: type[ReferenceExecutor], dtype: str, only: str, line: str) -> None:
     with pytest.raises(AssertionError) as error:
         check_executor(wrong(), dtypes=[dtype], only=only)
     assert f"FAILED   {line}" in str(error.value)
@@ -234,9 +242,9 @@ def test_a_refusal_is_no_failure_unless_it_refuses_everything() -> None:
         def why_not(self, contraction: Contraction) -> str | None:
             return "it has no indices" if contraction.polynomial.indices else None
 
-    table = check_executor(NoIndices(), dtypes=["float32"], only="a single row")
-    assert "refused  a single row, indexed: no indices: it has no indices" in table
-    assert "ok       a single row" in table
+    table = check_executor(NoIndices(), dtypes=["float32"], only="batch of one")
+    assert "refused  batch of one, indexed: no indices: it has no indices" in table
+    assert "ok       batch of one" in table
     with pytest.raises(AssertionError, match="refused  many terms: refusing: it is closed"):
         check_executor(Refusing(), dtypes=["float32"], only="many terms")
     with pytest.raises(ValueError, match=r"no check of .* is called 'banana'"):

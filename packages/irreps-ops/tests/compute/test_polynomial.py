@@ -10,8 +10,7 @@ import pytest
 
 import irreps_ops as irr
 from irreps_core import clebsch_gordan
-from irreps_ops.compute import Coefficients, Operand, Path, Polynomial, evaluate, simplified
-from irreps_ops.compute import Access, Index
+from irreps_ops.compute import Access, Coefficients, Index, Operand, Path, Polynomial, evaluate
 
 NODES, EDGES, U, V, W = 5, 12, 4, 3, 2
 C112 = clebsch_gordan(1, 1, 2)
@@ -35,8 +34,12 @@ def _scatter(messages: jax.Array, receivers: jax.Array = RECEIVERS) -> jax.Array
 
 
 def convolution() -> tuple[Polynomial, Function, list[jax.Array], dict[str, Any]]:
-    polynomial = simplified(
-        [Operand(1, (U,), Access.BATCHED, "weights"), Operand(3, (U,), Index("senders"), "x"), Operand(3, (), Access.BATCHED, "harmonics")],
+    polynomial = Polynomial(
+        [
+            Operand(1, (U,), Access.BATCHED, "weights"),
+            Operand(3, (U,), Index("senders"), "x"),
+            Operand(3, (), Access.BATCHED, "harmonics"),
+        ],
         [Operand(5, (U,), Index("receivers"), "out")],
         [Path((0, 1, 2), 0, ("u", "u", "", "u"), Coefficients.from_dense(C112[None]))],
     )
@@ -49,7 +52,7 @@ def convolution() -> tuple[Polynomial, Function, list[jax.Array], dict[str, Any]
 
 
 def fully_connected() -> tuple[Polynomial, Function, list[jax.Array], dict[str, Any]]:
-    polynomial = simplified(
+    polynomial = Polynomial(
         [Operand(1, (U, V, W), Access.BROADCAST, "weights"), Operand(3, (U,)), Operand(5, (V,))],
         [Operand(3, (W,))],
         [Path((0, 1, 2), 0, ("uvw", "u", "v", "w"), Coefficients.from_dense(C121[None]))],
@@ -63,7 +66,7 @@ def fully_connected() -> tuple[Polynomial, Function, list[jax.Array], dict[str, 
 
 def square_per_species() -> tuple[Polynomial, Function, list[jax.Array], dict[str, Any]]:
     both = np.stack([C112, -2 * C112], axis=2)
-    polynomial = simplified(
+    polynomial = Polynomial(
         [Operand(3, (U,), Access.BATCHED, "x"), Operand(2, (U,), Index("species"), "weights")],
         [Operand(5, (U,)), Operand(5, (), Access.BROADCAST, "total")],
         [
@@ -83,8 +86,12 @@ def square_per_species() -> tuple[Polynomial, Function, list[jax.Array], dict[st
 def components_last() -> tuple[Polynomial, Function, list[jax.Array], dict[str, Any]]:
     """Data as users have it: multiplicity first, components last; two outputs of one input."""
     C = np.concatenate([C112, clebsch_gordan(1, 1, 1)], axis=2)
-    polynomial = simplified(
-        [Operand(1, (U, W), Access.BROADCAST), Operand(3, (U,), components_last=True), Operand(3, (V,), components_last=True)],
+    polynomial = Polynomial(
+        [
+            Operand(1, (U, W), Access.BROADCAST),
+            Operand(3, (U,), components_last=True),
+            Operand(3, (V,), components_last=True),
+        ],
         [Operand(8, (U, V), components_last=True), Operand(5, (V, W), components_last=True)],
         [
             Path((1, 2), 0, ("u", "v", "uv"), Coefficients.from_dense(C)),
@@ -160,7 +167,7 @@ def test_derivatives(case: Any, executor: str, transform: str) -> None:
     _close(jax.jit(ours)(*inputs), jax.jit(theirs)(*inputs))
 
 
-def test_batches_of_inputs(case: Any, executor: str) -> None:
+def test_vmap_over_inputs(case: Any, executor: str) -> None:
     polynomial, by_hand, inputs, call = case
     ours = _ours(polynomial, call, executor)
     every = range(len(inputs))
@@ -172,7 +179,7 @@ def test_batches_of_inputs(case: Any, executor: str) -> None:
 
 
 @pytest.mark.parametrize("axes", [(None, None, None, 0, 0), (0, None, None, 0, None), (0, 1, None, None, 0)])
-def test_batches_of_indices(executor: str, axes: tuple) -> None:
+def test_vmap_over_indices(executor: str, axes: tuple) -> None:
     polynomial, _, inputs, _ = convolution()
 
     def ours(w: jax.Array, x: jax.Array, y: jax.Array, s: jax.Array, r: jax.Array) -> jax.Array:
@@ -218,7 +225,7 @@ def test_what_is_not_used_is_not_computed() -> None:
 
     (path,) = polynomial.paths
     again = Path(path.inputs, 1, path.subscripts, path.coefficients)
-    both = simplified(polynomial.inputs, [*polynomial.outputs, *polynomial.outputs], [path, again])
+    both = Polynomial(polynomial.inputs, [*polynomial.outputs, *polynomial.outputs], [path, again])
     jitted = jax.make_jaxpr(jax.jit(lambda *a: evaluate(both, a, **call)[1]))(*inputs)
     from jax.interpreters import partial_eval
 
@@ -241,13 +248,13 @@ def test_simplification() -> None:
     out = Operand(1, (U,))
     terms = np.array([[0, 1, 0], [1, 0, 0], [2, 2, 0], [2, 2, 0]])
     path = Path((0, 0), 0, ("q", "q", "q"), Coefficients(terms, np.array([1.0, 2.0, 1.0, -1.0])))
-    polynomial = simplified([x], [out], [path, path])
+    polynomial = Polynomial([x], [out], [path, path])
     (merged,) = polynomial.paths
     assert merged.coefficients == Coefficients(np.array([[0, 1, 0]]), np.array([6.0]))
-    assert simplified([x], [out], [path, Path(path.inputs, 0, ("z", "z", "z"), path.coefficients)]) == polynomial
-    assert hash(simplified([x], [out], [path, path])) == hash(polynomial)
+    assert Polynomial([x], [out], [path, Path(path.inputs, 0, ("z", "z", "z"), path.coefficients)]) == polynomial
+    assert hash(Polynomial([x], [out], [path, path])) == hash(polynomial)
     minus = Path(path.inputs, 0, path.subscripts, Coefficients(terms, -np.array([1.0, 2.0, 1.0, -1.0])))
-    assert simplified([x], [out], [path, minus]).paths == ()
+    assert Polynomial([x], [out], [path, minus]).paths == ()
     assert "1 path, 1 term" in polynomial.explain()
 
 
@@ -260,10 +267,10 @@ def test_unreachable_outputs_are_zero(executor: str) -> None:
     assert not b.any()
 
 
-@pytest.mark.parametrize("rows", [0, 1])
-def test_few_rows(executor: str, rows: int) -> None:
+@pytest.mark.parametrize("batch", [0, 1])
+def test_empty_and_single_batches(executor: str, batch: int) -> None:
     polynomial, by_hand, inputs, _ = fully_connected()
-    inputs = [inputs[0], *(x[:rows] for x in inputs[1:])]
+    inputs = [inputs[0], *(x[:batch] for x in inputs[1:])]
     _close(_ours(polynomial, {}, executor)(*inputs), by_hand(*inputs))
     _close(*(jax.grad(_scalar(f))(*inputs) for f in (_ours(polynomial, {}, executor), by_hand)))
 
@@ -281,11 +288,11 @@ def test_float32_and_strict_promotion(case: Any) -> None:
     [
         (lambda c: {"inputs": c["inputs"][:2]}, "expected 3 inputs, got 2"),
         (lambda c: {"inputs": [c["inputs"][0][:, :, :2], *c["inputs"][1:]]}, r"input 0 \(weights\) must have shape"),
-        (lambda c: {"inputs": [c["inputs"][0][:3], *c["inputs"][1:]]}, "not one number"),
+        (lambda c: {"inputs": [c["inputs"][0][:3], *c["inputs"][1:]]}, "agree on the size of the batch"),
         (lambda c: {"inputs": [c["inputs"][0].astype(jnp.float32), *c["inputs"][1:]]}, "one floating dtype"),
         (lambda c: {"indices": {"senders": SENDERS}}, "'receivers' is missing"),
         (lambda c: {"indices": {"senders": SENDERS * 1.0, "receivers": RECEIVERS}}, "must be integers"),
-        (lambda c: {"sizes": {}}, "sizes must say"),
+        (lambda c: {"sizes": {}}, "sizes must give"),
         (lambda c: {"executor": "banana"}, "banana"),
     ],
 )

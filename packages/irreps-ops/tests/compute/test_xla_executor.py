@@ -1,4 +1,4 @@
-"""The executor of XLA operations: its plans, and that chunks make no difference, against the reference."""
+"""The executor `xla`: its plans, and independence of the tiles, against the reference."""
 
 import itertools
 from typing import Any
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from irreps_core import clebsch_gordan
-from irreps_ops.compute import Coefficients, Operand, Path, Polynomial, Contraction, evaluate
+from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
+from irreps_ops.compute.executors import _monomial_contraction as monomials
 from irreps_ops.compute.executors import _xla as xla
 from irreps_ops.compute.executors._monomial_plan import MonomialPlan, monomial_plan
-from irreps_ops.compute import Access, Index
 from irreps_ops.compute.executors._reference import ReferenceExecutor
 
-ROWS, NODES, U, V = 7, 4, 3, 2
+BATCH, NODES, U, V = 7, 4, 3, 2
 RNG = np.random.default_rng(0)
 
 
@@ -30,7 +30,7 @@ W, OUT = Operand(4, (U,), Access.BROADCAST, "weights"), Operand(5, (U,), Access.
 
 
 def uniform(*inputs: Operand, out: Operand = OUT, subscripts: str = "u", terms: int = 60) -> Polynomial:
-    """A product of sparse components, with the same mode for everything that has channels."""
+    """A product of sparse components, with the same subscripts for everything that has channels."""
     places = tuple(range(len(inputs)))
     names = tuple(subscripts if o.channels else "" for o in (*inputs, out))
     sizes = [o.components for o in (*inputs, out)]
@@ -38,7 +38,7 @@ def uniform(*inputs: Operand, out: Operand = OUT, subscripts: str = "u", terms: 
 
 
 def square_and_cube() -> Polynomial:
-    """Shared weights and two powers of one operand, into two outputs, one a sum over rows."""
+    """Broadcast weights and two powers of one operand, into two outputs, one a sum over the batch."""
     total = Operand(3, (U,), Access.BROADCAST, "total")
     paths = (
         Path((0, 1), 0, ("u", "u", "u"), sparse(4, 6, 5, terms=9)),
@@ -58,10 +58,10 @@ def channels_in_another_order() -> Polynomial:
 CASES = {
     "no weights": uniform(X, Y),
     "three factors": uniform(X, X, Y),
-    "shared weights": uniform(W, X, Y),
-    "weights of rows": uniform(Operand(4, (U,), Index("senders"), "weights"), X, X, Y),
+    "broadcast weights": uniform(W, X, Y),
+    "indexed weights": uniform(Operand(4, (U,), Index("senders"), "weights"), X, X, Y),
     "harmonics": uniform(Operand(4, (), Access.BATCHED), X, X, Y),
-    "gradient of shared weights": uniform(X, X, Y, out=W),
+    "gradient of broadcast weights": uniform(X, X, Y, out=W),
     "gradient of harmonics": uniform(X, X, Y, out=Operand(4, (), Access.BATCHED)),
     "total": uniform(X, X, Y, out=Operand(4, (), Access.BROADCAST)),
     "indexed output": uniform(W, X, Y, out=Operand(5, (U,), Index("receivers"))),
@@ -70,17 +70,19 @@ CASES = {
 }
 
 
-def task_of(polynomial: Polynomial, rows: int = ROWS) -> Contraction:
-    return Contraction(polynomial, rows, tuple((name, NODES) for name in polynomial.indices), jnp.dtype("float64"))
+def contraction_of(polynomial: Polynomial, batch: int = BATCH) -> Contraction:
+    return Contraction(polynomial, batch, tuple((name, NODES) for name in polynomial.indices), jnp.dtype("float64"))
 
 
 def arguments(contraction: Contraction) -> tuple[list[jax.Array], dict[str, jax.Array]]:
     inputs = [jnp.asarray(RNG.normal(size=contraction.shape(o))) for o in contraction.polynomial.inputs]
-    return inputs, {name: jnp.asarray(RNG.integers(-1, NODES + 1, contraction.batch)) for name in contraction.polynomial.indices}
+    return inputs, {
+        name: jnp.asarray(RNG.integers(-1, NODES + 1, contraction.batch)) for name in contraction.polynomial.indices
+    }
 
 
 def plans(contraction: Contraction) -> list[MonomialPlan | None]:
-    return [way.plan for way in xla._ways(contraction)]
+    return [evaluation.plan for evaluation in xla._evaluations(contraction)]
 
 
 def close(ours: Any, expected: Any) -> None:
@@ -88,52 +90,52 @@ def close(ours: Any, expected: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("rows", [ROWS, 1, 0])
+@pytest.mark.parametrize("batch", [BATCH, 1, 0])
 @pytest.mark.parametrize("name", CASES)
-def test_values(name: str, rows: int) -> None:
-    contraction = task_of(CASES[name], rows)
+def test_values(name: str, batch: int) -> None:
+    contraction = contraction_of(CASES[name], batch)
     inputs, indices = arguments(contraction)
     close(xla.XlaExecutor().run(contraction, inputs, indices), ReferenceExecutor().run(contraction, inputs, indices))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_plan_is_found_for_products_over_lanes(name: str) -> None:
-    """And run, whether or not it is thought cheaper."""
-    contraction = task_of(CASES[name])
+def test_products_over_common_axes_have_a_plan(name: str) -> None:
+    """Whether or not it is thought cheaper."""
+    contraction = contraction_of(CASES[name])
     for path in contraction.polynomial.paths:
         plan = monomial_plan(path, contraction.polynomial.operands(path))
         assert plan is not None
         assert np.count_nonzero(plan.table) <= len(path.coefficients)
 
 
-def _only_lanes(contraction: Contraction) -> tuple[Any, ...]:
-    found = [xla._lanes(contraction, path) for path in contraction.polynomial.paths]
+def _only_monomials(contraction: Contraction) -> tuple[Any, ...]:
+    found = [xla._through_monomials(contraction, path) for path in contraction.polynomial.paths]
     assert None not in found
     return tuple(found)
 
 
-@pytest.mark.parametrize("chunk", [None, 3])
+@pytest.mark.parametrize("tile", [None, 3])
 @pytest.mark.parametrize("name", CASES)
-def test_plans_over_lanes(name: str, chunk: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    contraction = task_of(CASES[name])
+def test_plans_agree_with_the_reference(name: str, tile: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    contraction = contraction_of(CASES[name])
     inputs, indices = arguments(contraction)
-    monkeypatch.setattr(xla, "_ways", _only_lanes)
-    if chunk:
-        monkeypatch.setattr(xla, "_row_chunk", lambda contraction, budget: min(chunk, contraction.batch))
+    monkeypatch.setattr(xla, "_evaluations", _only_monomials)
+    if tile:
+        monkeypatch.setattr(xla, "_tile", lambda contraction: min(tile, contraction.batch))
     close(xla.XlaExecutor().run(contraction, inputs, indices), ReferenceExecutor().run(contraction, inputs, indices))
 
 
 @pytest.mark.parametrize("budget", [1, 500, 3000])
 @pytest.mark.parametrize("name", CASES)
-def test_chunks_make_no_difference(name: str, budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    contraction = task_of(CASES[name])
+def test_values_do_not_depend_on_the_memory_allowed(name: str, budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    contraction = contraction_of(CASES[name])
     inputs, indices = arguments(contraction)
-    monkeypatch.setattr(xla, "_CACHE", budget)
-    monkeypatch.setattr(xla, "_MEMORY", budget)
+    for module in (xla, monomials):
+        monkeypatch.setattr(module, "intermediate_bytes", lambda platform: budget)
     close(xla.XlaExecutor().run(contraction, inputs, indices), ReferenceExecutor().run(contraction, inputs, indices))
 
 
-def test_chunks_with_an_input_for_each_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_do_not_depend_on_the_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     polynomial = Polynomial(
         (Operand(1, (U,)), Operand(3, (U,), Index("senders")), Operand(3)),
         (Operand(5, (U,), Index("receivers")), Operand(1, (U,), Access.BROADCAST)),
@@ -142,35 +144,37 @@ def test_chunks_with_an_input_for_each_edge(monkeypatch: pytest.MonkeyPatch) -> 
             Path((0, 0), 1, ("u", "u", "u"), Coefficients.from_dense(np.ones((1, 1, 1)))),
         ),
     )
-    contraction = task_of(polynomial)
+    contraction = contraction_of(polynomial)
     inputs, indices = arguments(contraction)
     expected = ReferenceExecutor().run(contraction, inputs, indices)
-    for chunk in (1, 2, 3, 6, 7):
-        monkeypatch.setattr(xla, "_row_chunk", lambda contraction, budget, chunk=chunk: chunk)
+    for tile in (1, 2, 3, 6, 7):
+        monkeypatch.setattr(xla, "_tile", lambda contraction, tile=tile: tile)
         close(xla.XlaExecutor().run(contraction, inputs, indices), expected)
 
 
-def test_what_no_row_changes_is_counted_once_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_constant_is_summed_once_for_each_element_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     one = Coefficients.from_dense(np.ones((2, 2)))
-    polynomial = Polynomial((Operand(2, (U,), Access.BROADCAST),), (Operand(2, (U,), Access.BROADCAST),), (Path((0,), 0, ("u", "u"), one),))
-    contraction = task_of(polynomial)
-    monkeypatch.setattr(xla, "_CACHE", 1)
-    close(xla.XlaExecutor().run(contraction, [jnp.ones((2, U))], {}), [jnp.full((2, U), 2.0 * ROWS)])
+    polynomial = Polynomial(
+        (Operand(2, (U,), Access.BROADCAST),), (Operand(2, (U,), Access.BROADCAST),), (Path((0,), 0, ("u", "u"), one),)
+    )
+    contraction = contraction_of(polynomial)
+    monkeypatch.setattr(xla, "intermediate_bytes", lambda platform: 1)
+    close(xla.XlaExecutor().run(contraction, [jnp.ones((2, U))], {}), [jnp.full((2, U), 2.0 * BATCH)])
 
 
-def test_memory_stays_that_of_a_chunk() -> None:
+def test_memory_is_that_of_a_tile() -> None:
     cube = Polynomial(
         (Operand(8, (U,), Access.BROADCAST), Operand(12, (U,))),
         (Operand(3, (U,)),),
         (Path((0, 1, 1, 1), 0, ("u",) * 5, sparse(8, 12, 12, 12, 3, terms=900)),),
     )
     sizes = []
-    for rows in (2_000, 64_000):
-        w, x = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((8, U), (rows, 12, U)))
+    for batch in (2_000, 64_000):
+        w, x = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((8, U), (batch, 12, U)))
         needed = jax.jit(lambda w, x: evaluate(cube, [w, x])[0]).lower(w, x).compile().memory_analysis()
         assert needed is not None
-        sizes.append(needed.temp_size_in_bytes - 2 * rows * 15 * U * 4)
-    # One copy of what is read and written, in the order of the lanes, and the monomials of some rows.
+        sizes.append(needed.temp_size_in_bytes - 2 * batch * 15 * U * 4)
+    # One transposed copy of inputs and outputs, and the monomials of a tile.
     assert sizes[1] < sizes[0] + 40e6
 
 
@@ -190,9 +194,9 @@ def test_equal_signs_make_blocks() -> None:
     assert plan.table.size < 15  # and not 9 * 9
 
 
-def test_cost_grows_with_rows_and_terms() -> None:
-    costs = [xla.XlaExecutor().cost(task_of(CASES["three factors"], rows)) for rows in (0, 10, 1000, 100_000)]
+def test_cost_grows_with_batch_and_terms() -> None:
+    costs = [xla.XlaExecutor().cost(contraction_of(CASES["three factors"], batch)) for batch in (0, 10, 1000, 100_000)]
     assert costs == sorted(costs)
     assert costs[-1] > 20 * costs[1]
     few, many = (uniform(X, X, X, terms=n) for n in (10, 200))
-    assert xla.XlaExecutor().cost(task_of(few, 1000)) < xla.XlaExecutor().cost(task_of(many, 1000))
+    assert xla.XlaExecutor().cost(contraction_of(few, 1000)) < xla.XlaExecutor().cost(contraction_of(many, 1000))

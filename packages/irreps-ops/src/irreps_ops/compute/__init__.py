@@ -1,9 +1,10 @@
 """The compute core, for people who write executors or operations.
 
 Every operation of irreps_ops is a :class:`Polynomial`, a sparse multilinear map between channel-contiguous operands.
-:func:`evaluate` runs one, and each of its derivatives is a polynomial again, so an executor has one thing to implement.
+:func:`evaluate` runs one. Each of its derivatives is a polynomial again, so an executor has one thing to implement.
 
-* describe: :class:`Polynomial`, :class:`Operand`, :class:`Path`, :class:`Coefficients`, :class:`Access`, :class:`Index`;
+* describe: :class:`Polynomial`, :class:`Operand`, :class:`Access`, :class:`Index`, :class:`Path`,
+  :class:`Coefficients`;
 * run: :func:`evaluate`, :func:`use_executor`, :func:`checked`;
 * write an executor: :class:`Executor`, :class:`Contraction`, :func:`executors`, :func:`cheapest`, :func:`why_not`.
 """

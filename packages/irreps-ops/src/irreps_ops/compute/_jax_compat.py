@@ -107,10 +107,14 @@ def new_primitive(
 
     primitive.def_abstract_eval(abstract)
 
-    def bind(*arrays: Any, **parameters: Any) -> Any:
-        return primitive.bind(*arrays, **parameters)
+    jitted = jax.jit(lambda *arrays, **parameters: primitive.bind(*arrays, **parameters), static_argnames=static)
 
-    primitive.def_impl(jax.jit(bind, static_argnames=static))
+    def impl(*arrays: Any, **parameters: Any) -> Any:
+        if jax.config.read("jax_disable_jit"):
+            return run(*arrays, platform=jax.default_backend(), **parameters)
+        return jitted(*arrays, **parameters)
+
+    primitive.def_impl(impl)
     mlir.register_lowering(primitive, lowering)
     ad.primitive_jvps[primitive] = jvp
     ad.primitive_transposes[primitive] = transpose

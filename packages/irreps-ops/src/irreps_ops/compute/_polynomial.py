@@ -35,8 +35,8 @@ class Polynomial:
     """A sparse polynomial: operands and paths. Immutable, in canonical form, equal and hashed by content.
 
     The constructor brings it into canonical form: paths that read the same operands into the same output with the same
-    subscripts are merged; the factors of a product are ordered, so that equal monomials are one term; terms that cancel,
-    and paths over no channels, are dropped. Operands stay, used or not, because arrays are passed by position;
+    subscripts are merged; the factors of a product are ordered, so that equal monomials are one term; terms that cancel
+    and paths over no channels are dropped. Operands stay, used or not, because arrays are passed by position;
     :meth:`reached` tells which outputs are not identically zero, :meth:`select` drops the others.
 
     Attributes:

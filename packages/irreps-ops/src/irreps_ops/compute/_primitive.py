@@ -79,7 +79,7 @@ def _bind(contraction: Contraction, inputs: Sequence[Any], indices: Mapping[str,
 
 
 def _derived(contraction: Contraction, polynomial: Polynomial) -> Contraction:
-    """Return the contraction of a polynomial derived from that of `contraction`: the same batch, the sizes of its indices."""
+    """Return the contraction of a polynomial that was derived from that of `contraction`."""
     sizes = tuple((name, size) for name, size in contraction.sizes if name in polynomial.indices)
     return replace(contraction, polynomial=polynomial, sizes=sizes)
 
@@ -120,7 +120,8 @@ def _verified(contraction: Contraction, executor: Executor, outputs: Sequence[ja
     found = [f"{y.dtype}{y.shape}" for y in outputs]
     if found != expected:
         raise ValueError(
-            f"the executor {executor.name!r} must return {', '.join(expected)}; it returned {', '.join(found) or 'nothing'}"
+            f"the executor {executor.name!r} must return {', '.join(expected)}; "
+            f"it returned {', '.join(found) or 'nothing'}"
         )
     return list(outputs)
 

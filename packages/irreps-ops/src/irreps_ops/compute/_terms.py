@@ -55,16 +55,16 @@ class Index:
 AnyAccess: TypeAlias = Access | Index
 
 
-def _counts(values: Iterable[Any]) -> tuple[int, ...]:
-    """Return the values as non-negative integers."""
-    found = tuple(values)
+def _integer(value: Any) -> Any:
+    """Return an integer as an int, and anything else unchanged for `validate` to refuse."""
     try:
-        numbers = tuple(operator.index(n) for n in found)
+        return operator.index(value)
     except TypeError:
-        numbers = (-1,)
-    if any(n < 0 for n in numbers):
-        raise ValueError(f"components and channels of an operand must be integers of 0 or more, got {found}")
-    return numbers
+        return value
+
+
+def _integers(values: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(map(_integer, values))
 
 
 @frozen
@@ -87,15 +87,18 @@ class Operand:
         TypeError: `access` is neither an :class:`Access` nor an :class:`Index`.
     """
 
-    components: int = converted(lambda n: _counts([n])[0])
-    channels: tuple[int, ...] = converted(_counts, default=())
+    components: int = converted(_integer)
+    channels: tuple[int, ...] = converted(_integers, default=())
     access: AnyAccess = Access.BATCHED
     name: str = field(default="", compare=False)
     dtype: str | None = None
     components_last: bool = False
 
     def validate(self) -> None:
-        """Check the access."""
+        """Check counts and access."""
+        for what, counts in (("components", (self.components,)), ("channels", self.channels)):
+            if any(not isinstance(n, int) or n < 0 for n in counts):
+                raise ValueError(f"the {what} of operand {self.name!r} must be integers of 0 or more, got {counts}")
         if not isinstance(self.access, (Access, Index)):
             raise TypeError(
                 f"the access of operand {self.name!r} must be Access.BATCHED, Access.BROADCAST or an Index, "

@@ -75,7 +75,7 @@ def convolution(batch: int = _EDGES, size: int = _NODES, last: bool = False) -> 
 
 
 def fully_connected(batch: int = _EDGES) -> ExecutorCase:
-    """Weights that all rows share; two paths into different components of one output."""
+    """Broadcast weights; two paths into different components of one output."""
     polynomial = Polynomial(
         (
             Operand(2, (_U, _V, _W), Access.BROADCAST, "weights"),
@@ -88,11 +88,11 @@ def fully_connected(batch: int = _EDGES) -> ExecutorCase:
             Path((0, 1, 2), 0, ("uvw", "u", "v", "w"), _shifted(clebsch_gordan(1, 1, 2), 1, 0, 3)),
         ),
     )
-    return ExecutorCase("fully connected (uvw), shared weights", polynomial, batch)
+    return ExecutorCase("fully connected (uvw), broadcast weights", polynomial, batch)
 
 
 def powers() -> ExecutorCase:
-    """One operand several times in a product, with weights by index; and a sum over all rows."""
+    """One operand several times in a product, with weights by index; and a sum over the batch."""
     cubic = np.einsum("ija,akb->ijkb", clebsch_gordan(1, 1, 2), clebsch_gordan(2, 1, 1))
     polynomial = Polynomial(
         (Operand(3, (_U,), Access.BATCHED, "x"), Operand(1, (_U,), Index("species"), "weights")),
@@ -103,7 +103,7 @@ def powers() -> ExecutorCase:
         ),
     )
     return ExecutorCase(
-        "powers, several outputs, sum over rows", polynomial, _EDGES, {"species": [0, 1, 1, 3, 0, 4, 2]}
+        "powers, several outputs, sum over the batch", polynomial, _EDGES, {"species": [0, 1, 1, 3, 0, 4, 2]}
     )
 
 
@@ -134,18 +134,26 @@ def executor_cases() -> Iterator[ExecutorCase]:
     ):
         yield _product(kind, subscripts)
     yield _product(
-        "shared operand, sum over rows", ("u", "u", "u"), accesses=(Access.BROADCAST, Access.BATCHED, Access.BROADCAST)
+        "broadcast operand, sum over the batch",
+        ("u", "u", "u"),
+        accesses=(Access.BROADCAST, Access.BATCHED, Access.BROADCAST),
     )
     yield _product(
-        "sum over rows of what is shared", ("u", "u", "u"), accesses=(Access.BROADCAST, Access.BROADCAST, Access.BROADCAST)
+        "sum over the batch of a constant",
+        ("u", "u", "u"),
+        accesses=(Access.BROADCAST, Access.BROADCAST, Access.BROADCAST),
     )
-    yield _product("the same for every row", ("u", "u", "u"), accesses=(Access.BROADCAST, Access.BROADCAST, Access.BATCHED))
+    yield _product(
+        "constant over the batch",
+        ("u", "u", "u"),
+        accesses=(Access.BROADCAST, Access.BROADCAST, Access.BATCHED),
+    )
     yield _renamed(convolution(last=True), "components last")
     yield _many_terms()
-    yield _renamed(convolution(batch=1), "a single row, indexed")
-    yield _renamed(fully_connected(batch=1), "a single row")
-    yield _renamed(convolution(batch=0), "no rows, indexed")
-    yield _renamed(fully_connected(batch=0), "no rows")
+    yield _renamed(convolution(batch=1), "batch of one, indexed")
+    yield _renamed(fully_connected(batch=1), "batch of one")
+    yield _renamed(convolution(batch=0), "empty batch, indexed")
+    yield _renamed(fully_connected(batch=0), "empty batch")
     yield _renamed(convolution(size=0), "indices into nothing")
 
 

@@ -1,11 +1,11 @@
 """The executor `edge_rows` of edge convolutions: sums over padded rows of edges, by matrix products and fused loops.
 
-A convolution over padded rows of edges, and each of its derivatives of any order, is a sum of products of up to four kinds
-of operands, in which e are the slots of a row and u channels:
+A convolution over padded rows of edges, and each of its derivatives of any order, is a sum of products of up to four
+kinds of operands, in which e are the slots of a row and u channels:
 
     weights [e u],  features [i, e u],  harmonics [j, e],  messages [k, u],  with coefficients C[i, j, k],
 
-each of them an input or the output. Harmonics and coefficients are contracted to a small matrix M[e, i, k] per edge. Then
+each of them an input or the output. Harmonics and coefficients are contracted to a small matrix M[e, i, k] per edge:
 
 * messages:  M [k, (e i)] @ (weights features) [(e i), u], a matrix product for each row;
 * harmonics: (weights features) [(e i), u] @ messages [u, k], then the coefficients;

@@ -1,7 +1,7 @@
 """Gather inputs and scatter outputs through indices, and convert storage dtypes.
 
-The executors made of XLA operations share this. Inputs come in the dtype of the arithmetic; outputs are summed in it and
-then cast to the dtype of their operand.
+The executors made of XLA operations share this. Inputs come in the dtype of the arithmetic; outputs are summed in it
+and then cast to the dtype of their operand.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from irreps_ops.compute._terms import Operand
 def gather_inputs(
     contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
 ) -> list[jax.Array]:
-    """Return each input with an entry for each element of the batch (or broadcast); zeros where an index is out of range."""
+    """Return each input with an entry for each element of the batch (or broadcast); zeros for indices out of range."""
     operands = contraction.polynomial.inputs
     return [_gathered(contraction, o, x, indices) for x, o in zip(inputs, operands, strict=True)]
 
@@ -34,7 +34,7 @@ def _gathered(contraction: Contraction, operand: Operand, x: jax.Array, indices:
 def scatter_outputs(
     contraction: Contraction, values: Sequence[jax.Array | None], indices: Mapping[str, jax.Array]
 ) -> list[jax.Array]:
-    """Return each output from its value for each element of the batch (or broadcast). None is zero; indexed ones are summed."""
+    """Return each output from its values for the batch (or broadcast), scattered if it is indexed. None is zero."""
     operands = contraction.polynomial.outputs
     return [_scattered(contraction, o, y, indices) for y, o in zip(values, operands, strict=True)]
 

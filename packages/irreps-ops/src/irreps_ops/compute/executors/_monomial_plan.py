@@ -3,15 +3,15 @@
 The operands of such a product differ in nothing but their components. They share all axes of batch and channels, and at
 each position of these *axes* the same polynomial of a few numbers is evaluated. Its coefficients may depend on some of
 the axes, the *outer* ones: those of weights that are broadcast. Contracting one operand after another would make dense
-tensors of all component pairs, triples, ... Instead the factors are split into *left* and *right* ones. The monomials of
-each group are those component tuples that occur, and
+tensors of all component pairs, triples, ... Instead the factors are split into *left* and *right* ones. The monomials
+of each group are the component tuples that occur, and
 
     forward:  t[q] = sum_l A[q, l] left[l];  out[o] = sum over q = (r, o) of t[q] right[r]     (one matrix product)
     adjoint:  D[q, l] = sum over axes of right[q] left[l];  out = sum of coefficients * D      (one matrix product)
 
 where A are the coefficients contracted with the weights, once for the whole batch. The second form is for outputs that
-are summed over some axes, such as the gradient of weights. Matrices fall apart into *blocks* that share no monomial (the
-signs under reflections alone make eight), found as connected components of the terms, which are packed into *padded
+are summed over some axes, such as the gradient of weights. The matrices consist of *blocks* that share no monomial (the
+signs under reflections alone make eight). These are the connected components of the terms; they are packed into *padded
 blocks* of one shape. All of it follows from the terms alone, so a derivative of any order, where x_i x_j g_o takes the
 place of x_i x_j x_k, gets its plan in the same way.
 """
@@ -38,7 +38,7 @@ class MonomialPlan:
         axes: letters of the axes that all factors share.
         outer: letters of the axes that coefficients depend on (forward), or that the output keeps (adjoint).
         adjoint: whether the adjoint form is used.
-        left: positions in the path of the left factors, and their monomials, components of shape (blocks * n_left, factors).
+        left: positions of the left factors in the path, and their monomials, shape (blocks * n_left, factors).
         right: the same for the right factors, (blocks * n_right, factors); empty if all factors are left ones.
         weights: the same for the factors that have only outer axes.
         table: coefficients of shape (weights, blocks, n_right, n_left); adjoint: (components, ...) of the output.

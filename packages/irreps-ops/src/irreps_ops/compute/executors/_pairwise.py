@@ -1,8 +1,8 @@
 """Contraction of one path, pair by pair, in the cheapest order, by XLA operations.
 
 A path is a product of tensors: its inputs and the coefficients. Two tensors are contracted by a matrix product if they
-share nothing but the batch and the letters that are summed. Channels that stay (as in "u, u -> u") make it an elementwise
-product and a sum, which XLA fuses.
+share nothing but the batch and the letters that are summed. Channels that stay (as in "u, u -> u") make it an
+elementwise product and a sum, which XLA fuses.
 """
 
 import functools

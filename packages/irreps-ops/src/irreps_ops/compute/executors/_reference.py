@@ -1,4 +1,4 @@
-"""The executor `reference`: one Einstein sum for each path, with dense coefficients. Slow and obvious, for the tests."""
+"""The executor `reference`: an Einstein sum for each path, with dense coefficients. Slow and obvious, for tests."""
 
 from collections.abc import Mapping, Sequence
 
