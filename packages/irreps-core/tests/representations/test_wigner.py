@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import irreps_core as ic
-from irreps_core.representations._block_values import block_diagonal, concatenated
+from irreps_core import block_diagonal, rand_quaternion, wigner_D_blocks
+from irreps_core.representations._block_values import concatenated
 from irreps_core.representations._wigner_constants import axis_exchange, rotation_x_table
-from irreps_core.representations._wigner_values import TABLE_DEGREE, multiples, wigner_D_blocks
-from irreps_core.rotations._random import rand_quaternion
+from irreps_core.representations._wigner_values import TABLE_DEGREE, multiples
 
 DEGREES = [0, 1, 2, 3, 5, 8, TABLE_DEGREE, TABLE_DEGREE + 1, 20]
 POLES = np.array(

@@ -6,10 +6,6 @@ import numpy as np
 import pytest
 
 import irreps_core as ic
-from irreps_core.representations._block_diagonal import block_diagonal
-from irreps_core.representations._wigner import wigner_D_blocks
-from irreps_core.rotations import _identity as _identity_rotations
-from irreps_core.rotations import _random as _random_rotations
 
 jax = pytest.importorskip("jax")
 
@@ -17,7 +13,7 @@ import jax.numpy as jnp  # noqa: E402 (JAX may be missing)
 
 KINDS = ["matrix", "quaternion", "angles", "axis_angle", "log_coordinates"]
 QUATERNIONS = np.concatenate(
-    [np.eye(4), -np.eye(4), [(1, 1e-9, 0, 0)], _random_rotations.rand_quaternion(np.random.default_rng(0), (8,))]
+    [np.eye(4), -np.eye(4), [(1, 1e-9, 0, 0)], ic.rand_quaternion(np.random.default_rng(0), (8,))]
 )
 
 
@@ -94,19 +90,17 @@ def test_derivatives_are_finite_everywhere(kind):
         if kind != "quaternion":
             g = jax.vmap(jax.jacrev(getattr(ic, f"quaternion_to_{kind}")))(points)
             assert all(np.isfinite(x).all() for x in jax.tree.leaves(g))
-        identity = parts(getattr(_identity_rotations, f"identity_{kind}")())
+        identity = parts(getattr(ic, f"identity_{kind}")())
         for args in (identity, tuple(np.zeros_like(part) for part in identity)):
             g = jax.jacrev(getattr(ic, f"wigner_D_from_{kind}"), argnums=1)(2, *map(jnp.asarray, args))
             assert np.isfinite(g).all()
 
 
 def test_points_on_the_sphere_have_finite_derivatives():
-    from irreps_core.rotations._sphere_angles import angles_to_xyz, xyz_to_angles
-
     points = jnp.asarray([(0, 1, 0), (0, -1, 0), (0, 0, 0), (1e-9, 1, 0), (0.3, -0.4, 0.5), (0, 0, 1)], float)
     with jax.debug_nans(True):
-        alpha, beta = jax.vmap(jax.jacrev(xyz_to_angles))(points)
-        back = jax.vmap(jax.jacfwd(lambda v: angles_to_xyz(*xyz_to_angles(v))))(points[4:])
+        alpha, beta = jax.vmap(jax.jacrev(ic.xyz_to_angles))(points)
+        back = jax.vmap(jax.jacfwd(lambda v: ic.angles_to_xyz(*ic.xyz_to_angles(v))))(points[4:])
     assert np.isfinite(alpha).all()
     assert np.isfinite(beta).all()
     x = np.asarray(points[4:])
@@ -117,9 +111,9 @@ def test_points_on_the_sphere_have_finite_derivatives():
 
 
 def test_the_derivative_of_block_diagonal_reads_the_blocks_only():
-    blocks = wigner_D_blocks((0, 1, 2), jnp.asarray(QUATERNIONS))
+    blocks = ic.wigner_D_blocks((0, 1, 2), jnp.asarray(QUATERNIONS))
     cotangent = jnp.asarray(np.random.default_rng(0).normal(size=(len(QUATERNIONS), 9, 9)))
-    matrix, pullback = jax.vjp(block_diagonal, blocks)
+    matrix, pullback = jax.vjp(ic.block_diagonal, blocks)
     start = 0
     for block, slope in zip(blocks, pullback(cotangent)[0], strict=True):
         stop = start + block.shape[-1]
@@ -127,13 +121,15 @@ def test_the_derivative_of_block_diagonal_reads_the_blocks_only():
         np.testing.assert_array_equal(slope, cotangent[:, start:stop, start:stop])
         start = stop
     assert "scatter" not in str(jax.make_jaxpr(pullback)(cotangent))
-    tangent = jax.jvp(block_diagonal, (blocks,), (blocks,))[1]
+    tangent = jax.jvp(ic.block_diagonal, (blocks,), (blocks,))[1]
     np.testing.assert_array_equal(tangent, matrix)
 
 
 def test_compiled_size_does_not_depend_on_the_batch():
     def size(n):
-        return len(jax.jit(lambda q: wigner_D_blocks((0, 1, 2, 3), q)).lower(jnp.ones((n, 4))).as_text().splitlines())
+        return len(
+            jax.jit(lambda q: ic.wigner_D_blocks((0, 1, 2, 3), q)).lower(jnp.ones((n, 4))).as_text().splitlines()
+        )
 
     assert size(1000) == size(10) < 500
 
@@ -141,9 +137,9 @@ def test_compiled_size_does_not_depend_on_the_batch():
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_rotations_of_a_key(kind):
     for key in (jax.random.key(0), jax.random.PRNGKey(0)):
-        result = parts(getattr(_random_rotations, f"rand_{kind}")(key, (3, 2)))
+        result = parts(getattr(ic, f"rand_{kind}")(key, (3, 2)))
         assert all(isinstance(part, jax.Array) and part.shape[:2] == (3, 2) for part in result)
-    single = parts(getattr(_random_rotations, f"rand_{kind}")(jax.random.key(0), (), jnp.float32))
+    single = parts(getattr(ic, f"rand_{kind}")(jax.random.key(0), (), jnp.float32))
     assert all(part.dtype == jnp.float32 for part in single)
 
 
