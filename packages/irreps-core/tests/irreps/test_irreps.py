@@ -116,21 +116,47 @@ def test_irreps_from_everything_that_means_irreps() -> None:
     assert Irreps(np.int64(2) * Irrep("1o")) == "2x1o"
 
 
-def test_equality_and_hash_agree() -> None:
-    assert Irrep("1o") == "1o"
-    assert "1o" in {Irrep("1o")}
-    assert {Irreps("2x0e"): 1}["2x0e"] == 1
-    assert Irrep("1o") != "banana"
-    assert Irrep("1o") != None  # noqa: E711  (the comparison itself is under test)
-    assert Irreps("1o") != "banana"
-    assert Irreps("1o") != 3
-    assert MulIrrep(1, "1o") == MulIrrep(1, "1o")
-    assert MulIrrep(1, "1o") != MulIrrep(2, "1o")
-    # An irrep equals what has it, so that it is found in what Flax makes of irreps.
-    assert Irrep("1o") in tuple(Irreps("2x0e + 4x1o"))
-    assert Irrep("1e") not in tuple(Irreps("2x0e + 4x1o"))
-    assert MulIrrep(4, "1o") == Irrep("1o")
-    assert hash(MulIrrep(4, "1o")) == hash(Irrep("1o"))
+def values_of_every_kind() -> st.SearchStrategy[object]:
+    """Few different values of each kind, and their parts as plain values, so that many pairs are equal."""
+    irrep = st.builds(Irrep, st.integers(0, 1), st.sampled_from([1, -1]))
+    mul_irrep = st.builds(MulIrrep, st.integers(0, 2), irrep)
+    irreps = st.lists(mul_irrep, max_size=2).map(Irreps)
+    plain = st.one_of(irrep.map(tuple), mul_irrep.map(tuple), irreps.map(tuple), irreps.map(list))
+    return st.one_of(irrep, mul_irrep, irreps, plain, st.none(), st.integers(0, 2))
+
+
+@settings(max_examples=2000, deadline=None)
+@given(*[values_of_every_kind()] * 3)
+def test_equality_is_an_equivalence_and_agrees_with_the_hash(a: object, b: object, c: object) -> None:
+    assert a == a
+    assert (a == b) == (b == a) == (not a != b)
+    if a == b:
+        assert type(a) is type(b)
+        assert isinstance(a, list) or hash(a) == hash(b)
+        assert (a == c) == (b == c)
+
+
+@settings(max_examples=500, deadline=None)
+@given(irrep_strategy, irrep_strategy, st.integers(0, 3), st.integers(0, 3))
+def test_values_of_different_kinds_differ(a: Irrep, b: Irrep, m: int, n: int) -> None:
+    assert (a == b) == (tuple(a) == tuple(b))
+    assert (MulIrrep(m, a) == MulIrrep(n, b)) == ((m, a) == (n, b))
+    assert a not in (MulIrrep(m, a), Irreps(a), tuple(a))
+    assert MulIrrep(m, a) not in (a, Irreps([(m, a)]), (m, a))
+    assert Irreps([(m, a)]) not in (a, MulIrrep(m, a), (MulIrrep(m, a),), [MulIrrep(m, a)])
+    assert a in Irreps([(m, a), (n, b)])
+
+
+@settings(max_examples=500, deadline=None)
+@given(irrep_strategy, irreps_strategy)
+def test_strings_equal_the_values_that_they_denote(ir: Irrep, irreps: Irreps) -> None:
+    for value in (ir, irreps):
+        assert value == str(value)
+        assert str(value) == value
+        assert str(value) in {value}
+        assert value in {str(value)}
+        assert value not in ("banana", f"{value}+2x7e")
+    assert irreps == f" {irreps} ".replace("+", " + ")
 
 
 def test_values_are_immutable_and_pickle() -> None:

@@ -22,7 +22,7 @@ def frozen(cls: type[T] | None = None, /, **options: Any) -> Any:
     """Make a class a frozen dataclass that converts its fields and then calls its method ``validate``.
 
     Args:
-        cls: the class. Its method ``validate(self)``, if there is one, raises an error where fields do not fit together.
+        cls: the class. Its method ``validate(self)``, if it has one, raises an error if the fields do not fit together.
         options: options of :func:`dataclasses.dataclass`.
 
     Example:

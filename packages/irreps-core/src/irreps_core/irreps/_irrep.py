@@ -63,8 +63,7 @@ class Irrep:
     inversion of space by multiplication with p. It holds no data.
 
     Irreps are ordered by degree, then parity (-1)^l first: 0e, 0o, 1o, 1e, 2e, 2o, ...
-    An irrep equals the strings that denote it, and every :class:`MulIrrep` that has it: so ``ir in irreps`` says the
-    same after Flax has made a plain tuple of irreps that are an attribute of a module.
+    For convenience an irrep also equals every string that denotes it; it shares its hash with ``str(irrep)``.
 
     Args:
         l: the degree, a non-negative integer; or a string such as ``"1o"``, an irrep, or a pair (l, p).
@@ -124,15 +123,12 @@ class Irrep:
                 other = Irrep(other)
             except ValueError:
                 return False
-        if isinstance(other, MulIrrep):
-            other = other.ir
         if isinstance(other, Irrep):
             return (self.l, self.p) == (other.l, other.p)
         return NotImplemented
 
     def __hash__(self) -> int:
-        # The hash of the string, so that "1o" is found in a set of irreps, as equality promises.
-        return hash(repr(self))
+        return hash(repr(self))  # of the string that it equals, so that a set of irreps contains "1o"
 
     def __lt__(self, other: "Irrep") -> bool:
         if not isinstance(other, Irrep):
@@ -284,10 +280,6 @@ class MulIrrep:
     def dim(self) -> int:
         """The dimension, mul (2l+1)."""
         return self.mul * self.ir.dim
-
-    def __hash__(self) -> int:
-        # That of the irrep, which it equals.
-        return hash(self.ir)
 
     def __repr__(self) -> str:
         return f"{self.mul}x{self.ir}"

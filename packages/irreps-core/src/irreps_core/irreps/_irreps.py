@@ -37,6 +37,8 @@ class Irreps(EarlierIrrepsNames, tuple[MulIrrep, ...]):
 
     A tuple of :class:`MulIrrep`. Data of these irreps is an array whose last axis has length `dim`; the items
     follow one another there, and within ``mul x ir`` the multiplicity comes first, the component last.
+    For convenience irreps also equal every string that denotes them; they share their hash with ``str(irreps)``. They
+    do not equal a plain tuple of the same items.
 
     Args:
         irreps: a string such as ``"16x0e + 8x1o"``, an irrep, or a sequence of irreps, of terms or of pairs
@@ -210,14 +212,15 @@ class Irreps(EarlierIrrepsNames, tuple[MulIrrep, ...]):
                 other = Irreps(other)
             except ValueError:
                 return False
-        return tuple.__eq__(self, other) if isinstance(other, tuple) else NotImplemented
+        if isinstance(other, tuple) and not isinstance(other, Irreps):
+            return False  # not NotImplemented: then Python would compare the two as tuples
+        return tuple.__eq__(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
     def __hash__(self) -> int:
-        # The hash of the canonical string, because a string can equal irreps.
-        return hash(repr(self))
+        return hash(repr(self))  # of the string that they equal
 
     # Algebra
 
