@@ -45,7 +45,7 @@ def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
         terms = np.array([term[:-1] for term in found], np.int32).reshape(len(found), degree + 1)
         coefficients = Coefficients(terms, np.array([term[-1] for term in found]))
         paths.append(Path((0,) * degree, n, ("",) * (degree + 1), coefficients))
-    return Polynomial(tuple([Operand(3, (), Access.BATCHED, "vector")]), tuple(outputs), tuple(paths))
+    return Polynomial((Operand(3, (), Access.BATCHED, "vector"),), tuple(outputs), tuple(paths))
 
 
 @cached(maxsize=256)
