@@ -250,7 +250,7 @@ def test_neither_messages_nor_weights_exist(order):
         assert numbers < limit + 2 * sum(v.size for v in given.arrays.values())
 
 
-def test_the_executor_of_rows_is_taken_and_refuses_what_it_cannot():
+def test_the_executor_of_edge_rows_is_taken_and_refuses_what_it_cannot():
     w, x, y = (irr.compute.Operand(n, (4, *c)) for n, c in ((1, (2,)), (3, (2,)), (3, ())))
     scalar = irr.compute.Path(
         (0, 1, 2), 0, ("eu", "eu", "e", "u"), irr.compute.Coefficients.from_dense(np.eye(3)[None, :, :, None])
@@ -258,8 +258,8 @@ def test_the_executor_of_rows_is_taken_and_refuses_what_it_cannot():
     contraction = irr.compute.Contraction(
         irr.compute.Polynomial((w, x, y), (irr.compute.Operand(1, (2,)),), (scalar,)), 10, (), "float32"
     )
-    assert irr.compute.why_not("rows", contraction) is None
-    assert irr.compute.cheapest("reference", "rows", "xla")(contraction).name == "rows"
+    assert irr.compute.why_not("edge_rows", contraction) is None
+    assert irr.compute.cheapest("reference", "edge_rows", "xla")(contraction).name == "edge_rows"
     square = irr.compute.Path((0, 0), 0, ("u", "u", "u"), irr.compute.Coefficients.from_dense(np.eye(3)[:, :, None]))
     other = irr.compute.Contraction(
         irr.compute.Polynomial((irr.compute.Operand(3, (8,)),), (irr.compute.Operand(1, (8,)),), (square,)),
@@ -267,13 +267,13 @@ def test_the_executor_of_rows_is_taken_and_refuses_what_it_cannot():
         (),
         "float32",
     )
-    assert "edges e of a row" in irr.compute.why_not("rows", other)
+    assert "edges e of a row" in irr.compute.why_not("edge_rows", other)
 
 
 def test_an_executor_that_cannot_is_named():
     given = problem("2x0e", "2x1o")
-    with pytest.raises(ValueError, match="rows: it does products"):
-        ours(given, given.arrays, executor="rows")
+    with pytest.raises(ValueError, match="edge_rows: it computes products"):
+        ours(given, given.arrays, executor="edge_rows")
 
 
 def test_nothing_to_add_up():
