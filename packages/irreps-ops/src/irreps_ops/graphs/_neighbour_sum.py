@@ -9,8 +9,6 @@ import numpy as np
 
 from irreps_core import Irreps, IrrepsArray, cached, concatenate, ones
 from irreps_ops.products._tensor_product import _paths, tensor_product
-from irreps_ops.scope._scope import Scope
-from irreps_ops.scope._specs import ParameterSpec, parameter_specs
 
 from ._convolution_lowering import convolution_plan
 from ._edge_convolution import edge_convolution
@@ -99,17 +97,3 @@ def _columns(irreps_x: Irreps, irreps_y: Irreps, keep: Irreps) -> np.ndarray:
     columns = np.concatenate([np.arange(0), *(np.arange(p.start, p.stop) for p in order)])
     columns.flags.writeable = False
     return columns
-
-
-def parameters_of(scope: Scope, layer: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
-    """The parameters of a layer within a layer, asked for at once: in a loop, frameworks cannot be asked."""
-
-    def ask(scope: Scope, specs: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: scope.parameter(name, spec.shape, spec.dtype, spec.initializer)
-            if isinstance(spec, ParameterSpec)
-            else ask(scope.child(name), spec)
-            for name, spec in specs.items()
-        }
-
-    return ask(scope, parameter_specs(layer, *inputs))

@@ -11,12 +11,13 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray, norm
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
 from irreps_ops.graphs._edge_index import EdgeIndex
-from irreps_ops.graphs._neighbour_sum import message_irreps, neighbour_sum, parameters_of
+from irreps_ops.graphs._neighbour_sum import message_irreps, neighbour_sum
 from irreps_ops.harmonics._spherical import spherical_harmonics
 from irreps_ops.pointwise._cutoffs import soft_envelope
 from irreps_ops.pointwise._radial import bessel
 from irreps_ops.scope._functional import apply
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
+from irreps_ops.scope._specs import parameters_of
 
 from ._linear import Linear
 from ._multi_layer_perceptron import Activation, MultiLayerPerceptron

@@ -14,9 +14,10 @@ from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
 from irreps_ops.graphs._edge_index import EdgeIndex
 from irreps_ops.graphs._edge_softmax import edge_softmax
-from irreps_ops.graphs._neighbour_sum import message_irreps, messages, neighbour_sum, parameters_of
+from irreps_ops.graphs._neighbour_sum import message_irreps, messages, neighbour_sum
 from irreps_ops.scope._functional import apply
 from irreps_ops.scope._scope import Scope, example_inputs
+from irreps_ops.scope._specs import parameters_of
 
 from ._linear import Linear
 from ._multi_layer_perceptron import Activation, MultiLayerPerceptron

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from irreps_core import IrrepsArray
 
-from ._scope import Initializer, check_parameter
+from ._scope import Initializer, Scope, check_parameter
 
 
 @dataclass(frozen=True)
@@ -144,3 +144,26 @@ def parameter_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> 
         {'w[0,0] 1x1o,4x1o': (1, 4)}
     """
     return of_kind(layer_specs(layer, *inputs, **options), ParameterSpec)
+
+
+def parameters_of(scope: Scope, layer: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
+    """Return the parameters of a layer within a layer, before the layer is called.
+
+    For a layer that is called inside a loop, where a framework cannot create parameters: :func:`irreps_ops.apply`
+    takes them.
+
+    Args:
+        scope: of the inner layer.
+        layer: the inner layer, called as ``layer(scope, *inputs)``.
+        inputs: what it is applied to; only shapes and dtypes matter, see :func:`layer_specs`.
+    """
+
+    def find(scope: Scope, specs: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: scope.parameter(name, spec.shape, spec.dtype, spec.initializer)
+            if isinstance(spec, ParameterSpec)
+            else find(scope.child(name), spec)
+            for name, spec in specs.items()
+        }
+
+    return find(scope, parameter_specs(layer, *inputs))
