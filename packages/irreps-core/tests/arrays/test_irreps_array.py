@@ -291,6 +291,40 @@ def test_comparisons(xp: Any) -> None:
     assert np.asarray((x[..., "0e"] == 1.0).array).tolist() == [True]
 
 
+def test_truth_values_are_those_of_numpy(xp: Any) -> None:
+    x = data(xp, "0e + 1o", 2)
+    for ambiguous in (x, x[0], data(xp, "2x0e"), x[:0], x.filter(drop="0e + 1o"), x == x, x != x):
+        with pytest.raises(ValueError, match=r"ambiguous.*allclose\(x\.array"):
+            bool(ambiguous)
+        with pytest.raises(ValueError, match="ambiguous"):
+            bool(np.asarray(ambiguous.array) == 0)
+    for number in (0.0, 2.0):
+        assert bool(IrrepsArray("0e", xp.full((1, 1), number))) is bool(number)
+        assert bool(IrrepsArray("0o", xp.full(1, number))) is bool(number)
+
+
+def test_an_assertion_of_equality_does_not_pass_silently(xp: Any) -> None:
+    x, y = data(xp, "0e + 1o", 4), data(xp, "0e + 1o", 4, seed=1)
+    with pytest.raises(ValueError, match="ambiguous"):
+        assert x == y
+    with pytest.raises(ValueError, match="ambiguous"):
+        assert x == x
+    with pytest.raises(AssertionError):
+        assert x[0, "0e"] == y[0, "0e"]
+
+
+def test_scalars_convert_to_numpy_and_other_irreps_do_not(xp: Any) -> None:
+    x = data(xp, "3x0e", 2)
+    np.testing.assert_array_equal(np.asarray(x), np.asarray(x.array), strict=True)
+    assert np.asarray(x, np.float32).dtype == np.float32
+    assert not np.shares_memory(np.array(x), np.asarray(x.array))
+    assert np.asarray(data(xp, "", 2)).shape == (2, 0)
+    for irreps in ("0e + 1o", "0o", "1o"):
+        for convert in (np.asarray, np.array, lambda x: np.testing.assert_allclose(x, x)):
+            with pytest.raises(TypeError, match=r"lose its irreps: write x\.array"):
+                convert(data(xp, irreps, 2))
+
+
 NOT_EQUIVARIANT = {
     "vector + number": lambda x, y: x + 1.0,
     "number - vector": lambda x, y: 1.0 - x,

@@ -1,7 +1,10 @@
 """`IrrepsArray`: an array together with the irreps of its last axis."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace
 from irreps_core.irreps._irreps import IntoIrreps, Irreps, Selection
@@ -68,6 +71,32 @@ class IrrepsArray(EarlierIrrepsArrayNames, ArrayBase):
     __slots__ = ()
 
     # The array
+
+    def __bool__(self) -> bool:
+        """Truth value of a single number, as of any array.
+
+        Raises:
+            ValueError: the array does not have exactly one element.
+        """
+        if math.prod(self.shape) != 1:
+            raise ValueError(
+                f"the truth value of {describe(self)} is ambiguous: reduce its .array, for example "
+                "jnp.allclose(x.array, y.array) or (x.array == y.array).all()"
+            )
+        return bool(self.array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """NumPy array of scalars 0e. A plain array would lose any other irreps: take `array` to say so.
+
+        Raises:
+            TypeError: there are other irreps than 0e.
+        """
+        if not all(ir.is_scalar() for _, ir in self.irreps):
+            raise TypeError(
+                f"{describe(self)} does not become a plain array by itself, because that would lose its irreps: "
+                "write x.array"
+            )
+        return np.asarray(self.array, dtype, copy=copy)
 
     def __len__(self) -> int:
         if self.ndim == 1:
