@@ -8,7 +8,7 @@ import pytest
 import irreps_core as ic
 import irreps_ops as irr
 from irreps_core.testing import assert_equivariant
-from irreps_ops.compute import _tiled_rows as _row_chunks
+from irreps_ops.compute import _cost_model
 from irreps_ops.pointwise._activation import function_parity
 
 ACTS = [jax.nn.gelu, jax.nn.silu, jax.nn.sigmoid, jnp.tanh, irr.soft_odd, jnp.abs, jnp.sin]
@@ -108,8 +108,8 @@ def test_many_rows_are_done_in_chunks(monkeypatch):
 
     def at_once_and_in_chunks(p, x):
         found = [jax.value_and_grad(total, (0, 1))(p, x)]
-        monkeypatch.setattr(_row_chunks, "_CHUNK", 256)
-        assert str(jax.make_jaxpr(total)(p, x)).count("irreps_chunks") == 3
+        monkeypatch.setattr(_cost_model, "TILE_BYTES", 256)
+        assert str(jax.make_jaxpr(total)(p, x)).count("irreps_tiled_sum") == 3
         return found, [jax.value_and_grad(total, (0, 1))(p, x)]
 
     found, expected = jax.jit(at_once_and_in_chunks)(parameters, x)
@@ -118,7 +118,7 @@ def test_many_rows_are_done_in_chunks(monkeypatch):
 
 
 def test_gate_remembers_known_zeros_in_many_rows(monkeypatch):
-    monkeypatch.setattr(_row_chunks, "_CHUNK", 64)
+    monkeypatch.setattr(_cost_model, "TILE_BYTES", 64)
     x = ic.IrrepsArray("2x0e + 1o", jnp.zeros((30, 5)), zero_flags=[False, True])
     assert irr.gate(x).zero_flags == (False, True)
 
