@@ -75,7 +75,7 @@ def branched(f: Function) -> Function:
 
 
 def looped(f: Function) -> Function:
-    """`while` can be differentiated forward only; `fori_loop` with a fixed count in both subscripts."""
+    """`while` can be differentiated forward only; `fori_loop` with a fixed count in both modes."""
     return lambda w, x, y: jax.lax.fori_loop(0, 2, lambda n, c: c + (n + 1.0) * f(w, x, y), jnp.zeros((NODES, 6, U)))
 
 

@@ -1,10 +1,8 @@
-"""All tuning constants of the compute core: what decides tiles, and which way of computing is the cheaper one.
+"""The cost model: all constants that decide the size of tiles and the cheapest way to evaluate a path.
 
-Each constant names the platform that it was measured on and the benchmark that shows its effect. Two platforms are
-told apart: CPUs, where an intermediate result should stay in the cache of a core, and accelerators, where memory is
-large and a loop keeps most of the device idle.
-
-`benchmarks/compute_core.py` is run as ``python benchmarks/compute_core.py --only WORKLOAD``.
+Each constant names the platform that it was measured on and the workload of ``benchmarks/compute_core.py`` that shows
+its effect (``--only WORKLOAD``). The model distinguishes two kinds of platforms: CPUs, where intermediate results should
+stay in the cache of a core, and accelerators, where memory is large and a loop leaves most of the device idle.
 """
 
 import math

@@ -10,26 +10,26 @@ import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Primitive
 from jax.interpreters import ad, batching, mlir, partial_eval
 
-# How JAX says that a tangent or cotangent is known to be zero; it is never made an array.
+# A tangent or cotangent that is known to be zero; JAX never makes an array of it.
 Zero = ad.Zero
 is_undefined = ad.is_undefined_primal
 
 
 def zero_tangent(x: Any) -> Any:
-    """The symbolic zero in the tangent space of `x`."""
+    """Return the symbolic zero in the tangent space of `x`."""
     return Zero(jax.typeof(x).to_tangent_aval())
 
 
 def _axes_of_type(aval: Any) -> frozenset[str]:
-    """The mesh axes along which, inside of ``shard_map``, arrays of this type differ from device to device."""
+    """Return the mesh axes along which, inside ``shard_map``, arrays of this type differ between devices."""
     found = getattr(aval, "vma", None)  # until JAX 0.9; since then part of the "manual axis type"
     return aval.mat.varying if found is None else found
 
 
 def vary_alike(arrays: Sequence[Any]) -> list[Any]:
-    """Inside of ``shard_map``, mark each array as differing from device to device wherever any of them does.
+    """Mark each array, inside ``shard_map``, as differing between devices wherever any of them does.
 
-    JAX demands this of the arguments of a primitive, and learns from it where a gradient must be summed over devices.
+    JAX requires this of the arguments of a primitive. It tells where a gradient must be summed over devices.
     """
     of_each = [_axes_of_type(jax.typeof(x)) for x in arrays]
     axes = frozenset[str]().union(*of_each)
@@ -46,10 +46,10 @@ def _varying(x: Any, axes: frozenset[str]) -> Any:
 
 
 def _types(results: Sequence[jax.ShapeDtypeStruct], axes: frozenset[str]) -> list[Any]:
-    """The abstract values of results that vary along these axes."""
+    """Return the abstract values of results that vary along these axes."""
     if not axes:
         return [jax.core.ShapedArray(r.shape, r.dtype) for r in results]
-    # How a varying type is spelled differs between versions of JAX; a program that makes such arrays knows.
+    # The spelling of a varying type differs between versions of JAX; trace a program that makes such arrays.
     program = jax.make_jaxpr(lambda: [_varying(jnp.zeros(r.shape, r.dtype), axes) for r in results])
     return list(program().out_avals)
 
@@ -65,7 +65,7 @@ def new_primitive(
     prune: Callable[[list[bool], dict[str, Any]], tuple[list[bool], dict[str, Any]]],
     static: Sequence[str],
 ) -> Primitive:
-    """A primitive with several results.
+    """Make a primitive with several results.
 
     Args:
         name: its name in a jaxpr.
@@ -110,7 +110,7 @@ def new_primitive(
     jitted = jax.jit(lambda *arrays, **parameters: primitive.bind(*arrays, **parameters), static_argnames=static)
 
     def impl(*arrays: Any, **parameters: Any) -> Any:
-        if jax.config.read("jax_disable_jit"):
+        if getattr(jax.config, "jax_disable_jit"):  # noqa: B009 - the type checker does not know JAX's options
             return run(*arrays, platform=jax.default_backend(), **parameters)
         return jitted(*arrays, **parameters)
 
@@ -124,7 +124,7 @@ def new_primitive(
 
 
 def without_dead_code(function: ClosedJaxpr, used: Sequence[bool]) -> tuple[ClosedJaxpr, list[bool]]:
-    """Only some of the results of a traced function, and only the arguments that these need.
+    """Keep only some results of a traced function, and only the arguments that they need.
 
     Returns:
         The function, and for each argument whether it is still there.

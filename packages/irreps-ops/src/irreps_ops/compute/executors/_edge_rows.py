@@ -108,7 +108,7 @@ class _Run:
         self.matrices = self._matrices()
 
     def _matrices(self) -> dict[int, jax.Array]:
-        """M of each path that reads harmonics, of shape (rows, slots, i, k): one matrix product for all of them."""
+        """Return M of each path that reads harmonics, shape (rows, slots, i, k), by one matrix product for all."""
         found: dict[int, jax.Array] = {}
         for y in {r.harmonics for r in self.roles} - {_OUT}:
             paths = [n for n, r in enumerate(self.roles) if r.harmonics == y]
@@ -133,7 +133,7 @@ class _Run:
         return jax.lax.dot_general(a, b, dimensions, precision=self.contraction.precision)
 
     def outputs(self) -> list[jax.Array | None]:
-        """The outputs, in the layout of operands; None where nothing is added."""
+        """Return the outputs in the layout of their operands; None where no path adds to one."""
         paths = self.contraction.polynomial.paths
         of_each = [
             [n for n, path in enumerate(paths) if path.output == o]
@@ -142,7 +142,7 @@ class _Run:
         return [self._output(which) if which else None for which in of_each]
 
     def _output(self, which: Sequence[int]) -> jax.Array:
-        """The sum of some paths, all to the same output."""
+        """Sum some paths that have the same output."""
         roles = self.roles[which[0]]
         if roles.messages == _OUT:
             return _sum([self._messages(n) for n in which])
@@ -155,20 +155,20 @@ class _Run:
         return jnp.swapaxes(y, 1, 2)
 
     def _weighted(self, n: int) -> jax.Array:
-        """Features times weights, (rows, slots, i, u)."""
+        """Multiply features and weights, shape (rows, slots, i, u)."""
         y = self.inputs[self.roles[n].features]
         for w in self.roles[n].weights:
             y = y * self.inputs[w]
         return y
 
     def _messages(self, n: int) -> jax.Array:
-        """(rows, k, u)"""
+        """Return messages of shape (rows, k, u)."""
         m, y = jnp.swapaxes(self.matrices[n], 1, 2), self._weighted(n)
         rows, k = m.shape[:2]
         return self._dot(m.reshape(rows, k, -1), y.reshape(rows, -1, y.shape[-1]), (2, 1), 1)
 
     def _harmonics(self, which: Sequence[int]) -> jax.Array:
-        """(rows, slots, j): the transpose of M first, then the coefficients of all paths in one matrix product."""
+        """Return harmonics of shape (rows, slots, j): the transpose of M, then the coefficients of all paths."""
         found, table = [], []
         for n in which:
             roles, y = self.roles[n], self._weighted(n)
@@ -178,12 +178,12 @@ class _Run:
         return self._dot(jnp.concatenate(found, -1), jnp.asarray(np.concatenate(table), self.contraction.dtype), (2, 0))
 
     def _returned(self, n: int, i: int) -> jax.Array:
-        """sum_k M[e, i, k] messages[k, u], (rows, slots, u), as a sum of products."""
+        """Return sum_k M[e, i, k] messages[k, u], shape (rows, slots, u), written out as a sum of products."""
         m, y = self.matrices[n][:, :, i], self.inputs[self.roles[n].messages]
         return _sum([m[:, :, k, None] * y[:, None, k] for k in range(m.shape[-1])])
 
     def _features(self, which: Sequence[int]) -> jax.Array:
-        """(rows, slots, i, u)"""
+        """Return features of shape (rows, slots, i, u)."""
         components = self.matrices[which[0]].shape[2]
         # Component by component: as one array with an axis i, XLA makes it four times slower.
         return jnp.stack([_sum([self._feature(n, i) for n in which]) for i in range(components)], 2)
@@ -195,7 +195,7 @@ class _Run:
         return y
 
     def _weights(self, n: int) -> jax.Array:
-        """(rows, slots, 1, u)"""
+        """Return weights of shape (rows, slots, 1, u)."""
         x = self.inputs[self.roles[n].features]
         y = _sum([self._returned(n, i) * x[:, :, i] for i in range(x.shape[2])])[:, :, None]
         for w in self.roles[n].weights:
