@@ -22,7 +22,7 @@ import irreps_flax.nnx
 import irreps_haiku
 import irreps_ops as irr
 from irreps_core.plugins import PluginLoadError
-from irreps_ops.testing._layers import check_layer, layer_cases
+from irreps_ops.testing import check_layer, layer_cases
 
 F = jnp.float64
 KEY = jax.random.key(0)

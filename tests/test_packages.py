@@ -93,9 +93,9 @@ def test_wheel(package: str, wheels: Path) -> None:
     module = package.replace("-", "_")
     assert f"{module}/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    # Beside the package irreps-ops has the options of its conformance kit, which pytest imports in every run.
-    beside = {"_irreps_pytest.py"} if package == "irreps-ops" else set()
-    assert {name.split("/")[0] for name in names} == {module, wheel.name.split("-py3")[0] + ".dist-info", *beside}
+    assert {name.split("/")[0] for name in names} == {module, wheel.name.split("-py3")[0] + ".dist-info"}
+    entry_points = [name for name in names if name.endswith(".dist-info/entry_points.txt")]
+    assert all("pytest11" not in zipfile.ZipFile(wheel).read(name).decode() for name in entry_points)
     metadata = metadata_of(wheel)
     required = {line.replace(" ", "") for line in metadata.get_all("Requires-Dist", []) if "extra==" not in line}
     required = {line for line in required if "extra" not in line}
@@ -231,17 +231,8 @@ def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], tm
     """The command of the documentation, as an author of a plugin runs it."""
     python = environments["irreps-equinox"]
     run(UV or "uv", "pip", "install", "--python", python, "pytest", cwd=tmp_path)
-    words = (
-        "--pyargs",
-        "irreps_ops.conformance",
-        "--binding",
-        "equinox",
-        "--layer",
-        "FeedForward",
-        "--layer",
-        "Dropout",
-    )
-    out = run(python, "-m", "pytest", "-p", "no:cacheprovider", *words, cwd=tmp_path)
+    words = ("--binding", "equinox", "--layer", "FeedForward", "--layer", "Dropout")
+    out = run(python, "-m", "irreps_ops.testing", *words, "-p", "no:cacheprovider", cwd=tmp_path)
     rows = [line.split() for line in out.splitlines() if line.startswith(("FeedForward", "Dropout"))]
     assert len(rows) == 4
     assert all(row[-4:] == ["10", "hold"] * 2 for row in rows)

@@ -1,7 +1,7 @@
 """Every irreps layer as an Equinox module, ours and those of plugins.
 
-``irreps_equinox.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in`, then the arguments of the
-layer, `key` and `param_dtype`. Nothing but the public interface of irreps_ops is used, and no mathematics is here.
+``irreps_equinox.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``. It takes `irreps_in`, then the arguments
+of the layer, `key` and `param_dtype`. The package uses only the public interface of irreps_ops.
 
 Example:
     >>> import equinox as eqx, jax, jax.numpy as jnp
@@ -13,14 +13,14 @@ Example:
     ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']
 """
 
-import irreps_ops
+import irreps_ops as irr
 
 from ._binding import binding as binding
 
 __version__ = "0.1.0"
 
-__getattr__ = irreps_ops.module_lookup(__name__, binding)
+__getattr__ = irr.bindings.module_lookup(__name__, binding)
 
 
 def __dir__() -> list[str]:
-    return [*irreps_ops.layers(), "binding"]
+    return [*irr.bindings.layers(), "binding"]

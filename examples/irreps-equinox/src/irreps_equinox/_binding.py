@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-import irreps_ops
+import irreps_ops as irr
 from irreps_core import IrrepsArray
 
 
@@ -36,10 +36,10 @@ class _LayerModule(eqx.nn.StatefulLayer):
         **kw: Any,
     ) -> None:
         layer_class = type(self).layer_class  # type: ignore[attr-defined]  # of the subclass, by module_class
-        self.layer, examples = irreps_ops.layer_for(layer_class, irreps_in, args, kw, param_dtype)
+        self.layer, examples = irr.bindings.layer_for(layer_class, irreps_in, args, kw, param_dtype)
         self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
-        self.parameters = irreps_ops.init(self.layer, key, *examples)
-        self.state = jax.tree.map(eqx.nn.StateIndex, irreps_ops.init_state(self.layer, key, *examples))
+        self.parameters = irr.init(self.layer, key, *examples)
+        self.state = jax.tree.map(eqx.nn.StateIndex, irr.init_state(self.layer, key, *examples))
 
     def is_stateful(self) -> bool:
         """Whether calls take and give state."""
@@ -61,7 +61,7 @@ class _LayerModule(eqx.nn.StatefulLayer):
         if getattr(self, "inference", False) and "is_training" not in given:
             options["is_training"] = False
         run = functools.partial(
-            irreps_ops.apply, self._checked, self.parameters, *inputs, key=key, path=lambda: _path_of(self), **options
+            irr.apply, self._checked, self.parameters, *inputs, key=key, path=lambda: _path_of(self), **options
         )
         if not self.state:
             out = run()
@@ -73,13 +73,15 @@ class _LayerModule(eqx.nn.StatefulLayer):
             )
         old = jax.tree.map(state.get, self.state, is_leaf=_is_index)
         out, new = run(state=old)
-        for (_, index), (_, value) in zip(irreps_ops.tree_leaves(self.state), irreps_ops.tree_leaves(new), strict=True):
+        for (_, index), (_, value) in zip(
+            irr.bindings.tree_leaves(self.state), irr.bindings.tree_leaves(new), strict=True
+        ):
             state = state.set(index, value)
         return out, state
 
-    def _checked(self, scope: irreps_ops.Scope, *inputs: Any, **options: Any) -> Any:
+    def _checked(self, scope: irr.bindings.Scope, *inputs: Any, **options: Any) -> Any:
         """The layer, after a look at the irreps."""
-        return self.layer(scope, *irreps_ops.check_inputs(scope, self.layer, self.irreps_in, inputs), **options)
+        return self.layer(scope, *irr.bindings.check_inputs(scope, self.layer, self.irreps_in, inputs), **options)
 
 
 class _TrainableModule(_LayerModule):
@@ -97,7 +99,7 @@ class _TrainableModule(_LayerModule):
 
 
 class EquinoxBinding:
-    """Makes Equinox modules of layers, see :class:`irreps_ops.Binding`."""
+    """Makes Equinox modules of layers, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
@@ -111,40 +113,40 @@ class EquinoxBinding:
             "key": (jax.Array, inspect.Parameter.empty),
             "param_dtype": (Any, jnp.float32),
         }
-        layer, base = irreps_ops.layer(layer), _LayerModule
+        layer, base = irr.bindings.layer(layer), _LayerModule
         if "is_training" in inspect.signature(layer.__call__).parameters:
             keywords["inference"], base = (bool, False), _TrainableModule
-        return irreps_ops.module_class(base, layer, first={"irreps_in": Any}, keywords=keywords)
+        return irr.bindings.module_class(base, layer, first={"irreps_in": Any}, keywords=keywords)
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """A module and its state; see :class:`irreps_ops.Binding`."""
-        arguments = irreps_ops.layer_arguments(layer)
+        """A module and its state; see :class:`irreps_ops.bindings.Binding`."""
+        arguments = irr.bindings.layer_arguments(layer)
         arguments.pop("irreps_in", None)  # the module knows
         make: Any = self.module(type(layer))
         return eqx.nn.make_with_state(make)(irreps_in, **arguments, key=key, param_dtype=dtype)
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
-        """See :class:`irreps_ops.Binding`."""
+        """See :class:`irreps_ops.bindings.Binding`."""
         model, state = variables
         out, state = model(*inputs, state=_copy(state), key=key, **options)
         return out, (model, state)
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of a model and its state: arrays and state by the names of attributes; see :class:`irreps_ops.Binding`."""
+        """Return arrays and state by the names of attributes; see :class:`irreps_ops.bindings.Binding`."""
         model, state = variables
         leaves = _named_leaves(model)
         parameters = {path: leaf for path, leaf in leaves if eqx.is_inexact_array(leaf)}
         indices = {path: state.get(leaf) for path, leaf in leaves if _is_index(leaf)}
-        return irreps_ops.tree_of_leaves(parameters), irreps_ops.tree_of_leaves(indices)
+        return irr.bindings.tree_of_leaves(parameters), irr.bindings.tree_of_leaves(indices)
 
     def from_trees(
-        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+        self, variables: Any, parameters: irr.bindings.Parameters, state: irr.bindings.Parameters | None = None
     ) -> Any:
-        """See :class:`irreps_ops.Binding`."""
+        """See :class:`irreps_ops.bindings.Binding`."""
         (model, values), old = variables, self.to_trees(variables)
-        irreps_ops.check_tree(parameters, old[0])
-        irreps_ops.check_tree(old[1] if state is None else state, old[1], "state")
-        given, states = dict(irreps_ops.tree_leaves(parameters)), dict(irreps_ops.tree_leaves(state or {}))
+        irr.bindings.check_tree(parameters, old[0])
+        irr.bindings.check_tree(old[1] if state is None else state, old[1], "state")
+        given, states = dict(irr.bindings.tree_leaves(parameters)), dict(irr.bindings.tree_leaves(state or {}))
         leaves, structure = jax.tree.flatten(model, is_leaf=_is_index)
         new, values = [], _copy(values)
         for (path, _), leaf in zip(_named_leaves(model), leaves, strict=True):

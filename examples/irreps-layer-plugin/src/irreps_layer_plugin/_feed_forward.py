@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 import irreps_core as ic
 import irreps_ops as irr
-
-if TYPE_CHECKING:
-    from irreps_ops.testing._layers import LayerCase
+from irreps_ops.testing import LayerCase
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class FeedForward:
 
     Example:
         >>> import jax
-        >>> import irreps_core as ic, irreps_ops as io
+        >>> import irreps_core as ic, irreps_ops as irr
         >>> from irreps_layer_plugin import FeedForward
         >>> x = ic.normal("4x0e + 2x1o", jax.random.key(0), (3,))
         >>> layer = FeedForward("8x0e + 4x1o")
@@ -53,10 +51,8 @@ class FeedForward:
         irr.Dropout(self.dropout)
 
     @classmethod
-    def cases(cls) -> Iterator["LayerCase"]:
+    def cases(cls) -> Iterator[LayerCase]:
         """What the conformance kit tries."""
-        from irreps_ops.testing._layers import LayerCase
-
         yield LayerCase(cls("2x0e + 1o"), ("2x0e + 1o",))
         yield LayerCase(cls("2x0e + 1o", dropout=0.5), ("2x0e + 1o",), name="FeedForward, dropout")
 

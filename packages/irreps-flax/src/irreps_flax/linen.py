@@ -1,6 +1,6 @@
 """Every irreps layer as a Flax linen module, ours and those of plugins.
 
-``irreps_flax.linen.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes the arguments of the layer,
+``irreps_flax.linen.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``; it takes the arguments of the layer,
 `name` and `parent`. No mathematics is here.
 
 Example:
@@ -25,7 +25,7 @@ from flax.core import Scope as FlaxScope
 from flax.core import init as flax_init
 from flax.core import meta
 
-import irreps_ops
+import irreps_ops as irr
 
 # What e3nn_jax.flax calls our parameters and state: they are found by these names, too.
 _DENSE_NAMES = {"w": "kernel", "b": "bias"}  # within Dense_0, for our linear_0
@@ -41,42 +41,42 @@ class _LinenScope:
 
     @property
     def path(self) -> str:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._path()
 
     def parameter(
-        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
+        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irr.bindings.Initializer
     ) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         name = self._known("params", name)
         if not self._scope.has_variable("params", name):
             if not self._scope.is_mutable_collection("params"):
-                irreps_ops.find_parameter(self._path(name), self._scope.variables().get("params", {}), name)
+                irr.bindings.find_parameter(self._path(name), self._scope.variables().get("params", {}), name)
             return self._scope.param(name, initializer, shape, dtype)
         value = meta.unbox(self._scope.get_variable("params", name))
-        return irreps_ops.check_parameter(self._path(name), value, shape)
+        return irr.bindings.check_parameter(self._path(name), value, shape)
 
-    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irr.bindings.Initializer) -> jax.Array:
+        """See :class:`irreps_ops.bindings.Scope`."""
         name = self._known("batch_stats", name)
 
         def first() -> jax.Array:
             return initializer(self._scope.make_rng("params"), shape, dtype)
 
         value = self._scope.variable("batch_stats", name, first).value
-        return irreps_ops.check_parameter(self._path(name), value, shape, "state")
+        return irr.bindings.check_parameter(self._path(name), value, shape, "state")
 
     def set_state(self, name: str, value: jax.Array) -> None:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         if not self._scope.get_flag("initializing", False):
             self._scope.put_variable("batch_stats", self._known("batch_stats", name), value)
 
     def key(self, name: str) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._scope.make_rng(name)
 
     def child(self, name: str) -> "_LinenScope":
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         dense = name.replace("linear_", "Dense_")
         known = dense if self._scope.has_variable("params", dense) else name
         return _LinenScope(self._scope.push(known, reuse=True))
@@ -92,14 +92,14 @@ class _LinenScope:
 
 
 class LinenBinding:
-    """Makes linen modules of layers, see :class:`irreps_ops.Binding`."""
+    """Makes linen modules of layers, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
     @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
     def module(self, layer: Any) -> type[linen.Module]:
         """The linen module class of a layer class: a dataclass with the fields of the layer."""
-        layer = irreps_ops.layer(layer)
+        layer = irr.bindings.layer(layer)
         fields = [field for field in dataclasses.fields(layer) if field.init]
 
         def make(self: linen.Module) -> Any:
@@ -115,7 +115,7 @@ class LinenBinding:
         def call(self: Any, *inputs: Any, **options: Any) -> Any:
             return make(self)(_LinenScope(self.scope), *inputs, **options)
 
-        irreps_ops.describe_call(call, layer)
+        irr.bindings.describe_call(call, layer)
 
         body = {
             "__annotations__": {field.name: field.type for field in fields},
@@ -132,42 +132,42 @@ class LinenBinding:
         return type(layer.__name__, (linen.Module,), body)
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """Linen's variables; see :class:`irreps_ops.Binding`."""
-        specs = irreps_ops.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
-        make = flax_init(lambda scope: irreps_ops.make_all(_LinenScope(scope), specs))
+        """Linen's variables; see :class:`irreps_ops.bindings.Binding`."""
+        specs = irr.bindings.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
+        make = flax_init(lambda scope: irr.bindings.make_all(_LinenScope(scope), specs))
         return dict(make({"params": key})[1])
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
-        """See :class:`irreps_ops.Binding`."""
+        """See :class:`irreps_ops.bindings.Binding`."""
         rngs = None if key is None else {"params": key}  # what linen makes the keys of other streams of
         out, new = self._made(layer).apply(variables, *inputs, rngs=rngs, mutable=["batch_stats"], **options)
         return out, {**variables, **new}
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of linen's collections "params" and "batch_stats"; see :class:`irreps_ops.Binding`."""
+        """Of linen's collections "params" and "batch_stats"; see :class:`irreps_ops.bindings.Binding`."""
         found = meta.unbox(variables)
         return dict(found.get("params", {})), dict(found.get("batch_stats", {}))
 
     def from_trees(
-        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+        self, variables: Any, parameters: irr.bindings.Parameters, state: irr.bindings.Parameters | None = None
     ) -> Any:
-        """See :class:`irreps_ops.Binding`."""
+        """See :class:`irreps_ops.bindings.Binding`."""
         old = self.to_trees(variables)
         given = {"params": parameters, "batch_stats": old[1] if state is None else state}
         for tree, was, kind in zip(given.values(), old, ("parameter", "state"), strict=True):
-            irreps_ops.check_tree(tree, was, kind)
+            irr.bindings.check_tree(tree, was, kind)
         given = {collection: tree for collection, tree in given.items() if collection in variables}
         boxed = {collection: variables[collection] for collection in given}
         return {**variables, **meta.replace_boxed(boxed, given)}
 
     def _made(self, layer: Any) -> Any:
-        return self.module(type(layer))(**irreps_ops.layer_arguments(layer))
+        return self.module(type(layer))(**irr.bindings.layer_arguments(layer))
 
 
 binding = LinenBinding()
 
-__getattr__ = irreps_ops.module_lookup(__name__, binding)
+__getattr__ = irr.bindings.module_lookup(__name__, binding)
 
 
 def __dir__() -> list[str]:
-    return [*irreps_ops.layers(), "binding"]
+    return [*irr.bindings.layers(), "binding"]

@@ -1,9 +1,10 @@
 """Every irreps layer as a Flax nnx module, ours and those of plugins.
 
-``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes `irreps_in`, then the arguments
-of the layer, `rngs` and `param_dtype`. Parameters are made at once, as nnx has it, from `irreps_in`: the irreps
-of the input, or an int for that many plain features, or data of the right shape (with channels, say); for a layer
-of several inputs a tuple of these (an empty one, if none has irreps). No mathematics is here.
+``irreps_flax.nnx.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``. It takes `irreps_in`, then the
+arguments of the layer, `rngs` and `param_dtype`. As everywhere in nnx, the constructor creates the parameters; their
+shapes follow from `irreps_in`: the irreps of the input, or an int for that many plain features, or data of the right
+shape (with channels, for example). A layer with several inputs takes a tuple of these, which is empty if no input has
+irreps.
 
 Example:
     >>> import jax.numpy as jnp
@@ -25,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-import irreps_ops
+import irreps_ops as irr
 from irreps_core import IrrepsArray
 
 
@@ -40,11 +41,11 @@ class _Branch(nnx.Module):
 
 
 def _attribute(name: str, spec: Any, rngs: nnx.Rngs) -> Any:
-    if isinstance(spec, irreps_ops.ParameterSpec):
+    if isinstance(spec, irr.bindings.ParameterSpec):
         return nnx.Param(spec.make(rngs.params()))
-    if isinstance(spec, irreps_ops.StateSpec):
+    if isinstance(spec, irr.bindings.StateSpec):
         return nnx.BatchStat(spec.make(rngs.params()))
-    return rngs[name].fork() if isinstance(spec, irreps_ops.KeySpec) else _Branch(spec, rngs)
+    return rngs[name].fork() if isinstance(spec, irr.bindings.KeySpec) else _Branch(spec, rngs)
 
 
 class _NnxScope:
@@ -57,41 +58,41 @@ class _NnxScope:
 
     @property
     def path(self) -> str:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return f"{_path_of(self._root)}/{self._path}".strip("/")
 
     def parameter(
-        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer
+        self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irr.bindings.Initializer
     ) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._checked(name, "parameter", shape)
 
-    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irreps_ops.Initializer) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+    def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: irr.bindings.Initializer) -> jax.Array:
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._checked(name, "state", shape)
 
     def set_state(self, name: str, value: jax.Array) -> None:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         self._find(name, "state")[...] = value
 
     def key(self, name: str) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._find(name, "stream of keys")()
 
     def child(self, name: str) -> "_NnxScope":
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return _NnxScope(self._find(name, "parameter"), self._root, f"{self._path}{name}/")
 
     def _checked(self, name: str, kind: str, shape: tuple[int, ...]) -> jax.Array:
         value = self._find(name, kind)[...]
         if value.shape == tuple(shape):
             return value
-        return irreps_ops.check_parameter(f"{self.path}/{name}".lstrip("/"), value, shape, kind)
+        return irr.bindings.check_parameter(f"{self.path}/{name}".lstrip("/"), value, shape, kind)
 
     def _find(self, name: str, kind: str) -> Any:
         if name in self._found:
             return self._found[name]
-        return irreps_ops.find_parameter(f"{self.path}/{name}".lstrip("/"), self._found, name, kind)
+        return irr.bindings.find_parameter(f"{self.path}/{name}".lstrip("/"), self._found, name, kind)
 
 
 def _path_of(module: nnx.Module) -> str:
@@ -112,15 +113,15 @@ class _LayerModule(_Branch):
     def __init__(
         self, irreps_in: Any, *args: Any, rngs: nnx.Rngs, param_dtype: Any = jnp.float32, **kwargs: Any
     ) -> None:
-        self.layer, examples = irreps_ops.layer_for(self.layer_class, irreps_in, args, kwargs, param_dtype)
+        self.layer, examples = irr.bindings.layer_for(self.layer_class, irreps_in, args, kwargs, param_dtype)
         if "is_training" in inspect.signature(self.layer).parameters:
             self.deterministic = False  # what nnx's own train() and eval() set
         self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
-        super().__init__(irreps_ops.layer_specs(self.layer, *examples), rngs)
+        super().__init__(irr.bindings.layer_specs(self.layer, *examples), rngs)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         scope = _NnxScope(self, self)
-        inputs = irreps_ops.check_inputs(scope, self.layer, self.irreps_in, inputs)
+        inputs = irr.bindings.check_inputs(scope, self.layer, self.irreps_in, inputs)
         if hasattr(self, "deterministic"):
             given = inspect.signature(self.layer).bind(scope, *inputs, **options).arguments
             if "is_training" not in given:
@@ -129,48 +130,48 @@ class _LayerModule(_Branch):
 
 
 class NnxBinding:
-    """Makes nnx modules of layers, see :class:`irreps_ops.Binding`."""
+    """Makes nnx modules of layers, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
     @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
     def module(self, layer: type) -> type[nnx.Module]:
         """The nnx module class of a layer class: `irreps_in`, the arguments of the layer, `rngs`."""
-        return irreps_ops.module_class(
+        return irr.bindings.module_class(
             _LayerModule,
-            irreps_ops.layer(layer),
+            irr.bindings.layer(layer),
             first={"irreps_in": Any},
             keywords={"rngs": (nnx.Rngs, inspect.Parameter.empty), "param_dtype": (Any, jnp.float32)},
         )
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """An nnx module; see :class:`irreps_ops.Binding`."""
-        arguments = irreps_ops.layer_arguments(layer)
+        """An nnx module; see :class:`irreps_ops.bindings.Binding`."""
+        arguments = irr.bindings.layer_arguments(layer)
         arguments.pop("irreps_in", None)  # the module knows
         make: Any = self.module(type(layer))
         return make(irreps_in, **arguments, rngs=nnx.Rngs(key), param_dtype=dtype)
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
-        """See :class:`irreps_ops.Binding`."""
+        """See :class:`irreps_ops.bindings.Binding`."""
         model = nnx.clone(variables)
         if key is not None:
             _reseed(model, key)
         return model(*inputs, **options), model
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of nnx.Param and nnx.BatchStat of a module; see :class:`irreps_ops.Binding`."""
+        """Of nnx.Param and nnx.BatchStat of a module; see :class:`irreps_ops.bindings.Binding`."""
         parameters, state, _ = nnx.state(variables, nnx.Param, nnx.BatchStat, ...)
         return _named(nnx.to_pure_dict(parameters)), _named(nnx.to_pure_dict(state))
 
     def from_trees(
-        self, variables: Any, parameters: irreps_ops.Parameters, state: irreps_ops.Parameters | None = None
+        self, variables: Any, parameters: irr.bindings.Parameters, state: irr.bindings.Parameters | None = None
     ) -> Any:
-        """See :class:`irreps_ops.Binding`."""
+        """See :class:`irreps_ops.bindings.Binding`."""
         model = nnx.clone(variables)
         given = (parameters, self.to_trees(variables)[1] if state is None else state)
         kinds = (nnx.Param, "parameter"), (nnx.BatchStat, "state")
         for tree, old, (kind, word) in zip(given, self.to_trees(variables), kinds, strict=True):
-            irreps_ops.check_tree(tree, old, word)
+            irr.bindings.check_tree(tree, old, word)
             part = nnx.state(model, kind)
             nnx.replace_by_pure_dict(part, dict(tree))
             nnx.update(model, part)
@@ -186,14 +187,14 @@ def _reseed(model: nnx.Module, key: jax.Array) -> None:
     """Let each stream of keys begin anew, with a key of its path."""
     for path, stream in nnx.iter_graph(model):
         if isinstance(stream, nnx.RngStream):
-            stream.key[...] = irreps_ops.named_key(key, "/".join(map(str, path)))
+            stream.key[...] = irr.bindings.named_key(key, "/".join(map(str, path)))
             stream.count[...] *= 0
 
 
 binding = NnxBinding()
 
-__getattr__ = irreps_ops.module_lookup(__name__, binding)
+__getattr__ = irr.bindings.module_lookup(__name__, binding)
 
 
 def __dir__() -> list[str]:
-    return [*irreps_ops.layers(), "binding"]
+    return [*irr.bindings.layers(), "binding"]

@@ -1,6 +1,6 @@
 """Every irreps layer as a Haiku module, ours and those of plugins.
 
-``irreps_haiku.NAME`` is the module of ``irreps_ops.layer("NAME")``; it takes the arguments of the layer, and
+``irreps_haiku.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``; it takes the arguments of the layer, and
 `name`. No mathematics is here.
 
 Example:
@@ -13,14 +13,14 @@ Example:
     4x0e+1x1o
 """
 
-import irreps_ops
+import irreps_ops as irr
 
 from ._binding import binding as binding
 
 __version__ = "0.1.0"
 
-__getattr__ = irreps_ops.module_lookup(__name__, binding)
+__getattr__ = irr.bindings.module_lookup(__name__, binding)
 
 
 def __dir__() -> list[str]:
-    return [*irreps_ops.layers(), "binding"]
+    return [*irr.bindings.layers(), "binding"]

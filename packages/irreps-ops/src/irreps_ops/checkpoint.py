@@ -7,7 +7,7 @@ safetensors (``pip install irreps-ops[checkpoint]``). A binding takes the parame
 Example:
     >>> import os, tempfile
     >>> import jax
-    >>> import irreps_core as ic, irreps_ops as io
+    >>> import irreps_core as ic, irreps_ops as irr
     >>> from irreps_ops import checkpoint
     >>> layer, x = irr.Linear("4x0e + 1o"), ic.normal("2x0e + 1o", jax.random.key(0), (3,))
     >>> parameters = irr.init(layer, jax.random.key(1), x)

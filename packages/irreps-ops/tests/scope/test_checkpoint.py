@@ -159,7 +159,7 @@ def test_without_safetensors(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", sorted(irr.bindings._registry.LAYERS.builtin))
 def test_arguments_of_every_layer_are_in_the_header(name):
     """Whatever they are, JSON has them, and they are equal to themselves."""
-    from irreps_ops.testing._layers import layer_cases
+    from irreps_ops.testing import layer_cases
 
     for case in layer_cases(name):
         header = checkpoint._layer_header(case.layer)

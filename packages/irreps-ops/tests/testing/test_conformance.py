@@ -12,7 +12,7 @@ import irreps_core as ic
 import irreps_ops as irr
 from irreps_core.plugins import PluginLoadError
 from irreps_ops.testing._layer_checks import Alone
-from irreps_ops.testing._layers import LayerCase, check_binding, check_layer, layer_cases
+from irreps_ops.testing import LayerCase, check_binding, check_layer, layer_cases
 from irreps_ops.testing.conformance import conftest
 
 

@@ -1,4 +1,4 @@
-"""Which tests the conformance kit has, and its table."""
+"""Selection of the conformance tests by the options of the command line, and the table of their results."""
 
 from pathlib import Path
 from typing import Any
@@ -8,14 +8,13 @@ import pytest
 
 from irreps_core import plugins
 from irreps_ops.bindings._registry import BINDINGS, binding, layer
+from irreps_ops.testing._layer_cases import layer_cases, layers_with_cases
 from irreps_ops.testing._layer_table import ALONE, Cell, table
-from irreps_ops.testing._layers import layer_cases, layers_with_cases
-
-_OPTIONS = ("binding", "layer", "kernel")  # of the command line, see _irreps_pytest.py
+from irreps_ops.testing.options import OPTIONS
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Bit for bit means in float64. A plugin that cannot be loaded is one message, and not one for each test."""
+    """Enable float64, in which numbers are compared bit for bit; report a plugin that cannot be loaded only once."""
     jax.config.update("jax_enable_x64", True)
     try:
         for name in _wanted(config, "binding"):
@@ -27,21 +26,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _wanted(config: pytest.Config, name: str) -> list[str]:
-    return config.getoption(f"--{name}", default=[]) or []  # not known where pytest came here by itself
+    """Return the names that an option gives; none where pytest runs without the plugin `irreps_ops.testing.options`."""
+    return config.getoption(f"--{name}", default=[]) or []
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Executors are checked where they are asked for, and layers where not executors alone are."""
-    bindings, layers, kernels = (_wanted(config, name) for name in _OPTIONS)
-    unwanted = {"test_kernels.py": not kernels, "test_layers.py": bool(kernels and not bindings and not layers)}
+    """Skip the tests of executors unless one is named, and those of layers if only executors are."""
+    bindings, layers, executors = (_wanted(config, name) for name in OPTIONS)
+    unwanted = {"test_executors.py": not executors, "test_layers.py": bool(executors and not bindings and not layers)}
     return unwanted.get(collection_path.name) or None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test for each case in each framework, and for each executor."""
-    bindings, layers, kernels = (_wanted(metafunc.config, name) for name in _OPTIONS)
-    if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", kernels)
+    """Generate a test for each case in each framework, and for each executor."""
+    bindings, layers, executors = (_wanted(metafunc.config, name) for name in OPTIONS)
+    if "executor" in metafunc.fixturenames:
+        metafunc.parametrize("executor", executors)
         return
     columns = bindings or [s.plugin.name for s in plugins.available(BINDINGS) if s.state == "ready"]
     if layers or not bindings:
@@ -55,7 +55,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The table."""
+    """Print the table of results."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
     found = [
         (number, Cell(value[0], value[1], value[2], tuple(value[3])))

@@ -1,4 +1,4 @@
-"""A test for each layer in each framework; see the package's documentation."""
+"""Conformance of each layer in each framework; see the documentation of the package."""
 
 import functools
 from collections.abc import Callable
@@ -6,25 +6,25 @@ from typing import Any
 
 import pytest
 
-import irreps_ops
+from irreps_ops.bindings._registry import binding
+from irreps_ops.testing._layer_cases import layer_cases
 from irreps_ops.testing._layer_checks import Alone, Subject
 from irreps_ops.testing._layer_table import ALONE, cell
-from irreps_ops.testing._layers import layer_cases
 
 
 @functools.lru_cache(maxsize=2)
 def _alone(name: str, place: int) -> Subject:
-    """The layer that frameworks are compared with, which come after it."""
+    """Return the layer without a framework, with which the frameworks after it are compared."""
     return Subject(layer_cases(name)[place], Alone())
 
 
 def test_layer(
     name: str, place: int, where: str, request: pytest.FixtureRequest, record_property: Callable[[str, Any], None]
 ) -> None:
-    """All that the table says of one layer in one framework."""
+    """The layer passes every check in this framework."""
     subject = _alone(name, place)
     if where != ALONE:
-        subject = Subject(subject.case, irreps_ops.binding(where), subject)
+        subject = Subject(subject.case, binding(where), subject)
     found = cell(subject, where)
     # A plain tuple: pytest-xdist sends no others from one process to another.
     record_property("conformance", (request.session.items.index(request.node), tuple(found)))
