@@ -1,9 +1,14 @@
-"""Names of earlier releases of e3nn-jax: each is the method of today."""
+"""Names that e3nn-jax renamed: each does what it did, and none is listed."""
+
+import datetime
+import pydoc
 
 import numpy as np
 import pytest
 
 import irreps_core as ic
+from irreps_core.arrays._irreps_array import RENAMED as OF_ARRAYS
+from irreps_core.irreps._renamed import RENAMED as OF_IRREPS
 
 RNG = np.random.default_rng(0)
 X = ic.from_chunks("2x1o + 0e + 2x1o", [RNG.normal(size=(4, 2, 3)), None, RNG.normal(size=(4, 2, 3))], (4,))
@@ -82,3 +87,32 @@ def test_plain_arrays_are_rotated():
     np.testing.assert_allclose(irreps.transform_by_quaternion(x, q, 1), expected, atol=1e-14)
     np.testing.assert_allclose(irreps.transform_by_axis_angle(x, axis, angle, 1), expected, atol=1e-14)
     np.testing.assert_allclose(irreps.transform_by_matrix(x, -ic.angles_to_matrix(*angles)), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("owner", [ic.IrrepsArray, ic.Irreps])
+def test_former_names_work_and_are_not_listed(owner):
+    instance, table = (X, OF_ARRAYS) if owner is ic.IrrepsArray else (X.irreps, OF_IRREPS)
+    page = pydoc.render_doc(owner, renderer=pydoc.plaintext)
+    assert " chunks" in page or " simplify" in page
+    for name in table:
+        assert hasattr(instance, name)
+        assert name not in {*dir(owner), *dir(instance)}
+        assert f" {name}(" not in page.replace(f"irreps_core.{name}(", "")
+    with pytest.raises(AttributeError, match="has no attribute 'contigous'"):
+        _ = instance.contigous
+
+
+def test_a_class_has_its_former_static_names_only():
+    assert ic.IrrepsArray.sorted(X).irreps == X.sort().irreps
+    with pytest.raises(AttributeError, match="type object 'IrrepsArray' has no attribute 'from_lists'"):
+        _ = ic.IrrepsArray.from_lists
+
+
+def test_the_tables_are_dated_and_name_what_there_is_today():
+    for renamed in (*OF_ARRAYS.values(), *OF_IRREPS.values()):
+        assert datetime.date(2022, 8, 1) < datetime.date.fromisoformat(renamed.date) < datetime.date(2023, 7, 1)
+        owner, name = renamed.today.split(".")
+        assert name in dir({"irreps_core": ic, "IrrepsArray": ic.IrrepsArray}[owner])
+    assert [r.release for r in OF_ARRAYS.values()] == sorted(
+        (r.release for r in OF_ARRAYS.values()), key=lambda release: [int(part) for part in release.split(".")]
+    )

@@ -3,6 +3,7 @@
 `vmap` is not imported here, because it needs JAX.
 """
 
+from . import _renamed as _renamed
 from ._combining import concatenate, stack, where
 from ._creation import as_irreps_array, from_chunks, normal, ones, ones_like, zeros, zeros_like
 from ._irreps_array import IrrepsArray

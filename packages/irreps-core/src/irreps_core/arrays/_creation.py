@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from irreps_core._inputs._namespace import array_namespace, is_jax
+from irreps_core._inputs._namespace import array_namespace
 from irreps_core.irreps._irreps import IntoIrreps, Irreps
+from irreps_core.irreps._random import normal_array
 
 from ._base import default_backend
 from ._base import from_chunks as chunks_of
@@ -138,22 +139,9 @@ def normal(
         1x0e+1x0e [1. 1.]
     """
     irreps = Irreps(irreps)
-    normalization = "component" if normalization is None else normalization
-    if normalization not in ("component", "norm"):
-        raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
-    if key is None:
-        key = _key_of(irreps)
-    leading = tuple(leading_shape)
-    if not normalize and normalization == "component":
-        return IrrepsArray(irreps, _standard_normal(key, (*leading, irreps.dim), dtype))
-    chunks = []
-    for mul, ir in irreps:
-        key, own = _split_key(key)
-        chunk = _standard_normal(own, (*leading, mul, ir.dim), dtype)
-        xp = array_namespace(chunk)
-        chunks.append(chunk / (xp.linalg.norm(chunk, axis=-1, keepdims=True) if normalize else ir.dim**0.5))
-    empty = _standard_normal(key, (0,), dtype)
-    return from_chunks(irreps, chunks, leading, empty.dtype, backend=array_namespace(empty))
+    key = _key_of(irreps) if key is None else key
+    options = {"normalize": normalize, "normalization": normalization, "dtype": dtype}
+    return IrrepsArray(irreps, normal_array(irreps, key, tuple(leading_shape), **options))
 
 
 def _key_of(irreps: Irreps) -> Any:
@@ -168,26 +156,3 @@ def _key_of(irreps: Irreps) -> Any:
     except ImportError:
         return np.random.default_rng(seed)
     return jax.random.key(seed)
-
-
-def _split_key(key: Any) -> tuple[Any, Any]:
-    """The key to go on with, and one to use now (the order is e3nn-jax's: the same key, the same numbers)."""
-    if not is_jax(key):
-        return key, key
-    import jax
-
-    key, own = jax.random.split(key)
-    return key, own
-
-
-def _standard_normal(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    if isinstance(key, np.random.Generator):
-        return key.standard_normal(shape).astype(np.float64 if dtype is None else dtype)
-    if is_jax(key):
-        import jax
-
-        return jax.random.normal(key, shape, float if dtype is None else dtype)
-    raise TypeError(
-        f"normal expects a JAX random key or a numpy.random.Generator, got {type(key).__name__}: "
-        "for example ic.normal(irreps, jax.random.key(0))"
-    )

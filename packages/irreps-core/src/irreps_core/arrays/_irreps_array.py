@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace
+from irreps_core._inputs._renamed import Renamed, renamed_attribute
 from irreps_core.irreps._irreps import IntoIrreps, Irreps, Selection
 from irreps_core.irreps._slicing import ChunkSlicer, DimSlicer, MulSlicer
 from irreps_core.representations._direct_sum import rotation_and_inversions
@@ -19,11 +20,22 @@ from . import _indexing as indexing
 from . import _rearranging as rearranging
 from ._base import ArrayBase, describe
 from ._pytree import register
-from ._renamed import EarlierIrrepsArrayNames
 from ._transforming import transform
 
+# Former names of attributes. `_renamed.py` fills it, because the functions there build on this class.
+RENAMED: dict[str, Renamed] = {}
 
-class IrrepsArray(EarlierIrrepsArrayNames, ArrayBase):
+
+class _FindsFormerNames(type):
+    """The class of `IrrepsArray`, for former names of the class itself such as ``IrrepsArray.from_list``."""
+
+    if not TYPE_CHECKING:  # a type checker should not accept every name
+
+        def __getattr__(cls, name: str) -> Any:
+            return renamed_attribute(RENAMED, name, cls)
+
+
+class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
     """An array whose last axis holds data of given irreps.
 
     The items of the irreps follow one another on the last axis; within ``mul x ir`` the multiplicity comes
@@ -69,6 +81,11 @@ class IrrepsArray(EarlierIrrepsArrayNames, ArrayBase):
     """
 
     __slots__ = ()
+
+    if not TYPE_CHECKING:  # a type checker should not accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            return renamed_attribute(RENAMED, name, type(self), self)
 
     # The array
 

@@ -3,18 +3,19 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, SupportsIndex, TypeAlias, Union, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeAlias, Union, overload
 
 import numpy as np
 
 from irreps_core._inputs._caches import cached
+from irreps_core._inputs._renamed import renamed_attribute
 from irreps_core.representations._direct_sum import block_diagonal_of, representation_matrix, rotation_and_inversions
 from irreps_core.rotations._angles import angles_to_quaternion
 from irreps_core.rotations._axis_angle import axis_angle_to_quaternion
 from irreps_core.rotations._log_coordinates import log_coordinates_to_quaternion
 
 from ._irrep import IntoIrrep, Irrep, MulIrrep, _non_negative_integer, parse_term
-from ._renamed import EarlierIrrepsNames
+from ._renamed import RENAMED
 from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
 
 
@@ -32,7 +33,7 @@ class Sorted(NamedTuple):
     inv: tuple[int, ...]
 
 
-class Irreps(EarlierIrrepsNames, tuple[MulIrrep, ...]):
+class Irreps(tuple[MulIrrep, ...]):
     """Direct sum of irreps, each with a multiplicity: the type of equivariant data.
 
     A tuple of :class:`MulIrrep`. Data of these irreps is an array whose last axis has length `dim`; the items
@@ -78,6 +79,11 @@ class Irreps(EarlierIrrepsNames, tuple[MulIrrep, ...]):
 
     def __getnewargs__(self) -> tuple[tuple[MulIrrep, ...]]:
         return (tuple(self),)
+
+    if not TYPE_CHECKING:  # a type checker should not accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            return renamed_attribute(RENAMED, name, type(self), self)
 
     @staticmethod
     def spherical_harmonics(lmax: int, p: int = -1) -> "Irreps":
