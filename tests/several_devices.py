@@ -196,7 +196,7 @@ def operations_spread_over_devices() -> str | None:
 
 def energy(parameters: Any, positions: Any, senders: Any, receivers: Any) -> Any:
     """A small network of the kind of NequIP for one molecule: what users write, with no thought of devices."""
-    index = irr.EdgeIndex.from_edges(senders, receivers, len(positions), rows="bound")
+    index = irr.EdgeIndex.from_edges(senders, receivers, len(positions), num_rows="bound")
     inside = receivers < len(positions)  # the others are padding
     ends = [jnp.where(inside, i, 0) for i in (senders, receivers)]
     vectors = jnp.where(inside[:, None], positions[ends[0]] - positions[ends[1]], 1.0)

@@ -35,12 +35,12 @@ def by_brute_force(x, r_max, cell=None, periodic=(False, False, False)):
 
 
 def edges(neighbours):
-    assert (np.diff(neighbours.dst) >= 0).all()
+    assert (np.diff(neighbours.receivers) >= 0).all()
     assert {a.dtype for a in neighbours} == {np.dtype(np.int32)}
     rows = [
         (*pair, *shift)
         for *pair, shift in zip(
-            neighbours.src.tolist(), neighbours.dst.tolist(), neighbours.shifts.tolist(), strict=True
+            neighbours.senders.tolist(), neighbours.receivers.tolist(), neighbours.shifts.tolist(), strict=True
         )
     ]
     assert len(set(rows)) == len(rows)
@@ -56,7 +56,7 @@ def test_neighbours_of_a_crystal(name, periodic):
     x[4] = x[3]
     found = irr.neighbour_list(x, 1.6, cell=CELLS[name], periodic=periodic)
     assert edges(found) == by_brute_force(x, 1.6, CELLS[name], periodic)
-    vectors = irr.edge_vectors(x, found.src, found.dst, shifts=found.shifts, cell=CELLS[name])
+    vectors = irr.edge_vectors(x, found.senders, found.receivers, shifts=found.shifts, cell=CELLS[name])
     assert (np.linalg.norm(vectors, axis=1) < 1.6).all()
 
 
@@ -70,7 +70,7 @@ def test_neighbours_without_a_cell():
     assert {(i, j, 0, 0, 0) for i, j in zip(src.tolist(), dst.tolist(), strict=True)} == edges(found)
     own = edges(irr.neighbour_list(x, 1.2, loop=True)) - edges(found)
     assert own == {(i, i, 0, 0, 0) for i in range(40)}
-    assert len(irr.neighbour_list(np.zeros((0, 3)), 1.0).src) == 0
+    assert len(irr.neighbour_list(np.zeros((0, 3)), 1.0).senders) == 0
     # A cell that does not repeat may have no volume.
     assert edges(
         irr.neighbour_list(x, 1.2, cell=np.diag([9.0, 0, 0]), periodic=(True, False, False))
@@ -190,7 +190,7 @@ def test_few_programs_are_compiled():
         (lambda: irr.radius_graph(np.zeros((3, 3)), 1.0, batch=np.zeros(2, int)), r"batch of shape \(3,\)"),
         (lambda: jax.jit(lambda x: irr.radius_graph(x, 1.0))(jnp.zeros((3, 3))), "expects size"),
         (lambda: irr.neighbour_list(np.zeros((2, 2)), 1.0), r"got \(2, 2\)"),
-        (lambda: irr.neighbour_list(np.full((2, 3), np.nan), 1.0), "finite pos, got nan"),
+        (lambda: irr.neighbour_list(np.full((2, 3), np.nan), 1.0), "finite positions, got nan"),
         (lambda: irr.neighbour_list(np.zeros((2, 3)), 1.0, periodic=True), "cell if periodic"),
         (lambda: irr.neighbour_list(np.zeros((2, 3)), 1.0, cell=np.ones((3, 3))), "independent vectors"),
         (lambda: irr.neighbour_list(np.zeros((2, 3)), 1.0, cell=np.ones(3)), r"\(3, 3\)"),

@@ -42,7 +42,7 @@ def graphs(draw):
 @given(graphs(), st.sampled_from([None, 1, 2, 4]), st.sampled_from(["exact", "bound"]))
 def test_each_edge_is_in_one_slot_of_a_row_of_its_receiver(graph, width, rows):
     senders, receivers, num_nodes, num_senders = graph
-    index = EdgeIndex.from_edges(senders, receivers, num_nodes, num_senders=num_senders, width=width, rows=rows)
+    index = EdgeIndex.from_edges(senders, receivers, num_nodes, num_senders=num_senders, width=width, num_rows=rows)
     check(index, *graph)
     if rows == "exact":
         assert index.num_rows == (np.asarray(index.receivers) < num_nodes).sum()
@@ -72,7 +72,7 @@ def test_traced_arrays_give_the_same_edges_in_as_many_rows_as_any_graph_needs(nu
 
     index = make(senders, receivers)
     check(index, senders, receivers, num_nodes, num_senders)
-    bound = EdgeIndex.from_edges(senders, receivers, num_nodes, num_senders=num_senders, width=4, rows="bound")
+    bound = EdgeIndex.from_edges(senders, receivers, num_nodes, num_senders=num_senders, width=4, num_rows="bound")
     assert jax.tree.structure(index) == jax.tree.structure(bound)
     assert index.num_rows == bound.num_rows
 
@@ -109,11 +109,11 @@ def test_it_is_an_argument_of_jitted_functions_that_compile_once():
     rng = np.random.default_rng(0)
     for _ in range(3):
         senders, receivers = rng.integers(0, 6, 40), rng.integers(0, 6, 40)
-        index = EdgeIndex.from_edges(senders, receivers, 6, rows="bound")
+        index = EdgeIndex.from_edges(senders, receivers, 6, num_rows="bound")
         np.testing.assert_array_equal(degrees(index), np.bincount(receivers, minlength=6))
     assert compiled == 1
     for rows in (60, 61):
-        assert EdgeIndex.from_edges(senders, receivers, 6, rows=rows).num_rows == rows
+        assert EdgeIndex.from_edges(senders, receivers, 6, num_rows=rows).num_rows == rows
 
 
 def test_it_can_be_made_for_a_batch():
@@ -136,8 +136,8 @@ WRONG = {
     "negative": (lambda: EdgeIndex.from_edges([0], [1], -1), "num_nodes of 0 or more, got -1"),
     "no number": (lambda: EdgeIndex.from_edges([0], [1], 2, num_senders=1.5), "integer num_senders .* got 1.5"),
     "no width": (lambda: EdgeIndex.from_edges([0], [1], 2, width=0), "width of 1 or more, got 0"),
-    "rows": (lambda: EdgeIndex.from_edges([0, 0], [1, 0], 2, rows=1), "at least 2 rows of 1 .* got rows=1"),
-    "unknown rows": (lambda: EdgeIndex.from_edges([0], [1], 2, rows="many"), "rows=.* got 'many'"),
+    "rows": (lambda: EdgeIndex.from_edges([0, 0], [1, 0], 2, num_rows=1), "at least 2 rows of 1 .* got num_rows=1"),
+    "unknown rows": (lambda: EdgeIndex.from_edges([0], [1], 2, num_rows="many"), "rows=.* got 'many'"),
     "unsorted": (
         lambda: EdgeIndex.from_edges([0, 0, 0], [0, 2, 1], 3, receivers_are_sorted=True),
         "ascending receivers .* got 2 before 1 at edge 1",
@@ -148,8 +148,8 @@ WRONG = {
         "senders from 0 to 1 .* got 5 and 1 at edge 1",
     ),
     "exact rows under jit": (
-        lambda: jax.jit(lambda s: EdgeIndex.from_edges(s, s, 2, rows="exact"))(jnp.array([0])),
-        'rows="bound" or a number of rows under jit',
+        lambda: jax.jit(lambda s: EdgeIndex.from_edges(s, s, 2, num_rows="exact"))(jnp.array([0])),
+        'num_rows="bound" or an integer under jax.jit',
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Graphs of any size in arrays of few sizes, so that few programs are compiled: buckets, padding, masks."""
+"""Batches of graphs, padded to a few sizes so that few programs are compiled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from ._edge_index import EdgeIndex
 
 
 def bucket_size(n: int, *, steps: int = 2, least: int = 8) -> int:
-    """The size to which n things are padded: the smallest one that is not less than n of a few that grow geometrically.
+    """Return the size to which `n` elements are padded: the smallest of a geometric series of sizes that holds them.
 
-    Each size to twice the size there are `steps` steps: with 2 the sizes are 8, 12, 16, 24, 32, 48, ... So at most a
-    1/steps-th is padding (beyond the least size), and up to n there are about steps log2(n / least) sizes.
+    There are `steps` sizes per doubling: 8, 12, 16, 24, 32, 48, ... for two. So above the smallest size at most 1/steps
+    of the elements are added as padding, and there are about steps * log2(n / least) sizes up to n.
 
     Args:
-        n: how many there are.
-        steps: how many sizes there are in each doubling.
+        n: the number of elements.
+        steps: the number of sizes per doubling.
         least: the smallest size.
 
     Raises:
-        ValueError: `n` is negative, `steps` or `least` is not positive, or they are no integers.
+        ValueError: `n` is negative, `steps` or `least` is not positive, or one of them is not an integer.
 
     Example:
         >>> import irreps_ops as irr
@@ -45,7 +45,7 @@ def bucket_size(n: int, *, steps: int = 2, least: int = 8) -> int:
 
 
 class Graph(NamedTuple):
-    """A graph with data on its nodes, on its edges and of its own; nothing is padded.
+    """A graph with data on its nodes, on its edges and on the whole graph, without padding.
 
     Attributes:
         nodes: a tree of arrays (or IrrepsArrays) of shape (nodes, ...).
@@ -71,10 +71,10 @@ class Graph(NamedTuple):
 )  # fmt: skip
 @dataclass(frozen=True)
 class GraphBatch:
-    """Graphs side by side as one graph, filled up with padding. Made by :func:`batch_graphs`; a pytree.
+    """A batch of graphs, joined into one graph and padded; made by :func:`batch_graphs`. A pytree.
 
-    Padding comes last, its data are zeros, and its indices point nowhere: `senders` and `receivers` to the node
-    `num_nodes`, `node_graph` to the graph `num_graphs`. Neither exists, so what is scattered there is left out.
+    Padding comes last. Its data are zeros and its indices are out of range: `senders` and `receivers` are `num_nodes`,
+    `node_graph` is `num_graphs`, so the scatter functions and :class:`EdgeIndex` drop it.
 
     Attributes:
         nodes: a tree of arrays of shape (num_nodes, ...).
@@ -100,25 +100,25 @@ class GraphBatch:
 
     @property
     def num_nodes(self) -> int:
-        """How many nodes there are, padding included."""
+        """The number of nodes, padding included."""
         return self.node_mask.shape[-1]
 
     @property
     def num_edges(self) -> int:
-        """How many edges there are, padding included."""
+        """The number of edges, padding included."""
         return self.edge_mask.shape[-1]
 
     @property
     def num_graphs(self) -> int:
-        """How many graphs there are, padding included."""
+        """The number of graphs, padding included."""
         return self.graph_mask.shape[-1]
 
     def __repr__(self) -> str:
         return f"GraphBatch({self.num_graphs} graphs, {self.num_nodes} nodes, {self.num_edges} edges)"
 
     def edge_index(self) -> EdgeIndex:
-        """The edges for :func:`edge_convolution`, of a size that depends on the sizes of the batch only."""
-        return EdgeIndex.from_edges(self.senders, self.receivers, self.num_nodes, mask=self.edge_mask, rows="bound")
+        """Return the edges for :func:`edge_convolution`; the size of the index depends on those of the batch alone."""
+        return EdgeIndex.from_edges(self.senders, self.receivers, self.num_nodes, mask=self.edge_mask, num_rows="bound")
 
 
 def batch_graphs(
@@ -128,17 +128,17 @@ def batch_graphs(
     num_edges: int | None = None,
     num_graphs: int | None = None,
 ) -> GraphBatch:
-    """Put graphs side by side and fill up with padding. In NumPy, outside of ``jax.jit``.
+    """Join graphs into one graph and pad it. In NumPy, outside of ``jax.jit``.
 
     Args:
-        graphs: one or more, with trees of the same structure.
-        num_nodes: of the result. Default: the :func:`bucket_size` of the nodes of all graphs.
-        num_edges: of the result. Default: the :func:`bucket_size` of the edges of all graphs.
-        num_graphs: of the result. Default: as many as there are.
+        graphs: one or more graphs, with trees of the same structure.
+        num_nodes: the number of nodes with padding. Default: the :func:`bucket_size` of the number of all nodes.
+        num_edges: the number of edges with padding. Default: the :func:`bucket_size` of the number of all edges.
+        num_graphs: the number of graphs with padding. Default: no padding.
 
     Raises:
-        ValueError: no graphs, trees or arrays that do not fit together, edges to nodes that do not exist, or more
-            than there is room for.
+        ValueError: no graphs, trees or arrays that do not fit together, edges between nodes out of range, or a size
+            that is too small.
 
     Example:
         >>> import numpy as np
@@ -155,65 +155,36 @@ def batch_graphs(
     graphs = list(graphs)
     if not graphs:
         raise ValueError("batch_graphs expects one graph or more, got none")
-    edges = [_indices(number, graph) for number, graph in enumerate(graphs)]
-    counts = [_length(number, graph.nodes, "nodes") for number, graph in enumerate(graphs)]
-    for number, (graph, count, (senders, receivers)) in enumerate(zip(graphs, counts, edges, strict=True)):
-        if len(senders) and not 0 <= min(senders.min(), receivers.min()) <= max(senders.max(), receivers.max()) < count:
-            raise ValueError(
-                f"batch_graphs expects edges of graph {number} between its {count} nodes, 0 to {count - 1}"
-            )
-        if jax.tree.leaves(graph.edges) and _length(number, graph.edges, "edges") != len(senders):
-            raise ValueError(f"batch_graphs expects data of {len(senders)} edges in graph {number}")
-    offsets = np.cumsum([0, *counts])
-    nodes, many = int(offsets[-1]), sum(len(senders) for senders, _ in edges)
-    num_nodes = _room("nodes", nodes, bucket_size(nodes) if num_nodes is None else num_nodes)
-    num_edges = _room("edges", many, bucket_size(many) if num_edges is None else num_edges)
-    num_graphs = _room("graphs", len(graphs), len(graphs) if num_graphs is None else num_graphs)
-
-    def joined(arrays: Sequence[Any], size: int, fill: int = 0) -> np.ndarray:
-        whole = np.concatenate(arrays)
-        return np.concatenate([whole, np.full((size - len(whole), *whole.shape[1:]), fill, whole.dtype)])
-
-    def data(name: str, size: int) -> Any:
-        trees = [getattr(graph, name) for graph in graphs]
-        try:
-            return jax.tree.map(lambda *arrays: joined([np.asarray(a) for a in arrays], size), *trees)
-        except ValueError as error:
-            raise ValueError(
-                f"batch_graphs expects {name} of one structure and shape in all graphs: {error}"
-            ) from error
-
-    graphs = [graph._replace(globals=jax.tree.map(lambda a: np.asarray(a)[None], graph.globals)) for graph in graphs]
-    ends = [
-        joined([pair[k] + o for pair, o in zip(edges, offsets, strict=False)], num_edges, num_nodes) for k in (0, 1)
+    node_counts = [_length(number, graph.nodes, "nodes") for number, graph in enumerate(graphs)]
+    edges = [
+        _edges(number, graph, count) for number, (graph, count) in enumerate(zip(graphs, node_counts, strict=True))
     ]
+    offsets = np.cumsum([0, *node_counts])
+    nodes_found, edges_found = int(offsets[-1]), sum(len(senders) for senders, _ in edges)
+    num_nodes = _checked_size("nodes", nodes_found, bucket_size(nodes_found) if num_nodes is None else num_nodes)
+    num_edges = _checked_size("edges", edges_found, bucket_size(edges_found) if num_edges is None else num_edges)
+    num_graphs = _checked_size("graphs", len(graphs), len(graphs) if num_graphs is None else num_graphs)
+    senders, receivers = (
+        _joined([pair[end] + offset for pair, offset in zip(edges, offsets, strict=False)], num_edges, num_nodes)
+        for end in (0, 1)
+    )
+    numbers = np.repeat(np.arange(len(graphs)), node_counts)
+    globals_of_each = [jax.tree.map(lambda a: np.asarray(a)[None], graph.globals) for graph in graphs]
     return GraphBatch(
-        nodes=data("nodes", num_nodes),
-        senders=ends[0].astype(np.int32),
-        receivers=ends[1].astype(np.int32),
-        edges=data("edges", num_edges),
-        globals=data("globals", num_graphs),
-        node_graph=joined([np.repeat(np.arange(len(counts)), counts)], num_nodes, num_graphs).astype(np.int32),
-        node_mask=np.arange(num_nodes) < nodes,
-        edge_mask=np.arange(num_edges) < many,
+        nodes=_joined_trees("nodes", [graph.nodes for graph in graphs], num_nodes),
+        senders=senders.astype(np.int32),
+        receivers=receivers.astype(np.int32),
+        edges=_joined_trees("edges", [graph.edges for graph in graphs], num_edges),
+        globals=_joined_trees("globals", globals_of_each, num_graphs),
+        node_graph=_joined([numbers], num_nodes, num_graphs).astype(np.int32),
+        node_mask=np.arange(num_nodes) < nodes_found,
+        edge_mask=np.arange(num_edges) < edges_found,
         graph_mask=np.arange(num_graphs) < len(graphs),
     )
 
 
-def _indices(number: int, graph: Graph) -> tuple[np.ndarray, np.ndarray]:
-    senders, receivers = (np.asarray(index) for index in (graph.senders, graph.receivers))
-    if senders.ndim != 1 or senders.shape != receivers.shape:
-        raise ValueError(
-            f"batch_graphs expects senders and receivers of shape (edges,), got {senders.shape} and "
-            f"{receivers.shape} in graph {number}"
-        )
-    if len(senders) and not all(np.issubdtype(index.dtype, np.integer) for index in (senders, receivers)):
-        raise ValueError(f"batch_graphs expects integers, got {senders.dtype} and {receivers.dtype} in graph {number}")
-    return senders.astype(np.int64), receivers.astype(np.int64)
-
-
 def _length(number: int, tree: Any, name: str) -> int:
-    """The common length of the arrays of a tree."""
+    """Return the common length of the arrays of a tree."""
     lengths = {np.shape(leaf)[0] if np.ndim(leaf) else None for leaf in jax.tree.leaves(tree)}
     if len(lengths) != 1 or None in lengths:
         raise ValueError(
@@ -222,8 +193,44 @@ def _length(number: int, tree: Any, name: str) -> int:
     return int(lengths.pop() or 0)
 
 
-def _room(name: str, needed: int, size: int) -> int:
+def _edges(number: int, graph: Graph, num_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return senders and receivers of a graph as integers in range."""
+    senders, receivers = (np.asarray(index) for index in (graph.senders, graph.receivers))
+    if senders.ndim != 1 or senders.shape != receivers.shape:
+        raise ValueError(
+            f"batch_graphs expects senders and receivers of shape (edges,), got {senders.shape} and "
+            f"{receivers.shape} in graph {number}"
+        )
+    if jax.tree.leaves(graph.edges) and _length(number, graph.edges, "edges") != len(senders):
+        raise ValueError(f"batch_graphs expects data of {len(senders)} edges in graph {number}")
+    if len(senders) == 0:
+        return senders.astype(np.int64), receivers.astype(np.int64)
+    if not all(np.issubdtype(index.dtype, np.integer) for index in (senders, receivers)):
+        raise ValueError(f"batch_graphs expects integers, got {senders.dtype} and {receivers.dtype} in graph {number}")
+    lowest, highest = min(senders.min(), receivers.min()), max(senders.max(), receivers.max())
+    if lowest < 0 or highest >= num_nodes:
+        raise ValueError(
+            f"batch_graphs expects edges of graph {number} between its {num_nodes} nodes, 0 to {num_nodes - 1}, got "
+            f"node {lowest if lowest < 0 else highest}"
+        )
+    return senders.astype(np.int64), receivers.astype(np.int64)
+
+
+def _checked_size(name: str, needed: int, size: int) -> int:
     size = check.count("batch_graphs", f"num_{name}", size, 0)
     if needed > size:
         raise ValueError(f"batch_graphs expects num_{name} of {needed} or more for these graphs, got {size}")
     return size
+
+
+def _joined(arrays: Sequence[Any], size: int, fill: int = 0) -> np.ndarray:
+    """Concatenate arrays and pad the result to a size."""
+    whole = np.concatenate(arrays)
+    return np.concatenate([whole, np.full((size - len(whole), *whole.shape[1:]), fill, whole.dtype)])
+
+
+def _joined_trees(name: str, trees: Sequence[Any], size: int) -> Any:
+    try:
+        return jax.tree.map(lambda *arrays: _joined([np.asarray(a) for a in arrays], size), *trees)
+    except ValueError as error:
+        raise ValueError(f"batch_graphs expects {name} of one structure and shape in all graphs: {error}") from error

@@ -1,4 +1,4 @@
-"""What an edge convolution computes in each row of edges, as a polynomial, and how its data lie in memory."""
+"""Lowering of edge convolutions: the polynomial for a row of edges, and the layout of its operands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ from irreps_ops.compute._terms import Coefficients, Operand, Path
 
 
 @dataclass(frozen=True)
-class Product:
-    """One item of the features times one item of the harmonics, projected on an irrep.
+class Coupling:
+    """An item of the features times an item of the harmonics, projected on an irrep.
 
     Attributes:
-        x: place of the item of the features.
-        y: place of the item of the harmonics.
+        x: position of the item of the features.
+        y: position of the item of the harmonics.
         ir: the irrep.
-        start: of its weights, one for each channel of the features and each of the harmonics.
-        stop: the end of them.
+        start: of its columns among the weights, one for each pair of channels of the features and of the harmonics.
+        stop: end of its columns.
         zero: whether a factor is known to be zero.
     """
 
@@ -37,28 +37,28 @@ class Product:
 
 @dataclass(frozen=True)
 class ConvolutionPlan:
-    """Irreps and products of a convolution.
+    """Irreps and couplings of a convolution.
 
-    Inside, components come before channels, which are contiguous: (components, channels) for each item.
+    In operands and outputs the components come before the channels, which are contiguous: (components, channels).
 
     Attributes:
         irreps_x: of the features, each once.
         irreps_y: of the harmonics, each once.
         irreps: of the result, each once.
-        products: in the order of the result.
-        normalization: of the products.
+        couplings: in the order of the result.
+        normalization: of the couplings.
     """
 
     irreps_x: Irreps
     irreps_y: Irreps
     irreps: Irreps
-    products: tuple[Product, ...]
+    couplings: tuple[Coupling, ...]
     normalization: IrrepNormalization
 
     @property
-    def computed(self) -> list[Product]:
-        """The products that are not known to be zero."""
-        return [p for p in self.products if not p.zero]
+    def computed(self) -> list[Coupling]:
+        """The couplings that are not known to be zero."""
+        return [c for c in self.couplings if not c.zero]
 
     @property
     def empty(self) -> bool:
@@ -66,69 +66,68 @@ class ConvolutionPlan:
         return not self.computed
 
     def polynomial(self, width: int, weighted: bool) -> Polynomial:
-        """The sum over the edges of a row, for each product.
+        """Return the polynomial that sums each coupling over the edges of a row.
 
-        Inputs: weights of each product (if `weighted`), items of the features, items of the harmonics; all with the
-        slots of the row as first channel axis. Outputs: the products.
+        Its inputs are the weights of each coupling (if `weighted`), the items of the features and the items of the
+        harmonics, all with the slots of the row as first channel axis; its outputs are the couplings.
         """
         return _polynomial(self, width, weighted)
 
     def zeros(self, nodes: int, dtype: Any) -> IrrepsArray:
-        """The result where there is nothing to add up."""
+        """Return the result of a sum without terms."""
         return from_chunks(self.irreps, [None] * len(self.irreps), (nodes,), dtype, backend=jnp)
 
-    def channels(self, product: Product) -> tuple[int, ...]:
-        """Channels of a product: of the features and, if there are several, of the harmonics."""
-        mul_x, mul_y = self.irreps_x[product.x].mul, self.irreps_y[product.y].mul
+    def channels(self, coupling: Coupling) -> tuple[int, ...]:
+        """Return the channel axes of a coupling: features and, if they have several channels, harmonics."""
+        mul_x, mul_y = self.irreps_x[coupling.x].mul, self.irreps_y[coupling.y].mul
         return (mul_x,) if mul_y == 1 else (mul_x, mul_y)
 
     def factors(self, weights: jax.Array | None, x: jax.Array, y: jax.Array) -> list[jax.Array]:
-        """The inputs of the polynomial from rows of edges.
+        """Return the inputs of the polynomial.
 
         Args:
-            weights: (rows, width, columns).
-            x: (rows, width, features), as :meth:`flat` makes them.
-            y: (rows, width, harmonics), as they are.
+            weights: of shape (rows, width, columns), or None.
+            x: features of shape (rows, width, irreps), in the layout of :func:`component_first`.
+            y: harmonics of shape (rows, width, irreps), in the usual layout.
         """
         found = []
         if weights is not None:
-            for p, part in zip(
-                self.products, split_last_axis(weights, [p.stop - p.start for p in self.products]), strict=True
-            ):
-                if not p.zero:
-                    found.append(part.reshape(*part.shape[:-1], *self.channels(p))[:, None])
+            parts = split_last_axis(weights, [c.stop - c.start for c in self.couplings])
+            for c, part in zip(self.couplings, parts, strict=True):
+                if not c.zero:
+                    found.append(part.reshape(*part.shape[:-1], *self.channels(c))[:, None])
         for (mul, ir), part in zip(self.irreps_x, split_items(x, self.irreps_x), strict=True):
             found.append(jnp.swapaxes(part.reshape(*part.shape[:-1], ir.dim, mul), 1, 2))
         for (mul, ir), part in zip(self.irreps_y, split_items(y, self.irreps_y), strict=True):
-            one = part if mul == 1 else part.reshape(*part.shape[:-1], mul, ir.dim)
-            found.append(jnp.moveaxis(one, -1, 1))
+            item = part if mul == 1 else part.reshape(*part.shape[:-1], mul, ir.dim)
+            found.append(jnp.moveaxis(item, -1, 1))
         return found
 
     def joined(self, outputs: Sequence[jax.Array]) -> jax.Array:
-        """The outputs of the polynomial, (rows, components, channels...), side by side; zeros where known."""
+        """Concatenate outputs of the polynomial, of shape (rows, components, channels...), and known zeros."""
         rows, dtype = outputs[0].shape[0], outputs[0].dtype
-        found, pieces = iter(outputs), []
+        computed, items = iter(outputs), []
         for _, ir in self.irreps:
             parts = []
-            for p in self.products:
-                if p.ir == ir:
-                    shape = (rows, ir.dim, p.stop - p.start)
-                    parts.append(jnp.zeros(shape, dtype) if p.zero else next(found).reshape(shape))
-            pieces.append(jnp.concatenate(parts, -1).reshape(rows, -1))
-        return jnp.concatenate(pieces, -1)
+            for c in self.couplings:
+                if c.ir == ir:
+                    shape = (rows, ir.dim, c.stop - c.start)
+                    parts.append(jnp.zeros(shape, dtype) if c.zero else next(computed).reshape(shape))
+            items.append(jnp.concatenate(parts, -1).reshape(rows, -1))
+        return jnp.concatenate(items, -1)
 
     def result(self, joined: jax.Array) -> IrrepsArray:
-        """Back from what :meth:`joined` makes, summed over rows."""
+        """Return sums of rows in the layout of :meth:`joined`, of shape (nodes, irreps), as an IrrepsArray."""
         nodes, chunks = joined.shape[0], []
         for (mul, ir), part in zip(self.irreps, split_items(joined, self.irreps), strict=True):
-            zero = all(p.zero for p in self.products if p.ir == ir)
+            zero = all(c.zero for c in self.couplings if c.ir == ir)
             chunk = jnp.swapaxes(part.reshape(nodes, ir.dim, mul), 1, 2)
             chunks.append(None if zero else chunk)
         return from_chunks(self.irreps, chunks, (nodes,), joined.dtype, backend=jnp)
 
 
 def component_first(x: IrrepsArray) -> jax.Array:
-    """The data of (..., irreps) with the components of each item before its channels."""
+    """Return data of shape (..., irreps) in which the components of each item come before its channels."""
     parts = []
     for (mul, ir), part in zip(x.irreps, split_items(jnp.asarray(x.array), x.irreps), strict=True):
         chunk = part.reshape(*x.shape[:-1], mul, ir.dim)
@@ -145,35 +144,35 @@ def convolution_plan(
     zeros_y: tuple[bool, ...],
     normalization: IrrepNormalization,
 ) -> ConvolutionPlan:
-    """The plan of certain products of regrouped irreps, given as (item of x, item of y, irrep) in any order."""
+    """Return the plan for paths (item of x, item of y, irrep of the result) of regrouped irreps, in any order."""
     unsorted = Irreps([(irreps_x[i].mul * irreps_y[j].mul, ir) for i, j, ir in paths])
     order = unsorted.sort()
-    products, start = [], 0
+    couplings, start = [], 0
     for n in order.inv:
         i, j, ir = paths[n]
         stop = start + unsorted[n].mul
-        products.append(Product(i, j, ir, start, stop, zeros_x[i] or zeros_y[j]))
+        couplings.append(Coupling(i, j, ir, start, stop, zeros_x[i] or zeros_y[j]))
         start = stop
-    return ConvolutionPlan(irreps_x, irreps_y, order.irreps.simplify(), tuple(products), normalization)
+    return ConvolutionPlan(irreps_x, irreps_y, order.irreps.simplify(), tuple(couplings), normalization)
 
 
 @cached(maxsize=256)
 def _polynomial(plan: ConvolutionPlan, width: int, weighted: bool) -> Polynomial:
-    computed = plan.computed
-    weights = [Operand(1, (width, *plan.channels(p)), name="weights") for p in computed] if weighted else []
+    couplings = plan.computed
+    weights = [Operand(1, (width, *plan.channels(c)), name="weights") for c in couplings] if weighted else []
     x = [Operand(ir.dim, (width, mul), name=f"x {ir}") for mul, ir in plan.irreps_x]
     y = [Operand(ir.dim, (width,) if mul == 1 else (width, mul), name=f"harmonics {ir}") for mul, ir in plan.irreps_y]
     outputs, paths = [], []
-    for n, p in enumerate(computed):
-        ir_x, ir_y = plan.irreps_x[p.x].ir, plan.irreps_y[p.y].ir
-        scale = product_scale(plan.normalization, ir_x.dim, ir_y.dim, p.ir.dim)
-        coefficients = scale * clebsch_gordan(ir_x.l, ir_y.l, p.ir.l)
-        places, several = (len(weights) + p.x, len(weights) + len(x) + p.y), plan.irreps_y[p.y].mul > 1
+    for n, c in enumerate(couplings):
+        ir_x, ir_y = plan.irreps_x[c.x].ir, plan.irreps_y[c.y].ir
+        scale = product_scale(plan.normalization, ir_x.dim, ir_y.dim, c.ir.dim)
+        coefficients = scale * clebsch_gordan(ir_x.l, ir_y.l, c.ir.l)
+        inputs, several = (len(weights) + c.x, len(weights) + len(x) + c.y), plan.irreps_y[c.y].mul > 1
         # e: the edges of a row; u, v: channels of features and of harmonics.
         subscripts = ("eu", "ev", "uv") if several else ("eu", "e", "u")
         if weighted:
-            places, subscripts = (n, *places), ("e" + subscripts[-1], *subscripts)
+            inputs, subscripts = (n, *inputs), ("e" + subscripts[-1], *subscripts)
             coefficients = coefficients[None]
-        outputs.append(Operand(p.ir.dim, plan.channels(p), name=f"{ir_x} x {ir_y} -> {p.ir}"))
-        paths.append(Path(places, n, subscripts, Coefficients.from_dense(coefficients)))
+        outputs.append(Operand(c.ir.dim, plan.channels(c), name=f"{ir_x} x {ir_y} -> {c.ir}"))
+        paths.append(Path(inputs, n, subscripts, Coefficients.from_dense(coefficients)))
     return Polynomial((*weights, *x, *y), tuple(outputs), tuple(paths))

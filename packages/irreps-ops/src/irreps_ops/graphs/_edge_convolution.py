@@ -1,4 +1,4 @@
-"""The convolution over the edges of a graph in one operation: product with harmonics, weights, sum at the receivers."""
+"""Edge convolution: tensor product with harmonics, weights and sum over the edges of each node in one operation."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -37,42 +37,44 @@ def edge_convolution(
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
     executor: Choice = None,
 ) -> IrrepsArray:
-    """Sum over the edges of each node: weights * (features of the sender (x) harmonics of the edge).
+    """Sum messages over the edges of each node: weights times features of the sender times harmonics of the edge.
 
     z[n, p u v, k] = scale * sum over edges e to n of w[e, p u v] sum_ij C[i, j, k] x[sender(e), u, i] Y[e, v, j]
 
-    for each path p of an irrep of the features and one of the harmonics to an irrep of the result. It is
+    for each path p from an irrep of the features and one of the harmonics to an irrep of the result. It equals
 
     ``scatter_sum(tensor_product(x[senders], harmonics) * w, dst=receivers, output_size=num_nodes)``
 
-    but neither the messages (edges x irreps of the result) nor, given as a function, the weights (edges x paths x
-    channels) ever exist: they are made for some hundred edges at a time, and made again for each derivative. So
-    every derivative, of any order, in forward and reverse mode, takes the memory of its inputs and its results.
+    but stores neither the messages (edges x irreps of the result) nor, if they are given as a function, the weights
+    (edges x paths x channels). Both are computed for a tile of some hundred edges at a time, and computed again for
+    each derivative. So every derivative, of any order, in forward and reverse mode, needs memory for its inputs, its
+    results and one tile.
 
     Args:
         x: features of the senders, of shape (num_senders, irreps).
         harmonics: spherical harmonics (or any irreps) of the edges, of shape (edges, irreps).
-        weights: a number for each edge and each irrep of the result, in its order: an array of shape
-            (edges, num_irreps). Better, a function that makes this array from the data of some edges: the radial
-            network. It is called with `edge_data` of a few hundred edges, must treat each edge for itself, and may
-            close over parameters, which can be differentiated. None: all weights are 1.
+        weights: a number for each edge and each irrep of the result, in its order. Best given as a function, the radial
+            network: it is called with `edge_data` of a tile of edges, returns an array of shape (edges, num_irreps),
+            must treat each edge independently, and may close over parameters, which can be differentiated. Or an array
+            of shape (edges, num_irreps). None: all weights are 1.
         edges: an :class:`EdgeIndex`, made once for all layers; or a pair (senders, receivers) of integer arrays.
-        edge_data: what the function `weights` is called with: a tree of arrays of shape (edges, ...).
-        num_nodes: how many nodes receive; needed with a pair of arrays.
+        edge_data: the argument of the function `weights`: a tree of arrays of shape (edges, ...).
+        num_nodes: the number of receiving nodes; needed with a pair of arrays.
         filter_ir_out: the irreps to compute (default: all).
         irrep_normalization: as in :func:`tensor_product`.
-        tile_edges: how many edges are in a tile (default: 512). Accelerators process many tiles at once.
-        precision: of matrix products; the default is all that the dtype has.
-        executor: who computes the products of each chunk, see :func:`evaluate`. The default makes matrix products of
-            the sums over the edges of a row, and knows their derivatives.
+        tile_edges: the number of edges in a tile (default: 512). Accelerators process many tiles at once.
+        precision: of matrix products; the default is the full precision of the dtype.
+        executor: the executor of the products of a tile, see :func:`evaluate`. The default computes sums over the edges
+            of a row, and their derivatives, as matrix products.
 
     Returns:
-        Data of shape (num_nodes, irreps), each irrep once, sorted, in the order of :func:`tensor_product`. Nodes that
-        no edge leads to get zeros. Edges that the index holds for padding count for nothing, whatever their data.
+        Data of shape (num_nodes, irreps), each irrep once, sorted, in the order of :func:`tensor_product`. Nodes
+        without edges get zeros. Padding edges of the index contribute nothing, whatever their data.
 
     Raises:
-        ValueError: shapes that do not fit each other, edge data without a function or a function without edge data,
-            a function that gives a wrong shape, an executor that cannot; and as :meth:`EdgeIndex.from_edges`.
+        ValueError: shapes that do not fit together, edge data without a function or a function without edge data, a
+            function that returns a wrong shape, an executor that does not support the products; and the errors of
+            :meth:`EdgeIndex.from_edges`.
         TypeError: `edges` is neither an index nor a pair of arrays.
 
     Example:
@@ -94,35 +96,35 @@ def edge_convolution(
     index = _edge_index(edges, num_nodes, x)
     x, harmonics = x.regroup(), harmonics.regroup()
     _check_shapes(x, harmonics, index)
-    every = ((i, j) for i in range(len(x.irreps)) for j in range(len(harmonics.irreps)))
-    paths = tuple(_paths(x.irreps, harmonics.irreps, every, filter_ir_out))
+    pairs = ((i, j) for i in range(len(x.irreps)) for j in range(len(harmonics.irreps)))
+    paths = tuple(_paths(x.irreps, harmonics.irreps, pairs, filter_ir_out))
     plan = convolution_plan(x.irreps, harmonics.irreps, paths, x.zero_flags, harmonics.zero_flags, irrep_normalization)
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
 
-    def of_tile(senders: jax.Array, edges: jax.Array, *data: jax.Array) -> list[jax.Array]:
-        rows, width = senders.shape[:2]
+    def sum_of_rows(features: jax.Array, harmonics: jax.Array, *data: jax.Array) -> list[jax.Array]:
+        rows, width = features.shape[:2]
         w = make_weights([leaf.reshape(rows * width, *leaf.shape[2:]) for leaf in data])
         w = None if w is None else w.reshape(rows, width, -1)
         polynomial = plan.polynomial(width, w is not None)
-        outputs = evaluate(polynomial, plan.factors(w, senders, edges), precision=precision, executor=executor)
+        outputs = evaluate(polynomial, plan.factors(w, features, harmonics), precision=precision, executor=executor)
         return [plan.joined(outputs)]
 
     tile = _tile_rows(index, tile_edges)
     used = jnp.sum(index.receivers < index.num_nodes, dtype=jnp.int32)  # rows with edges come first
-    out = tiled_sum(
-        of_tile,
-        [component_first(x), jnp.asarray(harmonics.array), *leaves],
-        [Index("senders"), Index("slots"), *(Index("slots") for _ in leaves)],
-        [jax.ShapeDtypeStruct((index.num_nodes, plan.irreps.dim), x.dtype)],
-        [Index("receivers")],
-        {name: jnp.asarray(getattr(index, name)) for name in ("slots", "senders", "receivers")},
-        index.num_rows,
-        tile,
-        -(-used // tile),
+    (out,) = tiled_sum(
+        sum_of_rows,
+        inputs=[component_first(x), jnp.asarray(harmonics.array), *leaves],
+        reads=[Index("senders"), *[Index("slots")] * (1 + len(leaves))],
+        outputs=[jax.ShapeDtypeStruct((index.num_nodes, plan.irreps.dim), x.dtype)],
+        writes=[Index("receivers")],
+        indices={name: jnp.asarray(getattr(index, name)) for name in ("slots", "senders", "receivers")},
+        batch=index.num_rows,
+        tile=tile,
+        count=-(-used // tile),
     )
-    return plan.result(out[0])
+    return plan.result(out)
 
 
 def _edge_index(edges: Any, num_nodes: int | None, x: IrrepsArray) -> EdgeIndex:
@@ -138,13 +140,13 @@ def _edge_index(edges: Any, num_nodes: int | None, x: IrrepsArray) -> EdgeIndex:
 
 
 def _check_shapes(x: IrrepsArray, harmonics: IrrepsArray, index: EdgeIndex) -> None:
-    for name, operand, rows, what in (
-        ("x", x, index.num_senders, "senders"),
-        ("harmonics", harmonics, index.num_edges, "edges"),
+    for name, operand, size, of in (
+        ("x", x, index.num_senders, "sender"),
+        ("harmonics", harmonics, index.num_edges, "edge"),
     ):
-        if operand.ndim != 2 or operand.shape[0] != rows:
+        if operand.ndim != 2 or operand.shape[0] != size:
             raise ValueError(
-                f"edge_convolution expects {name} of shape ({rows}, irreps), a row for each of the {rows} {what}, got "
+                f"edge_convolution expects {name} of shape ({size}, irreps), one row for each {of}, got "
                 f"{operand.shape}; use jax.vmap for more axes"
             )
 
@@ -152,10 +154,12 @@ def _check_shapes(x: IrrepsArray, harmonics: IrrepsArray, index: EdgeIndex) -> N
 def _weights(
     weights: Any, edge_data: Any, num_edges: int, columns: int, dtype: Any
 ) -> tuple[list[jax.Array], Callable[[list[jax.Array]], jax.Array | None]]:
-    """Arrays with a row for each edge, and what makes weights of rows of them."""
+    """Return arrays of edge data, and the function that computes weights from the edge data of a tile."""
     if not callable(weights):
         if edge_data is not None:
-            raise ValueError("edge_convolution expects edge_data only with weights that are a function of it")
+            raise ValueError(
+                f"edge_convolution expects edge_data only with weights that are a function of it, got {type(weights)}"
+            )
         if weights is None:
             return [], lambda data: None
         found = _array(weights)
@@ -169,16 +173,16 @@ def _weights(
     leaves = [jnp.asarray(leaf) for leaf in leaves]
     if not leaves or any(leaf.ndim == 0 or leaf.shape[0] != num_edges for leaf in leaves):
         raise ValueError(
-            f"edge_convolution expects edge_data of arrays of shape ({num_edges}, ...), a row for each edge, for a "
-            f"function that makes weights, got shapes {[leaf.shape for leaf in leaves]}"
+            f"edge_convolution expects edge_data of arrays of shape ({num_edges}, ...), one row for each edge, with "
+            f"weights that are a function of it, got shapes {[leaf.shape for leaf in leaves]}"
         )
 
     def make(data: list[jax.Array]) -> jax.Array:
         found = _array(weights(jax.tree.unflatten(treedef, data)))
         if found.shape != (len(data[0]), columns):
             raise ValueError(
-                f"edge_convolution expects weights to give an array of shape (edges, {columns}), one for each irrep of "
-                f"the result, got {found.shape} for {len(data[0])} edges"
+                f"edge_convolution expects weights to return an array of shape (edges, {columns}), one for each irrep "
+                f"of the result, got {found.shape} for {len(data[0])} edges"
             )
         return found.astype(dtype)
 
@@ -186,12 +190,12 @@ def _weights(
 
 
 def _array(values: Any) -> jax.Array:
-    """Weights as an array: they may come as scalars of an IrrepsArray."""
+    """Return weights, which may be scalars in an IrrepsArray, as an array."""
     return check.float_array("edge_convolution", values.array if isinstance(values, IrrepsArray) else values)
 
 
 def _tile_rows(index: EdgeIndex, tile_edges: int | None) -> int:
-    """Return how many rows of edges are in a tile."""
+    """Return the number of rows of edges in a tile."""
     edges = TILE_EDGES if tile_edges is None else check.count("edge_convolution", "tile_edges", tile_edges)
-    most = max(edges // index.width, 1)
-    return tile_length(index.num_rows, -(-index.num_rows // most))
+    longest = max(edges // index.width, 1)
+    return tile_length(index.num_rows, -(-index.num_rows // longest))

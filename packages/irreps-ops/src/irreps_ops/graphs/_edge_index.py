@@ -1,4 +1,4 @@
-"""The edges of a graph, sorted by receiver and laid out in rows: made once, used by every layer and derivative."""
+"""The edge index: the edges of a graph, sorted by receiver and laid out in padded rows (ELL)."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +12,7 @@ import numpy as np
 from irreps_ops._inputs import _checks as check
 from irreps_ops.compute._cost_model import WIDEST_ROW
 
-Rows: TypeAlias = Literal["exact", "bound"] | int
+NumRows: TypeAlias = Literal["exact", "bound"] | int
 
 
 @partial(
@@ -22,21 +22,22 @@ Rows: TypeAlias = Literal["exact", "bound"] | int
 )
 @dataclass(frozen=True)
 class EdgeIndex:
-    """The edges of a graph, sorted by receiver, in rows of a few slots. Made by :meth:`from_edges`.
+    """The edges of a graph, sorted by receiver and laid out in padded rows (ELL). Made by :meth:`from_edges`.
 
-    Each row holds up to `width` edges of one receiver; a receiver with more has several rows, one without edges has
-    none. So the edges of a row can be summed by a matrix product, without loss at uneven degrees: at most `width - 1`
-    slots per receiver stay empty. Rows that hold edges come first.
+    Each row has `width` slots, for edges of one receiver. A receiver with more edges has several rows, one without
+    edges has none. The edges of a row can be summed by a matrix product, and however uneven the degrees are, at most
+    `width - 1` slots per receiver stay empty. Rows that hold edges come first.
 
-    It is a pytree: an argument of jitted functions, with the sizes as static parts.
+    Making the index sorts the edges, so make it once for all layers. It is a pytree, and so can be an argument of a
+    jitted function; its sizes are static.
 
     Attributes:
-        slots: int32 of shape (rows, width): the edge in each slot. Empty slots name some edge of the graph.
-        senders: int32 of shape (rows, width): where each edge comes from; `num_senders` in empty slots.
-        receivers: int32 of shape (rows,): where the edges of each row go to; `num_nodes` for empty rows.
-        num_nodes: how many nodes receive.
-        num_senders: how many nodes send; differs from `num_nodes` in bipartite graphs.
-        num_edges: how many edges there are, padding included: the length of arrays of edge data.
+        slots: int32 of shape (rows, width): the edge in each slot. An empty slot holds some edge of the graph.
+        senders: int32 of shape (rows, width): the sender of each edge; `num_senders` in empty slots.
+        receivers: int32 of shape (rows,): the receiver of each row; `num_nodes` for rows without edges.
+        num_nodes: the number of receiving nodes.
+        num_senders: the number of sending nodes; differs from `num_nodes` in bipartite graphs.
+        num_edges: the number of edges, padding included: the length of arrays of edge data.
     """
 
     slots: jax.Array | np.ndarray
@@ -48,12 +49,12 @@ class EdgeIndex:
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are, empty ones included."""
+        """The number of rows, empty ones included."""
         return self.slots.shape[-2]
 
     @property
     def width(self) -> int:
-        """How many slots a row has."""
+        """The number of slots in a row."""
         return self.slots.shape[-1]
 
     def __repr__(self) -> str:
@@ -72,37 +73,38 @@ class EdgeIndex:
         num_senders: int | None = None,
         mask: Any = None,
         width: int | None = None,
-        rows: Rows | None = None,
+        num_rows: NumRows | None = None,
         receivers_are_sorted: bool = False,
     ) -> "EdgeIndex":
-        """The edges given by two arrays of node numbers.
+        """Make the index from two arrays of node numbers.
 
-        An edge whose sender or receiver is out of range, negative or too large, or whose mask is False, is padding:
-        it is in no slot, and costs nothing. Concrete arrays (of NumPy or JAX) are sorted by NumPy at once; traced
-        ones under ``jax.jit``, by JAX.
+        An edge is padding if its sender or receiver is out of range (negative or too large) or its mask is False.
+        Padding is in no slot and costs nothing. Concrete arrays (of NumPy or JAX) are sorted by NumPy; traced arrays,
+        under ``jax.jit``, by JAX.
 
         Args:
             senders: integers of shape (edges,).
             receivers: integers of shape (edges,).
-            num_nodes: how many nodes receive.
-            num_senders: how many nodes send (default: `num_nodes`).
+            num_nodes: the number of receiving nodes.
+            num_senders: the number of sending nodes (default: `num_nodes`).
             mask: booleans of shape (edges,), False for padding. With a mask, all other edges must be in range.
-            width: how many slots a row has (default: by the mean degree, at most 4).
-            rows: how many rows to make. ``"exact"``: as many as are needed (default for concrete arrays);
-                ``"bound"``: as many as any graph with that many edges and nodes needs (default for traced arrays), so
-                that a jitted function compiles once for all of them; or a number. Empty rows at the end cost nothing.
-            receivers_are_sorted: promise that receivers ascend, so that nothing has to be sorted.
+            width: the number of slots in a row (default: by the mean degree, at most 4).
+            num_rows: the number of rows. ``"exact"``: as many as these edges need (default for concrete arrays).
+                ``"bound"``: as many as any graph with this number of edges and nodes needs (default for traced
+                arrays), so that a jitted function is compiled once for all of them. Or an integer. Empty rows at the
+                end cost nothing.
+            receivers_are_sorted: promise that the receivers ascend, which saves the sort.
 
         Raises:
-            ValueError: arrays of different lengths or shapes, or not of integers; negative counts; edges out of range
-                in spite of a mask, receivers that do not ascend in spite of the promise, or too few rows, where the
-                arrays are concrete.
+            ValueError: arrays of different lengths, of other shapes or not of integers; negative sizes. If the arrays
+                are concrete, also edges out of range in spite of a mask, receivers that do not ascend in spite of the
+                promise, or too few rows.
 
         Example:
             >>> import numpy as np
             >>> import irreps_ops as irr
             >>> senders, receivers = np.array([1, 2, 0, 3]), np.array([0, 0, 1, 3])
-            >>> edges = irr.EdgeIndex.from_edges(senders, receivers, num_nodes=3, width=4)  # 3 is no node: padding
+            >>> edges = irr.EdgeIndex.from_edges(senders, receivers, num_nodes=3, width=4)  # 3 is out of range
             >>> edges
             EdgeIndex(4 edges from 3 to 3 nodes, 2 rows of 4)
             >>> edges.senders
@@ -134,7 +136,7 @@ class EdgeIndex:
         order = _first(xp, inside) if receivers_are_sorted else xp.argsort(receivers, stable=True)
         degree = _degrees(xp, receivers, num_nodes)
         needed = -(-degree // width)
-        count = _count(rows, needed, num_edges, num_nodes, width)
+        count = _row_count(num_rows, needed, num_edges, num_nodes, width)
         slots, filled, row_receivers = _layout(xp, order, degree, needed, count, width)
         row_senders = xp.full(slots.shape, num_senders, np.int32)
         if num_edges:
@@ -143,7 +145,7 @@ class EdgeIndex:
 
 
 def _integers(name: str, values: Any) -> Any:
-    """`values` as an array of integers of shape (edges,)."""
+    """Return `values` as an array of integers of shape (edges,)."""
     array = values if isinstance(values, jax.Array) else np.asarray(values)
     if array.size == 0 and not hasattr(values, "dtype"):
         array = array.astype(np.int32)  # an empty list
@@ -159,10 +161,10 @@ def _mask(values: Any, shape: tuple[int, ...]) -> Any:
     return array
 
 
-def _check_range(fine: Any, senders: Any, receivers: Any, num_senders: int, num_nodes: int) -> None:
-    """Without tracing: that all edges that are no padding are in range."""
-    if isinstance(fine, np.ndarray) and not fine.all():
-        edge = int(np.argmin(fine))
+def _check_range(in_range: Any, senders: Any, receivers: Any, num_senders: int, num_nodes: int) -> None:
+    """Check that all non-padding edges are in range, unless the arrays are traced."""
+    if isinstance(in_range, np.ndarray) and not in_range.all():
+        edge = int(np.argmin(in_range))
         raise ValueError(
             f"EdgeIndex expects senders from 0 to {num_senders - 1} and receivers from 0 to {num_nodes - 1} where the "
             f"mask is True, got {senders[edge]} and {receivers[edge]} at edge {edge}"
@@ -170,7 +172,7 @@ def _check_range(fine: Any, senders: Any, receivers: Any, num_senders: int, num_
 
 
 def _check_sorted(receivers: Any) -> None:
-    """Without tracing: that receivers ascend as promised."""
+    """Check that receivers ascend as promised, unless they are traced."""
     if isinstance(receivers, np.ndarray) and (receivers[1:] < receivers[:-1]).any():
         edge = int(np.argmax(receivers[1:] < receivers[:-1]))
         raise ValueError(
@@ -180,60 +182,62 @@ def _check_sorted(receivers: Any) -> None:
 
 
 def _width(num_edges: int, num_nodes: int) -> int:
-    """The largest power of two, up to a limit, that is at most half the mean degree: few slots stay empty."""
+    """Return the largest power of two that is at most half the mean degree, up to a limit: few slots stay empty."""
     width = 1
     while width < WIDEST_ROW and 4 * width * num_nodes <= num_edges:
         width *= 2
     return width
 
 
-def _count(rows: Rows | None, needed: Any, num_edges: int, num_nodes: int, width: int) -> int:
-    """How many rows to make."""
+def _row_count(num_rows: NumRows | None, needed: Any, num_edges: int, num_nodes: int, width: int) -> int:
+    """Return the number of rows to make, given how many each receiver needs."""
     concrete = isinstance(needed, np.ndarray)
-    if rows is None:
-        rows = "exact" if concrete else "bound"
-    if rows == "bound":
+    if num_rows is None:
+        num_rows = "exact" if concrete else "bound"
+    if num_rows == "bound":
         return (num_edges + min(num_nodes, num_edges) * (width - 1)) // width
-    if rows == "exact":
+    if num_rows == "exact":
         if not concrete:
-            raise ValueError('EdgeIndex expects rows="bound" or a number of rows under jit, got "exact"')
+            raise ValueError('EdgeIndex expects num_rows="bound" or an integer under jax.jit, got "exact"')
         return int(needed.sum())
-    if isinstance(rows, str):
-        raise ValueError(f'EdgeIndex expects rows="exact", "bound" or a number, got {rows!r}')
-    count = check.count("EdgeIndex", "rows", rows, 0)
+    if isinstance(num_rows, str):
+        raise ValueError(f'EdgeIndex expects num_rows="exact", "bound" or an integer, got {num_rows!r}')
+    count = check.count("EdgeIndex", "num_rows", num_rows, 0)
     if concrete and count < needed.sum():
-        raise ValueError(f"EdgeIndex expects at least {needed.sum()} rows of {width} for these edges, got rows={count}")
+        raise ValueError(
+            f"EdgeIndex expects at least {needed.sum()} rows of {width} slots for these edges, got num_rows={count}"
+        )
     return count
 
 
 def _first(xp: Any, inside: Any) -> Any:
-    """The places where `inside` is True, in order; then anything."""
+    """Return the positions where `inside` is True, in order; the rest of the result is arbitrary."""
     found = xp.searchsorted(xp.cumsum(inside), xp.arange(1, len(inside) + 1))
     return xp.minimum(found, max(len(inside) - 1, 0))
 
 
 def _degrees(xp: Any, receivers: Any, num_nodes: int) -> Any:
-    """How many edges each node receives."""
+    """Return the number of edges that each node receives."""
     size = num_nodes + 1
     found = np.bincount(receivers, minlength=size) if xp is np else jnp.bincount(receivers, length=size)
     return found[:num_nodes].astype(np.int32)
 
 
 def _layout(xp: Any, order: Any, degree: Any, needed: Any, count: int, width: int) -> tuple[Any, Any, Any]:
-    """The edge of each slot of each row; whether it is one of the row's; and the receiver of each row."""
+    """Return the edge in each slot, whether the slot is filled, and the receiver of each row."""
     rows = xp.arange(count, dtype=np.int32)
     last_row = xp.cumsum(needed, dtype=np.int32)
     receivers = xp.searchsorted(last_row, rows, side="right").astype(np.int32)
     if len(order) == 0 or len(degree) == 0:  # no edge fits
         slots = xp.zeros((count, width), np.int32)
         return slots, slots > 0, receivers
-    # An empty row reads as the node after the last, of which there are no edges.
-    of = xp.minimum(receivers, len(degree) - 1)
+    # The receiver of an empty row is the node after the last, which has no edges.
+    node = xp.minimum(receivers, len(degree) - 1)
     edge_ends = xp.cumsum(degree, dtype=np.int32)
-    first = (edge_ends - degree)[of] + (rows - (last_row - needed)[of]) * width
+    first = (edge_ends - degree)[node] + (rows - (last_row - needed)[node]) * width
     first = xp.where(receivers < len(degree), first, edge_ends[-1])
     places = first[:, None] + xp.arange(width, dtype=np.int32)[None]
-    filled = places < xp.where(receivers < len(degree), edge_ends[of], 0)[:, None]
-    # Empty slots repeat the first edge: what is computed of it is finite if anything is, and counts for nothing.
+    filled = places < xp.where(receivers < len(degree), edge_ends[node], 0)[:, None]
+    # Empty slots hold the first edge: if its data are finite, results for empty slots are finite, and can be dropped.
     slots = order[xp.where(filled, places, 0)].astype(np.int32)
     return slots, filled, receivers

@@ -1,4 +1,4 @@
-"""What convolution and attention on points share: features of neighbours, and their products with harmonics, summed."""
+"""Sums over neighbours for convolution and attention: their features, and these features times harmonics."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ _ONE = Irreps("0e")
 
 
 def messages(x: IrrepsArray, harmonics: IrrepsArray, keep: Irreps) -> IrrepsArray:
-    """For each edge: the features of its sender, and their products with its harmonics, each irrep once.
+    """Return the messages of edges: features of the sender, and their products with harmonics, each irrep once.
 
     Args:
         x: features of the senders, of shape (edges, irreps).
@@ -30,7 +30,7 @@ def messages(x: IrrepsArray, harmonics: IrrepsArray, keep: Irreps) -> IrrepsArra
 
 
 def message_irreps(x: Irreps, harmonics: Irreps, keep: Irreps) -> Irreps:
-    """The irreps of :func:`messages`."""
+    """Return the irreps of :func:`messages`."""
     return (x.filter(keep) + tensor_product(x, harmonics, filter_ir_out=keep)).regroup()
 
 
@@ -42,14 +42,14 @@ def neighbour_sum(
     edges: EdgeIndex,
     keep: Irreps,
 ) -> IrrepsArray:
-    """The sum over the edges to each node of :func:`messages` times weights, without making the messages.
+    """Return the sum over the edges of each node of :func:`messages` times weights, without storing the messages.
 
     Args:
         x: features of the nodes, of shape (nodes, irreps).
         harmonics: of the edges, of shape (edges, irreps), without 0e.
-        weights: makes of the data of some edges a number for each of them and each irrep of the messages.
+        weights: a function from the edge data of some edges to an array of shape (edges, num_irreps of the messages).
         edge_data: a tree of arrays of shape (edges, ...).
-        edges: who neighbours whom.
+        edges: the edges of the graph.
         keep: the irreps to compute.
 
     Returns:
@@ -59,12 +59,12 @@ def neighbour_sum(
     columns = _columns(irreps_x, harmonics.irreps.regroup(), keep)
     # The features themselves are their products with the harmonic of degree 0, which is 1.
     one = ones(_ONE, harmonics.shape[:-1], dtype=x.dtype)
-    back = np.argsort(columns)
-    in_order = np.array_equal(back, np.arange(len(back)))
+    inverse = np.argsort(columns)
+    in_order = np.array_equal(inverse, np.arange(len(inverse)))
 
     def reordered(data: Any) -> jax.Array:
         w = weights(data)
-        return w if in_order else jnp.take(w, back, axis=-1)
+        return w if in_order else jnp.take(w, inverse, axis=-1)
 
     summed = edge_convolution(
         x, concatenate([one, harmonics]), reordered, edges, edge_data=edge_data, filter_ir_out=keep
@@ -72,28 +72,28 @@ def neighbour_sum(
     if in_order:
         # Without zero flags: a graph without edges has the parameters, and the irreps, of every other.
         return IrrepsArray(summed.irreps, summed.array)
-    places = np.concatenate([np.arange(s, s + d) for s, d in _components(summed.irreps)[columns]])
-    return IrrepsArray(summed.irreps, jnp.take(summed.array, places, axis=-1))
+    components = np.concatenate([np.arange(s, s + d) for s, d in _components(summed.irreps)[columns]])
+    return IrrepsArray(summed.irreps, jnp.take(summed.array, components, axis=-1))
 
 
 def _components(irreps: Irreps) -> np.ndarray:
-    """Start and dimension of each irrep, repetitions counted, of shape (irreps, 2)."""
+    """Return start and dimension of each irrep, repetitions counted, of shape (irreps, 2)."""
     dims = np.array([ir.dim for mul, ir in irreps for _ in range(mul)], int)
     return np.stack([np.cumsum(dims) - dims, dims], axis=-1)
 
 
 @cached(maxsize=256)
 def _columns(irreps_x: Irreps, irreps_y: Irreps, keep: Irreps) -> np.ndarray:
-    """For each irrep of the messages its place in the convolution with 0e and the harmonics.
+    """Return for each irrep of the messages its position in the convolution with 0e and the harmonics.
 
-    In the messages the features come before the products, in the convolution both are in the order of the features.
+    In the messages the features come before the products; in the convolution both are in the order of the features.
     """
     irreps_y = Irreps([(1, "0e"), *irreps_y])
-    every = ((i, j) for i in range(len(irreps_x)) for j in range(len(irreps_y)))
-    paths = tuple(_paths(irreps_x, irreps_y, every, keep))
+    pairs = ((i, j) for i in range(len(irreps_x)) for j in range(len(irreps_y)))
+    paths = tuple(_paths(irreps_x, irreps_y, pairs, keep))
     nonzero = (False,) * len(irreps_x), (False,) * len(irreps_y)
-    products = convolution_plan(irreps_x, irreps_y, paths, nonzero[0], nonzero[1], "component").products
-    order = sorted(products, key=lambda p: (p.ir, p.y > 0))
-    columns = np.concatenate([np.arange(0), *(np.arange(p.start, p.stop) for p in order)])
+    couplings = convolution_plan(irreps_x, irreps_y, paths, *nonzero, "component").couplings
+    order = sorted(couplings, key=lambda c: (c.ir, c.y > 0))
+    columns = np.concatenate([np.arange(0), *(np.arange(c.start, c.stop) for c in order)])
     columns.flags.writeable = False
     return columns

@@ -1,4 +1,4 @@
-"""Who is near whom, of few points: all pairs at once, also while tracing."""
+"""Neighbour search by brute force, for few points: all pairs at once, also under ``jax.jit``."""
 
 from typing import Any
 
@@ -21,25 +21,25 @@ def radius_graph(
     fill_src: int = -1,
     fill_dst: int = -1,
 ) -> tuple[jax.Array, jax.Array]:
-    """All pairs of points that are nearer than r_max, in both directions: an edge from src to dst for each.
+    """Return all pairs of points that are nearer than a cutoff, as edges in both directions.
 
-    It looks at all pairs, so it takes memory for n² numbers: for thousands of points, not more. Larger and periodic
-    systems have :func:`neighbour_list`.
+    It computes the distances of all pairs, n² numbers: use it for up to some thousand points, and
+    :func:`neighbour_list` for larger or periodic systems. :func:`edge_vectors` gives the vectors of the edges.
 
     Args:
         pos: positions, of shape (n, 3).
         r_max: the cutoff.
         batch: labels of shape (n,): only points of the same label are connected.
-        mask: booleans of shape (n,), False for padding, which has no edges.
-        size: how many edges to make room for; needed under ``jax.jit``. Outside of it, default: as many as there are.
-        loop: whether each point has an edge to itself. Two points at the same place are connected in any case.
-        fill_src: src of the edges that are left over. The default is out of range, so :class:`EdgeIndex` and the
-            scatter functions leave these edges out.
-        fill_dst: dst of the edges that are left over.
+        mask: booleans of shape (n,), False for padding, which gets no edges.
+        size: the number of edges in the result; needed under ``jax.jit``. Default outside of it: the number found.
+        loop: whether each point has an edge to itself. Two points at the same position are connected in any case.
+        fill_src: sender of padding edges. The default is out of range, so that :class:`EdgeIndex` and the scatter
+            functions drop these edges.
+        fill_dst: receiver of padding edges.
 
     Returns:
-        src and dst, integers of shape (size,), ascending by src, then dst; those that are left over come last. Under
-        ``jax.jit`` edges beyond `size` are lost: as long as the last src is `fill_src`, none were.
+        Senders and receivers, integers of shape (size,), sorted by sender, then receiver, with padding at the end.
+        Under ``jax.jit`` edges beyond `size` are lost: as long as the last sender is `fill_src`, none were.
 
     Raises:
         ValueError: wrong shapes; no `size` under ``jax.jit``; more edges than `size` outside of it.
@@ -48,8 +48,8 @@ def radius_graph(
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
         >>> pos = jnp.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [3.0, 0.0, 0.0]])
-        >>> src, dst = irr.radius_graph(pos, 1.5, size=4)
-        >>> src.tolist(), dst.tolist()
+        >>> senders, receivers = irr.radius_graph(pos, 1.5, size=4)
+        >>> senders.tolist(), receivers.tolist()
         ([0, 1, -1, -1], [1, 0, -1, -1])
     """
     r_max = check.positive("radius_graph", "r_max", r_max)
@@ -58,10 +58,10 @@ def radius_graph(
         raise ValueError(f"radius_graph expects positions of shape (n, 3), got {x.shape}; use jax.vmap for more axes")
     near = _distances(jax.lax.stop_gradient(x)) < r_max
     if batch is not None:
-        labels = _of_points("batch", batch, len(x))
+        labels = _per_point("batch", batch, len(x))
         near = near & (labels[:, None] == labels[None])
     if mask is not None:
-        real = _of_points("mask", mask, len(x))
+        real = _per_point("mask", mask, len(x))
         near = near & real[:, None] & real[None]
     if not loop:
         near = near & ~jnp.eye(len(x), dtype=bool)
@@ -69,22 +69,22 @@ def radius_graph(
         size = check.count("radius_graph", "size", size, 0)
     if isinstance(near, jax.core.Tracer):
         if size is None:
-            raise ValueError("radius_graph expects size, the number of edges to make room for, under jax.jit, got None")
+            raise ValueError("radius_graph expects size, the number of edges in the result, under jax.jit, got None")
     elif size is not None and (found := int(jnp.sum(near))) > size:
         raise ValueError(f"radius_graph expects a size of {found} or more, the number of edges, got {size}")
-    src, dst = jnp.nonzero(near, size=size, fill_value=(fill_src, fill_dst))
-    return src.astype(jnp.int32), dst.astype(jnp.int32)
+    senders, receivers = jnp.nonzero(near, size=size, fill_value=(fill_src, fill_dst))
+    return senders.astype(jnp.int32), receivers.astype(jnp.int32)
 
 
 def _distances(x: jax.Array) -> jax.Array:
-    # Coordinate by coordinate: the differences of all would be three times as many numbers.
+    """Return the distances of all pairs; coordinate by coordinate, as all differences need three times the memory."""
     square = jnp.zeros((len(x), len(x)), x.dtype)
     for coordinate in x.T:
         square = square + (coordinate[:, None] - coordinate[None]) ** 2
     return jnp.sqrt(square)
 
 
-def _of_points(name: str, values: Any, count: int) -> jax.Array:
+def _per_point(name: str, values: Any, count: int) -> jax.Array:
     array = jnp.asarray(values)
     if array.shape != (count,):
         raise ValueError(f"radius_graph expects {name} of shape ({count},), one for each point, got {array.shape}")

@@ -1,4 +1,4 @@
-"""Reducing rows into groups: what the edges of a graph bring to its nodes, what the nodes bring to their graph."""
+"""Scatter: sums, means and maxima of rows by group, as of edges by node or of nodes by graph."""
 
 import math
 from collections.abc import Callable
@@ -28,33 +28,33 @@ def scatter_sum(
     mode: ScatterMode = "drop",
     mask: jax.Array | None = None,
 ) -> Data:
-    """Sum the rows that go to the same place.
+    """Return the sums of rows by group.
 
-    With `dst`: output[dst[i]] += data[i]. With `nel`: the first nel[0] rows go to output[0], the next nel[1] to
-    output[1], and so on; rows that are left over (padding) go nowhere, nor do those that a mask leaves out, whatever
-    their data.
+    With `dst`: output[dst[i]] += data[i]. With `nel`: output[0] is the sum of the first nel[0] rows, output[1] that of
+    the next nel[1], and so on. Padding belongs to no group and contributes nothing, whatever its data: rows with `dst`
+    out of range, rows beyond the last count of `nel`, and rows whose mask is False.
 
     Args:
         data: array or IrrepsArray of shape (n1, ..., nd, ...).
-        dst: for each row where it goes, integers of shape (n1, ..., nd).
-        nel: how many consecutive rows go to each place, integers of shape (output_size,); or of several axes, which
-            the result has too: (graphs, nodes) for the edges of the nodes of graphs.
-        output_size: how many places there are; with `dst` only.
-        map_back: give every row the result of its place, so the shape is that of `data`. There is no `output_size`
-            then, and `dst` may hold any labels.
-        indices_are_sorted: a promise that `dst` ascends, which is faster on some devices.
-        mode: what happens to indices that are negative or not below `output_size`: "drop": their rows are left out
-            (padding may point there), as with "fill"; "clip": they go to the nearest place; "promise_in_bounds": there
-            are none, the result is undefined otherwise.
-        mask: booleans of the shape of `dst`, or of the first axis of data with `nel`: False for rows that go nowhere.
+        dst: the group of each row, integers of shape (n1, ..., nd).
+        nel: the number of consecutive rows in each group, integers of shape (output_size,). Several axes become axes of
+            the result: (graphs, nodes) for the edges of the nodes of graphs.
+        output_size: the number of groups; with `dst` only.
+        map_back: return for each row the result of its group, so the shape is that of `data`. Then there is no
+            `output_size`, and `dst` may hold arbitrary labels.
+        indices_are_sorted: promise that `dst` ascends, which is faster on some devices.
+        mode: the treatment of `dst` that is negative or not below `output_size`. "drop" and "fill" drop these rows,
+            "clip" moves them to the nearest group, "promise_in_bounds" promises that there are none (undefined results
+            otherwise).
+        mask: booleans of the shape of `dst`, or of the first axis of data with `nel`: False for padding.
 
     Returns:
-        Of shape (output_size, ...); zero where nothing goes.
+        Array or IrrepsArray of shape (output_size, ...); zero for empty groups.
 
     Raises:
-        ValueError: not exactly one of `dst` and `nel`; `dst` of another shape or no integers; negative counts, or more
-            than there are rows (where they are known); `output_size` missing, negative or given twice; an unknown mode;
-            a mask of another shape or no booleans.
+        ValueError: both or neither of `dst` and `nel`; `dst` of a wrong shape or not of integers; negative counts, or a
+            sum of counts above the number of rows (if they are concrete); `output_size` missing, negative or with
+            `nel`; an unknown mode; a mask of a wrong shape or not of booleans.
 
     Example:
         >>> import irreps_core as ic
@@ -70,7 +70,7 @@ def scatter_sum(
         Array([3, 0, 3], dtype=int...)
     """
     groups = _groups("scatter_sum", data, dst, nel, output_size, map_back, indices_are_sorted, mode, mask)
-    return _with_array(data, lambda array: groups.back(groups.sum(array)))
+    return _with_array(data, lambda array: groups.result(groups.sum(array)))
 
 
 def scatter_mean(
@@ -84,7 +84,7 @@ def scatter_mean(
     mode: ScatterMode = "drop",
     mask: jax.Array | None = None,
 ) -> Data:
-    """Mean of the rows that go to the same place; zero where nothing goes.
+    """Return the means of rows by group; zero for empty groups.
 
     Arguments and errors are those of :func:`scatter_sum`.
 
@@ -100,7 +100,7 @@ def scatter_mean(
         array = check.float_array("scatter_mean", array)
         count = groups.sum(jnp.ones(array.shape[: groups.axes], array.dtype))
         total = groups.sum(array)
-        return groups.back(total / jnp.maximum(count, 1).reshape(-1, *(1,) * (total.ndim - 1)))
+        return groups.result(total / jnp.maximum(count, 1).reshape(-1, *(1,) * (total.ndim - 1)))
 
     return _with_array(data, mean)
 
@@ -117,15 +117,15 @@ def scatter_max(
     mode: ScatterMode = "drop",
     mask: jax.Array | None = None,
 ) -> Data:
-    """Largest of `initial` and the rows that go to the same place, number by number.
+    """Return the maxima of rows and `initial` by group, element by element.
 
-    Arguments and errors are those of :func:`scatter_sum`, and:
+    Other arguments and errors are those of :func:`scatter_sum`.
 
     Args:
-        data: as there; an IrrepsArray must be of scalars 0e.
+        data: as there; an IrrepsArray must consist of scalars 0e.
         dst: as there.
         nel: as there.
-        initial: what the rows are compared to, and the answer where nothing goes. For integers -inf is their least.
+        initial: lower bound of the results, and the result for empty groups. -inf is the smallest integer for integers.
         output_size: as there.
         map_back: as there.
         indices_are_sorted: as there.
@@ -151,7 +151,7 @@ def scatter_max(
         start = initial
         if jnp.issubdtype(array.dtype, jnp.integer):
             start = int(max(initial, jnp.iinfo(array.dtype).min))
-        return groups.back(groups.max(array, start))
+        return groups.result(groups.max(array, start))
 
     if isinstance(data, IrrepsArray):
         return IrrepsArray(data.irreps, largest(jnp.asarray(data.array)))
@@ -169,7 +169,7 @@ def index_add(
     mode: ScatterMode = "drop",
     mask: jax.Array | None = None,
 ) -> Any:
-    """:func:`scatter_sum` under its older name: `indices` is `dst`, `n_elements` is `nel`, `out_dim` is `output_size`.
+    """Return :func:`scatter_sum` under its older name, with `dst=indices, nel=n_elements, output_size=out_dim`.
 
     Example:
         >>> import irreps_ops as irr
@@ -191,20 +191,27 @@ def index_add(
 
 @dataclass(frozen=True)
 class _Groups:
-    """Where rows go: `index` has one entry for each of the rows, which fill the first `axes` axes; then what `places`
-    there are, numbered in order.
+    """The group of each row.
+
+    Attributes:
+        index: number of the group of each row, of shape (rows,).
+        axes: the number of leading axes of the data that are rows.
+        shape: the axes of the result in place of the rows; groups are numbered in C order.
+        is_sorted: whether `index` ascends.
+        mode: the treatment of numbers out of range.
+        rows_shape: the leading axes of the data if the results are mapped back to rows, else None.
     """
 
     index: jax.Array
     axes: int
-    places: tuple[int, ...]
+    shape: tuple[int, ...]
     is_sorted: bool
     mode: ScatterMode
-    shape_back: tuple[int, ...] | None
+    rows_shape: tuple[int, ...] | None
 
     def _update(self, array: jax.Array, how: Literal["add", "max"], initial: float) -> jax.Array:
         rows = array.reshape(self.index.shape + array.shape[self.axes :])
-        start = jnp.full((math.prod(self.places), *rows.shape[1:]), initial, rows.dtype)
+        start = jnp.full((math.prod(self.shape), *rows.shape[1:]), initial, rows.dtype)
         return getattr(start.at[self.index], how)(
             rows, indices_are_sorted=self.is_sorted, mode=self.mode, wrap_negative_indices=False
         )
@@ -215,13 +222,13 @@ class _Groups:
     def max(self, array: jax.Array, initial: float) -> jax.Array:
         return self._update(array, "max", initial)
 
-    def back(self, places: jax.Array) -> jax.Array:
-        """Places to rows, if asked; rows that went nowhere get zero."""
-        if self.shape_back is None:
-            return places.reshape(self.places + places.shape[1:])
+    def result(self, values: jax.Array) -> jax.Array:
+        """Return values of groups in the shape of the result, or of their rows, zero for padding, if asked for."""
+        if self.rows_shape is None:
+            return values.reshape(self.shape + values.shape[1:])
         mode = "fill" if self.mode == "drop" else self.mode
-        rows = places.at[self.index].get(mode=mode, fill_value=0)
-        return rows.reshape(self.shape_back + places.shape[1:])
+        rows = values.at[self.index].get(mode=mode, fill_value=0)
+        return rows.reshape(self.rows_shape + values.shape[1:])
 
 
 def _groups(
@@ -241,7 +248,7 @@ def _groups(
         raise ValueError(f"{function} expects either dst or nel, got {'neither' if dst is None else 'both'}")
     if output_size is not None and (map_back or nel is not None):
         raise ValueError(
-            f"{function} expects no output_size with {'map_back' if map_back else 'nel, whose length it is'}, "
+            f"{function} expects no output_size with {'map_back' if map_back else 'nel, which implies it'}, "
             f"got {output_size!r}"
         )
     if nel is not None:
@@ -252,7 +259,8 @@ def _groups(
     dst = _integers(function, "dst", dst)
     if dst.shape != data.shape[: dst.ndim]:
         raise ValueError(
-            f"{function} expects dst of the shape of the first axes of data, got {dst.shape} for data {data.shape}"
+            f"{function} expects dst of the shape of the leading axes of data, got {dst.shape} for data of shape "
+            f"{data.shape}"
         )
     if map_back:
         index = dst.reshape(-1)
@@ -261,26 +269,27 @@ def _groups(
         groups = _Groups(index, dst.ndim, (dst.size,), False, "promise_in_bounds", dst.shape)
         return _masked(function, groups, dst.shape, mask)
     if output_size is None:
-        raise ValueError(f"{function} expects output_size, the number of places, with dst")
+        raise ValueError(f"{function} expects output_size, the number of groups, with dst, got None")
     size = check.count(function, "output_size", output_size, 0)
     groups = _Groups(dst.reshape(-1), dst.ndim, (size,), indices_are_sorted, "drop" if mode == "fill" else mode, None)
     return _masked(function, groups, dst.shape, mask)
 
 
 def _masked(function: str, groups: _Groups, shape: tuple[int, ...], mask: jax.Array | None) -> _Groups:
-    """The groups without the rows that the mask leaves out."""
+    """Return the groups without the rows whose mask is False."""
     if mask is None:
         return groups
     mask = jnp.asarray(mask)
     if mask.dtype != bool or mask.shape != shape:
         raise ValueError(f"{function} expects a mask of booleans of shape {shape}, got {mask.dtype}{mask.shape}")
-    size = math.prod(groups.places)
+    size = math.prod(groups.shape)
     index = jnp.clip(groups.index, 0, max(size - 1, 0)) if groups.mode == "clip" else groups.index
-    # What is left out leaves the order.
+    # Masked rows get a number out of range, which breaks the order.
     return replace(groups, index=jnp.where(mask.reshape(-1), index, size), is_sorted=False, mode="drop")
 
 
 def _consecutive(function: str, data: Any, nel: jax.Array) -> jax.Array:
+    """Return the group of each row from the counts of consecutive rows."""
     if nel.ndim == 0:
         raise ValueError(f"{function} expects nel of shape (output_size,), got {nel.shape}")
     rows = data.shape[0]
@@ -288,7 +297,7 @@ def _consecutive(function: str, data: Any, nel: jax.Array) -> jax.Array:
         counts = np.asarray(nel)
         if (counts < 0).any() or counts.sum() > rows:
             raise ValueError(
-                f"{function} expects counts nel of 0 or more, together at most {rows}, the rows of data, got {counts}"
+                f"{function} expects counts nel of 0 or more, in sum at most {rows}, the number of rows, got {counts}"
             )
     ends = jnp.cumsum(nel.reshape(-1))
     return jnp.searchsorted(ends, jnp.arange(rows, dtype=ends.dtype), side="right")
@@ -304,6 +313,7 @@ def _integers(function: str, name: str, values: Any) -> jax.Array:
 
 
 def _with_array(data: Any, function: Callable[[jax.Array], jax.Array]) -> Any:
+    """Apply a function of arrays to an array or to the array of an IrrepsArray."""
     if isinstance(data, IrrepsArray):
         return IrrepsArray(data.irreps, function(jnp.asarray(data.array)), zero_flags=data.zero_flags)
     return function(jnp.asarray(data))
