@@ -53,14 +53,12 @@ def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps
     It is unitary: y are harmonics of one direction r = (x, y, z), or whatever transforms like them, and both
     sides have one normalization. What transforms with D in the source convention does with B D B⁻¹ in the target's.
 
-    ============== ============================================================================================
-    ``e3nn``       e3nn from 0.5 on, e3nn-jax, this package: real, polar axis y, m = -l .. l; degree 1 is (x, y, z)
-    ``e3nn-0.4``   e3nn up to 0.4: the same components; see :func:`clebsch_gordan_sign` for what differs
-    ``e3x``        e3x (its Cartesian order): real, polar axis z, m = l, -l, l-1, ..., 1, -1, 0; degree 1 is (x, y, z)
-    ``pyscf``      PySCF's spherical orbitals: real, polar axis z, m = -l .. l, but degree 1 is (x, y, z)
-    ``scipy``      ``scipy.special.sph_harm_y``: complex, polar axis z, m = -l .. l, Condon-Shortley phase
-    ``sphericart`` sphericart, and most textbooks: real, polar axis z, m = -l .. l; degree 1 is (y, z, x)
-    ============== ============================================================================================
+    * ``"e3nn"``: e3nn from 0.5 on, e3nn-jax, this package. Real, polar axis y, m = -l .. l; degree 1 is (x, y, z).
+    * ``"e3nn-0.4"``: e3nn up to 0.4. The same components; :func:`clebsch_gordan_sign` gives the signs that differ.
+    * ``"e3x"``: e3x in its Cartesian order. Real, polar axis z, m = l, -l, l-1, ..., 1, -1, 0; degree 1 is (x, y, z).
+    * ``"pyscf"``: spherical orbitals of PySCF. Real, polar axis z, m = -l .. l, but degree 1 is (x, y, z).
+    * ``"scipy"``: ``scipy.special.sph_harm_y``. Complex, polar axis z, m = -l .. l, Condon-Shortley phase.
+    * ``"sphericart"``: sphericart and most textbooks. Real, polar axis z, m = -l .. l; degree 1 is (y, z, x).
 
     Where the polar axis differs, B is the rotation by 120 degrees that permutes x, y and z, and so it is full from
     degree 2 on. (To rename the axes instead, permute: y_e3nn at (x, y, z) is y_sphericart at (z, x, y).)

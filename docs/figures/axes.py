@@ -1,4 +1,4 @@
-"""Draws axes.svg: the axes and angles of irreps. Run ``python docs/axes.py``."""
+"""Draws axes.svg: the axes and angles of irreps. Run ``python docs/figures/axes.py``."""
 
 from math import cos, pi, sin
 from pathlib import Path

@@ -1,0 +1,102 @@
+"""Adapt docstrings and classes to mkdocstrings, and typeset formulas: an extension of griffe and a hook of MkDocs."""
+
+import re
+from html import unescape
+from typing import Any
+
+import griffe
+import latex2mathml.converter
+from public_names import MODULES, home, public_names
+
+ROLE = re.compile(r":(?:func|class|meth|attr|mod|data|exc|obj):`~?([\w.]+)`")
+# The entry of each name; those of irreps_core and irreps_ops come before those of bindings and compat.
+SHORT = {name: home(module, name) for module in reversed(MODULES) for name in public_names(module)}
+
+
+def link(text: str, identifier: str) -> str:
+    """Return a link to an entry, or plain code where the site has none."""
+    return f'<autoref optional identifier="{identifier}"><code>{text}</code></autoref>'
+
+
+def linked(text: str) -> str:
+    """Replace the cross-references of docstrings, such as ``:func:`gate```, by links."""
+
+    def replaced(role: re.Match[str]) -> str:
+        identifier = role[1]
+        first, _, rest = identifier.partition(".")
+        if first.startswith("irreps_"):
+            return link(identifier, identifier)
+        return link(identifier, f"{SHORT[first]}{rest and '.' + rest}") if first in SHORT else f"`{identifier}`"
+
+    return ROLE.sub(replaced, text)
+
+
+class Docstrings(griffe.Extension):
+    """Adapt classes and docstrings to mkdocstrings.
+
+    Cross-references become links, formulas are marked for :func:`on_page_content`, examples are shown as code, and
+    classes made by :func:`irreps_core.frozen` are dataclasses.
+    """
+
+    def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
+        """Adapt all objects of a package."""
+        self._adapt(pkg)
+
+    def _adapt(self, obj: griffe.Object) -> None:
+        if obj.docstring:
+            text = linked(obj.docstring.value)
+            text = re.sub(r":math:`([^`]+)`", r"$\1$", text)
+            text = re.sub(r"^( *)\.\. math::\s+((?:.+\n?)+)", _formula, text, flags=re.MULTILINE)
+            obj.docstring.value = re.sub(r"^Example:$", "Examples:", text, flags=re.MULTILINE)
+        if isinstance(obj, griffe.Class):
+            _mark_dataclass(obj)
+            _show_constructor(obj)
+            if not obj.runtime and obj.docstring and obj.name in SHORT:  # from a stub file: a module made from a layer
+                obj.docstring.value += f"\n\nThe module of the layer {link(SHORT[obj.name], SHORT[obj.name])}."
+        for member in list(obj.members.values()):
+            if not member.is_alias:
+                self._adapt(member)
+
+
+def _formula(block: re.Match[str]) -> str:
+    """Return a directive ``.. math::`` as a formula between dollars."""
+    lines = [line.strip() for line in block[2].strip().splitlines()]
+    return f"{block[1]}$$\n{block[1]}{' '.join(lines)}\n{block[1]}$$\n"
+
+
+def _mark_dataclass(cls: griffe.Class) -> None:
+    """Let griffe read a class that is decorated with ``frozen`` as a dataclass."""
+    for decorator in cls.decorators:
+        if isinstance(decorator.value, griffe.Expr) and decorator.value.canonical_name == "frozen":
+            decorator.value = _DATACLASS
+            cls.labels.add("dataclass")
+            for field in cls.members.values():
+                value = getattr(field, "value", None)
+                if isinstance(value, griffe.ExprCall) and value.canonical_name == "converted":
+                    given = {a.name: a.value for a in value.arguments if isinstance(a, griffe.ExprKeyword)}
+                    field.value = given.get("default")
+
+
+def _show_constructor(cls: griffe.Class) -> None:
+    """Show the parameters of ``__new__``, where a class has them there, as those of ``__init__``."""
+    new = cls.members.get("__new__")
+    if isinstance(new, griffe.Function) and "__init__" not in cls.members:
+        cls.set_member("__init__", griffe.Function("__init__", parameters=new.parameters, parent=cls))
+
+
+class _Dataclass(griffe.ExprName):
+    canonical_path = "dataclasses.dataclass"
+
+
+_DATACLASS = _Dataclass("dataclass")
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Typeset formulas as MathML, which browsers show without a script."""
+
+    def typeset(found: re.Match[str]) -> str:
+        block, formula = found[1] == "div", found[2].strip().removeprefix(r"\(").removeprefix(r"\[")
+        formula = unescape(formula.removesuffix(r"\)").removesuffix(r"\]"))
+        return latex2mathml.converter.convert(formula, display="block" if block else "inline")
+
+    return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', typeset, html, flags=re.DOTALL)

@@ -1,0 +1,194 @@
+"""Public names of the packages and where each is defined, read from the sources without importing them.
+
+The site's reference (`pages.py`) and the tests (`tests/test_public_names.py`) are made from this list.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+ROOT = Path(__file__).parents[2]
+SOURCES = {path.name: path for path in ROOT.glob("packages/*/src/*") if (path / "__init__.py").exists()}
+
+# Public modules, lowest first: the first that offers an object is its home, the others re-export it.
+MODULES = (
+    "irreps_core",
+    "irreps_core.perm",
+    "irreps_core.plugins",
+    "irreps_core.testing",
+    "irreps_ops.compute",
+    "irreps_ops.bindings",
+    "irreps_ops.bindings.stubs",
+    "irreps_ops",
+    "irreps_ops.checkpoint",
+    "irreps_ops.testing",
+    "irreps_flax.nnx",
+    "irreps_flax.linen",
+    "irreps_haiku",
+    "irreps_compat.e3nn_jax",
+    "irreps_compat.e3nn_jax.utils",
+    "irreps_compat.e3nn",
+)
+
+Node: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The definition of an object.
+
+    Attributes:
+        module: the module that contains the definition, or that is the object.
+        name: its name there; empty for a module.
+        node: its syntax tree.
+    """
+
+    module: str
+    name: str
+    node: Node
+
+    @property
+    def kind(self) -> str:
+        """One of ``"module"``, ``"class"``, ``"function"`` and ``"data"``."""
+        if isinstance(self.node, ast.Module | ast.ClassDef):
+            return type(self.node).__name__.removesuffix("Def").lower()
+        return "data" if isinstance(self.node, ast.Assign | ast.AnnAssign) else "function"
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring; empty without one."""
+        text = None if isinstance(self.node, ast.Assign | ast.AnnAssign) else ast.get_docstring(self.node)
+        return (text or "").partition("\n")[0]
+
+
+@cache
+def source(module: str, suffix: str = ".py") -> Path | None:
+    """Return the file of a module, or its stub file with the suffix ``".pyi"``; None if there is none."""
+    package, *rest = module.split(".")
+    if package not in SOURCES:
+        return None
+    base = SOURCES[package].joinpath(*rest)
+    found = (base / f"__init__{suffix}", base.parent / f"{base.name}{suffix}")
+    return next((path for path in found if path.exists()), None)
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(), str(path))
+
+
+def literal_all(module: str) -> list[str] | None:
+    """Return ``__all__`` of a module if it is a literal list; None if there is none.
+
+    Raises:
+        ValueError: ``__all__`` is computed.
+    """
+    path = source(module)
+    assigned = [node for node in statements(tree(path)) if "__all__" in targets(node)] if path else []
+    value = getattr(assigned[0], "value", None) if assigned else None
+    if value is None:
+        return None
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        raise ValueError(f"__all__ of {module} must be a literal list, so that tools can read it") from None
+
+
+@cache
+def public_names(module: str) -> tuple[str, ...]:
+    """Return the public names of a module.
+
+    These are the names in ``__all__``. A module without ``__all__`` has those that it defines and those that it imports
+    as ``from x import name as name``; if it has a stub file, those of the stub file as well.
+    """
+    listed = literal_all(module)
+    if listed is not None:
+        return tuple(sorted(listed))
+    found = set[str]()
+    for path in (source(module), source(module, ".pyi")):
+        for node in statements(tree(path)) if path else ():
+            if isinstance(node, ast.ImportFrom):
+                found.update(alias.name for alias in node.names if alias.asname == alias.name)
+            else:
+                found.update(targets(node))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+@cache
+def origin(module: str, name: str) -> Origin | None:
+    """Return the definition of a name of a module, through all re-exports; None if it is not in the packages."""
+    for path in (source(module), source(module, ".pyi")):
+        # The last definition counts: those before it are overloads.
+        for node in reversed([*statements(tree(path))] if path else []):
+            if isinstance(node, ast.ImportFrom):
+                read = _imported_from(module, node)
+                for alias in node.names:
+                    if (alias.asname or alias.name) == name and (read, alias.name) != (module, name):
+                        return origin(read, alias.name)
+            elif name in targets(node):
+                return Origin(module, name, node)
+    submodule = source(f"{module}.{name}")
+    if submodule:
+        return Origin(f"{module}.{name}", "", tree(submodule))
+    return None
+
+
+def module_summary(module: str) -> str:
+    """Return the first line of the docstring of a module; empty without one."""
+    path = source(module)
+    return Origin(module, "", tree(path)).summary if path else ""
+
+
+@cache
+def homes() -> dict[tuple[str, str], str]:
+    """Return for each definition, by module and name, its public name, such as ``"irreps_ops.gate"``."""
+    found: dict[tuple[str, str], str] = {}
+    for module in MODULES:
+        for name in public_names(module):
+            defined = origin(module, name)
+            if defined is not None and defined.kind != "module":
+                found.setdefault((defined.module, defined.name), f"{module}.{name}")
+    return found
+
+
+def home(module: str, name: str) -> str:
+    """Return the public name at home of an object that a module offers; for a module, its own name.
+
+    Raises:
+        ValueError: the object is not defined in the packages.
+    """
+    defined = origin(module, name)
+    if defined is None:
+        raise ValueError(f"{module}.{name} is public, and its definition cannot be found in the packages")
+    return homes()[defined.module, defined.name] if defined.name else defined.module
+
+
+def statements(module: ast.Module) -> Iterator[ast.ImportFrom | Node]:
+    """Yield definitions, assignments and imports at the top level, those under ``if TYPE_CHECKING:`` included."""
+    for node in module.body:
+        if isinstance(node, ast.If):
+            yield from statements(ast.Module(node.body, []))
+        elif isinstance(node, ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.Assign | ast.AnnAssign):
+            yield node
+
+
+def targets(node: ast.AST) -> list[str]:
+    """Return the names that a statement defines."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return [node.name]
+    assigned = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+    return [target.id for target in assigned if isinstance(target, ast.Name)]
+
+
+def _imported_from(module: str, node: ast.ImportFrom) -> str:
+    """Return the absolute name of the module that an import statement reads."""
+    if not node.level:
+        return node.module or ""
+    path = source(module)
+    parts = module.split(".")
+    up = node.level - (path is not None and path.stem == "__init__")
+    return ".".join([*parts[: len(parts) - up], *([node.module] if node.module else [])])
