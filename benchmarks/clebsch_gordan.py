@@ -1,4 +1,4 @@
-"""Clebsch-Gordan coefficients: accuracy, and time in a fresh process, beside e3nn-jax where it is installed.
+"""Benchmark of Clebsch-Gordan coefficients: accuracy, and time in a fresh process against e3nn-jax if installed.
 
 uv run python benchmarks/clebsch_gordan.py
 uv run --no-default-groups --group peers python benchmarks/clebsch_gordan.py
@@ -25,7 +25,7 @@ print(time.perf_counter() - start)
 
 
 def errors(l1: int, l2: int, l3: int) -> tuple[float, float]:
-    """Of orthogonality, and of invariance under the three generators."""
+    """Return the errors of orthogonality and of invariance under the three generators."""
     C = clebsch_gordan(l1, l2, l3)
     gram = (2 * l3 + 1) * np.einsum("ijk,ijl->kl", C, C, optimize=True)
     X1, X2, X3 = generators(l1), generators(l2), generators(l3)
@@ -39,7 +39,7 @@ def errors(l1: int, l2: int, l3: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print a table."""
+    """Print the table."""
     for lmax in (6, 10):
         for module in ("irreps_core", "e3nn_jax"):
             if importlib.util.find_spec(module):

@@ -1,9 +1,9 @@
-"""The operations of the compute core beside the peers, turn by turn in one process.
+"""Benchmark of the operations of the compute core against other libraries, turn by turn in one process.
 
     python benchmarks/compute_core.py [--only conv sym/forward ...] [--size cpu] [--repeat 15] [--json FILE]
 
-README.md in this folder says what the workloads are and how to read the table. Peers that are not installed are left
-out. The exit status is 1 if values disagree.
+README.md in this folder describes the workloads and the table. Libraries that are not installed are left out. The exit
+status is 1 if values disagree.
 """
 
 import argparse
@@ -30,9 +30,9 @@ WORKLOADS: dict[str, Callable[[str], Iterator[Comparison]]] = {
 
 
 def main() -> None:
-    """Print the table, write the JSON."""
+    """Print the table and write the JSON file."""
     options = arguments()
-    found = report.measure(chosen(options.size, options.only), options.repeat)
+    found = report.run_all(chosen(options.size, options.only), options.repeat)
     if options.json:
         options.json.write_text(json.dumps({"size": options.size, **found}, indent=1) + "\n")
     if wrong := report.disagreements(found["measurements"]):
@@ -40,23 +40,29 @@ def main() -> None:
 
 
 def chosen(size: str, only: list[str] | None) -> Iterator[Comparison]:
-    """The comparisons that are asked for: all of a workload, or those whose task contains what follows the slash."""
+    """Yield the selected comparisons.
+
+    Args:
+        size: key of the sizes of each workload.
+        only: names of workloads, each optionally followed by a slash and part of the name of a measure (default: all).
+    """
     pairs = [name.partition("/") for name in only or WORKLOADS]
     for workload, comparisons in WORKLOADS.items():
-        tasks = [task for name, _, task in pairs if name == workload]
-        if tasks:
-            yield from (c for c in comparisons(size) if any(task in c.task for task in tasks))
+        measures = [measure for name, _, measure in pairs if name == workload]
+        if measures:
+            yield from (c for c in comparisons(size) if any(measure in c.measure for measure in measures))
 
 
 def arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="NAME[/TASK]", help=f"of {', '.join(WORKLOADS)}")
-    parser.add_argument("--size", choices=("tiny", "cpu", "gpu"), default="cpu")
-    parser.add_argument("--repeat", type=int, help="turns (default: 15 on a CPU, 50 on a GPU)")
-    parser.add_argument("--json", type=pathlib.Path, help="file to write")
+    parser.add_argument("--only", nargs="+", metavar="NAME[/MEASURE]", help=f"workloads: {', '.join(WORKLOADS)}")
+    parser.add_argument("--size", choices=("tiny", "cpu", "gpu"), default="cpu", help="sizes (default: cpu)")
+    parser.add_argument("--repeat", type=int, help="number of turns (default: 15 on a CPU, 50 on a GPU)")
+    parser.add_argument("--json", type=pathlib.Path, help="write all results to this file")
     options = parser.parse_args()
     if unknown := {name.split("/")[0] for name in options.only or ()} - set(WORKLOADS):
-        parser.error(f"no workload {', '.join(sorted(unknown))}: choose from {', '.join(WORKLOADS)}")
+        parser.error(f"unknown workload {', '.join(sorted(unknown))}: choose from {', '.join(WORKLOADS)}")
     return options
 
 

@@ -1,7 +1,8 @@
-"""Functions that do the same, side by side in one process: compilation, time, memory, agreement of values.
+"""Equivalent functions measured side by side in one process: compilation, time, memory, agreement of values.
 
-The libraries take turns, so that what else the machine does falls on all of them alike: ratios are worth more than
-milliseconds. Results are waited for; no argument is donated; no compiled program comes from a cache.
+The libraries take turns, so that other load on the machine affects all of them alike: ratios are more reliable than
+milliseconds. Each call is timed until its result is ready. No argument is donated, and no compiled program comes from
+a cache.
 """
 
 import functools
@@ -17,10 +18,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import irreps_core
+import irreps_ops as irr
 
 OURS = "irreps-ops"
-# On a GPU a single call is mostly its launch: calls follow one another until a turn takes this long, seconds.
+# On a GPU the launch dominates the time of a single call, so a turn repeats calls for this many seconds.
 GPU_TURN = 2e-3
 _CACHE = type(functools.cache(lambda: None))
 _PEERS = ("e3nn_jax", "cuequivariance")
@@ -28,12 +29,12 @@ _PEERS = ("e3nn_jax", "cuequivariance")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One library's way to do it.
+    """The implementation of one library.
 
     Attributes:
-        function: what is compiled and timed.
-        args: its arguments, in the layout that the library likes.
-        common: brings the result to the form in which the results of all are compared; not timed.
+        function: the function that is compiled and timed.
+        args: its arguments, in the layout that the library prefers.
+        common: converts the result to the layout in which results are compared; not timed.
     """
 
     function: Callable[..., Any]
@@ -43,19 +44,19 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidates that should give the same values.
+    """Candidates that should compute the same values.
 
     Attributes:
-        workload: what it is part of.
-        task: which part.
+        workload: name of the workload.
+        measure: the function of the workload that is measured: "forward", "gradient", ...
         candidates: by name of the library.
-        reference: whose times and values the others are compared with; the first candidate where it is not installed.
-        tolerance: how far values may be apart, relative to the largest of their array; None: they need not agree.
+        reference: the library that the others are compared with; the first candidate if it is not installed.
+        tolerance: largest accepted difference, relative to the largest value of the array; None if values may differ.
         sizes: of the workload, for the record.
     """
 
     workload: str
-    task: str
+    measure: str
     candidates: Mapping[str, Candidate]
     reference: str = "e3nn-jax"
     tolerance: float | None = 1e-5
@@ -64,14 +65,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program, and what it took to make it.
+    """A compiled program and the cost of compiling it.
 
     Attributes:
-        program: to be called with the arguments.
-        trace_seconds: Python to StableHLO.
-        compile_seconds: StableHLO to machine code.
-        temporary_bytes: memory it needs beside arguments and results; None where the platform does not say.
-        floor_bytes: size of arguments and results: what has to be read and written at least once.
+        program: the program, called with the arguments.
+        trace_seconds: time from Python to StableHLO.
+        compile_seconds: time from StableHLO to machine code.
+        temporary_bytes: memory needed besides arguments and results; None where the platform does not report it.
+        floor_bytes: size of arguments and results, which must be read and written at least once.
     """
 
     program: Callable[..., Any]
@@ -83,13 +84,13 @@ class Compiled:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was found for one candidate of a comparison.
+    """The measurement of one candidate of a comparison.
 
     Attributes:
         library: name of the candidate.
         compiled: its program.
-        seconds: of each turn.
-        error: largest difference to the reference relative to the largest value; None where not compared.
+        seconds: seconds per call, for each turn.
+        error: largest difference from the reference, relative to the largest value; None if not compared.
     """
 
     library: str
@@ -99,7 +100,7 @@ class Measurement:
 
 
 def optional(name: str) -> Any:
-    """The module, or None where it is not installed."""
+    """Return the module of this name, or None if it is not installed."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -107,9 +108,9 @@ def optional(name: str) -> Any:
 
 
 def forget() -> None:
-    """Empty the caches of JAX, ours and the peers': everybody makes their coefficients when they trace."""
+    """Empty the caches of JAX, of irreps and of the peers, so that each library computes its coefficients anew."""
     jax.clear_caches()
-    irreps_core.clear_caches()
+    irr.clear_caches()
     for cache in gc.get_objects():
         if isinstance(cache, _CACHE) and str(getattr(cache, "__module__", "")).startswith(_PEERS):
             cache.cache_clear()
@@ -130,7 +131,7 @@ def compiled(function: Callable[..., Any], *args: Any) -> Compiled:
 
 
 def take_turns(functions: Mapping[str, Callable[[], Any]], turns: int) -> dict[str, list[float]]:
-    """Seconds of each function in each turn."""
+    """Return the seconds per call of each function, for each turn."""
     calls = {name: _calls(function) for name, function in functions.items()}
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     gc.collect()
@@ -149,7 +150,7 @@ def _seconds(function: Callable[[], Any], calls: int) -> float:
 
 
 def _calls(function: Callable[[], Any]) -> int:
-    """How many calls make a turn; it is called a first time too, which is not counted."""
+    """Return the number of calls in a turn, after a first call that warms up the function."""
     jax.block_until_ready(function())
     if jax.default_backend() == "cpu":
         return 1
@@ -157,7 +158,7 @@ def _calls(function: Callable[[], Any]) -> int:
 
 
 def run(comparison: Comparison, turns: int) -> list[Measurement]:
-    """Compile, check and time all candidates."""
+    """Compile, check and time all candidates of a comparison."""
     candidates = comparison.candidates
     programs = {name: compiled(c.function, *c.args) for name, c in candidates.items()}
     errors = _errors(comparison, programs)
@@ -167,7 +168,7 @@ def run(comparison: Comparison, turns: int) -> list[Measurement]:
 
 
 def reference(comparison: Comparison) -> str:
-    """The candidate with which the others are compared."""
+    """Return the name of the candidate that the others are compared with."""
     names = list(comparison.candidates)
     return comparison.reference if comparison.reference in names else names[0]
 
@@ -188,10 +189,16 @@ def _errors(comparison: Comparison, programs: Mapping[str, Compiled]) -> dict[st
 
 
 def relative_error(values: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
-    """The largest difference in an array relative to its largest value, of all arrays the worst; nan if any is nan."""
+    """Return the largest difference relative to the largest expected value of the array, maximized over arrays.
+
+    NaN if any value is NaN.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     shapes = [a.shape for a in values], [b.shape for b in expected]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"results of other shapes than expected: {shapes[0]} instead of {shapes[1]}")
+        raise ValueError(f"expected results of shapes {shapes[1]}, got {shapes[0]}")
     pairs = [(a, b) for a, b in zip(values, expected, strict=True) if b.size]
     return float(max((np.abs(a - b).max() / (np.abs(b).max() or 1) for a, b in pairs), key=_nan_last, default=0.0))
 
@@ -201,7 +208,7 @@ def _nan_last(number: float) -> float:
 
 
 def copy_bandwidth(megabytes: int) -> float:
-    """Bytes per second read and written by a plain copy of an array of this size."""
+    """Return the bytes per second read and written by a plain copy of an array of this size."""
     x = jnp.zeros(megabytes * 250_000, jnp.float32)
     program = compiled(lambda x: x + 1, x).program
     return 2 * x.nbytes / min(take_turns({"copy": _call(program, (x,))}, 10)["copy"])

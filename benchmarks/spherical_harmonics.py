@@ -1,10 +1,10 @@
-"""Spherical harmonics of many vectors: values, and values with a vector-Jacobian product, beside the peers.
+"""Benchmark of spherical harmonics: values, and values with a vector-Jacobian product, against other libraries.
 
     python benchmarks/spherical_harmonics.py [--vectors 100000] [--lmax 3 6 10] [--repeat 30] [--without PEER ...]
 
-The libraries take turns, so that what else the machine does falls on all of them alike. README.md says how to read the
-table. Peers that are not installed are left out; every peer gets vectors with its own polar axis, and its values are
-compared after they have got our order and normalization. The exit status is 1 where values disagree.
+The libraries take turns, so that other load on the machine affects all of them alike. README.md describes the table.
+Libraries that are not installed are left out. Each library receives vectors with its own polar axis; its values are
+converted to our order and normalization before they are compared. The exit status is 1 if values disagree.
 """
 
 import argparse
@@ -27,12 +27,12 @@ import irreps_ops as irr
 
 @dataclass(frozen=True)
 class Convention:
-    """One library's solid harmonics (N, (lmax+1)²) of vectors (N, 3).
+    """The solid harmonics of one library and its conventions.
 
     Attributes:
-        harmonics: the function.
-        factors: its values times these are ours, shape (1, (lmax+1)²).
-        axes: which of our coordinates its first, second and third are.
+        harmonics: maps vectors of shape (N, 3) to values of shape (N, (lmax+1)²).
+        factors: factors that convert its values to ours, of shape (1, (lmax+1)²).
+        axes: our coordinates that are its first, second and third.
     """
 
     harmonics: Callable[[jax.Array], jax.Array]
@@ -40,7 +40,7 @@ class Convention:
     axes: Sequence[int] = (0, 1, 2)
 
     def candidates(self, v: jax.Array, cotangent: jax.Array) -> tuple[Candidate, Candidate]:
-        """Value, and value and gradient."""
+        """Return the candidates for the value, and for value and gradient."""
         v = v[:, np.array(self.axes)]
 
         def gradient(result: Any) -> Any:
@@ -52,6 +52,7 @@ class Convention:
 
 
 def conventions(lmax: int) -> dict[str, Convention]:
+    """Return the solid harmonics of each installed library."""
     degrees = list(range(lmax + 1))
     component = np.ones((1, (lmax + 1) ** 2), np.float32)
     sizes = 2 * np.arange(lmax + 1) + 1
@@ -76,6 +77,7 @@ def conventions(lmax: int) -> dict[str, Convention]:
 
 
 def comparisons(vectors: int, lmax: int, without: Sequence[str] = ()) -> list[Comparison]:
+    """Return comparisons of values, and of values and gradients."""
     v = jnp.asarray(np.random.default_rng(0).normal(size=(vectors, 3)), jnp.float32)
     normal = np.random.default_rng(1).normal(size=(vectors, (lmax + 1) ** 2))
     cotangent = jnp.asarray(normal, jnp.float32)
@@ -85,8 +87,8 @@ def comparisons(vectors: int, lmax: int, without: Sequence[str] = ()) -> list[Co
         if name not in without
     }
     return [
-        Comparison(f"lmax {lmax}", task, {name: pair[i] for name, pair in pairs.items()})
-        for i, task in enumerate(["value", "value and gradient"])
+        Comparison(f"lmax {lmax}", measure, {name: pair[i] for name, pair in pairs.items()})
+        for i, measure in enumerate(["value", "value and gradient"])
     ]
 
 
@@ -95,10 +97,15 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=100_000)
     parser.add_argument("--lmax", type=int, nargs="+", default=[3, 6, 10])
     parser.add_argument("--repeat", type=int, default=30)
-    parser.add_argument("--without", nargs="+", default=[], help="cuequivariance takes minutes to make degree 10")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        help="libraries to leave out; cuequivariance takes minutes to prepare degree 10",
+    )
     options = parser.parse_args()
     of_degrees = (comparisons(options.vectors, lmax, options.without) for lmax in options.lmax)
-    found = report.measure(itertools.chain.from_iterable(of_degrees), options.repeat)
+    found = report.run_all(itertools.chain.from_iterable(of_degrees), options.repeat)
     sys.exit("\n".join(report.disagreements(found["measurements"])) or None)
 
 

@@ -1,1 +1,1 @@
-"""What is measured: a file for each workload, with ours and each peer's version."""
+"""Workloads: one file each, with our implementation and those of other libraries."""

@@ -1,7 +1,7 @@
-"""cuequivariance-jax: its layout, and its weights, which it orders and scales in its own way.
+"""Candidates of cuequivariance-jax, which has its own layout and its own order and scale of weights.
 
-Its method "naive" runs everywhere; on a GPU with its closed kernels "uniform_1d" is used where it applies: where all
-segments have one axis of one length.
+Its method "naive" runs everywhere. Where its closed-source GPU kernels are installed, "uniform_1d" is used for
+polynomials whose segments have one axis of equal length.
 """
 
 from collections.abc import Callable
@@ -13,56 +13,56 @@ import jax.numpy as jnp
 import numpy as np
 from side_by_side import Candidate, optional
 
-import irreps_core as ic
 import irreps_ops as irr
 
 from .derivatives import pullback, value_and_pullback
 
 
 def installed() -> bool:
+    """Return whether cuequivariance-jax is installed."""
     return optional("cuequivariance_jax") is not None
 
 
 def method() -> str:
-    """For polynomials that are uniform in their channels."""
+    """Return the method for polynomials that are uniform in their channels."""
     return "uniform_1d" if jax.default_backend() == "gpu" and optional("cuequivariance_ops_jax") else "naive"
 
 
-def _irreps(irreps: ic.Irreps) -> Any:
+def _irreps(irreps: irr.Irreps) -> Any:
     return optional("cuequivariance").Irreps("O3", str(irreps))
 
 
-def to_component_first(irreps: ic.Irreps, array: jax.Array) -> jax.Array:
-    """From (channel, component) to (component, channel) within each item."""
+def to_component_first(irreps: irr.Irreps, array: jax.Array) -> jax.Array:
+    """Reorder each chunk from (channel, component) to (component, channel)."""
     return _swapped(irreps, array, lambda mul, dim: (mul, dim))
 
 
-def to_channel_first(irreps: ic.Irreps, array: jax.Array) -> jax.Array:
-    """The inverse."""
+def to_channel_first(irreps: irr.Irreps, array: jax.Array) -> jax.Array:
+    """Reorder each chunk from (component, channel) to (channel, component)."""
     return _swapped(irreps, array, lambda mul, dim: (dim, mul))
 
 
-def _swapped(irreps: ic.Irreps, array: jax.Array, shape: Callable[[int, int], tuple[int, int]]) -> jax.Array:
-    rows = array.shape[:-1]
+def _swapped(irreps: irr.Irreps, array: jax.Array, shape: Callable[[int, int], tuple[int, int]]) -> jax.Array:
+    batch = array.shape[:-1]
     parts = [
-        jnp.swapaxes(array[..., place].reshape(*rows, *shape(mul, ir.dim)), -1, -2).reshape(*rows, -1)
+        jnp.swapaxes(array[..., place].reshape(*batch, *shape(mul, ir.dim)), -1, -2).reshape(*batch, -1)
         for (mul, ir), place in zip(irreps, irreps.slices(), strict=True)
     ]
     return jnp.concatenate(parts, axis=-1)
 
 
 class FullyConnected:
-    """Its fully connected tensor product, with weights such that it equals ours.
+    """Its fully connected tensor product, with weights that make it equal to ours.
 
-    It has a weight for each path as we have, in the same order, times a number that is found by evaluating both on
-    one row.
+    Both have the same weights in the same order, up to a factor for each path. The factors are found by evaluating both
+    on one sample.
     """
 
     def __init__(
         self,
-        irreps1: ic.Irreps,
-        irreps2: ic.Irreps,
-        irreps_out: ic.Irreps,
+        irreps1: irr.Irreps,
+        irreps2: irr.Irreps,
+        irreps_out: irr.Irreps,
         function: Callable[..., jax.Array],
         weights: list[jax.Array],
     ) -> None:
@@ -86,11 +86,11 @@ class FullyConnected:
 
     def evaluate(self, weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
         cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
-        rows = [
+        factors = [
             cuex.RepArray(_irreps(irreps), array, cue.ir_mul)
             for irreps, array in ((self.irreps1, x), (self.irreps2, y))
         ]
-        return cuex.equivariant_polynomial(self.polynomial, [weights[None], *rows], method="naive").array
+        return cuex.equivariant_polynomial(self.polynomial, [weights[None], *factors], method="naive").array
 
     def forward(self, weights: list[jax.Array], x: jax.Array, y: jax.Array) -> Candidate:
         args = self._weights(weights), *self._layout(x, y)
@@ -113,10 +113,10 @@ class FullyConnected:
 
 
 class SymmetricContraction:
-    """Its symmetric contraction, with weights such that it equals ours.
+    """Its symmetric contraction, with weights that make it equal to ours.
 
-    Both are linear in their weights and span the same space, so theirs are a matrix times ours: the one that makes
-    the results equal on a few rows of one channel.
+    Both are linear in their weights and span the same space, so its weights are a matrix times ours. The matrix is
+    fitted on a few samples of one channel.
     """
 
     def __init__(
@@ -128,20 +128,20 @@ class SymmetricContraction:
         shapes: dict[str, tuple[int, ...]],
     ) -> None:
         self.channels = next(iter(shapes.values()))[-1]
-        self.irreps, self.irreps_out = self.channels * ic.Irreps(irreps), self.channels * ic.Irreps(irreps_out)
+        self.irreps, self.irreps_out = self.channels * irr.Irreps(irreps), self.channels * irr.Irreps(irreps_out)
         self.orders = orders
         self.names = list(shapes)
         self.counts = [shapes[name][0] for name in self.names]
-        polynomial = self._polynomial(ic.Irreps(irreps), ic.Irreps(irreps_out))
+        polynomial = self._polynomial(irr.Irreps(irreps), irr.Irreps(irreps_out))
         x = jnp.asarray(
-            np.random.default_rng(1).normal(size=(16 * sum(self.counts), ic.Irreps(irreps).dim)), jnp.float32
+            np.random.default_rng(1).normal(size=(16 * sum(self.counts), irr.Irreps(irreps).dim)), jnp.float32
         )
 
         def our_value(weights: jax.Array) -> jax.Array:
             return function(self._split(weights[:, None]), x[:, None, :])
 
         def their_value(weights: jax.Array) -> jax.Array:
-            return self._evaluate(polynomial, ic.Irreps(irreps), weights, x)
+            return self._evaluate(polynomial, irr.Irreps(irreps), weights, x)
 
         a = np.asarray(jax.lax.map(our_value, jnp.eye(sum(self.counts))), np.float64)
         b = np.asarray(jax.lax.map(their_value, jnp.eye(polynomial.inputs[0].dim)), np.float64)
@@ -149,17 +149,17 @@ class SymmetricContraction:
         self.matrix = jnp.asarray(solution, jnp.float32)
         self.polynomial = self._polynomial(self.irreps, self.irreps_out)
 
-    def _polynomial(self, irreps: ic.Irreps, irreps_out: ic.Irreps) -> Any:
+    def _polynomial(self, irreps: irr.Irreps, irreps_out: irr.Irreps) -> Any:
         descriptors = optional("cuequivariance").descriptors
         return descriptors.symmetric_contraction(_irreps(irreps), _irreps(irreps_out), self.orders)
 
-    def _evaluate(self, polynomial: Any, irreps: ic.Irreps, weights: jax.Array, x: jax.Array) -> jax.Array:
+    def _evaluate(self, polynomial: Any, irreps: irr.Irreps, weights: jax.Array, x: jax.Array) -> jax.Array:
         cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
         x = cuex.RepArray(_irreps(irreps), x, cue.ir_mul)
         return cuex.equivariant_polynomial(polynomial, [weights[None], x], method=method()).array
 
     def _split(self, weights: jax.Array) -> dict[str, jax.Array]:
-        """Ours, (number, channels) for each name, from one array."""
+        """Return our weights, of shape (number, channels) for each name, from one array."""
         parts = jnp.split(weights, np.cumsum(self.counts)[:-1])
         return dict(zip(self.names, parts, strict=True))
 
@@ -183,33 +183,34 @@ class SymmetricContraction:
         return ws.reshape(-1), jnp.swapaxes(x, 1, 2).reshape(len(x), -1)
 
     def _common(self, array: jax.Array) -> jax.Array:
-        """(nodes, channels, components), as ours."""
+        """Return an array in our layout, of shape (nodes, channels, components)."""
         return jnp.swapaxes(array.reshape(len(array), -1, self.channels), 1, 2)
 
 
 class Convolution:
-    """Its convolution over edges: harmonics, weights from the radial network, and product, gather and sum in one.
+    """Its convolution over edges, which fuses gather, product and sum.
 
-    Its paths are ours in the same order, each times a number, which is found by evaluating both on one edge.
+    Its paths are ours in the same order, up to a factor for each path. The factors are found by evaluating both on one
+    edge.
     """
 
     def __init__(self, irreps: str, harmonics: str, irreps_out: str) -> None:
         cue = optional("cuequivariance")
-        self.irreps, self.harmonics = ic.Irreps(irreps), ic.Irreps(harmonics)
+        self.irreps, self.harmonics = irr.Irreps(irreps), irr.Irreps(harmonics)
         product = cue.descriptors.channelwise_tensor_product(
-            _irreps(self.irreps), _irreps(self.harmonics), _irreps(ic.Irreps(irreps_out))
+            _irreps(self.irreps), _irreps(self.harmonics), _irreps(irr.Irreps(irreps_out))
         )
-        # One item for each path.
-        self.irreps_out = ic.Irreps([(mul, str(ir)) for mul, ir in product.outputs[0].irreps])
+        # One chunk for each path.
+        self.irreps_out = irr.Irreps([(mul, str(ir)) for mul, ir in product.outputs[0].irreps])
         self.product = product if method() == "naive" else product.flatten_coefficient_modes().squeeze_modes()
         self.scales = self._scales(irreps_out)
 
     def _scales(self, irreps_out: str) -> jax.Array:
-        """One for each irrep of the result."""
+        """Return the factor of each irrep of the output."""
         rng = np.random.default_rng(1)
         x, vector = (jnp.asarray(rng.normal(size=(1, n)), jnp.float32) for n in (self.irreps.dim, 3))
         harmonics = irr.spherical_harmonics(self.harmonics, vector, normalize=True)
-        expected = irr.tensor_product(ic.IrrepsArray(self.irreps, x), harmonics, filter_ir_out=irreps_out).array
+        expected = irr.tensor_product(irr.IrrepsArray(self.irreps, x), harmonics, filter_ir_out=irreps_out).array
         one = jnp.zeros(1, jnp.int32)
         weights = jnp.ones((1, self.irreps_out.num_irreps), jnp.float32)
         theirs = self.evaluate(to_component_first(self.irreps, x), self._harmonics(vector), weights, one, one)
@@ -236,7 +237,7 @@ class Convolution:
         return cuex.equivariant_polynomial(self.product, [weights, x, y], shape, indices, method=method()).array
 
     def forward(self, radial: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-        """Of features, positions, weights and graph, given the radial network."""
+        """Return the convolution as a function of features, positions, weights and graph."""
 
         def forward(x: jax.Array, positions: jax.Array, weights: list[jax.Array], graph: Any) -> jax.Array:
             senders, receivers = graph
@@ -246,17 +247,17 @@ class Convolution:
         return forward
 
     def args(self, coefficients: jax.Array, x: jax.Array, positions: jax.Array, weights: list[jax.Array]) -> Any:
-        """Ours in its layout; the numbers of the paths are put into the last layer of the radial network."""
+        """Return our arguments in its layout; the last layer of the radial network includes the factors of paths."""
         scaled = [*weights[:-1], weights[-1] * self.scales]
         coefficients, x = to_component_first(self.irreps_out, coefficients), to_component_first(self.irreps, x)
         return coefficients, x, positions, scaled
 
-    def common(self, task: str) -> Callable[[Any], Any]:
-        """From its layout of the result of a task."""
+    def common(self, measure: str) -> Callable[[Any], Any]:
+        """Return the function that converts the result of a measure to our layout."""
 
         def train(gradient: Any) -> Any:
             of_x, of_weights = gradient
             return to_channel_first(self.irreps, of_x), [*of_weights[:-1], of_weights[-1] * self.scales]
 
         forward = partial(to_channel_first, self.irreps_out)
-        return {"forward": forward, "forces": lambda result: result, "train": train}[task]
+        return {"forward": forward, "forces": lambda result: result, "train": train}[measure]

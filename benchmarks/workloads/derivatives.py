@@ -1,4 +1,4 @@
-"""The tasks that most workloads have, made from their forward function."""
+"""Measures of most workloads, derived from the forward function."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,12 @@ import jax.numpy as jnp
 
 
 def pullback(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The gradient to all arguments, given that of the result as first argument."""
+    """Return the gradient with respect to all arguments, as a function of the cotangent and the arguments."""
     return lambda cotangent, *args: jax.vjp(function, *args)[1](cotangent)
 
 
 def value_and_pullback(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The value, and the gradient to all arguments, given that of the result as first argument."""
+    """Return value and gradient with respect to all arguments, as a function of the cotangent and the arguments."""
 
     def both(cotangent: Any, *args: Any) -> Any:
         value, gradient = jax.vjp(function, *args)
@@ -23,4 +23,5 @@ def value_and_pullback(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def mean_square(x: jax.Array) -> jax.Array:
+    """Return the mean of the squares of all elements."""
     return jnp.mean(x**2)

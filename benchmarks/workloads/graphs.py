@@ -1,4 +1,4 @@
-"""Graphs: atoms on a shaken lattice, and edges between them."""
+"""Graphs: atoms on a lattice with random displacements, and edges between them."""
 
 from typing import NamedTuple
 
@@ -9,10 +9,10 @@ class Graph(NamedTuple):
     """Atoms and edges.
 
     Attributes:
-        positions: (nodes, 3); neighbours on the lattice are one apart, none are closer than a half.
-        senders: (edges,).
-        receivers: (edges,), in random order.
-        diameter: no two atoms are farther apart.
+        positions: shape (nodes, 3); the lattice constant is 1, and no two atoms are closer than 0.5.
+        senders: shape (edges,).
+        receivers: shape (edges,), in random order.
+        diameter: upper bound of the distance of two atoms.
     """
 
     positions: np.ndarray
@@ -22,17 +22,17 @@ class Graph(NamedTuple):
 
 
 def random_graph(nodes: int, edges: int) -> Graph:
-    """Senders and receivers uniformly at random, as in the benchmarks of cuequivariance."""
+    """Return a graph with uniformly random senders and receivers, as in the benchmarks of cuequivariance."""
     return _graph(nodes, np.random.default_rng(1).integers(0, nodes, edges))
 
 
 def even_graph(nodes: int, edges: int) -> Graph:
-    """All degrees equal (or differing by one)."""
+    """Return a graph whose degrees differ by at most one."""
     return _graph(nodes, np.arange(edges) % nodes)
 
 
 def uneven_graph(nodes: int, edges: int, largest: int) -> Graph:
-    """Degrees from 0 to about `largest`, most of them small: a power law that gives this number of edges."""
+    """Return a graph with power-law degrees from 0 to about `largest` and the given number of edges."""
     u = (np.arange(nodes) + 0.5) / nodes
     # The mean of largest * u^k over u in (0, 1) is largest / (k + 1).
     before = np.cumsum(u ** (largest * nodes / edges - 1))
@@ -46,7 +46,7 @@ def _graph(nodes: int, receivers: np.ndarray) -> Graph:
     lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3), -1).reshape(-1, 3)[:nodes]
     positions = rng.permutation(lattice + rng.uniform(-0.2, 0.2, lattice.shape))
     receivers = rng.permutation(receivers)
-    # Never the receiver itself.
+    # An atom never sends to itself.
     senders = (receivers + rng.integers(1, nodes, len(receivers))) % nodes
     as_float, as_int = np.float32, np.int32
     return Graph(positions.astype(as_float), senders.astype(as_int), receivers.astype(as_int), side * 3**0.5)

@@ -1,4 +1,4 @@
-"""Equivariant linear map, beside the bare matrix products it consists of."""
+"""Equivariant linear map, compared with the matrix products that it consists of."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,36 +8,36 @@ import jax.numpy as jnp
 import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
-import irreps_core as ic
 import irreps_ops as irr
 
 from .derivatives import pullback
 
 SIZES = {
-    "tiny": {"rows": 5, "channels": 2},
-    "cpu": {"rows": 10_000, "channels": 128},
-    "gpu": {"rows": 160_000, "channels": 128},
+    "tiny": {"batch": 5, "channels": 2},
+    "cpu": {"batch": 10_000, "channels": 128},
+    "gpu": {"batch": 160_000, "channels": 128},
 }
 DEGREES = (0, 1, 2)
 
 
 def ours(irreps: str) -> Callable[..., jax.Array]:
-    return lambda weights, x: irr.FunctionalLinear(irreps, irreps)(weights, ic.IrrepsArray(irreps, x)).array
+    """Return the linear map as a function of weights and data."""
+    return lambda weights, x: irr.FunctionalLinear(irreps, irreps)(weights, irr.IrrepsArray(irreps, x)).array
 
 
 def e3nn_jax(irreps: str) -> Callable[..., jax.Array]:
+    """Return the same function for e3nn-jax, called as its modules call it."""
     e3nn = optional("e3nn_jax")
 
     def forward(weights: list[jax.Array], x: jax.Array) -> jax.Array:
-        # As its modules do.
-        rows = e3nn.utils.vmap(e3nn.FunctionalLinear(irreps, irreps), in_axes=(None, 0))
-        return rows(weights, e3nn.IrrepsArray(irreps, x)).array
+        mapped = e3nn.utils.vmap(e3nn.FunctionalLinear(irreps, irreps), in_axes=(None, 0))
+        return mapped(weights, e3nn.IrrepsArray(irreps, x)).array
 
     return forward
 
 
 def plain(channels: int) -> Callable[..., jax.Array]:
-    """An Einstein sum for each irrep on slices of the same array."""
+    """Return the linear map as one einsum for each irrep, on slices of the array."""
 
     def forward(weights: list[jax.Array], x: jax.Array) -> jax.Array:
         results, start = [], 0
@@ -52,12 +52,12 @@ def plain(channels: int) -> Callable[..., jax.Array]:
 
 
 def products(weights: list[jax.Array], xs: list[jax.Array]) -> list[jax.Array]:
-    """Of arrays that already are matrices: nobody has them, but nothing can be faster."""
+    """Compute the matrix products alone, of data that already are matrices: a lower bound of the time."""
     return [x @ w for w, x in zip(weights, xs, strict=True)]
 
 
 def _matrices(array: jax.Array, channels: int) -> list[jax.Array]:
-    """For each irrep a matrix (rows x components, channels)."""
+    """Return a matrix of shape (batch x components, channels) for each irrep."""
     ends = np.cumsum([channels * (2 * l + 1) for l in DEGREES])
     parts = jnp.split(array, ends[:-1], axis=1)
     swapped = [jnp.swapaxes(part.reshape(len(array), channels, -1), 1, 2) for part in parts]
@@ -65,16 +65,18 @@ def _matrices(array: jax.Array, channels: int) -> list[jax.Array]:
 
 
 def _array(matrices: list[jax.Array], channels: int) -> jax.Array:
+    """Invert :func:`_matrices`."""
     parts = [m.reshape(-1, 2 * l + 1, channels) for l, m in zip(DEGREES, matrices, strict=True)]
     return jnp.concatenate([jnp.swapaxes(p, 1, 2).reshape(len(p), -1) for p in parts], axis=1)
 
 
 def comparisons(size: str) -> Iterator[Comparison]:
+    """Yield forward pass and gradient."""
     sizes = SIZES[size]
-    rows, channels = sizes["rows"], sizes["channels"]
+    batch, channels = sizes["batch"], sizes["channels"]
     irreps = "+".join(f"{channels}x{l}{'eo'[l % 2]}" for l in DEGREES)
     rng = np.random.default_rng(0)
-    x, cotangent = (jnp.asarray(rng.normal(size=(rows, 9 * channels)), jnp.float32) for _ in range(2))
+    x, cotangent = (jnp.asarray(rng.normal(size=(batch, 9 * channels)), jnp.float32) for _ in range(2))
     weights = [jnp.asarray(rng.normal(size=(channels, channels)), jnp.float32) for _ in DEGREES]
     scaled = [w / channels**0.5 for w in weights]
     matrices = _matrices(x, channels), _matrices(cotangent, channels)

@@ -1,7 +1,7 @@
-"""A NequIP-like force field on a batch of padded molecules. The same weights for all libraries.
+"""A NequIP-like force field on a batch of padded molecules, with the same weights for all libraries.
 
-"inference" is energies and forces; "training step" the gradient to all parameters of the mean squares of the errors
-of energies and forces (no optimizer: it costs the same for all).
+"inference" computes energies and forces; "training step" computes the gradient of the mean square errors of both with
+respect to all parameters, without an optimizer, which costs the same for all libraries.
 """
 
 import itertools
@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
-import irreps_core as ic
 import irreps_ops as irr
 
 from .convolution import network
@@ -30,17 +29,17 @@ Linear = Callable[[list[jax.Array], Any], Any]
 
 
 class Batch(NamedTuple):
-    """Molecules, then one of padding.
+    """Molecules, followed by one that is padding.
 
     Attributes:
-        species: (atoms,).
-        senders: (edges,), those of padding at the last atom.
-        receivers: (edges,).
-        is_edge: (edges,), False for padding.
-        is_atom: (atoms,), False for padding.
-        molecule: (atoms,), which one.
-        energies: (molecules,), of the training data.
-        forces: (atoms, 3).
+        species: shape (atoms,).
+        senders: shape (edges,); padding edges connect the last atom with itself.
+        receivers: shape (edges,).
+        is_edge: shape (edges,), False for padding.
+        is_atom: shape (atoms,), False for padding.
+        molecule: shape (atoms,), the molecule of each atom.
+        energies: shape (molecules,), targets.
+        forces: shape (atoms, 3), targets.
     """
 
     species: jax.Array
@@ -54,7 +53,14 @@ class Batch(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Irreps of a network: of the harmonics, and for each layer of its input, result and gated result."""
+    """Irreps and sizes of a network.
+
+    Attributes:
+        harmonics: irreps of the harmonics.
+        layers: for each layer the irreps of its input, of its output, and of the input of its gate.
+        cutoff: radius of the neighbourhood.
+        neighbors: neighbours of each atom.
+    """
 
     harmonics: str
     layers: tuple[tuple[str, str, str], ...]
@@ -63,7 +69,7 @@ class Shape(NamedTuple):
 
 
 class Library(NamedTuple):
-    """What a network needs: constructor of data, harmonics, radial functions, gate, linear map, convolution."""
+    """The operations of a network: data, harmonics, radial functions, gate, linear maps, convolution."""
 
     irreps_array: Callable[..., Any]
     harmonics: Callable[..., Any]
@@ -76,6 +82,8 @@ class Library(NamedTuple):
 
 
 def ours() -> Library:
+    """Return our operations."""
+
     def convolve(x: Any, harmonics: Any, weights: Any, radial: jax.Array, edges: Any, irreps_out: str) -> Any:
         return irr.edge_convolution(
             x, harmonics, lambda r: network(weights, r), edges, filter_ir_out=irreps_out, edge_data=radial
@@ -85,10 +93,13 @@ def ours() -> Library:
         return irr.spherical_harmonics(irreps, vectors, normalize=True)
 
     functional = irr.FunctionalLinear
-    return Library(ic.IrrepsArray, harmonics, irr.bessel, irr.poly_envelope, irr.gate, functional, functional, convolve)
+    return Library(
+        irr.IrrepsArray, harmonics, irr.bessel, irr.poly_envelope, irr.gate, functional, functional, convolve
+    )
 
 
 def e3nn_jax() -> Library:
+    """Return the operations of e3nn-jax."""
     e3nn = optional("e3nn_jax")
 
     def linear(irreps_in: Any, irreps_out: Any) -> Linear:
@@ -111,7 +122,7 @@ def e3nn_jax() -> Library:
 
 
 def energies_of(library: Library, shape: Shape) -> Callable[..., jax.Array]:
-    """Energy of each molecule as a function of parameters, positions, batch and edges."""
+    """Return the energies of all molecules as a function of parameters, positions, batch and edges."""
 
     def energies(params: Any, positions: jax.Array, batch: Batch, edges: Any) -> jax.Array:
         vectors = positions[batch.senders] - positions[batch.receivers]
@@ -143,6 +154,7 @@ def layer(
     edges: Any,
     species: jax.Array,
 ) -> Any:
+    """Evaluate one layer: linear map, convolution, linear map, self-connection and gate."""
     irreps_in, irreps_out, gated = irreps
     sent = library.linear(irreps_in, irreps_in)(weights["up"], x)
     received = library.convolve(sent, harmonics, weights["radial"], radial, edges, irreps_out)
@@ -152,21 +164,23 @@ def layer(
 
 
 def natural(channels: int, lmax: int) -> str:
+    """Return irreps of degrees 0 to lmax, each with the parity of its spherical harmonic."""
     return "+".join(f"{channels}x{l}{'eo'[l % 2]}" for l in range(lmax + 1))
 
 
 def shape_of(sizes: dict[str, int], cutoff: float) -> Shape:
+    """Return the shape of the network of a workload."""
     channels, lmax = sizes["channels"], sizes["lmax"]
     scalars, features = natural(channels, 0), natural(channels, lmax)
-    # Every feature of degree above zero needs a scalar to be gated by.
-    gated = str((ic.Irreps(f"{lmax * channels}x0e") + ic.Irreps(features)).regroup())
+    # The gate needs one scalar for each feature of degree above zero.
+    gated = str((irr.Irreps(f"{lmax * channels}x0e") + irr.Irreps(features)).regroup())
     ends = [scalars, *[features] * (sizes["layers"] - 1), scalars]
     layers = tuple((a, b, gated if b == features else scalars) for a, b in itertools.pairwise(ends))
     return Shape(natural(1, lmax), layers, cutoff, sizes["neighbors"])
 
 
 def parameters(shape: Shape, channels: int) -> Any:
-    """Normal weights of variance one; e3nn's normalization is in the forward pass."""
+    """Return normal weights of variance one; the forward pass contains e3nn's normalization."""
     rng = np.random.default_rng(0)
 
     def normal(*size: int) -> jax.Array:
@@ -175,12 +189,12 @@ def parameters(shape: Shape, channels: int) -> Any:
     def dense(*widths: int) -> list[jax.Array]:
         return [normal(a, b) / a**0.5 for a, b in itertools.pairwise(widths)]
 
-    def linear(irreps_in: Any, irreps_out: Any, *rows: int) -> list[jax.Array]:
-        return [normal(*rows, *path.path_shape) for path in irr.FunctionalLinear(irreps_in, irreps_out).paths]
+    def linear(irreps_in: Any, irreps_out: Any, *indices: int) -> list[jax.Array]:
+        return [normal(*indices, *path.path_shape) for path in irr.FunctionalLinear(irreps_in, irreps_out).paths]
 
     layers = []
     for irreps_in, irreps_out, gated in shape.layers:
-        received = irr.tensor_product(irreps_in, shape.harmonics, filter_ir_out=ic.Irreps(irreps_out))
+        received = irr.tensor_product(irreps_in, shape.harmonics, filter_ir_out=irr.Irreps(irreps_out))
         layers.append(
             {
                 "up": linear(irreps_in, irreps_in),
@@ -193,7 +207,10 @@ def parameters(shape: Shape, channels: int) -> Any:
 
 
 def molecules(count: int, atoms: int, neighbors: int) -> tuple[np.ndarray, Batch, float]:
-    """Positions on shaken lattices, each atom with its nearest neighbours; and a cutoff beyond the last of these."""
+    """Return positions of shape (atoms, 3), the batch, and a cutoff beyond the farthest neighbour.
+
+    Atoms are on lattices with random displacements; each is connected with its nearest neighbours.
+    """
     rng = np.random.default_rng(0)
     side = int(np.ceil(atoms ** (1 / 3)))
     lattice = np.stack(np.meshgrid(*[np.arange(side)] * 3), -1).reshape(-1, 3)[:atoms]
@@ -220,8 +237,8 @@ def molecules(count: int, atoms: int, neighbors: int) -> tuple[np.ndarray, Batch
     return positions, jax.tree.map(jnp.asarray, batch), cutoff
 
 
-def tasks(energies: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
-    """All of parameters, positions, batch and edges."""
+def measures(energies: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
+    """Return functions of parameters, positions, batch and edges, by name."""
 
     def energies_and_forces(params: Any, positions: jax.Array, batch: Batch, edges: Any) -> Any:
         def total(positions: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -239,17 +256,18 @@ def tasks(energies: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
 
 
 def comparisons(size: str) -> Iterator[Comparison]:
+    """Yield inference and training step."""
     sizes = SIZES[size]
     positions, batch, cutoff = molecules(sizes["molecules"], sizes["atoms"], sizes["neighbors"])
     shape = shape_of(sizes, cutoff)
     args = parameters(shape, sizes["channels"]), jnp.asarray(positions), batch
-    # Made once for each neighbour list, without the padding.
+    # The index excludes padding edges; it is computed once for each neighbour list.
     edges = irr.EdgeIndex.from_edges(batch.senders, batch.receivers, len(positions), mask=batch.is_edge)
     edges = jax.tree.map(jnp.asarray, edges)
-    our_tasks = tasks(energies_of(ours(), shape))
-    their_tasks = tasks(energies_of(e3nn_jax(), shape)) if optional("e3nn_jax") else {}
-    for task, function in our_tasks.items():
+    our_measures = measures(energies_of(ours(), shape))
+    their_measures = measures(energies_of(e3nn_jax(), shape)) if optional("e3nn_jax") else {}
+    for measure, function in our_measures.items():
         candidates = {OURS: Candidate(function, (*args, edges))}
-        if task in their_tasks:
-            candidates["e3nn-jax"] = Candidate(their_tasks[task], (*args, (batch.senders, batch.receivers)))
-        yield Comparison("model", task, candidates, tolerance=1e-4, sizes=sizes)
+        if measure in their_measures:
+            candidates["e3nn-jax"] = Candidate(their_measures[measure], (*args, (batch.senders, batch.receivers)))
+        yield Comparison("model", measure, candidates, tolerance=1e-4, sizes=sizes)

@@ -1,4 +1,4 @@
-"""Tensor products without a graph: the full one, and the fully connected one with weights for each pair of channels."""
+"""Tensor products without a graph: the full one, and the fully connected one with weights for all channels."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,21 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
-import irreps_core as ic
 import irreps_ops as irr
 
 from . import cuequivariance
 from .derivatives import pullback
 
 FULL_SIZES = {
-    "tiny": {"rows": 5, "channels": 2},
-    "cpu": {"rows": 2_000, "channels": 32},
-    "gpu": {"rows": 50_000, "channels": 32},
+    "tiny": {"batch": 5, "channels": 2},
+    "cpu": {"batch": 2_000, "channels": 32},
+    "gpu": {"batch": 50_000, "channels": 32},
 }
 LARGE_SIZES = {
-    "tiny": {"rows": 3, "channels": 2},
-    "cpu": {"rows": 64, "channels": 128},
-    "gpu": {"rows": 64, "channels": 128},
+    "tiny": {"batch": 3, "channels": 2},
+    "cpu": {"batch": 64, "channels": 128},
+    "gpu": {"batch": 64, "channels": 128},
 }
 Forward = Callable[..., jax.Array]
 
@@ -35,51 +34,53 @@ def _normal(rng: np.random.Generator, *shape: int) -> jax.Array:
 
 
 def full(size: str) -> Iterator[Comparison]:
-    """channels x (0e+1o+2e) times 0e+1o+2e, all irreps of the result."""
+    """Yield the product of channels x (0e+1o+2e) with 0e+1o+2e, with all irreps of the output."""
     sizes = FULL_SIZES[size]
     irreps1, irreps2 = f"{sizes['channels']}x0e+{sizes['channels']}x1o+{sizes['channels']}x2e", "0e+1o+2e"
     forwards: dict[str, Forward] = {
-        OURS: lambda x, y: irr.tensor_product(ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
+        OURS: lambda x, y: irr.tensor_product(irr.IrrepsArray(irreps1, x), irr.IrrepsArray(irreps2, y)).array
     }
     if e3nn := optional("e3nn_jax"):
         forwards["e3nn-jax"] = lambda x, y: (
             e3nn.tensor_product(e3nn.IrrepsArray(irreps1, x), e3nn.IrrepsArray(irreps2, y)).array
         )
     rng = np.random.default_rng(0)
-    rows = sizes["rows"]
-    x, y = _normal(rng, rows, ic.Irreps(irreps1).dim), _normal(rng, rows, ic.Irreps(irreps2).dim)
-    cotangent = _normal(rng, rows, irr.tensor_product(irreps1, irreps2).dim)
+    batch = sizes["batch"]
+    x, y = _normal(rng, batch, irr.Irreps(irreps1).dim), _normal(rng, batch, irr.Irreps(irreps2).dim)
+    cotangent = _normal(rng, batch, irr.tensor_product(irreps1, irreps2).dim)
     yield Comparison("full", "forward", {n: Candidate(f, (x, y)) for n, f in forwards.items()}, sizes=sizes)
     candidates = {n: Candidate(pullback(f), (cotangent, x, y)) for n, f in forwards.items()}
     yield Comparison("full", "gradient", candidates, sizes=sizes)
 
 
-# Fully connected tensor product: a weight for each channel of one, of the other and of the result.
+# Fully connected tensor product: a weight for each combination of channels of the inputs and the output.
 
 
-def ours(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
+def ours(irreps1: irr.Irreps, irreps2: irr.Irreps, irreps_out: irr.Irreps) -> Forward:
+    """Return the fully connected product as a function of weights and both inputs."""
+
     def forward(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
         product = irr.FunctionalFullyConnectedTensorProduct(irreps1, irreps2, irreps_out)
-        return product(weights, ic.IrrepsArray(irreps1, x), ic.IrrepsArray(irreps2, y)).array
+        return product(weights, irr.IrrepsArray(irreps1, x), irr.IrrepsArray(irreps2, y)).array
 
     return forward
 
 
-def e3nn_jax(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
+def e3nn_jax(irreps1: irr.Irreps, irreps2: irr.Irreps, irreps_out: irr.Irreps) -> Forward:
+    """Return the same function for e3nn-jax, called as its modules call it."""
     e3nn = optional("e3nn_jax")
     names = str(irreps1), str(irreps2), str(irreps_out)
 
     def forward(weights: list[jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
         product = optional("e3nn_jax.legacy").FunctionalFullyConnectedTensorProduct(*names)
-        # As its modules do.
-        rows = e3nn.utils.vmap(product.left_right, in_axes=(None, 0, 0))
-        return rows(weights, e3nn.IrrepsArray(names[0], x), e3nn.IrrepsArray(names[1], y)).array
+        mapped = e3nn.utils.vmap(product.left_right, in_axes=(None, 0, 0))
+        return mapped(weights, e3nn.IrrepsArray(names[0], x), e3nn.IrrepsArray(names[1], y)).array
 
     return forward
 
 
-def e3nn_jax_two_steps(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> Forward:
-    """The full product, then a linear map: what e3nn-jax advises today."""
+def e3nn_jax_two_steps(irreps1: irr.Irreps, irreps2: irr.Irreps, irreps_out: irr.Irreps) -> Forward:
+    """Return the full product followed by a linear map, which e3nn-jax recommends today."""
     e3nn = optional("e3nn_jax")
     names = str(irreps1), str(irreps2), str(irreps_out)
     wanted = e3nn.Irreps(names[2])
@@ -94,9 +95,9 @@ def e3nn_jax_two_steps(irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Ir
 
 
 class Paths:
-    """Which items of two inputs give which of the result, first input first; and their weights."""
+    """The paths from chunks of both inputs to chunks of the output, ordered by the first input, and their weights."""
 
-    def __init__(self, irreps1: ic.Irreps, irreps2: ic.Irreps, irreps_out: ic.Irreps) -> None:
+    def __init__(self, irreps1: irr.Irreps, irreps2: irr.Irreps, irreps_out: irr.Irreps) -> None:
         self.outputs, self.shapes = [], []
         for mul1, ir1 in irreps1:
             for mul2, ir2 in irreps2:
@@ -106,16 +107,17 @@ class Paths:
                         self.shapes.append((mul1, mul2, mul))
 
     def weights(self, rng: np.random.Generator) -> list[jax.Array]:
+        """Return random weights for each path."""
         return [_normal(rng, *shape) for shape in self.shapes]
 
     def joined(self, weights: list[jax.Array]) -> list[jax.Array]:
-        """Weights of the linear map that follows the full product: for each output those of all paths to it."""
+        """Return the weights of the linear map after the full product: for each output those of all its paths."""
         flat = [w.reshape(-1, w.shape[-1]) for w in weights]
         places = sorted(set(self.outputs))
         return [jnp.concatenate([w for w, o in zip(flat, self.outputs, strict=True) if o == i]) for i in places]
 
     def split(self, joined: list[jax.Array]) -> list[jax.Array]:
-        """The inverse of `joined`."""
+        """Invert `joined`."""
         starts, parts = dict.fromkeys(self.outputs, 0), dict(zip(sorted(set(self.outputs)), joined, strict=True))
         weights = []
         for i, (u, v, w) in zip(self.outputs, self.shapes, strict=True):
@@ -125,13 +127,13 @@ class Paths:
 
 
 def fully_connected(size: str) -> Iterator[Comparison]:
-    """channels x (0e+1o+2e) times 0e+1o+2e to channels x (0e+1o+2e)."""
+    """Yield the fully connected product of channels x (0e+1o+2e) with 0e+1o+2e to channels x (0e+1o+2e)."""
     sizes = FULL_SIZES[size]
-    irreps = ic.Irreps(f"{sizes['channels']}x0e+{sizes['channels']}x1o+{sizes['channels']}x2e")
-    irreps2 = ic.Irreps("0e+1o+2e")
-    paths, rng, rows = Paths(irreps, irreps2, irreps), np.random.default_rng(0), sizes["rows"]
-    weights, y = paths.weights(rng), _normal(rng, rows, irreps2.dim)
-    x, cotangent = _normal(rng, rows, irreps.dim), _normal(rng, rows, irreps.dim)
+    irreps = irr.Irreps(f"{sizes['channels']}x0e+{sizes['channels']}x1o+{sizes['channels']}x2e")
+    irreps2 = irr.Irreps("0e+1o+2e")
+    paths, rng, batch = Paths(irreps, irreps2, irreps), np.random.default_rng(0), sizes["batch"]
+    weights, y = paths.weights(rng), _normal(rng, batch, irreps2.dim)
+    x, cotangent = _normal(rng, batch, irreps.dim), _normal(rng, batch, irreps.dim)
     our_function = ours(irreps, irreps2, irreps)
     functions = {OURS: (our_function, weights, lambda w: w)}
     if optional("e3nn_jax"):
@@ -152,21 +154,21 @@ def fully_connected(size: str) -> Iterator[Comparison]:
 
 
 def large(size: str) -> Iterator[Comparison]:
-    """e3nn-jax's own benchmark: both inputs and the result channels x (0e+1e+2e), few rows, many weights."""
+    """Yield e3nn-jax's own benchmark: inputs and output of channels x (0e+1e+2e), a small batch, many weights."""
     sizes = LARGE_SIZES[size]
-    irreps = ic.Irreps(f"{sizes['channels']}x0e+{sizes['channels']}x1e+{sizes['channels']}x2e")
-    paths, rng, rows = Paths(irreps, irreps, irreps), np.random.default_rng(0), sizes["rows"]
+    irreps = irr.Irreps(f"{sizes['channels']}x0e+{sizes['channels']}x1e+{sizes['channels']}x2e")
+    paths, rng, batch = Paths(irreps, irreps, irreps), np.random.default_rng(0), sizes["batch"]
     weights = paths.weights(rng)
-    x, y = _normal(rng, rows, irreps.dim), _normal(rng, rows, irreps.dim)
+    x, y = _normal(rng, batch, irreps.dim), _normal(rng, batch, irreps.dim)
 
-    def task(forward: Forward) -> Callable[..., Any]:
+    def measure(forward: Forward) -> Callable[..., Any]:
         return jax.value_and_grad(lambda w, x, y: jnp.sum(jnp.tanh(forward(w, x, y))))
 
-    candidates = {OURS: Candidate(task(ours(irreps, irreps, irreps)), (weights, x, y))}
+    candidates = {OURS: Candidate(measure(ours(irreps, irreps, irreps)), (weights, x, y))}
     if optional("e3nn_jax"):
-        candidates["e3nn-jax"] = Candidate(task(e3nn_jax(irreps, irreps, irreps)), (weights, x, y))
+        candidates["e3nn-jax"] = Candidate(measure(e3nn_jax(irreps, irreps, irreps)), (weights, x, y))
         candidates["e3nn-jax, product then linear"] = Candidate(
-            task(e3nn_jax_two_steps(irreps, irreps, irreps)),
+            measure(e3nn_jax_two_steps(irreps, irreps, irreps)),
             (paths.joined(weights), x, y),
             lambda found: (found[0], paths.split(found[1])),
         )

@@ -1,4 +1,4 @@
-"""The symmetric contraction of MACE: a polynomial of degree 3 in the features of a node, weights for each channel."""
+"""The symmetric contraction of MACE: a polynomial of degree 3 in the features of a node, with weights per channel."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from side_by_side import OURS, Candidate, Comparison, optional
 
-import irreps_core as ic
 import irreps_ops as irr
 
 from . import cuequivariance
@@ -24,13 +23,16 @@ Weights = dict[str, jax.Array]
 
 
 def ours(irreps: str, irreps_out: str) -> Callable[[Weights, jax.Array], jax.Array]:
+    """Return the contraction as a function of weights and features."""
+
     def forward(weights: Weights, x: jax.Array) -> jax.Array:
-        return irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out)(weights, ic.IrrepsArray(irreps, x)).array
+        return irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out)(weights, irr.IrrepsArray(irreps, x)).array
 
     return forward
 
 
 def e3nn_jax(irreps: str, irreps_out: str) -> Callable[[Weights, jax.Array], jax.Array]:
+    """Return the same function for e3nn-jax."""
     e3nn, hk = optional("e3nn_jax"), optional("haiku")
 
     def module(weights: Weights, x: jax.Array) -> jax.Array:
@@ -44,6 +46,7 @@ def e3nn_jax(irreps: str, irreps_out: str) -> Callable[[Weights, jax.Array], jax
 
 
 def comparisons(size: str) -> Iterator[Comparison]:
+    """Yield forward pass, and value and gradient."""
     sizes = SIZES[size]
     nodes, channels, irreps, irreps_out = (sizes[name] for name in ("nodes", "channels", "irreps", "irreps_out"))
     rng = np.random.default_rng(0)
@@ -54,8 +57,8 @@ def comparisons(size: str) -> Iterator[Comparison]:
     paths = irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out).paths
     shapes = {path.name: (path.multiplicity, channels) for path in paths}
     weights = {name: normal(*shape) for name, shape in shapes.items()}
-    x = normal(nodes, channels, ic.Irreps(irreps).dim)
-    cotangent = normal(nodes, channels, ic.Irreps(irreps_out).dim)
+    x = normal(nodes, channels, irr.Irreps(irreps).dim)
+    cotangent = normal(nodes, channels, irr.Irreps(irreps_out).dim)
     our_function = ours(irreps, irreps_out)
     functions = {OURS: our_function}
     if optional("e3nn_jax") and optional("haiku"):
