@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-NAMES = ROOT / "packages" / "irreps-ops" / "tests" / "e3nn_jax_names.txt"
+NAMES = ROOT / "packages" / "irreps-compat" / "tests" / "e3nn_jax_names.txt"
 CLASSES = ("Irrep.", "MulIrrep.", "Irreps.", "IrrepsArray.", "IrrepsData.", "SphericalSignal.", "SO3Signal.")
 
 

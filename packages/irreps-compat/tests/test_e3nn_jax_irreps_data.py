@@ -11,10 +11,11 @@ import pytest
 import irreps_compat.e3nn_jax as e3nn
 import irreps_core as ic
 import irreps_ops as irr
-from irreps_compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData, _layers
-from irreps_compat.e3nn_jax import _earlier_layers as voxel
-from irreps_compat.e3nn_jax._convolution import Convolution
-from irreps_compat.e3nn_jax._tensor_square import TensorSquare
+from irreps_compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData
+from irreps_compat.e3nn_jax._layers import _configured as _layers
+from irreps_compat.e3nn_jax._layers import _earlier as voxel
+from irreps_compat.e3nn_jax._layers._point_convolution import Convolution
+from irreps_compat.e3nn_jax._layers._tensor_square import TensorSquare
 
 KEY = jax.random.key(0)
 F = jnp.float64

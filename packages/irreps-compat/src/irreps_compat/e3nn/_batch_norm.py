@@ -1,4 +1,4 @@
-"""``e3nn.nn.BatchNorm`` as our `BatchNorm`."""
+"""Conversion of ``e3nn.nn.BatchNorm``."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -6,16 +6,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import IntoIrreps, Irreps
-from irreps_ops.layers._batch_norm import BatchNorm
+from irreps_ops import BatchNorm
 
 from ._state import StateDict, read, refuse
 
 
 class ConvertedBatchNorm(NamedTuple):
-    """A batch normalization of e3nn as a layer, which has state.
+    """A batch normalization of e3nn as a layer with state.
 
     Attributes:
-        layer: a layer of ours; ``irreps_ops.apply(layer, params, x, is_training=False, state=state)``.
+        layer: the layer; ``irreps_ops.apply(layer, params, x, is_training=False, state=state)``.
         params: its parameters, `weight` and `bias`.
         state: its state, `running_mean` and `running_var`; empty for an instance normalization.
     """
@@ -37,25 +37,25 @@ def batch_norm(
     include_bias: bool = True,
     normalization: Literal["component", "norm"] = "component",
 ) -> ConvertedBatchNorm:
-    r"""The layer :class:`irreps_ops.BatchNorm` of an ``e3nn.nn.BatchNorm``.
+    r"""Convert an ``e3nn.nn.BatchNorm`` to a :class:`irreps_ops.BatchNorm`.
 
-    The arrays have the same names, shapes and order. With the variance v, e3nn divides by :math:`\sqrt{v + \epsilon}`
-    and we by :math:`\sqrt{(1 - \epsilon') v + \epsilon'}`, so
+    The arrays have the same names, shapes and order. For a variance v, e3nn divides by :math:`\sqrt{v + \epsilon}`,
+    the layer by :math:`\sqrt{(1 - \epsilon') v + \epsilon'}`, so
 
     .. math:: \epsilon' = \frac{\epsilon}{1 + \epsilon}, \qquad w' = \frac{w}{\sqrt{1 + \epsilon}}
 
-    for the weights w. A module without weights or biases is a layer that has them: weights
-    :math:`1 / \sqrt{1 + \epsilon}`, biases 0; do not train them.
+    for the weights w. A module without weights or biases becomes a layer with weights
+    :math:`1 / \sqrt{1 + \epsilon}` and biases 0, which must not be trained.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
-        irreps: as the module was made with, and so the rest.
-        eps: what e3nn adds to the variance.
-        momentum: share of the batch in the running averages.
+        irreps: irreps of the data. This and the following are the arguments of the module.
+        eps: number that e3nn adds to the variance.
+        momentum: weight of the batch in the running averages.
         affine: whether there are weights and biases.
         reduce: ``"mean"`` or ``"max"``.
-        instance: statistics of each row of the batch by itself; there are no running averages then.
+        instance: compute statistics for each element of the batch by itself, without running averages.
         include_bias: whether there are biases, if `affine`.
         normalization: ``"component"`` or ``"norm"``.
 
@@ -63,17 +63,16 @@ def batch_norm(
         The layer, its parameters and its state.
 
     Raises:
-        ValueError: an array is missing, has another shape or should not be there; names the expected and the found.
-            A negative `eps`, or options that e3nn does not have.
+        ValueError: an array is missing, unexpected or of another shape; the message states the expected and the actual
+            shape. A negative `eps`, or options that e3nn does not have.
 
     Example:
         >>> import numpy as np
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> from irreps_compat import e3nn
         >>> module = {"weight": np.ones(2), "bias": np.zeros(1), "running_mean": np.ones(1), "running_var": np.ones(2)}
         >>> layer, params, state = e3nn.batch_norm(module, "", "0e + 1o")
-        >>> x = ic.IrrepsArray("0e + 1o", np.ones((5, 4)))
+        >>> x = irr.IrrepsArray("0e + 1o", np.ones((5, 4)))
         >>> y, state = irr.apply(layer, params, x, is_training=False, state=state)
         >>> y[0]
         1x0e+1x1o [0. 1. 1. 1.]

@@ -1,4 +1,4 @@
-"""All modules of a network at once."""
+"""Conversion of all modules of a network."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,19 +9,20 @@ from ._state import StateDict, carries_weights, key_of
 def convert(
     state: StateDict, modules: Mapping[str, Callable[..., tuple[Any, ...]]], *, strict: bool = True
 ) -> dict[str, Any]:
-    """All modules of a network as layers.
+    """Convert all modules of a network.
 
     Args:
         state: state dict of NumPy arrays.
-        modules: for each prefix a function of the state dict and the prefix: one of this module with all other
-            arguments given, by ``functools.partial`` say, or one of yours for a module of yours.
-        strict: refuse a state dict that has more than these modules.
+        modules: for each prefix, a function of the state dict and the prefix: a function of this package with its other
+            arguments bound (by ``functools.partial``), or your own for your own module.
+        strict: refuse a state dict with weights outside these modules.
 
     Returns:
-        For each prefix what its function gave, ``(layer, params)``; for a batch normalization its state is third.
+        For each prefix the result of its function, ``(layer, params)``, or ``(layer, params, state)`` for a batch
+        normalization.
 
     Raises:
-        ValueError: what these functions raise; or, if strict, weights that belong to none of the modules; names them.
+        ValueError: a function raises it; or, if strict, weights belong to none of the modules. The message names them.
 
     Example:
         >>> from functools import partial

@@ -1,4 +1,4 @@
-"""``e3nn.nn.FullyConnectedNet`` as our `MultiLayerPerceptron`."""
+"""Conversion of ``e3nn.nn.FullyConnectedNet``."""
 
 import itertools
 from collections.abc import Sequence
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_ops.layers._multi_layer_perceptron import MultiLayerPerceptron
-from irreps_ops.pointwise._activation import Activation
+from irreps_ops import Activation, MultiLayerPerceptron
 
 from ._normalize2mom import Scaled, normalize2mom
 from ._state import Converted, StateDict, read
@@ -23,22 +22,22 @@ def fully_connected_net(
     variance_out: float = 1,
     out_act: bool = False,
 ) -> Converted:
-    """The layer :class:`irreps_ops.MultiLayerPerceptron` of an ``e3nn.nn.FullyConnectedNet``.
+    """Convert an ``e3nn.nn.FullyConnectedNet`` to a :class:`irreps_ops.MultiLayerPerceptron`.
 
-    ``layer0.weight`` of e3nn, of shape (inputs, outputs), is ``linear_0/w`` here; both divide by sqrt(inputs).
-    Variances other than 1 go into the first and the last weights, or into the last function.
+    The array ``layer0.weight``, of shape (inputs, outputs), becomes ``linear_0/w``; both divide by sqrt(inputs).
+    Variances other than 1 are absorbed into the first and the last weights, or into the last activation.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
-        hs: how many inputs there are, and how many neurons each layer has.
-        act: JAX's function for the PyTorch function of the module; scaled by :func:`normalize2mom`.
-        variance_in: of the inputs.
-        variance_out: wanted of the outputs.
-        out_act: whether the last layer is activated too.
+        hs: number of inputs, then number of neurons of each layer.
+        act: the JAX function that corresponds to the module's activation; :func:`normalize2mom` scales it.
+        variance_in: variance of the inputs.
+        variance_out: desired variance of the outputs.
+        out_act: whether the last layer is activated.
 
     Raises:
-        ValueError: an array is missing or has another shape; names the expected and the found.
+        ValueError: an array is missing or has another shape; the message states the expected and the actual shape.
 
     Example:
         >>> import jax, jax.numpy as jnp

@@ -1,31 +1,28 @@
-"""``e3nn.nn.Gate``, whose scalars, gates and gated irreps are told apart by the arguments."""
+"""Conversion of ``e3nn.nn.Gate``, whose arguments distinguish scalars, gates and gated irreps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, concatenate
-from irreps_ops._inputs._operands import floating, split_items
-from irreps_ops.pointwise._activation import Activation, scalar_activation
-from irreps_ops.products._tensor_product import elementwise_tensor_product
-from irreps_ops.scope._scope import Scope, example_inputs
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, as_irreps_array, concatenate, frozen
+from irreps_ops import Activation, elementwise_tensor_product, scalar_activation
+from irreps_ops.bindings import Scope, example_inputs
 
 from ._instructions import sort
 from ._normalize2mom import normalize2mom
 from ._state import Converted, StateDict, refuse_all
 
 
-@dataclass(frozen=True)
+@frozen
 class Gate:
-    """The gate of e3nn: a layer without parameters, made by :func:`gate`.
+    """The gate of e3nn as a layer without parameters, see :func:`gate`.
 
     Attributes:
         irreps_scalars: scalars that are activated.
-        act_scalars: for each item of them a function, already scaled, or None.
+        act_scalars: for each of their items a function, already scaled, or None.
         irreps_gates: scalars that are activated and multiply irreps.
-        act_gates: for each item of them a function, already scaled, or None.
+        act_gates: for each of their items a function, already scaled, or None.
         irreps_gated: the irreps that are multiplied.
     """
 
@@ -37,25 +34,25 @@ class Gate:
 
     @property
     def irreps_in(self) -> Irreps:
-        """Irreps of the input: all three, sorted as e3nn sorts and merged."""
+        """Irreps of the input: all three, merged and in the order of e3nn."""
         return self._sorted()[0].simplify()
 
     @property
     def irreps_out(self) -> Irreps:
-        """Irreps of the output: the scalars, then what is gated."""
+        """Irreps of the output: the scalars, then the gated irreps."""
         return self._activated(self.irreps_scalars, self.act_scalars) + elementwise_tensor_product(
             self.irreps_gated, self._activated(self.irreps_gates, self.act_gates)
         )
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract input of one row."""
+        """Return an abstract input without a batch."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, x: Any) -> IrrepsArray:
-        """Data of shape (..., irreps_out.dim), from data of shape (..., irreps_in.dim)."""
-        (x,) = floating(x)
+        """Return data of shape (..., irreps_out.dim), from data of shape (..., irreps_in.dim)."""
         irreps, places = self._sorted()
-        items = split_items(x.rechunk(irreps).array, irreps)
+        x = as_irreps_array(x).rechunk(irreps)
+        items = [x.array[..., place] for place in irreps.slices()]
         parts, start = [], 0
         for of in (self.irreps_scalars, self.irreps_gates, self.irreps_gated):
             stop = start + len(of.simplify())
@@ -68,7 +65,7 @@ class Gate:
         return concatenate([scalars, elementwise_tensor_product(gated, gates)])
 
     def _sorted(self) -> tuple[Irreps, list[int]]:
-        """The irreps of the input, and where the items of scalars, gates and gated irreps are there."""
+        """Return the irreps of the input, and the place in it of each item of scalars, gates and gated irreps."""
         return sort([*self.irreps_scalars.simplify(), *self.irreps_gates.simplify(), *self.irreps_gated.simplify()])
 
     @staticmethod
@@ -85,25 +82,25 @@ def gate(
     act_gates: Sequence[Activation | None],
     irreps_gated: IntoIrreps,
 ) -> Converted:
-    """An ``e3nn.nn.Gate`` as a layer; it has no weights.
+    """Convert an ``e3nn.nn.Gate`` to a layer; it has no weights.
 
-    The input is scalars, gates and gated irreps sorted as e3nn sorts: 0o, 0e, 1o, 1e, ..., at equal irreps the scalars
-    first. The function :func:`irreps_ops.gate` is for inputs in which all gates come after all scalars, and scales
-    functions by :func:`irreps_ops.normalize_function`.
+    The input contains scalars, gates and gated irreps in the order of e3nn: 0o, 0e, 1o, 1e, ..., and the scalars first
+    among equal irreps. The function :func:`irreps_ops.gate` instead expects all gates after all scalars, and scales
+    activations by :func:`irreps_ops.normalize_function`.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
         irreps_scalars: scalars that are activated.
-        act_scalars: for each item of them JAX's function for the PyTorch function of the module, or None; scaled by
-            :func:`normalize2mom`.
-        irreps_gates: scalars that are activated and multiply irreps, one for each.
-        act_gates: likewise for each item of the gates.
+        act_scalars: for each of their items the JAX function that corresponds to the module's activation, or None;
+            :func:`normalize2mom` scales it.
+        irreps_gates: scalars that are activated and multiply irreps, one for each irrep.
+        act_gates: as `act_scalars`, for each item of the gates.
         irreps_gated: the irreps that are multiplied.
 
     Raises:
-        ValueError: gates that are no scalars or not as many as irreps, a function that does not fit the parity of its
-            scalars, or weights in the state dict.
+        ValueError: gates are not scalars, or not as many as gated irreps; a function has no parity where its scalars
+            need one; or the state dict has weights.
 
     Example:
         >>> import jax
@@ -122,5 +119,5 @@ def gate(
     refuse_all(state, prefix, what)
     acts = [tuple(None if act is None else normalize2mom(act) for act in of) for of in (act_scalars, act_gates)]
     layer = Gate(scalars, acts[0], gates, acts[1], gated)
-    layer.irreps_out  # noqa: B018  (refuses functions that do not fit)
+    layer.irreps_out  # noqa: B018  (raises if an activation does not have the parity of its scalars)
     return Converted(layer, {})

@@ -1,16 +1,17 @@
-"""The instructions of e3nn's tensor products that make their own."""
+"""Instructions of those tensor products of e3nn that derive them from irreps."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from irreps_core import Irrep, Irreps, align, zeros
-from irreps_ops._inputs._normalization import IrrepNormalization
+
+IrrepNormalization: TypeAlias = Literal["component", "norm", "none"]
 
 
 class Instructions(NamedTuple):
-    """What meets in a product, in the order in which e3nn has the weights.
+    """Irreps and instructions of a tensor product, in the order in which e3nn stores the weights.
 
     Attributes:
         irreps_in1: irreps of the first input.
@@ -25,11 +26,11 @@ class Instructions(NamedTuple):
     instructions: list[tuple[Any, ...]]
 
     def described(self, name: str) -> str:
-        """The module, for error messages."""
+        """Return a description of the module for error messages."""
         return f"{name}({self.irreps_in1} x {self.irreps_in2} -> {self.irreps_out})"
 
     def degrees(self) -> list[tuple[int, int, int]]:
-        """The degrees that meet, each triple once."""
+        """Return the degrees of the instructions, each triple once."""
         irreps = self.irreps_in1, self.irreps_in2, self.irreps_out
         triples = {
             tuple(of[i].ir.l for of, i in zip(irreps, ins[:3], strict=True))
@@ -40,7 +41,7 @@ class Instructions(NamedTuple):
 
 
 def fully_connected(irreps1: Irreps, irreps2: Irreps, irreps_out: Irreps) -> Instructions:
-    """Everything that may be connected is, with weights."""
+    """Return all connections that the selection rules allow, with weights."""
     instructions = [
         (i1, i2, i_out, "uvw", True)
         for i1, (_, ir1) in enumerate(irreps1)
@@ -52,10 +53,10 @@ def fully_connected(irreps1: Irreps, irreps2: Irreps, irreps_out: Irreps) -> Ins
 
 
 def elementwise(irreps1: Irreps, irreps2: Irreps, keep: Sequence[Any] | None) -> Instructions:
-    """The n-th irrep of one with the n-th of the other.
+    """Return the products of the n-th irreps of both inputs.
 
     Raises:
-        ValueError: not as many irreps in both.
+        ValueError: the inputs have different numbers of irreps.
     """
     irreps1, irreps2 = irreps1.simplify(), irreps2.simplify()
     if irreps1.num_irreps != irreps2.num_irreps:
@@ -73,7 +74,7 @@ def elementwise(irreps1: Irreps, irreps2: Irreps, keep: Sequence[Any] | None) ->
 
 
 def full(irreps1: Irreps, irreps2: Irreps, keep: Sequence[Any] | None) -> Instructions:
-    """All pairs of irreps, sorted."""
+    """Return the products of all pairs of irreps, sorted."""
     irreps1, irreps2 = irreps1.simplify(), irreps2.simplify()
     found = [
         ((mul1 * mul2, ir), (i1, i2), ("uvuv", False))
@@ -85,7 +86,7 @@ def full(irreps1: Irreps, irreps2: Irreps, keep: Sequence[Any] | None) -> Instru
 
 
 def square(irreps: Irreps, keep: Sequence[Any] | None, normalization: IrrepNormalization) -> Instructions:
-    """All pairs of irreps, each once, sorted; of an irrep with itself what is symmetric."""
+    """Return the products of all unordered pairs of irreps, sorted; for an irrep with itself the symmetric ones."""
     irreps = irreps.simplify()
     found = []
     for i1, (mul1, ir1) in enumerate(irreps):
@@ -104,7 +105,7 @@ def square(irreps: Irreps, keep: Sequence[Any] | None, normalization: IrrepNorma
 
 
 def square_fully_connected(irreps: Irreps, irreps_out: Irreps, normalization: IrrepNormalization) -> Instructions:
-    """The square with weights: pairs u < v and, of each irrep with itself, what is symmetric."""
+    """Return the square with weights: pairs u < v and, for each irrep with itself, the symmetric products."""
     irreps, irreps_out = irreps.simplify(), irreps_out.simplify()
     instructions = []
     for i1, (mul1, ir1) in enumerate(irreps):
@@ -124,12 +125,12 @@ def square_fully_connected(irreps: Irreps, irreps_out: Irreps, normalization: Ir
 
 
 def _scale(normalization: IrrepNormalization, ir1: Irrep, ir2: Irrep, ir: Irrep) -> float:
-    """The squared factor of a product of two irreps."""
+    """Return the squared factor of a product of two irreps."""
     return {"component": ir.dim, "norm": ir1.dim * ir2.dim, "none": 1}[normalization]
 
 
 def _own_scale(normalization: IrrepNormalization, ir1: Irrep, ir: Irrep) -> float:
-    """The squared factor of the product of an irrep with itself, whose components have fourth moments."""
+    """Return the squared factor of the product of an irrep with itself, whose components have fourth moments."""
     if normalization == "component":
         return ir.dim / (ir1.dim + 2) if ir.l == 0 else ir.dim / 2
     if normalization == "norm":
@@ -143,14 +144,17 @@ def _kept(ir1: Irrep, ir2: Irrep, keep: Sequence[Any] | None) -> Iterator[Irrep]
 
 
 def _sorted(irreps1: Irreps, irreps2: Irreps, found: Sequence[tuple[Any, Any, Any]]) -> Instructions:
-    """Instructions, from what they make, what they are made of and the rest of them; their outputs sorted."""
+    """Return instructions with sorted outputs, from triples (output item, input places, mode and options)."""
     out, places = sort([item for item, _, _ in found])
     instructions = [(*of, places[n], *rest) for n, (_, of, rest) in enumerate(found)]
     return Instructions(irreps1, irreps2, out, instructions)
 
 
 def sort(items: Sequence[Any]) -> tuple[Irreps, list[int]]:
-    """Irreps in the order of e3nn, 0o, 0e, 1o, 1e, 2o, ..., and the new place of each; ours begins with 0e, 0o.
+    """Sort irreps in the order of e3nn, 0o, 0e, 1o, 1e, 2o, ..., which differs from that of irreps_core.
+
+    Returns:
+        The sorted irreps, and the new place of each item.
 
     Example:
         >>> sort(["2e", "1o", "2o"])

@@ -1,14 +1,13 @@
-"""``e3nn.o3.Linear`` as our `Linear`."""
+"""Conversion of ``e3nn.o3.Linear``."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import IntoIrreps, Irreps
-from irreps_ops._inputs._normalization import Normalization
-from irreps_ops.layers._linear import Linear
-from irreps_ops.products._linear import FunctionalLinear
+from irreps_ops import FunctionalLinear, Linear
 
 from ._state import Converted, StateDict, read, refuse
 
@@ -23,30 +22,30 @@ def linear(
     f_out: int | None = None,
     instructions: Sequence[tuple[int, int]] | None = None,
     biases: bool | Sequence[bool] = False,
-    path_normalization: Normalization = "element",
+    path_normalization: Literal["element", "path"] = "element",
 ) -> Converted:
-    """The layer :class:`irreps_ops.Linear` of an ``e3nn.o3.Linear``.
+    """Convert an ``e3nn.o3.Linear`` to a :class:`irreps_ops.Linear`.
 
-    The array ``weight`` of e3nn has the weights of all paths one after the other, each of shape (mul_in, mul_out), or
-    (f_in, f_out, ...) in front of it; ours has a parameter for each path, ``w[i_in,i_out]``, and for the biases
-    ``b[i_out]``. Irreps are kept as they are written, for e3nn normalizes "3x0e + 7x0e" otherwise than "10x0e" if
-    `path_normalization` is "path". With weights from outside (``internal_weights=False``) nothing is to be loaded:
-    :class:`irreps_ops.FunctionalLinear` takes them in the same order, biases last.
+    The array ``weight`` of e3nn concatenates the weights of all paths, each of shape (mul_in, mul_out), or
+    (f_in, f_out, mul_in, mul_out). The layer has a parameter ``w[i_in,i_out]`` for each path and ``b[i_out]`` for the
+    biases. The layer does not merge irreps, because for the path normalization "path" e3nn normalizes "3x0e + 7x0e"
+    and "10x0e" differently. A module with external weights (``internal_weights=False``) has nothing to load:
+    :class:`irreps_ops.FunctionalLinear` takes its weights in the same order, biases last.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
-        irreps_in: as the module was made with, and so the rest.
-        irreps_out: of the output.
-        f_in: channels of the input, the axis before the irreps.
-        f_out: channels of the output.
-        instructions: pairs (i_in, i_out); where one is given twice its weights are added.
-        biases: whether scalars have biases, or that for each item of the output.
+        irreps_in: irreps of the input. This and the following are the arguments of the module.
+        irreps_out: irreps of the output.
+        f_in: number of channels of the input, the axis before the irreps.
+        f_out: number of channels of the output.
+        instructions: pairs (i_in, i_out); the weights of equal pairs are added.
+        biases: whether scalars have biases, for all or for each item of the output.
         path_normalization: ``"element"`` or ``"path"``.
 
     Raises:
-        ValueError: an array is missing, has another shape or should not be there; names the expected and the found.
-            Channels together with instructions.
+        ValueError: an array is missing, unexpected or of another shape; the message states the expected and the actual
+            shape. Channels together with instructions.
 
     Example:
         >>> import numpy as np
@@ -95,7 +94,7 @@ def linear(
 def _split(
     state: StateDict, prefix: str, name: str, channels: tuple[int, ...], shapes: list[tuple[int, ...]], what: str
 ) -> list[np.ndarray]:
-    """The parts of an array that has those of all paths on its last axis."""
+    """Split an array whose last axis concatenates those of all paths."""
     sizes = [int(np.prod(shape)) for shape in shapes]
     if not sum(sizes):
         refuse(state, prefix, name, what)

@@ -1,27 +1,26 @@
-"""``e3nn.nn.NormActivation``, which may have biases."""
+"""Conversion of ``e3nn.nn.NormActivation``."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
-from irreps_ops._inputs._operands import floating, split_items
-from irreps_ops.pointwise._activation import Activation
-from irreps_ops.scope._scope import Scope, example_inputs
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, as_irreps_array, frozen
+from irreps_ops import Activation
+from irreps_ops.bindings import Scope, example_inputs
 
 from ._state import Converted, StateDict, read, refuse
 
 
-@dataclass(frozen=True)
+@frozen
 class NormActivation:
-    """The norm activation of e3nn, made by :func:`norm_activation`: x -> x / n act(n + b), n the norm of x.
+    """The norm activation of e3nn as a layer: x -> x / n act(n + b) with the norm n of x, see :func:`norm_activation`.
 
     Attributes:
         irreps_in: irreps of the data.
         act: the function.
-        epsilon: the least norm; smaller ones count as that.
+        epsilon: lower bound of the norm.
         bias: whether each irrep has a bias b, in the parameter ``biases``.
     """
 
@@ -32,26 +31,23 @@ class NormActivation:
     bias: bool = False
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract input of one row."""
+        """Return an abstract input without a batch."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, x: Any) -> IrrepsArray:
-        """Data of shape (..., irreps_in.dim), from data of that shape."""
-        (x,) = floating(x)
-        x = x.rechunk(self.irreps_in)
-        chunks = [
-            piece.reshape((*piece.shape[:-1], mul, ir.dim))
-            for (mul, ir), piece in zip(x.irreps, split_items(x.array, x.irreps), strict=True)
-        ]
-        square = jnp.concatenate([x.array[..., :0], *(jnp.sum(chunk**2, axis=-1) for chunk in chunks)], axis=-1)
+        """Return data of the shape of `x`, (..., irreps_in.dim)."""
+        x = as_irreps_array(x).rechunk(self.irreps_in)
+        array = jnp.asarray(x.array) * 1.0  # integers become floats
+        chunks = IrrepsArray(x.irreps, array).chunks
+        square = jnp.concatenate([array[..., :0], *(jnp.sum(chunk**2, axis=-1) for chunk in chunks)], axis=-1)
         small = square < self.epsilon**2
         norm = jnp.where(small, self.epsilon, jnp.sqrt(jnp.where(small, 1, square)))
         argument = norm
         if self.bias:
-            b = scope.parameter("biases", (self.irreps_in.num_irreps,), x.dtype, jax.nn.initializers.zeros)
+            b = scope.parameter("biases", (self.irreps_in.num_irreps,), array.dtype, jax.nn.initializers.zeros)
             argument = norm + b.reshape((1,) * (norm.ndim - 1) + b.shape)
         factors = jnp.repeat(self.act(argument) / norm, _dims(x.irreps), axis=-1, total_repeat_length=x.irreps.dim)
-        return IrrepsArray(x.irreps, x.array * factors, zero_flags=x.zero_flags)
+        return IrrepsArray(x.irreps, array * factors, zero_flags=x.zero_flags)
 
 
 def _dims(irreps: Irreps) -> Any:
@@ -67,31 +63,30 @@ def norm_activation(
     epsilon: float | None = None,
     bias: bool = False,
 ) -> Converted:
-    """An ``e3nn.nn.NormActivation`` as a layer, with its biases.
+    """Convert an ``e3nn.nn.NormActivation`` to a layer, with its biases.
 
-    x -> x / n act(n + b), n the norm of x but at least `epsilon`. The function is not scaled. (e3nn's `normalize` is
-    true: with False the module cannot be made.) Without biases and `epsilon`,
-    ``irreps_ops.norm_activation(x, [lambda n: act(n) / n, ...], normalization="norm")`` is the same.
+    The layer computes x / n act(n + b), where n is the norm of x but at least `epsilon`. The function is not scaled.
+    The argument `normalize` of e3nn is True, because the module cannot be made with False. Without biases and
+    `epsilon`, ``irreps_ops.norm_activation(x, [lambda n: act(n) / n, ...], normalization="norm")`` is equivalent.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
         irreps_in: irreps of the data.
-        scalar_nonlinearity: JAX's function for the PyTorch function of the module.
-        epsilon: the least norm (default: 1e-8).
+        scalar_nonlinearity: the JAX function that corresponds to the module's activation.
+        epsilon: lower bound of the norm (default: 1e-8).
         bias: whether each irrep has a bias.
 
     Raises:
-        ValueError: an array is missing, has another shape or should not be there; names the expected and the found. Or
-            epsilon is not positive.
+        ValueError: an array is missing, unexpected or of another shape; the message states the expected and the actual
+            shape. Or epsilon is not positive.
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> from irreps_compat import e3nn
         >>> layer, params = e3nn.norm_activation({}, "", "1o", jnp.tanh)
-        >>> irr.apply(layer, params, ic.IrrepsArray("1o", jnp.array([0.0, 2.0, 0.0])))
+        >>> irr.apply(layer, params, irr.IrrepsArray("1o", jnp.array([0.0, 2.0, 0.0])))
         1x1o [0.    0.964 0.   ]
     """
     irreps_in = Irreps(irreps_in)

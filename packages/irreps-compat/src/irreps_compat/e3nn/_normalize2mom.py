@@ -1,4 +1,4 @@
-"""``e3nn.math.normalize2mom``: the constant that e3nn multiplies activation functions by."""
+"""``e3nn.math.normalize2mom``: the constants by which e3nn scales activation functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,40 +9,40 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core._inputs._caches import cached
-from irreps_ops.pointwise._activation import Activation
+from irreps_core import cached
+from irreps_ops import Activation
 
 _SAMPLE = 1_000_000  # a multiple of 16
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """The function x -> constant * function(x), which nothing is to normalize again."""
+    """The function x -> constant * function(x), which irreps_ops does not normalize again."""
 
     function: Callable[[jax.Array], jax.Array]
     constant: float
     is_normalized = True
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """The scaled value."""
+        """Return the scaled value."""
         return self.function(x) * self.constant
 
 
 def normalize2mom(phi: Activation) -> Activation:
     """Scale a function as e3nn does, for networks that were trained with it.
 
-    phi / sqrt(mean of phi(z)²), the mean over a million normal random numbers z: those that PyTorch draws on the CPU
-    with seed 0, which are made again here. They estimate what :func:`irreps_ops.normalize_function` integrates, and so
-    the two constants differ by about 1e-3. As in e3nn, a constant within 1e-4 of 1 is left out.
+    The factor is (mean of phi(z)²)^(-1/2) over a million normal random numbers z, those that PyTorch draws on the CPU
+    with seed 0. :func:`irreps_ops.normalize_function` computes the mean by quadrature; the two factors differ by about
+    1e-3. As in e3nn, a factor within 1e-4 of 1 is omitted.
 
     Args:
-        phi: a function of an array, elementwise: JAX's, that computes what the PyTorch function of the module computes.
+        phi: an elementwise JAX function that corresponds to the module's activation.
 
     Returns:
-        The scaled function; equal for equal functions.
+        The scaled function; results for equal functions are equal.
 
     Raises:
-        ValueError: the constant is 0, not finite, or not known while tracing.
+        ValueError: the mean square is 0 or not finite, or its value is not known while tracing.
 
     Example:
         >>> import jax
@@ -72,11 +72,14 @@ _known_constant = cached(maxsize=256)(_constant)
 
 
 def normal_sample(n: int) -> np.ndarray:
-    """What ``torch.randn(n, dtype=torch.float64)`` draws on the CPU after ``manual_seed(0)``; `n` a multiple of 16.
+    """Return the numbers of ``torch.randn(n, dtype=torch.float64)`` on the CPU after ``manual_seed(0)``.
 
-    Both are the Mersenne twister MT19937. Two of its words make a number u of 53 bits in [0, 1), the first one the
-    upper half; and of every sixteen such numbers the first and the last eight make sixteen normal ones: the radius
-    sqrt(-2 log(1 - u)) and the angle 2 pi u' (Box and Muller, 1958).
+    Both use the Mersenne twister MT19937. Two of its words form a number u of 53 bits in [0, 1), with the first word as
+    the upper half. In each group of sixteen such numbers, the first eight give radii sqrt(-2 log(1 - u)) and the last
+    eight give angles 2 pi u of sixteen normal numbers (Box and Muller, 1958).
+
+    Args:
+        n: how many numbers, a multiple of 16.
     """
     words = np.frombuffer(np.random.RandomState(0).bytes(8 * n), "<u4").astype(np.uint64).reshape(n, 2)
     uniform = ((words[:, 0] << np.uint64(32) | words[:, 1]) & np.uint64(2**53 - 1)).astype(np.float64) * 2.0**-53

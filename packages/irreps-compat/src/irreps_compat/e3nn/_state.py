@@ -1,4 +1,4 @@
-"""Reading a state dict: arrays by name, and which Clebsch-Gordan coefficients it was made with."""
+"""Arrays of a state dict by name, and the convention of its Clebsch-Gordan coefficients."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ StateDict: TypeAlias = Mapping[str, Any]
 
 _CONVENTIONS = ("e3nn", "e3nn-0.4")
 _HOW = "{key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}"
-# Where e3nn keeps the coefficients that its generated code multiplies by.
+# Buffers that hold the coefficients of e3nn's generated code.
 _STORED = re.compile(r"_compiled_main\w*\._w3j_(\d+)_(\d+)_(\d+)")
 
 
@@ -20,8 +20,8 @@ class Converted(NamedTuple):
     """A module of e3nn as a layer.
 
     Attributes:
-        layer: a layer of ours; ``irreps_ops.apply(layer, params, *inputs)``.
-        params: its parameters, a tree of names.
+        layer: the layer; ``irreps_ops.apply(layer, params, *inputs)``.
+        params: its parameters by name.
     """
 
     layer: Any
@@ -29,24 +29,24 @@ class Converted(NamedTuple):
 
 
 def key_of(prefix: str, name: str) -> str:
-    """The key of a module's array; the prefix may end with its dot, or be empty."""
+    """Return the key of an array of a module; the prefix may end with a dot, or be empty."""
     prefix = prefix.removesuffix(".")
     return f"{prefix}.{name}" if prefix else name
 
 
 def read(state: StateDict, prefix: str, name: str, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """An array of a module, of the shape that its arguments say.
+    """Return an array of a module and check its shape.
 
     Args:
         state: the state dict.
         prefix: name of the module.
-        name: of the array within the module.
+        name: name of the array within the module.
         shape: expected shape.
-        what: the module and its arguments, for the error messages.
+        what: the module and its arguments, for error messages.
 
     Raises:
-        ValueError: there is none, or it has another shape; names what was expected and what there is.
-        TypeError: it is no array of real numbers.
+        ValueError: the array is missing or has another shape; the message states the expected and the actual shape.
+        TypeError: the value is not an array of real numbers.
     """
     key = key_of(prefix, name)
     if key not in state:
@@ -65,10 +65,10 @@ def read(state: StateDict, prefix: str, name: str, shape: tuple[int, ...], what:
 
 
 def refuse(state: StateDict, prefix: str, name: str, what: str) -> None:
-    """Refuse an array that the module has and, by its arguments, should not have; an empty one is none.
+    """Refuse a non-empty array that the module, by its arguments, should not have.
 
     Raises:
-        ValueError: there is one.
+        ValueError: the state dict has such an array.
     """
     key = key_of(prefix, name)
     if key in state and as_numpy(key, state[key]).size:
@@ -76,10 +76,10 @@ def refuse(state: StateDict, prefix: str, name: str, what: str) -> None:
 
 
 def refuse_all(state: StateDict, prefix: str, what: str) -> None:
-    """Refuse all arrays of a module that should have none.
+    """Refuse all weights of a module that, by its arguments, should not have any.
 
     Raises:
-        ValueError: there are some; names them.
+        ValueError: the state dict has weights of the module; the message names them.
     """
     found = sorted(
         key for key, value in state.items() if key.startswith(key_of(prefix, "")) and carries_weights(key, value)
@@ -89,10 +89,10 @@ def refuse_all(state: StateDict, prefix: str, what: str) -> None:
 
 
 def as_numpy(key: str, value: Any) -> np.ndarray:
-    """The value as a NumPy array.
+    """Convert a value to a NumPy array.
 
     Raises:
-        TypeError: it is no array, or one that does not become NumPy's by itself.
+        TypeError: the value is not an array of real numbers, or cannot be converted.
     """
     if not hasattr(value, "__array__"):
         raise TypeError(f"{key!r} must be a NumPy array, got {type(value).__name__}")
@@ -106,7 +106,7 @@ def as_numpy(key: str, value: Any) -> np.ndarray:
 
 
 def _present(state: StateDict, prefix: str) -> str:
-    """What there is in place of a key that is missing."""
+    """Describe the keys that the state dict has instead of a missing one."""
     start = key_of(prefix, "")
     own = sorted(key for key in state if key.startswith(start))
     if own:
@@ -118,17 +118,18 @@ def _present(state: StateDict, prefix: str) -> str:
 def find_convention(
     state: StateDict, prefix: str, degrees: Iterable[tuple[int, int, int]], given: str | None, what: str
 ) -> str:
-    """Whose signs the Clebsch-Gordan coefficients of a module have.
+    """Return the sign convention of the Clebsch-Gordan coefficients of a module.
 
     Args:
-        state: the state dict; e3nn keeps there the coefficients that it cannot do without.
+        state: the state dict, in which e3nn stores the coefficients that its code needs.
         prefix: name of the module.
         degrees: (l1, l2, l3) of the paths of the module.
-        given: what the user says, or None.
-        what: the module and its arguments, for the error messages.
+        given: the convention that the user names, or None.
+        what: the module and its arguments, for error messages.
 
     Raises:
-        ValueError: unknown convention, another one than in the state dict, or the state dict does not say.
+        ValueError: an unknown convention, or not that of the state dict; or none is given and the state dict does not
+            determine it.
     """
     if given is not None and given not in _CONVENTIONS:
         raise ValueError(f"convention must be None or one of {', '.join(_CONVENTIONS)}, got {given!r}")
@@ -153,7 +154,7 @@ def find_convention(
 
 
 def _stored_signs(state: StateDict, prefix: str) -> dict[tuple[int, ...], int]:
-    """The sign of the coefficients that a module keeps, compared with ours."""
+    """Return the sign of the coefficients in the state dict, relative to those of irreps_core."""
     start, signs = key_of(prefix, ""), {}
     for key in state:
         found = _STORED.fullmatch(key.removeprefix(start)) if key.startswith(start) else None
@@ -163,12 +164,12 @@ def _stored_signs(state: StateDict, prefix: str) -> dict[tuple[int, ...], int]:
         ours, theirs = clebsch_gordan(*degrees), as_numpy(key, state[key])
         sign = 1 if theirs.shape == ours.shape and np.vdot(ours, theirs) > 0 else -1
         if theirs.shape != ours.shape or not np.allclose(sign * ours, theirs, atol=1e-3):
-            raise ValueError(f"{key!r} are no Clebsch-Gordan coefficients of e3nn: of no version that is known here")
+            raise ValueError(f"{key!r} are not Clebsch-Gordan coefficients of e3nn 0.4 or later")
         signs[degrees] = sign
     return signs
 
 
 def carries_weights(key: str, value: Any) -> bool:
-    """Whether an entry says anything that the arguments of its module do not say."""
+    """Return whether an entry holds information beyond the arguments of its module."""
     _, _, name = key.rpartition(".")
     return "_compiled_main" not in key and name != "output_mask" and as_numpy(key, value).size > 0

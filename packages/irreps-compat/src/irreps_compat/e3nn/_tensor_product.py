@@ -1,4 +1,4 @@
-"""``e3nn.o3.TensorProduct`` and its kin as our `TensorProduct` and `FullyConnectedTensorProduct`."""
+"""Conversion of ``e3nn.o3.TensorProduct`` and the other tensor products of ``e3nn.o3``."""
 
 import math
 from collections.abc import Sequence
@@ -8,12 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import IntoIrreps, Irreps
-from irreps_ops._inputs._normalization import IrrepNormalization
-from irreps_ops.layers._fully_connected_tensor_product import FullyConnectedTensorProduct
-from irreps_ops.layers._tensor_product import TensorProduct, parameter_names
-from irreps_ops.products._weighted import FunctionalFullyConnectedTensorProduct, FunctionalTensorProduct
+from irreps_ops import (
+    FullyConnectedTensorProduct,
+    FunctionalFullyConnectedTensorProduct,
+    FunctionalTensorProduct,
+    TensorProduct,
+)
 
-from ._instructions import Instructions, elementwise, full, fully_connected, square, square_fully_connected
+from ._instructions import (
+    Instructions,
+    IrrepNormalization,
+    elementwise,
+    full,
+    fully_connected,
+    square,
+    square_fully_connected,
+)
 from ._state import Converted, StateDict, find_convention, read, refuse
 
 PathNormalization: TypeAlias = Literal["element", "path", "none"]
@@ -37,37 +47,36 @@ def tensor_product(
     shared_weights: bool = True,
     convention: str | None = None,
 ) -> Converted:
-    """The layer :class:`irreps_ops.TensorProduct` of an ``e3nn.o3.TensorProduct``.
+    """Convert an ``e3nn.o3.TensorProduct`` to a :class:`irreps_ops.TensorProduct`.
 
-    The array ``weight`` of e3nn has the weights of all instructions one after the other, each of its `path_shape`; ours
-    has a parameter for each. A module that gets its weights from outside has none: the layer takes them,
-    ``apply(layer, {}, weights, x, y)``, in the order of e3nn.
+    The array ``weight`` of e3nn concatenates the weights of all instructions, each of its `path_shape`; the layer has a
+    parameter for each instruction. For a module with external weights, call the layer with the weights in the order of
+    e3nn: ``apply(layer, {}, weights, x, y)``.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
-        irreps_in1: as the module was made with, and so the rest.
-        irreps_in2: of the second input.
-        irreps_out: of the output.
+        irreps_in1: irreps of the first input. This and the following are the arguments of the module.
+        irreps_in2: irreps of the second input.
+        irreps_out: irreps of the output.
         instructions: tuples (i_in1, i_in2, i_out, mode, has_weight[, path_weight]).
         in1_var: variance of each item of the first input.
         in2_var: variance of each item of the second input.
-        out_var: wanted variance of each item of the output.
+        out_var: desired variance of each item of the output.
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
         path_normalization: ``"element"``, ``"path"`` or ``"none"``.
-        internal_weights: whether the module has its weights (default: if they are shared).
-        shared_weights: whether all rows have the same weights.
-        convention: whose signs the Clebsch-Gordan coefficients have, ``"e3nn"`` (0.5 and later) or ``"e3nn-0.4"``
-            (default: found in the state dict).
+        internal_weights: whether the module owns its weights (default: `shared_weights`).
+        shared_weights: whether the weights are the same for the whole batch.
+        convention: sign convention of the Clebsch-Gordan coefficients, ``"e3nn"`` (0.5 and later) or ``"e3nn-0.4"``
+            (default: determined from the state dict).
 
     Raises:
-        ValueError: an array is missing, has another shape or should not be there; names the expected and the found.
-            Instructions that :class:`irreps_ops.FunctionalTensorProduct` refuses; a convention that is unknown, not
-            that of the state dict, or not to be found there.
+        ValueError: an array is missing, unexpected or of another shape; the message states the expected and the actual
+            shape. Instructions that :class:`irreps_ops.FunctionalTensorProduct` refuses. A convention that is unknown
+            or not that of the state dict; or the state dict does not determine it.
 
     Example:
         >>> import numpy as np
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> from irreps_compat import e3nn
         >>> layer, params = e3nn.tensor_product(
@@ -105,25 +114,25 @@ def fully_connected_tensor_product(
     out_var: Variances = None,
     convention: str | None = None,
 ) -> Converted:
-    """The layer :class:`irreps_ops.FullyConnectedTensorProduct` of an ``e3nn.o3.FullyConnectedTensorProduct``.
+    """Convert an ``e3nn.o3.FullyConnectedTensorProduct`` to a :class:`irreps_ops.FullyConnectedTensorProduct`.
 
-    Neighbours that are the same irrep are merged, as that layer does. Signs of the coefficients, variances and, where
-    merging or "none" changes it, the normalization go into the weights: outputs are equal, the scale of the weights
-    need not be. (:func:`tensor_product` with all "uvw" instructions keeps it.) With weights from outside
-    (``internal_weights=False``) nothing is to be loaded: :class:`irreps_ops.FunctionalFullyConnectedTensorProduct`
-    takes them in the order of e3nn.
+    The layer merges equal neighbouring irreps. Signs of the coefficients, variances and, where merging or the path
+    normalization "none" changes it, the normalization are absorbed into the weights: the outputs are equal, the scale
+    of the weights may differ. (:func:`tensor_product` with all "uvw" instructions preserves the scale.) A module with
+    external weights (``internal_weights=False``) has nothing to load:
+    :class:`irreps_ops.FunctionalFullyConnectedTensorProduct` takes its weights in the order of e3nn.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
-        irreps_in1: as the module was made with, and so the rest.
-        irreps_in2: of the second input.
-        irreps_out: of the output.
+        irreps_in1: irreps of the first input. This and the following are the arguments of the module.
+        irreps_in2: irreps of the second input.
+        irreps_out: irreps of the output.
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
         path_normalization: ``"element"``, ``"path"`` or ``"none"``.
         in1_var: variance of each item of the first input.
         in2_var: variance of each item of the second input.
-        out_var: wanted variance of each item of the output.
+        out_var: desired variance of each item of the output.
         convention: see :func:`tensor_product`.
 
     Raises:
@@ -188,21 +197,21 @@ def elementwise_tensor_product(
     *,
     convention: str | None = None,
 ) -> Converted:
-    """The layer :class:`irreps_ops.TensorProduct` of an ``e3nn.o3.ElementwiseTensorProduct``; it has no weights.
+    """Convert an ``e3nn.o3.ElementwiseTensorProduct`` to a :class:`irreps_ops.TensorProduct`; it has no weights.
 
-    The function :func:`irreps_ops.elementwise_tensor_product` gives the same, with the signs of e3nn 0.5 and later.
+    :func:`irreps_ops.elementwise_tensor_product` is equivalent, with the signs of e3nn 0.5 and later.
 
     Args:
-        state: state dict of NumPy arrays, for the convention.
+        state: state dict of NumPy arrays, which determines the convention.
         prefix: name of the module in the state dict.
-        irreps_in1: as the module was made with, and so the rest.
-        irreps_in2: of the second input.
+        irreps_in1: irreps of the first input. This and the following are the arguments of the module.
+        irreps_in2: irreps of the second input.
         filter_ir_out: irreps to keep (default: all).
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
         convention: see :func:`tensor_product`.
 
     Raises:
-        ValueError: see :func:`tensor_product`; or not as many irreps in both inputs.
+        ValueError: see :func:`tensor_product`; or the inputs have different numbers of irreps.
 
     Example:
         >>> from irreps_compat import e3nn
@@ -223,16 +232,16 @@ def full_tensor_product(
     *,
     convention: str | None = None,
 ) -> Converted:
-    """The layer :class:`irreps_ops.TensorProduct` of an ``e3nn.o3.FullTensorProduct``; it has no weights.
+    """Convert an ``e3nn.o3.FullTensorProduct`` to a :class:`irreps_ops.TensorProduct`; it has no weights.
 
-    The function :func:`irreps_ops.tensor_product` gives the same with the signs of e3nn 0.5 and later, but in another
-    order: e3nn sorts 0o, 0e, 1o, 1e, 2o, ..., e3nn-jax and this package 0e, 0o, 1o, 1e, 2e, ...
+    :func:`irreps_ops.tensor_product` computes the same with the signs of e3nn 0.5 and later, but in another order: e3nn
+    sorts 0o, 0e, 1o, 1e, 2o, ..., e3nn-jax and irreps_core sort 0e, 0o, 1o, 1e, 2e, ...
 
     Args:
-        state: state dict of NumPy arrays, for the convention.
+        state: state dict of NumPy arrays, which determines the convention.
         prefix: name of the module in the state dict.
-        irreps_in1: as the module was made with, and so the rest.
-        irreps_in2: of the second input.
+        irreps_in1: irreps of the first input. This and the following are the arguments of the module.
+        irreps_in2: irreps of the second input.
         filter_ir_out: irreps to keep (default: all).
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
         convention: see :func:`tensor_product`.
@@ -261,14 +270,14 @@ def tensor_square(
     shared_weights: bool = True,
     convention: str | None = None,
 ) -> Converted:
-    """The layer :class:`irreps_ops.TensorProduct` of an ``e3nn.o3.TensorSquare``: give it the data twice, ``(x, x)``.
+    """Convert an ``e3nn.o3.TensorSquare`` to a :class:`irreps_ops.TensorProduct`, to be called with ``(x, x)``.
 
     Args:
         state: state dict of NumPy arrays.
         prefix: name of the module in the state dict.
-        irreps_in: as the module was made with, and so the rest.
-        irreps_out: of the output, if the module has weights; None: it has none.
-        filter_ir_out: irreps to keep (default: all), if it has none.
+        irreps_in: irreps of the input. This and the following are the arguments of the module.
+        irreps_out: irreps of the output of a module with weights; None for a module without weights.
+        filter_ir_out: irreps to keep (default: all), for a module without weights.
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
         internal_weights: see :func:`tensor_product`.
         shared_weights: see :func:`tensor_product`.
@@ -316,7 +325,7 @@ def _converted(
     internal_weights: bool,
     convention: str | None,
 ) -> Converted:
-    """The layer with instructions as they are; its weights, if the module has them."""
+    """Return the layer of these instructions and, if the module owns weights, its parameters."""
     what = made.described(name)
     layer = TensorProduct(
         made.irreps_in1,
@@ -335,7 +344,7 @@ def _converted(
         refuse(state, prefix, "weight", what)
         return Converted(layer, {})
     weights = _weights(state, prefix, product, what)
-    return Converted(layer, dict(zip(parameter_names(product), map(jnp.asarray, weights), strict=True)))
+    return Converted(layer, dict(zip(layer.parameter_names(), map(jnp.asarray, weights), strict=True)))
 
 
 def _kind(path_normalization: PathNormalization) -> Literal["element", "path"]:
@@ -347,7 +356,7 @@ def _kind(path_normalization: PathNormalization) -> Literal["element", "path"]:
 def _without_path_normalization(
     made: Instructions, variances: tuple[Variances, Variances, Variances]
 ) -> list[tuple[Any, ...]]:
-    """Instructions whose factors undo the normalization by the sum over elements."""
+    """Return instructions whose factors cancel the path normalization "element"."""
     plain = [ins[:5] for ins in made.instructions]
     irreps = made.irreps_in1, made.irreps_in2, made.irreps_out
     by_element = FunctionalTensorProduct(*irreps, plain, *variances[:2], irrep_normalization="none")
@@ -359,7 +368,7 @@ def _without_path_normalization(
 
 
 def _weights(state: StateDict, prefix: str, product: FunctionalTensorProduct, what: str) -> list[np.ndarray]:
-    """The weights of each instruction that has some."""
+    """Return the weights of each instruction that has weights."""
     shapes = [ins.path_shape for ins in product.weighted]
     if product.num_weights == 0:
         refuse(state, prefix, "weight", what)
@@ -370,7 +379,7 @@ def _weights(state: StateDict, prefix: str, product: FunctionalTensorProduct, wh
 
 
 def _merged(irreps: Irreps) -> list[tuple[int, slice]]:
-    """For each item where simplified irreps have it: the place of the item there, and its multiplicities."""
+    """Return for each item its place in the simplified irreps, and its slice of the multiplicities there."""
     found: list[tuple[int, slice]] = []
     place, stop, last = -1, 0, None
     for mul, ir in irreps:

@@ -1,11 +1,9 @@
-"""`config`: the defaults of e3nn-jax, which a program may set for all that it does afterwards."""
+"""`config`: the defaults of e3nn-jax, which a program may change for the whole process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
-
-from irreps_ops._inputs._normalization import normalization_exponent
 
 _DEFAULTS = MappingProxyType(
     {
@@ -23,16 +21,19 @@ _CHOICES = MappingProxyType(
     {
         "irrep_normalization": ("component", "norm", "none"),
         "spherical_harmonics_normalization": ("component", "norm", "integral"),
+        "path_normalization": ("element", "path"),
+        "gradient_normalization": ("element", "path"),
     }
 )
+_NUMBERS = ("path_normalization", "gradient_normalization")  # may also be numbers from 0 to 1
 
 
 class Config:
-    """Defaults of the functions of this package, and of no other: they pass them as arguments to ours.
+    """Defaults of the functions and layers of this package, which pass them to irreps_ops as arguments.
 
-    ``config(name)`` reads and ``config(name, value)`` sets, as in e3nn-jax, for the whole process. A default is read
-    when a function is called or traced, and when a layer is made. How products and spherical harmonics are computed
-    (``spherical_harmonics_algorithm``, ``custom_einsum_jvp``, ``fused``, ``sparse_tp``) can be set and changes nothing.
+    ``config(name)`` reads and ``config(name, value)`` sets a default, as in e3nn-jax, for the whole process. A function
+    reads it when it is called or traced, a layer when it is made. The choices of an algorithm
+    (``spherical_harmonics_algorithm``, ``custom_einsum_jvp``, ``fused``, ``sparse_tp``) can be set and have no effect.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -48,23 +49,22 @@ class Config:
     """
 
     def __init__(self) -> None:
-        """With e3nn-jax's defaults."""
+        """Start with the defaults of e3nn-jax."""
         self._values: dict[str, Any] = dict(_DEFAULTS)
 
     def __call__(self, name: str, value: Any = None) -> Any:
-        """The default called `name`; if a value is given, it is set.
+        """Return the default called `name`; if a value is given, set it and return None.
 
         Raises:
-            ValueError: unknown name, or a value that is none of those allowed.
+            ValueError: an unknown name, or a value that is not allowed.
         """
         if name not in self._values:
             raise ValueError(f"config: unknown name {name!r}, expected one of {', '.join(self._values)}")
         if value is None:
             return self._values[name]
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise ValueError(f"config: {name} must be one of {', '.join(map(repr, _CHOICES[name]))}, got {value!r}")
-        if name in ("path_normalization", "gradient_normalization"):
-            normalization_exponent(value, 0.0, name)
+        if name in _CHOICES and value not in _CHOICES[name] and not (name in _NUMBERS and _from_0_to_1(value)):
+            choices = ", ".join(map(repr, _CHOICES[name])) + (" or a number from 0 to 1" if name in _NUMBERS else "")
+            raise ValueError(f"config: {name} must be one of {choices}, got {value!r}")
         self._values[name] = value
         return None
 
@@ -80,9 +80,13 @@ class Config:
             self._values.update(before)
 
 
+def _from_0_to_1(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
 config = Config()
 
 
 def default(name: str, value: Any) -> Any:
-    """The value given, or what `config` says where it is None."""
+    """Return `value`, or the default of `config` if it is None."""
     return config(name) if value is None else value

@@ -1,24 +1,21 @@
-"""Signals on the sphere in e3nn-jax 0.11 to 0.16, which kept the grid beside the values instead of with them."""
+"""Signals on the sphere as in e3nn-jax 0.11 to 0.16, which passed the grid and the values separately."""
 
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-import irreps_core as ic
 import irreps_ops as irr
 from irreps_core import IrrepsArray
-from irreps_ops.signals._grid import grid_vectors
-from irreps_ops.signals._plot import closed
 
 
 def s2grid(res_beta: int, res_alpha: int, *, quadrature: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The heights y, angles alpha and weights of a grid, see :func:`irreps_ops.s2_grid`."""
+    """Return the heights y, angles alpha and weights of a grid, see :func:`irreps_ops.s2_grid`."""
     return irr.s2_grid(res_beta, res_alpha, quadrature)
 
 
 def s2grid_vectors(y: Any, alpha: Any) -> np.ndarray:
-    """The points of a grid, today :attr:`SphericalSignal.grid_vectors`.
+    """Return the points of a grid; the present form is :attr:`irreps_ops.SphericalSignal.grid_vectors`.
 
     Args:
         y: heights, from -1 to 1, of shape (res_beta,).
@@ -28,7 +25,7 @@ def s2grid_vectors(y: Any, alpha: Any) -> np.ndarray:
         Points (sin(beta) sin(alpha), y, sin(beta) cos(alpha)) with y = cos(beta), of shape (res_beta, res_alpha, 3).
 
     Raises:
-        ValueError: `y` or `alpha` is no vector.
+        ValueError: `y` or `alpha` does not have exactly one axis.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -36,27 +33,29 @@ def s2grid_vectors(y: Any, alpha: Any) -> np.ndarray:
         >>> e3nn.s2grid_vectors(y, alpha).shape
         (10, 19, 3)
     """
-    return grid_vectors(*_grid("s2grid_vectors", y, alpha))
+    return _points(*_grid("s2grid_vectors", y, alpha))
 
 
 def pad_to_plot_on_s2grid(
     y: Any, alpha: Any, signal: Any, *, translation: Any = None, scale_radius_by_amplitude: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A signal as a closed surface, with poles and each ring closed; today :meth:`SphericalSignal.pad_to_plot`.
+    """Return a signal as a closed surface that includes both poles.
+
+    The present form is :meth:`irreps_ops.SphericalSignal.pad_to_plot`.
 
     Args:
         y: heights, from -1 to 1, of shape (res_beta,).
         alpha: angles in radians, of shape (res_alpha,).
         signal: values, of shape (res_beta, res_alpha).
-        translation: where to put the centre, of shape (3,).
+        translation: centre of the surface, of shape (3,).
         scale_radius_by_amplitude: multiply the radius by the absolute value of the signal.
 
     Returns:
-        Points of shape (res_beta+2, res_alpha+1, 3) and values of shape (res_beta+2, res_alpha+1); those of the poles
-        are the mean of the next ring.
+        Points of shape (res_beta+2, res_alpha+1, 3), and values of shape (res_beta+2, res_alpha+1). The value at a pole
+        is the mean of the nearest ring.
 
     Raises:
-        ValueError: the values are not those of one signal on this grid.
+        ValueError: `signal` is not a single signal on this grid.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -70,8 +69,11 @@ def pad_to_plot_on_s2grid(
         raise ValueError(
             f"pad_to_plot_on_s2grid expects one signal of shape {(len(y), len(alpha))}, got {np.shape(signal)}"
         )
-    points, padded = closed(signal, y, alpha)
-    values = np.asarray(padded)
+    rings = np.asarray(signal)
+    south, north = (np.broadcast_to(np.mean(ring), (1, len(alpha))) for ring in (rings[0], rings[-1]))
+    values = np.concatenate([south, rings, north])
+    values = np.concatenate([values, values[:, :1]], axis=1)
+    points = _points(np.array([-1.0, *y, 1.0]), np.array([*alpha, alpha[0]]))
     if scale_radius_by_amplitude:
         points = points * abs(values)[..., None]
     if translation is not None:
@@ -80,7 +82,7 @@ def pad_to_plot_on_s2grid(
 
 
 def s2_sum_of_diracs(positions: Any, weights: Any, lmax: int, *, p_val: int, p_arg: int) -> IrrepsArray:
-    """A weighted sum of delta functions, each of integral 1, see :func:`irreps_ops.s2_dirac`.
+    """Return a weighted sum of delta functions, each of integral 1, see :func:`irreps_ops.s2_dirac`.
 
     Args:
         positions: vectors of shape (..., n, 3).
@@ -100,7 +102,13 @@ def s2_sum_of_diracs(positions: Any, weights: Any, lmax: int, *, p_val: int, p_a
         1x0e+1x1o [ 3.     0.    -1.732  0.   ]
     """
     diracs = irr.s2_dirac(positions, lmax, p_val=p_val, p_arg=p_arg)
-    return ic.sum(diracs * jnp.asarray(weights)[..., None], axis=-2)
+    return irr.sum(diracs * jnp.asarray(weights)[..., None], axis=-2)
+
+
+def _points(y: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    sin_beta = np.sqrt((1 - y) * (1 + y))
+    height = np.broadcast_to(y[:, None], (len(y), len(alpha)))
+    return np.stack([np.outer(sin_beta, np.sin(alpha)), height, np.outer(sin_beta, np.cos(alpha))], axis=-1)
 
 
 def _grid(name: str, y: Any, alpha: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -3,31 +3,46 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
-from irreps_ops.products import _weighted as ours
-from irreps_ops.products._linear import FunctionalLinear as OurFunctionalLinear
-from irreps_ops.products._lowering import MODES, extents
+import irreps_ops as irr
+from irreps_core import IntoIrreps, IrrepsArray, from_chunks
 
 from ._config import default
+from ._irreps import Irreps
 from ._irreps_data import ArrayLikeIrrepsData, IrrepsData
 
 Weights = jax.Array | Sequence[jax.Array]
+
+# For each connection mode: the axes of the weights, and the axes that are summed over.
+# p stands for the pairs u < v.
+_MODES = MappingProxyType(
+    {
+        "uvw": ("uvw", "uv"),
+        "uvu": ("uv", "v"),
+        "uvv": ("uv", "u"),
+        "uuw": ("uw", "u"),
+        "uuu": ("u", ""),
+        "uvuv": ("uv", ""),
+        "uvu<v": ("p", ""),
+        "u<vw": ("pw", "p"),
+    }
+)
 
 
 class LinearInstruction(NamedTuple):
     """A block of weights of a linear map, see :class:`irreps_ops.LinearPath`.
 
     Attributes:
-        i_in: place of the input item; -1 for a bias.
-        i_out: place of the output item.
+        i_in: index of the input item; -1 for a bias.
+        i_out: index of the output item.
         path_shape: shape of the weights.
-        path_weight: what the weights are multiplied by.
+        path_weight: factor of the weights.
         weight_std: standard deviation of the initial weights.
     """
 
@@ -38,7 +53,7 @@ class LinearInstruction(NamedTuple):
     weight_std: float
 
 
-class FunctionalLinear(OurFunctionalLinear):
+class FunctionalLinear(irr.FunctionalLinear):
     """:class:`irreps_ops.FunctionalLinear` with the defaults of `config` and the attributes that e3nn-jax gives it.
 
     Example:
@@ -62,8 +77,8 @@ class FunctionalLinear(OurFunctionalLinear):
     ) -> None:
         """See the class."""
         super().__init__(
-            irreps_in,
-            irreps_out,
+            Irreps(irreps_in),
+            Irreps(irreps_out),
             instructions,
             biases,
             default("path_normalization", path_normalization),
@@ -80,19 +95,19 @@ class FunctionalLinear(OurFunctionalLinear):
         mapped = super().__call__(ws, _array(self.irreps_in, input))
         return _as(mapped, input)
 
-    def matrix(self, ws: Weights) -> jax.Array:  # type: ignore[override]  # named as e3nn-jax does
-        """The map as a matrix, see :meth:`irreps_ops.FunctionalLinear.matrix`."""
+    def matrix(self, ws: Weights) -> jax.Array:  # type: ignore[override]  # with the argument name of e3nn-jax
+        """Return the map as a matrix, see :meth:`irreps_ops.FunctionalLinear.matrix`."""
         return super().matrix(ws)
 
     def aggregate_paths(
         self, paths: Sequence[jax.Array | None], output_shape: Sequence[int], output_dtype: Any = None
     ) -> IrrepsArray:
-        """Add up what the instructions give.
+        """Return the sum of the outputs of the instructions.
 
         Args:
-            paths: for each instruction an array of as many numbers as output_shape and its item have, or None.
+            paths: the output of each instruction, an array of the size of output_shape times its item; or None.
             output_shape: leading shape of the output.
-            output_dtype: of the output when there is nothing to add.
+            output_dtype: dtype of the output if all paths are None.
         """
         chunks: list[jax.Array | None] = [None] * len(self.irreps_out)
         for path, value in zip(self.paths, paths, strict=True):
@@ -112,21 +127,24 @@ class FunctionalLinear(OurFunctionalLinear):
 
 @dataclass(frozen=True)
 class Instruction:
-    """Two items of the inputs that make an item of the output, see :class:`irreps_ops.Instruction`.
+    """Two items of the inputs that contribute to an item of the output, see :class:`irreps_ops.Instruction`.
 
     Attributes:
-        i_in1: place of the item of the first input.
-        i_in2: place of the item of the second input.
-        i_out: place of the item of the output.
+        i_in1: index of the item of the first input.
+        i_in2: index of the item of the second input.
+        i_out: index of the item of the output.
         connection_mode: how multiplicities are connected.
         has_weight: whether there are weights.
-        path_weight: what the bare coefficients are multiplied by.
-        weight_std: standard deviation of the initial weights; None where there are none.
-        first_input_multiplicity: of the item of the first input.
-        second_input_multiplicity: of the item of the second input.
-        output_multiplicity: of the item of the output.
+        path_weight: factor of the Clebsch-Gordan coefficients.
+        weight_std: standard deviation of the initial weights; None without weights.
+        first_input_multiplicity: multiplicity of the item of the first input.
+        second_input_multiplicity: multiplicity of the item of the second input.
+        output_multiplicity: multiplicity of the item of the output.
         path_shape: shape of the weights.
-        num_elements: how many products of multiplicities each multiplicity of the output is a sum of.
+        num_elements: number of products of multiplicities that are summed in each multiplicity of the output.
+
+    Raises:
+        ValueError: an unknown connection mode.
     """
 
     i_in1: int
@@ -143,22 +161,22 @@ class Instruction:
     num_elements: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Shape and number follow from the mode and the multiplicities."""
-        if self.connection_mode not in MODES:
-            raise ValueError(f"connection_mode must be one of {', '.join(MODES)}, got {self.connection_mode!r}")
-        letters, first, second, out = MODES[self.connection_mode]
-        found = extents(self.first_input_multiplicity, self.second_input_multiplicity, self.output_multiplicity)
-        summed = [letter for letter in dict.fromkeys(first + second) if letter not in out]
-        object.__setattr__(self, "path_shape", tuple(found[letter] for letter in letters))
-        object.__setattr__(self, "num_elements", math.prod(found[letter] for letter in summed))
+        """Compute the shape of the weights and the number of elements."""
+        if self.connection_mode not in _MODES:
+            raise ValueError(f"connection_mode must be one of {', '.join(_MODES)}, got {self.connection_mode!r}")
+        u, v, w = self.first_input_multiplicity, self.second_input_multiplicity, self.output_multiplicity
+        size = {"u": u, "v": v, "w": w, "p": u * (u - 1) // 2}
+        axes, summed = _MODES[self.connection_mode]
+        object.__setattr__(self, "path_shape", tuple(size[axis] for axis in axes))
+        object.__setattr__(self, "num_elements", math.prod(size[axis] for axis in summed))
 
     def replace(self, **changes: Any) -> "Instruction":
-        """A copy with other attributes."""
+        """Return a copy with other attributes."""
         return replace(self, **changes)
 
 
 class FunctionalTensorProduct:
-    """Tensor product with given connections and weights: :class:`irreps_ops.FunctionalTensorProduct`, called otherwise.
+    """Tensor product with given connections and weights, see :class:`irreps_ops.FunctionalTensorProduct`.
 
     Args:
         irreps_in1: irreps of the first input.
@@ -166,15 +184,15 @@ class FunctionalTensorProduct:
         irreps_out: irreps of the output.
         instructions: tuples (i_in1, i_in2, i_out, mode, has_weight[, path_weight]).
         in1_var: variance of the components of each item of the first input.
-        in2_var: likewise of the second.
-        out_var: wanted variance of the components of each item of the output.
+        in2_var: variance of the components of each item of the second input.
+        out_var: desired variance of the components of each item of the output.
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``.
         path_normalization: ``"element"``, ``"path"`` or a number between, 0 and 1.
-        gradient_normalization: likewise.
+        gradient_normalization: ``"element"``, ``"path"`` or a number between, 0 and 1.
 
     Attributes:
         instructions: list of :class:`Instruction`.
-        output_mask: for each component of the output whether an instruction reaches it.
+        output_mask: whether an instruction reaches each component of the output.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -200,10 +218,11 @@ class FunctionalTensorProduct:
         gradient_normalization: Any = None,
     ) -> None:
         """See the class."""
-        self._product = ours.FunctionalTensorProduct(
-            irreps_in1,
-            irreps_in2,
-            irreps_out,
+        self.irreps_in1, self.irreps_in2, self.irreps_out = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
+        self._product = irr.FunctionalTensorProduct(
+            self.irreps_in1,
+            self.irreps_in2,
+            self.irreps_out,
             instructions,
             in1_var,
             in2_var,
@@ -212,9 +231,6 @@ class FunctionalTensorProduct:
             default("path_normalization", path_normalization),
             default("gradient_normalization", gradient_normalization),
         )
-        self.irreps_in1: Irreps = self._product.irreps_in1
-        self.irreps_in2: Irreps = self._product.irreps_in2
-        self.irreps_out: Irreps = self._product.irreps_out
         self.output_mask: np.ndarray = self._product.output_mask
         self.instructions = [
             Instruction(
@@ -246,14 +262,14 @@ class FunctionalTensorProduct:
         custom_einsum_vjp: bool | None = None,
         fuse_all: bool | None = None,
     ) -> Any:
-        """The product of two inputs; leading axes broadcast.
+        """Return the product of two inputs, whose leading axes broadcast.
 
         Args:
             weights: for each instruction that has weights an array of shape (..., *path_shape), or one array of
-                shape (..., number of weights). May be left out where there are none: ``left_right(input1, input2)``.
+                shape (..., number of weights). May be omitted without weights: ``left_right(input1, input2)``.
             input1: data of irreps_in1: IrrepsArray, IrrepsData, an array, or a list of the arrays of the items.
             input2: data of irreps_in2.
-            custom_einsum_jvp: has no effect, as all that follow: they said how e3nn-jax should compute.
+            custom_einsum_jvp: has no effect, like the following arguments, which chose an algorithm of e3nn-jax.
             fused: has no effect.
             sparse: has no effect.
             specialized_code: has no effect.
@@ -262,7 +278,8 @@ class FunctionalTensorProduct:
             fuse_all: has no effect.
 
         Returns:
-            IrrepsArray; IrrepsData if an input is IrrepsData or both are plain, which `jax.numpy` takes as arrays.
+            IrrepsArray; or IrrepsData if an input is IrrepsData or both inputs are plain, which `jax.numpy` accepts as
+            an array.
         """
         del custom_einsum_jvp, fused, sparse, specialized_code, optimize_einsums, custom_einsum_vjp, fuse_all
         if input2 is None:
@@ -279,12 +296,12 @@ class FunctionalTensorProduct:
         optimize_einsums: bool | None = None,
         custom_einsum_vjp: bool | None = None,
     ) -> jax.Array:
-        """The product with the second input as a matrix of shape (..., irreps_in1.dim, irreps_out.dim).
+        """Return the product with the second input as a matrix of shape (..., irreps_in1.dim, irreps_out.dim).
 
         Args:
             weights: as for :meth:`left_right`, without leading axes.
             input2: data of irreps_in2.
-            custom_einsum_jvp: has no effect, as all that follow.
+            custom_einsum_jvp: has no effect, like the following arguments.
             optimize_einsums: has no effect.
             custom_einsum_vjp: has no effect.
         """
@@ -312,16 +329,15 @@ def FunctionalFullyConnectedTensorProduct(
     path_normalization: Any = None,
     gradient_normalization: Any = None,
 ) -> FunctionalTensorProduct:
-    """The tensor product in which everything that may be connected is, with weights: mode "uvw".
+    """Return the tensor product with all connections that the selection rules allow, with weights: mode "uvw".
 
-    Arguments are those of :class:`FunctionalTensorProduct`, without instructions.
+    The arguments are those of :class:`FunctionalTensorProduct`, without instructions.
     """
-    in1, in2, out = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
+    irreps = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
+    instructions = irr.FunctionalFullyConnectedTensorProduct(*irreps).instructions
     return FunctionalTensorProduct(
-        in1,
-        in2,
-        out,
-        ours.fully_connected(in1, in2, out),
+        *irreps,
+        [(ins.i_in1, ins.i_in2, ins.i_out, ins.connection_mode, ins.has_weight) for ins in instructions],
         in1_var,
         in2_var,
         out_var,
@@ -331,13 +347,13 @@ def FunctionalFullyConnectedTensorProduct(
     )
 
 
-def _array(irreps: Irreps, x: Any) -> IrrepsArray:
-    """Data of these irreps, from an IrrepsArray, IrrepsData, an array or a list of the arrays of the items."""
-    return IrrepsArray.from_any(irreps, x.irreps_array if isinstance(x, IrrepsData) else x)
+def _array(irreps: IntoIrreps, x: Any) -> IrrepsArray:
+    """Convert an IrrepsArray, IrrepsData, an array or a list of the arrays of the items to an IrrepsArray."""
+    return IrrepsData.new(irreps, x).irreps_array
 
 
 def _as(result: IrrepsArray, *inputs: Any) -> IrrepsArray | IrrepsData:
-    """IrrepsData where it came in and, as in the releases that had it, for plain arrays."""
+    """Convert the result to IrrepsData if an input is IrrepsData or, as in the releases that had it, all are plain."""
     if any(isinstance(x, IrrepsData) for x in inputs):
         return IrrepsData.of(result)
     return result if any(isinstance(x, IrrepsArray) for x in inputs) else ArrayLikeIrrepsData.of(result)

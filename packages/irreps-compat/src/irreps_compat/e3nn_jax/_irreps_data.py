@@ -1,5 +1,6 @@
-"""`IrrepsData`: the data type of e3nn-jax before 0.7, which counts its axes without that of the irreps."""
+"""`IrrepsData`: the data type of e3nn-jax before 0.7, whose shape does not include the axis of the irreps."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, cast
@@ -8,22 +9,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, concatenate, from_chunks, ones, zeros
+from irreps_core import IntoIrreps, IrrepsArray, as_irreps_array, concatenate, from_chunks, normal, ones, zeros
+
+from ._irreps import Irreps
 
 P = ParamSpec("P")
 
 
+def floating(x: Any) -> IrrepsArray:
+    """Convert data to an IrrepsArray of floating-point numbers on a JAX array; a plain array is scalars."""
+    x = as_irreps_array(x)
+    dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.inexact) else jnp.zeros(()).dtype
+    return IrrepsArray(x.irreps, jnp.asarray(x.array, dtype), zero_flags=x.zero_flags)
+
+
 @jax.tree_util.register_pytree_node_class
 class IrrepsData:
-    """Data and its irreps. Today this is :class:`irreps_core.IrrepsArray`, whose shape has the axis of the irreps, too.
+    """Data and its irreps; the present form is :class:`irreps_core.IrrepsArray`, whose shape has one axis more.
 
-    Indices, shapes and what the data is multiplied by belong to the leading axes alone. JAX sees the array
-    `contiguous` as its one leaf; the irreps, and which items are zero (None in `list`), belong to the tree structure.
+    Indices, shapes and factors refer to the leading axes alone. In a JAX pytree, the array `contiguous` is the one
+    leaf; the irreps, and which items are zero (None in `list`), are part of the structure.
 
     Args:
         irreps: the irreps.
         contiguous: array of shape (..., irreps.dim).
-        list: for each item an array of shape (..., mul, 2l+1), of which only is read what is None: known to be zero.
+        list: for each item an array of shape (..., mul, 2l+1), or None if the item is known to be zero. Only the
+            positions of None are used.
 
     Example:
         >>> import jax.numpy as jnp
@@ -38,87 +49,97 @@ class IrrepsData:
     irreps: Irreps
     contiguous: Any
 
-    __array_ufunc__ = None  # NumPy arrays on the left leave the operation to this class
+    __array_ufunc__ = None  # so that NumPy arrays leave binary operations to this class
 
     def __init__(self, irreps: IntoIrreps, contiguous: Any, list: Sequence[Any] | None = None) -> None:
         """See the class."""
-        self._set(IrrepsArray(irreps, contiguous, chunks=list))
+        self._set(IrrepsArray(Irreps(irreps), contiguous, chunks=list))
 
     def _set(self, array: IrrepsArray) -> None:
-        self.irreps, self.contiguous, self._zero_flags = array.irreps, array.array, array.zero_flags
+        self.irreps, self.contiguous, self._zero_flags = Irreps(array.irreps), array.array, array.zero_flags
 
     @classmethod
     def of(cls, array: IrrepsArray) -> "IrrepsData":
-        """The same data, from today's type."""
+        """Convert an IrrepsArray to IrrepsData."""
         self = object.__new__(cls)
         self._set(array)
         return self
 
     @property
     def irreps_array(self) -> IrrepsArray:
-        """The same data, in today's type."""
+        """The same data as an IrrepsArray."""
         return IrrepsArray(self.irreps, self.contiguous, zero_flags=self._zero_flags)
 
     def tree_flatten(self) -> tuple[tuple[Any], tuple[Irreps, tuple[bool, ...]]]:
-        """For JAX."""
+        """Return the array, and the irreps and zero flags, for JAX."""
         return (self.contiguous,), (self.irreps, self._zero_flags)
 
     @classmethod
     def tree_unflatten(cls, aux: tuple[Irreps, tuple[bool, ...]], leaves: tuple[Any]) -> "IrrepsData":
-        """For JAX, which may put anything in place of the array."""
+        """Rebuild from the results of :meth:`tree_flatten`; the leaf may be any object."""
         self = object.__new__(cls)
         (self.irreps, self._zero_flags), (self.contiguous,) = aux, leaves
         return self
 
-    # Making
+    # Creation
 
     @staticmethod
     def from_contiguous(irreps: IntoIrreps, contiguous: Any) -> "IrrepsData":
-        """From an array of shape (..., irreps.dim)."""
+        """Return data from an array of shape (..., irreps.dim)."""
         return IrrepsData(irreps, contiguous)
 
     @staticmethod
     def from_list(irreps: IntoIrreps, list: Sequence[Any], shape: Sequence[int]) -> "IrrepsData":
-        """From an array of shape (*shape, mul, 2l+1) for each item; None for zeros."""
-        return IrrepsData.of(from_chunks(irreps, list, shape, jnp.zeros(()).dtype))
+        """Return data from an array of shape (*shape, mul, 2l+1) for each item; None for zeros."""
+        return IrrepsData.of(from_chunks(Irreps(irreps), list, shape, jnp.zeros(()).dtype))
 
     @staticmethod
     def new(irreps: IntoIrreps, any: Any) -> "IrrepsData":
-        """From data of equivalent irreps, an array or a list of arrays."""
-        return IrrepsData.of(IrrepsArray.from_any(irreps, _today(any)))
+        """Return data from data of equivalent irreps, an array, or a list of the arrays of the items."""
+        irreps = Irreps(irreps)
+        if _is_data(any):
+            return IrrepsData.of(_to_present(any).rechunk(irreps))
+        if not isinstance(any, (list, tuple)):
+            return IrrepsData(irreps, any)
+        known = [chunk for chunk in any if chunk is not None]
+        if not known:
+            raise ValueError("IrrepsData.new cannot infer the shape from a list of None: use IrrepsData.zeros")
+        return IrrepsData.of(from_chunks(irreps, any, known[0].shape[:-2]))
 
     @staticmethod
     def zeros(irreps: IntoIrreps, shape: Sequence[int]) -> "IrrepsData":
-        """Zeros, None in `list`."""
-        return IrrepsData.of(zeros(irreps, shape))
+        """Return zeros, None in `list`."""
+        return IrrepsData.of(zeros(Irreps(irreps), shape))
 
     @staticmethod
     def ones(irreps: IntoIrreps, shape: Sequence[int]) -> "IrrepsData":
-        """Ones in every component."""
-        return IrrepsData.of(ones(irreps, shape))
+        """Return ones in every component."""
+        return IrrepsData.of(ones(Irreps(irreps), shape))
 
     @staticmethod
     def randn(
         irreps: IntoIrreps, key: Any, size: Sequence[int] = (), *, normalization: str | None = None
     ) -> "IrrepsData":
-        """Random numbers, see :meth:`Irreps.randn`."""
-        return IrrepsData.of(IrrepsArray.randn(irreps, key, size, normalization=normalization))
+        """Return normal random numbers; with ``normalization="norm"``, irreps of norm 1."""
+        if normalization not in (None, "component", "norm"):
+            raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
+        return IrrepsData.of(normal(Irreps(irreps), key, size, normalize=normalization == "norm"))
 
     @staticmethod
     def cat(args: Sequence[Any], axis: int | str = "irreps") -> "IrrepsData":
-        """Join along the irreps (``axis="irreps"``) or along a leading axis."""
-        arrays = [_today(x) for x in args]
+        """Join data along the irreps (``axis="irreps"``) or along a leading axis."""
+        arrays = [_to_present(x) for x in args]
         if axis == "irreps":
             return IrrepsData.of(concatenate(arrays))
         if not isinstance(axis, int):
             raise ValueError(f"IrrepsData.cat: axis must be 'irreps' or a number, got {axis!r}")
         return IrrepsData.of(concatenate(arrays, _axis(axis, arrays[0].ndim - 1)))
 
-    # The data
+    # Attributes
 
     @property
     def array(self) -> Any:
-        """`contiguous`, as :class:`IrrepsArray` calls it."""
+        """The array `contiguous`, under its name in :class:`IrrepsArray`."""
         return self.contiguous
 
     @property
@@ -163,94 +184,96 @@ class IrrepsData:
         return IrrepsData.of(self.irreps_array.broadcast_to((*shape, self.irreps.dim)))
 
     def replace_none_with_zeros(self) -> "IrrepsData":
-        """Forget which items are known to be zero."""
+        """Treat every item as data, also those known to be zero."""
         return IrrepsData(self.irreps, self.contiguous)
 
     def remove_nones(self) -> "IrrepsData":
-        """Without the items that are known to be zero."""
+        """Remove the items that are known to be zero."""
         return IrrepsData.of(self.irreps_array.remove_zero_chunks())
 
     def simplify(self) -> "IrrepsData":
-        """The same data with the shortest description, see :meth:`Irreps.simplify`."""
+        """Merge equal neighbouring irreps, see :meth:`irreps_core.Irreps.simplify`."""
         return IrrepsData.of(self.irreps_array.simplify())
 
     def convert(self, irreps: IntoIrreps) -> "IrrepsData":
-        """The same data cut into other items, see :meth:`IrrepsArray.rechunk`."""
+        """Split the data into other items, see :meth:`irreps_core.IrrepsArray.rechunk`."""
         return IrrepsData.of(self.irreps_array.rechunk(irreps))
 
     def split(self, indices: Sequence[int]) -> "list[IrrepsData]":
-        """Cut before the items of these places."""
-        return [IrrepsData.of(part) for part in self.irreps_array.split(indices)]
+        """Split before the items of these indices."""
+        cuts = [0, *indices, len(self.irreps)]
+        return [IrrepsData.of(self.irreps_array.slice_by_chunk[i:j]) for i, j in itertools.pairwise(cuts)]
 
     def repeat_irreps_by_last_axis(self) -> "IrrepsData":
-        """Put the entries of the last leading axis one after another, see :meth:`IrrepsArray.axis_to_irreps`."""
+        """Concatenate along the last leading axis, see :meth:`irreps_core.IrrepsArray.axis_to_irreps`."""
         return IrrepsData.of(self.irreps_array.axis_to_irreps())
 
     def repeat_mul_by_last_axis(self) -> "IrrepsData":
-        """Move the last leading axis into the multiplicities, see :meth:`IrrepsArray.axis_to_mul`."""
+        """Move the last leading axis into the multiplicities, see :meth:`irreps_core.IrrepsArray.axis_to_mul`."""
         return IrrepsData.of(self.irreps_array.axis_to_mul())
 
     def factor_mul_to_last_axis(self, factor: int | None = None) -> "IrrepsData":
-        """Move a factor of the multiplicities to a new axis, see :meth:`IrrepsArray.mul_to_axis`."""
+        """Move a factor of the multiplicities to a new axis, see :meth:`irreps_core.IrrepsArray.mul_to_axis`."""
         return IrrepsData.of(self.irreps_array.mul_to_axis(factor))
 
-    # Arithmetic; numbers and arrays are of the leading axes
+    # Arithmetic
 
     def __neg__(self) -> "IrrepsData":
         return IrrepsData.of(-self.irreps_array)
 
     def __add__(self, other: Any) -> "IrrepsData":
-        return IrrepsData.of(self.irreps_array + _today(other))
+        return IrrepsData.of(self.irreps_array + _to_present(other))
 
     def __sub__(self, other: Any) -> "IrrepsData":
-        return IrrepsData.of(self.irreps_array - _today(other))
+        return IrrepsData.of(self.irreps_array - _to_present(other))
 
     def __mul__(self, other: Any) -> "IrrepsData":
-        return IrrepsData.of(self.irreps_array * _for_each_row(other))
+        return IrrepsData.of(self.irreps_array * _with_irreps_axis(other))
 
     def __rmul__(self, other: Any) -> "IrrepsData":
         return self * other
 
     def __truediv__(self, other: Any) -> "IrrepsData":
-        return IrrepsData.of(self.irreps_array / _for_each_row(other))
+        return IrrepsData.of(self.irreps_array / _with_irreps_axis(other))
 
     # Rotations and mirrors
 
     def transform_by_angles(self, alpha: Any, beta: Any, gamma: Any, k: Any = 0) -> "IrrepsData":
-        """See :meth:`IrrepsArray.transform_by_angles`."""
+        """See :meth:`irreps_core.IrrepsArray.transform_by_angles`."""
         return IrrepsData.of(self.irreps_array.transform_by_angles(alpha, beta, gamma, k))
 
     def transform_by_quaternion(self, q: Any, k: Any = 0) -> "IrrepsData":
-        """See :meth:`IrrepsArray.transform_by_quaternion`."""
+        """See :meth:`irreps_core.IrrepsArray.transform_by_quaternion`."""
         return IrrepsData.of(self.irreps_array.transform_by_quaternion(q, k))
 
     def transform_by_axis_angle(self, axis: Any, angle: Any, k: Any = 0) -> "IrrepsData":
-        """See :meth:`IrrepsArray.transform_by_axis_angle`."""
+        """See :meth:`irreps_core.IrrepsArray.transform_by_axis_angle`."""
         return IrrepsData.of(self.irreps_array.transform_by_axis_angle(axis, angle, k))
 
     def transform_by_matrix(self, R: Any) -> "IrrepsData":
-        """See :meth:`IrrepsArray.transform_by_matrix`."""
+        """See :meth:`irreps_core.IrrepsArray.transform_by_matrix`."""
         return IrrepsData.of(self.irreps_array.transform_by_matrix(R))
 
-    # Last, because within the class it hides Python's own list.
+    # Last, because it hides Python's list within the class.
     @property
     def list(self) -> Any:
-        """The data of each item, of shape (..., mul, 2l+1); None where it is known to be zero."""
+        """The data of each item, of shape (..., mul, 2l+1); None if it is known to be zero."""
         return self.irreps_array.chunks
 
 
 @jax.tree_util.register_pytree_node_class
 class ArrayLikeIrrepsData(IrrepsData):
-    """What products of plain arrays give: IrrepsData that JAX takes as an array, too, ``jnp.sum(x, 0)``.
+    """The product of plain arrays: IrrepsData that JAX also accepts as an array, ``jnp.sum(x, 0)``.
 
-    Data that came in as IrrepsData is none: ``array * data`` must be left to the data, which keeps its irreps.
+    Other IrrepsData is not array-like, so that ``array * data`` is left to the data, which keeps its irreps.
     """
 
     def __jax_array__(self) -> Any:
         return jnp.asarray(self.contiguous)
 
 
-def _for_each_row(x: Any) -> Any:
+def _with_irreps_axis(x: Any) -> Any:
+    """Add an axis to a factor of the leading axes, so that it broadcasts over the irreps."""
     x = x if isinstance(x, np.ndarray) else jnp.asarray(x)
     return x[..., None] if x.ndim else x
 
@@ -261,11 +284,11 @@ def _axis(axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-def _today(x: Any) -> Any:
+def _to_present(x: Any) -> Any:
     return x.irreps_array if isinstance(x, IrrepsData) else x
 
 
-def _earlier(x: Any) -> Any:
+def _to_earlier(x: Any) -> Any:
     return IrrepsData.of(x) if isinstance(x, IrrepsArray) else x
 
 
@@ -274,9 +297,9 @@ def _is_data(x: Any) -> bool:
 
 
 def of_irreps(irreps: IntoIrreps, x: Any) -> Any:
-    """What came to a module made for these irreps: to releases before 0.9 it may be a plain array of their data.
+    """Convert a plain array to IrrepsData of the irreps that a layer was made for, as releases before 0.9 did.
 
-    Of scalars alone, an array is what it is today.
+    An array for a layer of scalars remains an array, as in the present release.
     """
     if irreps is None or _is_data(x) or all(ir.is_scalar() for _, ir in Irreps(irreps)):
         return x
@@ -284,12 +307,14 @@ def of_irreps(irreps: IntoIrreps, x: Any) -> Any:
 
 
 def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:
-    """A function of IrrepsArrays that takes IrrepsData, too; if it is given any, it gives IrrepsData.
+    """Make a function of IrrepsArrays accept IrrepsData; it then returns IrrepsData.
+
+    If the function returns irreps, they are converted to :class:`Irreps`.
 
     Example:
-        >>> import irreps_core as ic
+        >>> import irreps_ops as irr
         >>> from irreps_compat.e3nn_jax import IrrepsData
-        >>> for_irreps_data(ic.norm)(IrrepsData.ones("1o", ())).irreps
+        >>> for_irreps_data(irr.norm)(IrrepsData.ones("1o", ())).irreps
         1x0e
     """
 
@@ -297,8 +322,9 @@ def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_data)
         if not any(isinstance(x, IrrepsData) for x in leaves):
-            return function(*args, **kwargs)
-        today: Any = jax.tree.map(_today, (args, kwargs), is_leaf=_is_data)
-        return jax.tree.map(_earlier, cast(Any, function)(*today[0], **today[1]), is_leaf=_is_data)
+            result: Any = function(*args, **kwargs)
+            return Irreps(result) if isinstance(result, Irreps) else result
+        present: Any = jax.tree.map(_to_present, (args, kwargs), is_leaf=_is_data)
+        return jax.tree.map(_to_earlier, cast(Any, function)(*present[0], **present[1]), is_leaf=_is_data)
 
     return wrapped

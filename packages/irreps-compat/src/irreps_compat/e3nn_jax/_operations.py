@@ -1,15 +1,15 @@
-"""Operations whose defaults e3nn-jax takes from `config`, or that took IrrepsData in its earlier releases."""
+"""Operations with the defaults of `config`, or that accepted IrrepsData in earlier releases of e3nn-jax."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 
-import irreps_core as ic
 import irreps_ops as irr
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, IrrepsArray
 
 from ._config import default
+from ._irreps import Irreps
 from ._irreps_data import for_irreps_data
 
 gate = for_irreps_data(irr.gate)
@@ -23,7 +23,7 @@ soft_normalization = for_irreps_data(irr.soft_normalization)
 
 @for_irreps_data
 def index_add(indices: Any = None, input: Any = None, out_dim: int | None = None, **options: Any) -> Any:
-    """:func:`irreps_ops.index_add`, which takes `out_dim` by place, too, as releases before 0.13.1."""
+    """See :func:`irreps_ops.index_add`; `out_dim` may be positional, as in releases before 0.13.1."""
     return irr.index_add(indices, input, out_dim=out_dim, **options)
 
 
@@ -39,9 +39,9 @@ def tensor_product(
     fused: bool | None = None,
     sparse: bool | None = None,
 ) -> Any:
-    """:func:`irreps_ops.tensor_product` with the defaults of `config`.
+    """See :func:`irreps_ops.tensor_product`; with the defaults of `config`.
 
-    The last three arguments of earlier releases, which said how to compute, have no effect.
+    The last three arguments chose an algorithm in earlier releases, and have no effect.
     """
     del custom_einsum_jvp, fused, sparse
     return irr.tensor_product(
@@ -55,7 +55,7 @@ def tensor_product(
 
 @for_irreps_data
 def full_tensor_product(input1: Any, input2: Any, filter_ir_out: Any = None, irrep_normalization: Any = None) -> Any:
-    """The tensor product of releases before 0.14: sorted, but equal irreps are not merged.
+    """Return the tensor product of releases before 0.14, in which irreps are sorted and not merged.
 
     Example:
         >>> import jax.numpy as jnp
@@ -81,7 +81,7 @@ def full_tensor_product(input1: Any, input2: Any, filter_ir_out: Any = None, irr
 def elementwise_tensor_product(
     input1: Any, input2: Any, filter_ir_out: Any = None, irrep_normalization: Any = None
 ) -> Any:
-    """:func:`irreps_ops.elementwise_tensor_product` with the defaults of `config`."""
+    """See :func:`irreps_ops.elementwise_tensor_product`; with the defaults of `config`."""
     return irr.elementwise_tensor_product(
         input1,
         input2,
@@ -100,7 +100,7 @@ def tensor_square(
     custom_einsum_jvp: bool | None = None,
     fused: bool | None = None,
 ) -> Any:
-    """:func:`irreps_ops.tensor_square` with the defaults of `config`; the last two arguments have no effect."""
+    """See :func:`irreps_ops.tensor_square`; with the defaults of `config`. The last two arguments have no effect."""
     del custom_einsum_jvp, fused
     return irr.tensor_square(
         input,
@@ -119,7 +119,7 @@ def reduced_symmetric_tensor_product_basis(
     max_order: int | None = None,
     _use_optimized_implementation: bool = True,
 ) -> IrrepsArray:
-    """:func:`irreps_ops.reduced_symmetric_tensor_product_basis`; the last argument has no effect."""
+    """See :func:`irreps_ops.reduced_symmetric_tensor_product_basis`; the last argument has no effect."""
     del _use_optimized_implementation
     return irr.reduced_symmetric_tensor_product_basis(
         irreps, degree, epsilon=epsilon, keep_ir=keep_ir, max_order=max_order
@@ -135,9 +135,9 @@ def spherical_harmonics(
     *,
     algorithm: Any = None,
 ) -> Any:
-    """:func:`irreps_ops.spherical_harmonics` with the defaults of `config`.
+    """See :func:`irreps_ops.spherical_harmonics`; with the defaults of `config`.
 
-    `algorithm` has no effect: there is one, good for every degree.
+    `algorithm` has no effect, because one algorithm serves every degree.
     """
     del algorithm
     normalization = default("spherical_harmonics_normalization", normalization)
@@ -152,7 +152,7 @@ def sh(
     *,
     algorithm: Any = None,
 ) -> jax.Array:
-    """:func:`irreps_ops.sh` with the defaults of `config`; `algorithm` has no effect."""
+    """See :func:`irreps_ops.sh`; with the defaults of `config`. `algorithm` has no effect."""
     del algorithm
     return irr.sh(irreps_out, input, normalize, default("spherical_harmonics_normalization", normalization))
 
@@ -167,7 +167,7 @@ def soft_one_hot_linspace(
     start_zero: bool | None = None,
     end_zero: bool | None = None,
 ) -> jax.Array:
-    """:func:`irreps_ops.soft_one_hot_linspace`, whose arguments had no names in release 0.4."""
+    """See :func:`irreps_ops.soft_one_hot_linspace`; all arguments may be positional, as in release 0.4."""
     return irr.soft_one_hot_linspace(
         input,
         start=start,
@@ -189,6 +189,6 @@ def normal(
     normalization: Any = None,
     dtype: Any = None,
 ) -> IrrepsArray:
-    """:func:`irreps_core.normal` with the defaults of `config`."""
+    """See :func:`irreps_core.normal`; with the defaults of `config`."""
     normalization = default("irrep_normalization", normalization)
-    return ic.normal(irreps, key, leading_shape, normalize=normalize, normalization=normalization, dtype=dtype)
+    return irr.normal(irreps, key, leading_shape, normalize=normalize, normalization=normalization, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Rotations where e3nn-jax names an argument otherwise, or makes float32 JAX arrays unless told otherwise."""
+"""Rotations whose argument names, or whose default dtype and array type, differ in e3nn-jax."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,60 +10,60 @@ import irreps_core as ic
 
 
 def rand_matrix(key: jax.Array, shape: Sequence[int] = (), dtype: Any = jnp.float32) -> jax.Array:
-    """:func:`irreps_core.rand_matrix`, in float32."""
+    """See :func:`irreps_core.rand_matrix`; float32 by default."""
     return ic.rand_matrix(key, tuple(shape), dtype)
 
 
 def rand_angles(
     key: jax.Array, shape: Sequence[int] = (), dtype: Any = jnp.float32
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """:func:`irreps_core.rand_angles`, in float32."""
+    """See :func:`irreps_core.rand_angles`; float32 by default."""
     return ic.rand_angles(key, tuple(shape), dtype)
 
 
 def rand_quaternion(key: jax.Array, shape: Sequence[int] = (), dtype: Any = jnp.float32) -> jax.Array:
-    """:func:`irreps_core.rand_quaternion`, in float32."""
+    """See :func:`irreps_core.rand_quaternion`; float32 by default."""
     return ic.rand_quaternion(key, tuple(shape), dtype)
 
 
 def rand_axis_angle(key: jax.Array, shape: Sequence[int] = (), dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
-    """:func:`irreps_core.rand_axis_angle`, in float32."""
+    """See :func:`irreps_core.rand_axis_angle`; float32 by default."""
     return ic.rand_axis_angle(key, tuple(shape), dtype)
 
 
 def rand_log_coordinates(key: jax.Array, shape: Sequence[int] = (), dtype: Any = jnp.float32) -> jax.Array:
-    """:func:`irreps_core.rand_log_coordinates`, in float32."""
+    """See :func:`irreps_core.rand_log_coordinates`; float32 by default."""
     return ic.rand_log_coordinates(key, tuple(shape), dtype)
 
 
 def identity_angles(shape: Sequence[int] = (), dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """:func:`irreps_core.identity_angles`, as JAX arrays in float32."""
+    """See :func:`irreps_core.identity_angles`; JAX arrays, float32 by default."""
     alpha, beta, gamma = ic.identity_angles(tuple(shape), dtype)
     return jnp.asarray(alpha), jnp.asarray(beta), jnp.asarray(gamma)
 
 
 def identity_quaternion(shape: Sequence[int] = (), dtype: Any = jnp.float32) -> jax.Array:
-    """:func:`irreps_core.identity_quaternion`, as a JAX array in float32."""
+    """See :func:`irreps_core.identity_quaternion`; a JAX array, float32 by default."""
     return jnp.asarray(ic.identity_quaternion(tuple(shape), dtype))
 
 
 def identity_log_coordinates(shape: Sequence[int] = (), dtype: Any = jnp.float32) -> jax.Array:
-    """:func:`irreps_core.identity_log_coordinates`, as a JAX array in float32."""
+    """See :func:`irreps_core.identity_log_coordinates`; a JAX array, float32 by default."""
     return jnp.asarray(ic.identity_log_coordinates(tuple(shape), dtype))
 
 
 def inverse_log_coordinates(log: Any) -> Any:
-    """:func:`irreps_core.inverse_log_coordinates`."""
+    """See :func:`irreps_core.inverse_log_coordinates`."""
     return ic.inverse_log_coordinates(log)
 
 
 def axis_angle_to_quaternion(xyz: Any, angle: Any) -> Any:
-    """:func:`irreps_core.axis_angle_to_quaternion`."""
+    """See :func:`irreps_core.axis_angle_to_quaternion`."""
     return ic.axis_angle_to_quaternion(xyz, angle)
 
 
 def wigner_D(l: int, alpha: Any, beta: Any, gamma: Any) -> Any:
-    """The matrix of a rotation in the irrep of degree l; today :meth:`Irrep.D_from_angles`.
+    """Return the matrix of a rotation in the irrep of degree l; the present form is :meth:`Irrep.D_from_angles`.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -74,5 +74,5 @@ def wigner_D(l: int, alpha: Any, beta: Any, gamma: Any) -> Any:
 
 
 def wigner_rot_y(l: int, angle: Any) -> Any:
-    """:func:`wigner_D` of a rotation about y."""
+    """Return the matrix of a rotation about y in the irrep of degree l."""
     return wigner_D(l, angle, 0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Tables of numbers, which programs written for e3nn-jax may change: copies, where ours are shared and read-only."""
+"""Tables of numbers as copies that a program may change; those of irreps_core are shared and read-only."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import irreps_core as ic
 
 
 def clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
-    """A copy of :func:`irreps_core.clebsch_gordan`.
+    """Return a copy of :func:`irreps_core.clebsch_gordan`.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -19,35 +19,35 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
 
 
 def generators(l: int) -> np.ndarray:
-    """A copy of :func:`irreps_core.generators`."""
+    """Return a copy of :func:`irreps_core.generators`."""
     return ic.generators(l).copy()
 
 
 def su2_clebsch_gordan(j1: float, j2: float, j3: float) -> np.ndarray:
-    """A copy of :func:`irreps_core.su2_clebsch_gordan`."""
+    """Return a copy of :func:`irreps_core.su2_clebsch_gordan`."""
     return ic.su2_clebsch_gordan(j1, j2, j3).copy()
 
 
 def su2_generators(j: float) -> np.ndarray:
-    """A copy of :func:`irreps_core.su2_generators`."""
+    """Return a copy of :func:`irreps_core.su2_generators`."""
     return ic.su2_generators(j).copy()
 
 
 def wigner_3j(l1: int, l2: int, l3: int) -> np.ndarray:
-    """The tensor of unit length that rotations leave as it is; today :func:`clebsch_gordan`, which is equal to it."""
+    """Return the rotation-invariant tensor of norm 1, which is equal to :func:`clebsch_gordan`."""
     return clebsch_gordan(l1, l2, l3)
 
 
 def wigner_generator_x(l: int) -> np.ndarray:
-    """The generator of rotations about x; today ``generators(l)[0]``."""
+    """Return the generator of rotations about x; the present form is ``generators(l)[0]``."""
     return generators(l)[0]
 
 
 def wigner_generator_y(l: int) -> np.ndarray:
-    """The generator of rotations about y; today ``generators(l)[1]``."""
+    """Return the generator of rotations about y; the present form is ``generators(l)[1]``."""
     return generators(l)[1]
 
 
 def wigner_generator_z(l: int) -> np.ndarray:
-    """The generator of rotations about z; today ``generators(l)[2]``."""
+    """Return the generator of rotations about z; the present form is ``generators(l)[2]``."""
     return generators(l)[2]

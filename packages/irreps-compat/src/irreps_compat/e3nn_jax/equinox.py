@@ -1,4 +1,4 @@
-"""e3nn-jax's Equinox module, from whichever binding of that name is installed when it is asked for.
+"""e3nn-jax's Equinox module `Linear`, made by the installed binding called "equinox" when it is first used.
 
 Example:
     >>> import irreps_compat.e3nn_jax as e3nn
@@ -8,12 +8,9 @@ Example:
 from functools import cache
 from typing import Any
 
+from ._layers._equinox import linear_class
 
-@cache
-def _linear_class() -> Any:
-    from ._equinox_linear import linear_class
-
-    return linear_class()
+_linear_class = cache(linear_class)
 
 
 def __getattr__(name: str) -> Any:

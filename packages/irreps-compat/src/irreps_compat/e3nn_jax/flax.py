@@ -1,16 +1,16 @@
-"""e3nn-jax's Flax modules: our layers in the linen binding, which is looked for when one of them is asked for.
+"""e3nn-jax's Flax modules: layers in the binding for linen, which is imported when a module is first used.
 
 Example:
     >>> import irreps_compat.e3nn_jax as e3nn
     >>> linear = e3nn.flax.Linear("0e + 1o")  # doctest: +SKIP
 """
 
-from . import _flax_layers
-from ._modules import lookup, named
+from ._layers import _flax
+from ._layers._lookup import classes_of, module_lookup
 
-_MODULES = named("linen", _flax_layers.BatchNorm, _flax_layers.Linear, _flax_layers.MultiLayerPerceptron)
-__getattr__ = lookup(__name__, _MODULES)
+_CLASSES = classes_of("linen", _flax.BatchNorm, _flax.Linear, _flax.MultiLayerPerceptron)
+__getattr__ = module_lookup(__name__, _CLASSES)
 
 
 def __dir__() -> list[str]:
-    return list(_MODULES)
+    return list(_CLASSES)

@@ -1,24 +1,24 @@
-"""e3nn-jax's Haiku modules: our layers in the Haiku binding, which is looked for when one of them is asked for.
+"""e3nn-jax's Haiku modules: layers in the binding for Haiku, which is imported when a module is first used.
 
 Example:
     >>> import irreps_compat.e3nn_jax as e3nn
     >>> linear = e3nn.haiku.Linear("0e + 1o")  # doctest: +SKIP
 """
 
-from . import _haiku_layers, _layers
-from ._modules import lookup, named
+from ._layers import _configured, _haiku
+from ._layers._lookup import classes_of, module_lookup
 
-_MODULES = named(
+_CLASSES = classes_of(
     "haiku",
-    _layers.BatchNorm,
-    _layers.Dropout,
-    _layers.FullyConnectedTensorProduct,
-    _haiku_layers.Linear,
-    _layers.MultiLayerPerceptron,
-    _layers.SymmetricTensorProduct,
+    _configured.BatchNorm,
+    _configured.Dropout,
+    _configured.FullyConnectedTensorProduct,
+    _haiku.Linear,
+    _configured.MultiLayerPerceptron,
+    _configured.SymmetricTensorProduct,
 )
-__getattr__ = lookup(__name__, _MODULES)
+__getattr__ = module_lookup(__name__, _CLASSES)
 
 
 def __dir__() -> list[str]:
-    return list(_MODULES)
+    return list(_CLASSES)

@@ -1,9 +1,9 @@
-"""Irreps by name, ``irrep.l1o``, see :mod:`irreps_core.irrep`."""
-
-from typing import Any
+"""Irreps by name: ``irrep.l1o``, see :mod:`irreps_core.irrep`."""
 
 from irreps_core import irrep
 
+from ._irreps import Irrep
 
-def __getattr__(name: str) -> Any:
-    return getattr(irrep, name)
+
+def __getattr__(name: str) -> Irrep:
+    return Irrep(getattr(irrep, name))

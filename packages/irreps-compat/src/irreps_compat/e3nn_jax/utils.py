@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import Irreps, IrrepsArray, as_irreps_array, rand_matrix
+from irreps_core import IrrepsArray, as_irreps_array, rand_matrix
 from irreps_core import vmap as vmap
 
+from ._irreps import Irreps
 from ._operations import normal
 
 
@@ -19,12 +20,12 @@ def _floating_dtypes(tree: Any) -> list[Any]:
 
 
 def equivariance_test(fun: Callable[..., Any], rng_key: jax.Array, *args: Any) -> tuple[Any, Any]:
-    """``fun(g x)`` and ``g fun(x)`` for one random rotation and inversion g.
+    """Return ``fun(g x)`` and ``g fun(x)`` for one random rotation and inversion g.
 
     Args:
         fun: a function of IrrepsArrays.
         rng_key: a JAX random key.
-        args: its arguments; irreps stand for random data of these irreps, other arrays are scalars.
+        args: its arguments; irreps stand for random data, other arrays are scalars.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -42,7 +43,7 @@ def equivariance_test(fun: Callable[..., Any], rng_key: jax.Array, *args: Any) -
             own, rng_key = jax.random.split(rng_key)
             arg = normal(arg, own, dtype=dtype)
         data.append(arg)
-    # With NumPy, which has nothing to compile.
+    # NumPy, to save compiling.
     R = -rand_matrix(np.random.default_rng(np.asarray(jax.random.key_data(rng_key))), (), dtype)
     first = fun(*(x.transform_by_matrix(R) for x in data))
     second = jax.tree.map(lambda x: x.transform_by_matrix(R), fun(*data), is_leaf=lambda x: isinstance(x, IrrepsArray))
@@ -62,8 +63,8 @@ def assert_equivariant(
 ) -> None:
     """Assert that both results of :func:`equivariance_test` agree.
 
-    :func:`irreps_core.testing.assert_equivariant` tests more than one element of the group, says which argument breaks
-    the symmetry, and translates.
+    :func:`irreps_core.testing.assert_equivariant` also tests translations and further group elements, and names the
+    argument that breaks the symmetry.
 
     Args:
         fun: a function of IrrepsArrays.
@@ -71,14 +72,14 @@ def assert_equivariant(
         args: its arguments, as for :func:`equivariance_test`.
         atol: allowed absolute error.
         rtol: allowed relative error.
-        args_in: the arguments, as releases before 0.19 named them.
-        irreps_in: irreps of random arguments, likewise.
-        irreps_out: irreps of the result of a function of plain arrays, as before 0.9: those of `args_in`, or random
-            ones of shape (4, irreps.dim); None for what stays as it is.
+        args_in: the arguments, under their name before 0.19.
+        irreps_in: irreps of random arguments, under their name before 0.19.
+        irreps_out: irreps of the result of a function of plain arrays, as before 0.9. Its arguments are `args_in` with
+            `irreps_in`, or random of shape (4, irreps.dim); None denotes an argument or result that does not transform.
         tolerance: allowed absolute error of such a function.
 
     Raises:
-        AssertionError: they differ.
+        AssertionError: the results differ.
     """
     if irreps_out is not None:
         fun, args = _of_arrays(fun, rng_key, args_in, _listed(irreps_in), _listed(irreps_out))
@@ -95,7 +96,7 @@ def _listed(irreps: Any) -> list[Irreps | None]:
 
 
 def _of_arrays(fun: Callable[..., Any], rng_key: jax.Array, args: Any, irreps_in: Any, irreps_out: Any) -> Any:
-    """A function of plain arrays as one of IrrepsArrays, and its arguments."""
+    """Convert a function of plain arrays, and its arguments, to IrrepsArrays."""
 
     def data(irreps: Irreps | None, x: Any) -> IrrepsArray:
         return as_irreps_array(x) if irreps is None else IrrepsArray(irreps, x)
@@ -112,16 +113,16 @@ def _of_arrays(fun: Callable[..., Any], rng_key: jax.Array, args: Any, irreps_in
 
 
 def assert_output_dtype_matches_input_dtype(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-    """Assert that float32 gives float32 and float64 gives float64.
+    """Assert that float32 arguments give float32 results, and float64 arguments float64 results.
 
     Args:
         fun: the function.
         args: its arguments, which are cast.
-        kwargs: its keyword arguments, likewise.
+        kwargs: its keyword arguments, which are cast.
 
     Raises:
         AssertionError: the output has another dtype.
-        ValueError: JAX does not have float64 switched on.
+        ValueError: float64 is disabled in JAX.
     """
     if not jax.config.read("jax_enable_x64"):
         raise ValueError("assert_output_dtype_matches_input_dtype needs float64: set jax_enable_x64=True")

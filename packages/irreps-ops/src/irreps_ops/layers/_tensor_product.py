@@ -100,6 +100,22 @@ class TensorProduct:
             self.convention,
         )
 
+    def parameter_names(self) -> list[str]:
+        """Return a distinct parameter name for each instruction that has weights, in their order."""
+        product = self.product()
+        names = [product.parameter_name(ins) for ins in product.weighted]
+        shared = Counter(names)
+        names = [
+            f"{name} {ins.connection_mode}" if shared[name] > 1 else name
+            for name, ins in zip(names, product.weighted, strict=True)
+        ]
+        shared, seen = Counter(names), Counter[str]()
+        for n, name in enumerate(names):
+            if shared[name] > 1:
+                names[n] = f"{name} {seen[name]}"
+            seen[name] += 1
+        return names
+
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Abstract inputs of one row, from which the shapes of the parameters follow: irreps or data of both inputs."""
         return example_inputs(*irreps_in, dtype=dtype)
@@ -118,22 +134,6 @@ class TensorProduct:
         dtype = jnp.result_type(x.array, y.array)
         weights = [
             scope.parameter(name, ins.path_shape, dtype, jax.nn.initializers.normal(ins.weight_std))
-            for name, ins in zip(parameter_names(product), product.weighted, strict=True)
+            for name, ins in zip(self.parameter_names(), product.weighted, strict=True)
         ]
         return product(weights, x, y)
-
-
-def parameter_names(product: FunctionalTensorProduct) -> list[str]:
-    """The names of the weights of the instructions that have some, no two the same."""
-    names = [product.parameter_name(ins) for ins in product.weighted]
-    shared = Counter(names)
-    names = [
-        f"{name} {ins.connection_mode}" if shared[name] > 1 else name
-        for name, ins in zip(names, product.weighted, strict=True)
-    ]
-    shared, seen = Counter(names), Counter[str]()
-    for n, name in enumerate(names):
-        if shared[name] > 1:
-            names[n] = f"{name} {seen[name]}"
-        seen[name] += 1
-    return names

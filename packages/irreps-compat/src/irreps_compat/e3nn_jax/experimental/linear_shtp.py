@@ -1,7 +1,7 @@
-"""Linear maps of the product with spherical harmonics: :class:`irreps_ops.LinearSHTP` as a module of Flax, `shtp`."""
+"""Linear maps of the product with spherical harmonics: `shtp`, and :class:`irreps_ops.LinearSHTP` for Flax."""
 
-from irreps_compat.e3nn_jax import _layers
-from irreps_compat.e3nn_jax._modules import lookup, named
+from irreps_compat.e3nn_jax._layers import _configured
+from irreps_compat.e3nn_jax._layers._lookup import classes_of, module_lookup
 from irreps_ops import shtp as shtp
 
-__getattr__ = lookup(__name__, named("linen", _layers.LinearSHTP))
+__getattr__ = module_lookup(__name__, classes_of("linen", _configured.LinearSHTP))

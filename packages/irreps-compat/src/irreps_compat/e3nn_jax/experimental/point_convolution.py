@@ -1,10 +1,11 @@
-"""Convolution of points: :class:`irreps_ops.PointConvolution` as a module of Haiku and of Flax."""
+"""Convolution of points: :class:`irreps_ops.PointConvolution` for Haiku and for Flax."""
 
-from irreps_compat.e3nn_jax import _convolution, _flax_layers, _layers
-from irreps_compat.e3nn_jax._modules import lookup, named
+from irreps_compat.e3nn_jax._layers import _configured, _flax, _point_convolution
+from irreps_compat.e3nn_jax._layers._lookup import classes_of, module_lookup
 from irreps_ops import radial_basis as radial_basis
 
-_MODULES = named("haiku", _layers.MessagePassingConvolutionHaiku, _convolution.Convolution) | named(
-    "linen", _flax_layers.MessagePassingConvolutionFlax
+__getattr__ = module_lookup(
+    __name__,
+    classes_of("haiku", _configured.MessagePassingConvolutionHaiku, _point_convolution.Convolution)
+    | classes_of("linen", _flax.MessagePassingConvolutionFlax),
 )
-__getattr__ = lookup(__name__, _MODULES)

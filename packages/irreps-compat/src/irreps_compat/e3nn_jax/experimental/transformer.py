@@ -1,7 +1,6 @@
-"""Attention: :class:`irreps_ops.Transformer` as a module of Haiku."""
+"""Attention: :class:`irreps_ops.Transformer` for Haiku."""
 
-from irreps_compat.e3nn_jax import _layers
-from irreps_compat.e3nn_jax._modules import lookup, named
+from irreps_compat.e3nn_jax._layers import _configured
+from irreps_compat.e3nn_jax._layers._lookup import classes_of, module_lookup
 
-_MODULES = named("haiku", _layers.Transformer)
-__getattr__ = lookup(__name__, _MODULES)
+__getattr__ = module_lookup(__name__, classes_of("haiku", _configured.Transformer))

@@ -1,9 +1,10 @@
-"""Convolution of fields on a grid: :class:`irreps_ops.VoxelConvolution` as a module of Haiku and of Flax."""
+"""Convolution of fields on a grid: :class:`irreps_ops.VoxelConvolution` for Haiku and for Flax."""
 
-from irreps_compat.e3nn_jax import _earlier_layers, _flax_layers, _layers
-from irreps_compat.e3nn_jax._modules import lookup, named
+from irreps_compat.e3nn_jax._layers import _configured, _earlier, _flax
+from irreps_compat.e3nn_jax._layers._lookup import classes_of, module_lookup
 
-_MODULES = named("haiku", _layers.ConvolutionHaiku, _earlier_layers.Convolution) | named(
-    "linen", _flax_layers.ConvolutionFlax
+__getattr__ = module_lookup(
+    __name__,
+    classes_of("haiku", _configured.ConvolutionHaiku, _earlier.Convolution)
+    | classes_of("linen", _flax.ConvolutionFlax),
 )
-__getattr__ = lookup(__name__, _MODULES)

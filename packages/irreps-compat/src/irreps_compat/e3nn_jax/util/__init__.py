@@ -1,4 +1,4 @@
-"""What is called `utils` since release 0.18."""
+"""The module that is called `utils` since release 0.18."""
 
 from collections.abc import Iterable
 from math import prod as _prod
@@ -17,5 +17,5 @@ assert_output_dtype = assert_output_dtype_matches_input_dtype
 
 
 def prod(xs: Iterable[int]) -> int:
-    """The product of numbers; today :func:`math.prod`."""
+    """Return the product of numbers; the present form is :func:`math.prod`."""
     return _prod(xs)

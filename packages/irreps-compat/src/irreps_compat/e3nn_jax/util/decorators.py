@@ -1,4 +1,4 @@
-"""Functions of data that are also functions of irreps."""
+"""A decorator that lets functions of data also be called with irreps."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -7,8 +7,9 @@ from typing import Any
 
 import jax
 
+from irreps_compat.e3nn_jax._irreps import Irreps
 from irreps_compat.e3nn_jax._irreps_data import IrrepsData
-from irreps_core import Irreps, IrrepsArray, ones
+from irreps_core import IrrepsArray, ones
 
 
 def overload_for_irreps_without_array(
@@ -16,12 +17,12 @@ def overload_for_irreps_without_array(
     irrepsarray_argnames: str | Sequence[str] = (),
     shape: Sequence[int] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a function of IrrepsArrays answer irreps with irreps.
+    """Make a function of IrrepsArrays accept irreps; it then returns irreps.
 
     Args:
-        irrepsarray_argnums: which positional arguments are data.
-        irrepsarray_argnames: which arguments, by name.
-        shape: leading shape of the data that stands for irreps.
+        irrepsarray_argnums: positions of the arguments that are data.
+        irrepsarray_argnames: names of the arguments that are data.
+        shape: leading shape of the data that replaces irreps.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -42,10 +43,10 @@ def overload_for_irreps_without_array(
             data = {name: x for name, x in bound.arguments.items() if name in names}
             if not any(isinstance(x, (Irreps, str)) for x in data.values()):
                 return func(*args, **kwargs)
-            bound.arguments.update({name: ones(x, shape) for name, x in data.items()})
+            bound.arguments.update({name: ones(Irreps(x), shape) for name, x in data.items()})
             kinds = (IrrepsArray, IrrepsData)
             return jax.tree.map(
-                lambda x: x.irreps if isinstance(x, kinds) else x,
+                lambda x: Irreps(x.irreps) if isinstance(x, kinds) else x,
                 func(*bound.args, **bound.kwargs),
                 is_leaf=lambda x: isinstance(x, kinds),
             )

@@ -1,7 +1,7 @@
 """The convolution of points of e3nn-jax 0.4.1 to 0.15, `experimental.point_convolution.Convolution`."""
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from math import cos, pi, sin, sqrt
 from typing import Any
 
@@ -9,56 +9,51 @@ import jax
 import jax.numpy as jnp
 
 import irreps_ops as irr
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
-from irreps_ops.products._weighted import FunctionalTensorProduct
-from irreps_ops.scope._scope import Scope, example_inputs
+from irreps_compat.e3nn_jax._config import default
+from irreps_compat.e3nn_jax._irreps_data import for_irreps_data
+from irreps_core import Irreps, IrrepsArray, converted, frozen
+from irreps_ops import FunctionalTensorProduct
+from irreps_ops.bindings import Scope, example_inputs
 
-from ._config import default
-from ._earlier_layers import Linear
-from ._irreps_data import for_irreps_data
-from ._layers import FullyConnectedTensorProduct, MultiLayerPerceptron
+from ._configured import FullyConnectedTensorProduct, MultiLayerPerceptron
+from ._earlier import Linear
 
 
-@dataclass(frozen=True)
+@frozen
 class Convolution:
-    r"""Messages along edges by products with the attributes of the edges, mixed with the features that the node had.
+    r"""Messages along edges, each a tensor product with the attributes of the edge, mixed with the receiver's features.
 
-    With x' and x'' linear maps of the features of the nodes, a the attributes of the edges, W the product "uvu", and N
-    the number of neighbours,
+    With x' and x'' linear maps of the node features, a_e the attributes of edge e, W the "uvu" tensor product with
+    weights w_e, N the number of neighbours and L another linear map,
 
     .. math:: z_n = \cos\theta \, x''_n + \sin\theta \, L\Big( \frac{1}{\sqrt N} \sum_{e \to n}
               W(w_e; x'_{s(e)}, a_e) \Big)
 
-    the weights w_e are parameters or, with `fc_neurons`, linear in the outputs of a perceptron of scalars of the edge.
-    With attributes of the nodes the linear maps are fully connected products with them. Today's
-    :class:`irreps_ops.PointConvolution` never stores the messages.
+    The weights w_e are parameters or, with `fc_neurons`, linear in the outputs of a perceptron of the edge's scalars.
+    With node attributes, each linear map is a fully connected tensor product with them instead.
+    :class:`irreps_ops.PointConvolution` is the present form; it never stores the messages.
 
     Args:
         irreps_node_output: irreps of the output.
-        fc_neurons: layers of the perceptron; none of them for weights that all edges share.
-        num_neighbors: N.
-        mixing_angle: the angle θ in radians.
-        mixing: sin² θ, which is used instead of the angle if it is given.
+        fc_neurons: layer sizes of the perceptron; without any, all edges share their weights.
+        num_neighbors: the number N.
+        mixing_angle: the angle θ in radians (default: π/8).
+        mixing: sin² θ; overrides the angle.
 
     Raises:
-        ValueError: no product of the features and attributes is a scalar or has irreps of the output, or a perceptron
-            without scalars of the edges.
+        ValueError: no product of features and attributes is a scalar or an irrep of the output; or a perceptron without
+            scalars of the edges.
     """
 
-    irreps_node_output: IntoIrreps
-    fc_neurons: Sequence[int] | None
+    irreps_node_output: Irreps = converted(Irreps)
+    fc_neurons: Sequence[int] | None = converted(lambda neurons: tuple(neurons or ()))
     num_neighbors: float
     mixing_angle: float | None = None
     _: KW_ONLY
     mixing: float | None = None
 
-    def __post_init__(self) -> None:
-        """Read the irreps and the layers of the perceptron."""
-        object.__setattr__(self, "irreps_node_output", Irreps(self.irreps_node_output))
-        object.__setattr__(self, "fc_neurons", tuple(self.fc_neurons or ()))
-
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one node with one edge: of the irreps of the features and of the edge's attributes."""
+        """Return abstract inputs of one node and one edge, from the irreps of their features and attributes."""
         x, edge_attr = (
             IrrepsArray(a.irreps, jax.ShapeDtypeStruct((1, a.irreps.dim), a.dtype))
             for a in example_inputs(*irreps_in, dtype=dtype)
@@ -75,16 +70,19 @@ class Convolution:
         node_attr: Any = None,
         edge_scalar_attr: Any = None,
     ) -> Any:
-        """Data of shape (nodes, irreps_node_output.dim).
+        """Apply the layer.
 
         Args:
             scope: supplies the parameters.
-            node_input: features of the nodes, of shape (nodes, irreps).
-            edge_src: for each edge the number of the node that sends.
-            edge_dst: for each edge the number of the node that receives.
-            edge_attr: attributes of the edges, of shape (edges, irreps), harmonics say.
-            node_attr: attributes of the nodes, of shape (nodes, irreps).
-            edge_scalar_attr: scalars of the edges, of shape (edges, n), for the perceptron.
+            node_input: features of the nodes, of shape (nodes, irreps.dim).
+            edge_src: index of the sender of each edge, of shape (edges,).
+            edge_dst: index of the receiver of each edge, of shape (edges,).
+            edge_attr: attributes of the edges (such as spherical harmonics), of shape (edges, irreps.dim).
+            node_attr: attributes of the nodes, of shape (nodes, irreps.dim).
+            edge_scalar_attr: scalars of the edges for the perceptron, of shape (edges, n).
+
+        Returns:
+            Data of shape (nodes, irreps_node_output.dim).
         """
         inputs = node_input, edge_src, edge_dst, edge_attr, node_attr, edge_scalar_attr
         return for_irreps_data(self._convolve)(scope, *inputs)
@@ -92,8 +90,9 @@ class Convolution:
     def _convolve(
         self, scope: Scope, x: IrrepsArray, src: Any, dst: Any, edge_attr: IrrepsArray, node_attr: Any, scalars: Any
     ) -> IrrepsArray:
-        out = Irreps(self.irreps_node_output)
-        sent, kept = _split(_mixed(scope, "", x.irreps + out, x, node_attr), len(x.irreps))
+        out = self.irreps_node_output
+        both = _mixed(scope, "", x.irreps + out, x, node_attr)
+        sent, kept = both.slice_by_chunk[: len(x.irreps)], both.slice_by_chunk[len(x.irreps) :]
         product = self._product(x.irreps, edge_attr.irreps)
         messages = product(self._weights(scope, product, x.dtype, scalars), sent[src], edge_attr)
         messages = messages.remove_zero_chunks().simplify()
@@ -103,8 +102,8 @@ class Convolution:
         return mixing[0] * kept + mixing[1] * _mixed(scope, "_1", out, received, node_attr)
 
     def _product(self, irreps: Irreps, attributes: Irreps) -> FunctionalTensorProduct:
-        """Every item with every attribute, multiplicities kept, for what the output or a scalar can use."""
-        wanted = {ir for _, ir in Irreps(self.irreps_node_output)} | {Irreps("0e")[0].ir}
+        """Return the "uvu" product of all items, for the irreps of the output and scalars."""
+        wanted = {ir for _, ir in self.irreps_node_output} | {irr.Irrep("0e")}
         paths = [
             (i, j, mul, ir)
             for i, (mul, ir_in) in enumerate(irreps)
@@ -128,6 +127,7 @@ class Convolution:
         )
 
     def _weights(self, scope: Scope, product: FunctionalTensorProduct, dtype: Any, scalars: Any) -> list[jax.Array]:
+        """Return the weights of each instruction, with an edge axis if a perceptron computes them."""
         shape: tuple[int, ...] = ()
         hidden = None
         if self.fc_neurons:
@@ -146,15 +146,10 @@ class Convolution:
 
 
 def _mixed(scope: Scope, suffix: str, irreps: Irreps, x: IrrepsArray, attributes: Any) -> IrrepsArray:
-    """A linear map, or the product with the attributes; zeros where nothing can be."""
+    """Return a linear map of `x`, or its fully connected product with the attributes, in exactly these irreps."""
     if attributes is None:
         mixed = Linear(irreps)(scope.child(f"linear{suffix}"), x)
     else:
         layer = FullyConnectedTensorProduct(irreps)
         mixed = layer(scope.child(f"fully_connected_tensor_product{suffix}"), x, attributes)
     return mixed.rechunk(irreps)
-
-
-def _split(x: IrrepsArray, n: int) -> tuple[IrrepsArray, IrrepsArray]:
-    """The first n items, and the others."""
-    return x.slice_by_chunk[:n], x.slice_by_chunk[n:]

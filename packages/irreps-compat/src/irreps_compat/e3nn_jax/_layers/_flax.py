@@ -1,4 +1,4 @@
-"""Layers with the arguments that e3nn-jax's Flax modules have, in their order, and with its names of parameters."""
+"""Layers with the arguments of e3nn-jax's Flax modules, in their order, and with its parameter names."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,81 +10,92 @@ import jax
 import jax.numpy as jnp
 
 from irreps_core import IntoIrreps
-from irreps_ops.scope._scope import Initializer, Scope
+from irreps_ops.bindings import Initializer, Scope
 
-from . import _layers
+from . import _configured
 
 _NAMES = MappingProxyType(
     {
-        "w": "kernel",  # of perceptrons
+        # MultiLayerPerceptron
+        "w": "kernel",
         "b": "bias",
-        "weight": "weights",  # of batch normalizations
+        # BatchNorm
+        "weight": "weights",
         "bias": "biases",
         "running_mean": "mean",
         "running_var": "var",
+        # MessagePassingConvolutionFlax
         "multi_layer_perceptron": "MultiLayerPerceptron_0",
     }
 )
 
 
 class FlaxNames:
-    """A scope in which parameters, state and branches have the names that e3nn_jax.flax gives them."""
+    """A scope whose parameters, state and branches have the names of e3nn_jax.flax.
+
+    Args:
+        scope: the scope that holds them.
+    """
 
     def __init__(self, scope: Scope) -> None:
-        """Names within `scope`."""
+        """See the class."""
         self._scope = scope
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._scope.parameter(_NAMES.get(name, name), shape, dtype, initializer)
 
     def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._scope.state(_NAMES.get(name, name), shape, dtype, initializer)
 
     def set_state(self, name: str, value: jax.Array) -> None:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         self._scope.set_state(_NAMES.get(name, name), value)
 
     def key(self, name: str) -> jax.Array:
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return self._scope.key(name)
 
     def child(self, name: str) -> "FlaxNames":
-        """See :class:`irreps_ops.Scope`."""
+        """See :class:`irreps_ops.bindings.Scope`."""
         return FlaxNames(self._scope.child(re.sub(r"^linear_(?=\d)", "Dense_", _NAMES.get(name, name))))
 
 
 class Reordered:
-    """A layer, the class attribute `layer`, whose arguments have another order."""
+    """Base of layers that pass their fields to another layer by name.
+
+    Attributes:
+        layer: the class of the other layer.
+    """
 
     layer: type
 
     def __post_init__(self) -> None:
-        """Refuse wrong arguments at once, and have them as the layer reads them."""
-        made = self._made()
-        for field in fields(self):  # type: ignore[arg-type]  # of the dataclasses below
+        """Convert the fields as the other layer does, which also refuses wrong arguments."""
+        made = self._layer()
+        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
             object.__setattr__(self, field.name, getattr(made, field.name, getattr(self, field.name)))
 
-    def _made(self) -> Any:
+    def _layer(self) -> Any:
         taken = {field.name for field in fields(self.layer)}
-        own = [field.name for field in fields(self)]  # type: ignore[arg-type]
+        own = [field.name for field in fields(self)]  # type: ignore[arg-type]  # subclasses are dataclasses
         return self.layer(**{name: getattr(self, name) for name in own if name in taken})
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow."""
-        return self._made().example(*irreps_in, dtype=dtype)
+        """Return abstract inputs without a batch, from which the shapes of the parameters follow."""
+        return self._layer().example(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, *inputs: Any, **options: Any) -> Any:
-        """Compute."""
-        return self._made()(FlaxNames(scope), *inputs, **options)
+        """Apply the layer."""
+        return self._layer()(FlaxNames(scope), *inputs, **options)
 
 
 @dataclass(frozen=True)
 class Linear(Reordered):
-    """:class:`irreps_ops.Linear` with the defaults of `config` and the order of arguments of e3nn_jax.flax."""
+    """:class:`irreps_ops.Linear` with the defaults of `config` and the arguments of e3nn_jax.flax."""
 
-    layer = _layers.Linear
+    layer = _configured.Linear
 
     irreps_out: IntoIrreps
     irreps_in: IntoIrreps = None
@@ -104,7 +115,7 @@ class Linear(Reordered):
 class MultiLayerPerceptron(Reordered):
     """:class:`irreps_ops.MultiLayerPerceptron` with the defaults of `config` and the arguments of e3nn_jax.flax."""
 
-    layer = _layers.MultiLayerPerceptron
+    layer = _configured.MultiLayerPerceptron
 
     list_neurons: Sequence[int]
     act: Any = None
@@ -117,11 +128,11 @@ class MultiLayerPerceptron(Reordered):
 class BatchNorm(Reordered):
     """:class:`irreps_ops.BatchNorm` with the defaults of `config` and the arguments of e3nn_jax.flax.
 
-    Its `use_running_average`, given when it is made or called, is the opposite of `is_training`; by default False. (In
-    e3nn-jax the running averages move then, too; here they do not.)
+    `use_running_average`, given to the constructor or to the call, is the opposite of `is_training`; the default is
+    False. Where it is True, the running averages do not change (those of e3nn-jax do).
     """
 
-    layer = _layers.BatchNorm
+    layer = _configured.BatchNorm
 
     use_running_average: bool | None = None
     eps: float = 1e-4
@@ -132,10 +143,10 @@ class BatchNorm(Reordered):
     normalization: Any = None
 
     def __call__(self, scope: Scope, input: Any, use_running_average: bool | None = None, mask: Any = None) -> Any:
-        """See :class:`irreps_ops.BatchNorm`.
+        """Apply the layer, see :class:`irreps_ops.BatchNorm`.
 
         Raises:
-            ValueError: running averages of an instance normalization, which has none.
+            ValueError: running averages are asked of an instance normalization, which does not keep any.
         """
         given = self.use_running_average if use_running_average is None else use_running_average
         if given and self.instance:
@@ -147,7 +158,7 @@ class BatchNorm(Reordered):
 class MessagePassingConvolutionFlax(Reordered):
     """:class:`irreps_ops.PointConvolution` with the arguments of e3nn-jax's Flax module."""
 
-    layer = _layers.MessagePassingConvolutionHaiku
+    layer = _configured.MessagePassingConvolutionHaiku
 
     target_irreps: IntoIrreps
     radial_basis: Callable[[jax.Array], jax.Array]
@@ -162,7 +173,7 @@ class MessagePassingConvolutionFlax(Reordered):
 class ConvolutionFlax(Reordered):
     """:class:`irreps_ops.VoxelConvolution` with the arguments of e3nn-jax's Flax module."""
 
-    layer = _layers.ConvolutionHaiku
+    layer = _configured.ConvolutionHaiku
 
     irreps_out: IntoIrreps
     irreps_sh: IntoIrreps

@@ -1,36 +1,35 @@
-"""Squares of data with weights, `FunctionalTensorSquare` and `TensorSquare` of e3nn-jax 0.4 to 0.13."""
+"""Tensor squares with weights: `FunctionalTensorSquare` and `TensorSquare` of e3nn-jax 0.4 to 0.13."""
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray
-from irreps_ops._inputs._operands import floating
-from irreps_ops.products._weighted import FunctionalTensorProduct as Product
-from irreps_ops.scope._scope import Scope, example_inputs
+import irreps_ops as irr
+from irreps_compat.e3nn_jax._config import default
+from irreps_compat.e3nn_jax._functional import FunctionalTensorProduct
+from irreps_compat.e3nn_jax._irreps_data import floating, for_irreps_data, of_irreps
+from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, frozen
+from irreps_ops.bindings import Scope, example_inputs
 
-from ._config import default
-from ._functional import FunctionalTensorProduct
-from ._haiku_layers import initializer
-from ._irreps_data import for_irreps_data, of_irreps
+from ._haiku import from_haiku
 
 
 def FunctionalTensorSquare(
     irreps_in: IntoIrreps, irreps_out: IntoIrreps, irrep_normalization: Any = None, **options: Any
 ) -> FunctionalTensorProduct:
-    """The product of data with itself, with weights for each pair that is not the same as another.
+    """Return the tensor product of data with itself, with weights for each distinct pair.
 
-    Today :func:`irreps_ops.tensor_square` and a `Linear` after it.
+    The present form is :func:`irreps_ops.tensor_square` followed by :class:`irreps_ops.Linear`.
 
     Args:
         irreps_in: irreps of the data.
         irreps_out: irreps of the output.
-        irrep_normalization: ``"component"`` gives components of variance 1, of normal numbers; ``"norm"`` a mean
-            square length of 1, of vectors of length 1; or ``"none"``.
-        options: others of :class:`FunctionalTensorProduct`.
+        irrep_normalization: ``"component"`` maps normal components to outputs whose components have variance 1;
+            ``"norm"`` maps irreps of length 1 to outputs of mean square length 1; or ``"none"``.
+        options: further arguments of :class:`FunctionalTensorProduct`.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -58,13 +57,13 @@ def _instructions(irreps: Irreps, out: Irreps, normalization: str) -> list[tuple
                     continue
                 if mul > 1:
                     found.append((i, i, k, "u<vw", True, scale))
-                if ir_out.l % 2 == 0:  # with itself an irrep makes no odd degree
-                    found.append((i, i, k, "uuw", True, _scale_with_itself(ir, ir_out, normalization)))
+                if ir_out.l % 2 == 0:  # the square of an irrep contains even degrees only
+                    found.append((i, i, k, "uuw", True, _scale_of_square(ir, ir_out, normalization)))
     return found
 
 
-def _scale_with_itself(ir: Irrep, ir_out: Irrep, normalization: str) -> float:
-    """For an output of mean square 1 in a component, of normal numbers; or of length 1, of unit vectors."""
+def _scale_of_square(ir: Irrep, ir_out: Irrep, normalization: str) -> float:
+    """Return the squared factor of the product of an irrep with itself, whose components have fourth moments."""
     if normalization == "none":
         return 1
     if ir_out.l == 0:
@@ -72,17 +71,17 @@ def _scale_with_itself(ir: Irrep, ir_out: Irrep, normalization: str) -> float:
     return ir_out.dim / 2 if normalization == "component" else ir.dim * (ir.dim + 2) / 2
 
 
-@dataclass(frozen=True)
+@frozen
 class TensorSquare:
     """The layer of :func:`FunctionalTensorSquare`.
 
     Args:
         irreps_out: irreps of the output.
-        irreps_in: irreps of data that is a plain array.
-        init: makes Haiku's initializer of weights from their standard deviation; by default a normal distribution.
+        irreps_in: irreps of data that is given as a plain array.
+        init: returns Haiku's initializer of weights of a standard deviation (default: a normal distribution).
 
     Raises:
-        ValueError: data of other irreps.
+        ValueError: the data has other irreps.
     """
 
     irreps_out: IntoIrreps
@@ -91,19 +90,19 @@ class TensorSquare:
     init: Callable[[float], Any] | None = None
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow."""
+        """Return abstract inputs without a batch, from which the shapes of the parameters follow."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, input: Any) -> Any:
-        """Data of shape (..., irreps_out.dim), from data of shape (..., irreps.dim)."""
+        """Return data of shape (..., irreps_out.dim), from data of shape (..., irreps.dim)."""
         return for_irreps_data(self._square)(scope, of_irreps(self.irreps_in, input))
 
     def _square(self, scope: Scope, x: Any) -> IrrepsArray:
-        (x,) = floating(x)
+        x = floating(x)
         if self.irreps_in is not None:
             x = x.rechunk(self.irreps_in)
         x, out = x.remove_zero_chunks().simplify(), Irreps(self.irreps_out)
-        product = Product(
+        product = irr.FunctionalTensorProduct(
             x.irreps,
             x.irreps,
             out.simplify(),
@@ -114,9 +113,10 @@ class TensorSquare:
         )
         weights = []
         for ins in product.weighted:
-            name = f"{product.parameter_name(ins)} {ins.connection_mode}"  # two of an item with itself
-            made = jax.nn.initializers.normal(ins.weight_std)
+            # Two instructions of an item with itself differ in their mode.
+            name = f"{product.parameter_name(ins)} {ins.connection_mode}"
+            initializer = jax.nn.initializers.normal(ins.weight_std)
             if self.init is not None:
-                made = initializer(self.init(ins.weight_std))
-            weights.append(scope.parameter(name, ins.path_shape, x.dtype, made))
+                initializer = from_haiku(self.init(ins.weight_std))
+            weights.append(scope.parameter(name, ins.path_shape, x.dtype, initializer))
         return product(weights, x, x).rechunk(out)

@@ -1,4 +1,4 @@
-"""Our layers as e3nn-jax's modules: defaults of `config` when they are made, IrrepsData in and out."""
+"""Layers of irreps_ops with the defaults of `config`, which accept and return IrrepsData."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,32 +6,34 @@ from typing import Any
 import jax
 
 import irreps_ops as irr
+from irreps_compat.e3nn_jax._config import default
+from irreps_compat.e3nn_jax._irreps_data import for_irreps_data, of_irreps
 from irreps_core import Irreps
-from irreps_ops.scope._scope import Scope
-
-from ._config import default
-from ._irreps_data import for_irreps_data, of_irreps
+from irreps_ops.bindings import Scope
 
 
 def _fill(layer: Any, *names: str) -> None:
-    """Take from `config` what was not given."""
+    """Set the fields that are None to the defaults of `config`."""
     for name in names:
         object.__setattr__(layer, name, default(name, getattr(layer, name)))
 
 
 @dataclass(frozen=True)
 class Linear(irr.Linear):
-    """:class:`irreps_ops.Linear` with the defaults of `config`; instructions count the items that are not dropped."""
+    """:class:`irreps_ops.Linear` with the defaults of `config`.
+
+    `instructions` count the items of `irreps_out` without those that the input has no irreps for.
+    """
 
     def __post_init__(self) -> None:
-        """With defaults."""
+        """Fill in the defaults, and drop the items that the input has no irreps for."""
         _fill(self, "path_normalization", "gradient_normalization")
         if self.instructions is not None and self.irreps_in is not None and not self.force_irreps_out:
             object.__setattr__(self, "irreps_out", Irreps(self.irreps_out).filter(keep=self.irreps_in))
         super().__post_init__()
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
-        """See :class:`irreps_ops.Linear`."""
+        """Apply the layer, see :class:`irreps_ops.Linear`."""
         inputs = *inputs[:-1], of_irreps(self.irreps_in, inputs[-1])
         return for_irreps_data(super().__call__)(scope, *inputs)
 
@@ -41,21 +43,21 @@ class MultiLayerPerceptron(irr.MultiLayerPerceptron):
     """:class:`irreps_ops.MultiLayerPerceptron` with the defaults of `config`."""
 
     def __post_init__(self) -> None:
-        """With defaults."""
+        """Fill in the defaults."""
         _fill(self, "gradient_normalization")
         super().__post_init__()
 
     def __call__(self, scope: Scope, x: Any) -> Any:
-        """See :class:`irreps_ops.MultiLayerPerceptron`."""
+        """Apply the layer, see :class:`irreps_ops.MultiLayerPerceptron`."""
         return for_irreps_data(super().__call__)(scope, x)
 
 
 @dataclass(frozen=True)
 class LinearSHTP(irr.LinearSHTP):
-    """:class:`irreps_ops.LinearSHTP`, its output sorted and merged."""
+    """:class:`irreps_ops.LinearSHTP`, whose output is sorted and merged."""
 
     def __call__(self, scope: Scope, x: Any, direction: Any) -> Any:
-        """See :class:`irreps_ops.LinearSHTP`."""
+        """Apply the layer, see :class:`irreps_ops.LinearSHTP`."""
         return super().__call__(scope, x, direction).regroup()
 
 
@@ -66,12 +68,12 @@ class FullyConnectedTensorProduct(irr.FullyConnectedTensorProduct):
     irrep_normalization: Any = None
 
     def __post_init__(self) -> None:
-        """With defaults."""
+        """Fill in the defaults."""
         _fill(self, "irrep_normalization", "path_normalization", "gradient_normalization")
         super().__post_init__()
 
     def __call__(self, scope: Scope, x1: Any, x2: Any, **options: Any) -> Any:
-        """See :class:`irreps_ops.FullyConnectedTensorProduct`; options, which said how to compute, have no effect."""
+        """Apply the layer, see :class:`irreps_ops.FullyConnectedTensorProduct`; `options` have no effect."""
         inputs = of_irreps(self.irreps_in1, x1), of_irreps(self.irreps_in2, x2)
         return for_irreps_data(super().__call__)(scope, *inputs)
 
@@ -81,12 +83,12 @@ class BatchNorm(irr.BatchNorm):
     """:class:`irreps_ops.BatchNorm` with the defaults of `config`."""
 
     def __post_init__(self) -> None:
-        """With defaults."""
+        """Fill in the defaults."""
         object.__setattr__(self, "normalization", default("irrep_normalization", self.normalization))
         super().__post_init__()
 
     def __call__(self, scope: Scope, input: Any, is_training: bool = True, mask: Any = None) -> Any:
-        """See :class:`irreps_ops.BatchNorm`."""
+        """Apply the layer, see :class:`irreps_ops.BatchNorm`."""
         return for_irreps_data(super().__call__)(scope, of_irreps(self.irreps, input), is_training, mask)
 
 
@@ -94,26 +96,32 @@ class BatchNorm(irr.BatchNorm):
 class Dropout(irr.Dropout):
     """:class:`irreps_ops.Dropout`, called with a random key."""
 
-    def __call__(  # type: ignore[override]  # with the names of e3nn-jax
+    def __call__(  # type: ignore[override]  # with the argument names of e3nn-jax
         self, scope: Scope, rng: jax.Array, x: Any, is_training: bool = True
     ) -> Any:
-        """See :class:`irreps_ops.Dropout`."""
+        """Apply the layer, see :class:`irreps_ops.Dropout`."""
         return for_irreps_data(super().__call__)(scope, rng, of_irreps(self.irreps, x), is_training=is_training)
 
 
 @dataclass(frozen=True)
 class SymmetricTensorProduct(irr.SymmetricTensorProduct):
-    """:class:`irreps_ops.SymmetricTensorProduct`, as e3nn-jax calls it."""
+    """:class:`irreps_ops.SymmetricTensorProduct`."""
 
 
 @dataclass(frozen=True)
 class MessagePassingConvolutionHaiku(irr.PointConvolution):
-    """:class:`irreps_ops.PointConvolution`, as e3nn-jax calls it."""
+    """:class:`irreps_ops.PointConvolution` with edge vectors from the sender to the receiver, as in e3nn-jax."""
+
+    def __call__(
+        self, scope: Scope, positions: Any, node_feats: Any, senders: Any, receivers: Any, edges: Any = None
+    ) -> Any:
+        """See :class:`irreps_ops.PointConvolution`."""
+        return super().__call__(scope, -positions, node_feats, senders, receivers, edges)
 
 
 @dataclass(frozen=True)
 class Transformer(irr.Transformer):
-    """:class:`irreps_ops.Transformer`, as e3nn-jax calls it."""
+    """:class:`irreps_ops.Transformer`, which accepts IrrepsData."""
 
     def __call__(
         self,
@@ -125,15 +133,15 @@ class Transformer(irr.Transformer):
         node_feat: Any,
         edges: Any = None,
     ) -> Any:
-        """See :class:`irreps_ops.Transformer`."""
+        """Apply the layer, see :class:`irreps_ops.Transformer`."""
         inputs = edge_src, edge_dst, edge_weight_cutoff, edge_attr, node_feat, edges
         return for_irreps_data(super().__call__)(scope, *inputs)
 
 
 @dataclass(frozen=True)
 class ConvolutionHaiku(irr.VoxelConvolution):
-    """:class:`irreps_ops.VoxelConvolution`, as e3nn-jax calls it."""
+    """:class:`irreps_ops.VoxelConvolution` under e3nn-jax's name."""
 
     def __call__(self, scope: Scope, input: Any, steps: Any = None) -> Any:
-        """See :class:`irreps_ops.VoxelConvolution`."""
+        """Apply the layer, see :class:`irreps_ops.VoxelConvolution`."""
         return for_irreps_data(super().__call__)(scope, input, steps)
