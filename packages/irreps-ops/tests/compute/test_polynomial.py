@@ -340,3 +340,15 @@ def test_executors_are_chosen_and_refuse_with_a_reason() -> None:
         evaluate(polynomial, inputs, executor=Never(), **call)
     _close(evaluate(polynomial, inputs, executor=(Never(), "xla"), **call)[0], by_hand(*inputs))
     assert {"reference", "xla"} <= set(irr.executors())
+
+
+@pytest.mark.parametrize("batch", [1, 2, 16, 17])
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_a_result_without_any_axis_and_its_gradient(degree: int, batch: int, executor: str) -> None:
+    one = Coefficients(np.zeros((1, degree + 1), int), np.ones(1))
+    path = Path((0,) * degree, 0, ("",) * (degree + 1), one)
+    power = Polynomial((Operand(1),), (Operand(1, (), Access.BROADCAST),), (path,))
+    x = jnp.asarray(RNG.normal(size=(batch, 1)))
+    total, gradient = jax.value_and_grad(lambda x: evaluate(power, [x], executor=executor)[0][0])(x)
+    np.testing.assert_allclose(total, np.sum(x**degree), rtol=1e-12)
+    np.testing.assert_allclose(gradient, degree * x ** (degree - 1), rtol=1e-12)

@@ -3,8 +3,8 @@
 Every operation of irreps_ops is a :class:`Polynomial`, a sparse multilinear map between channel-contiguous operands.
 :func:`evaluate` runs one. Each of its derivatives is a polynomial again, so an executor has one thing to implement.
 
-* describe: :class:`Polynomial`, :class:`Operand`, :class:`Access`, :class:`Index`, :class:`Path`,
-  :class:`Coefficients`;
+* describe: :class:`Polynomial`, :class:`Operand`, its :class:`Access` (``BATCHED``, ``BROADCAST``) or :class:`Index`,
+  :class:`Path`, :class:`Coefficients`;
 * run: :func:`evaluate`, :func:`use_executor`, :func:`checked`;
 * write an executor: :class:`Executor`, :class:`Contraction`, :func:`executors`, :func:`cheapest`, :func:`why_not`.
 """
@@ -16,7 +16,11 @@ from ._primitive import evaluate
 from ._rewrite import checked, use_executor
 from ._terms import Access, Coefficients, Index, Operand, Path
 
+BATCHED, BROADCAST = Access
+
 __all__ = [
+    "BATCHED",
+    "BROADCAST",
     "Access",
     "Coefficients",
     "Contraction",
@@ -34,5 +38,5 @@ __all__ = [
     "why_not",
 ]
 
-for _name in __all__:
+for _name in set(__all__) - {"BATCHED", "BROADCAST"}:
     globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation

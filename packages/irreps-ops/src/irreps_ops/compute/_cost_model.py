@@ -1,8 +1,8 @@
 """The cost model: all constants that decide the size of tiles and the cheapest way to evaluate a path.
 
 Each constant names the platform that it was measured on and the workload of ``benchmarks/compute_core.py`` that shows
-its effect (``--only WORKLOAD``). The model distinguishes two kinds of platforms: CPUs, where intermediate results should
-stay in the cache of a core, and accelerators, where memory is large and a loop leaves most of the device idle.
+its effect (``--only WORKLOAD``). The model distinguishes two kinds of platforms: CPUs, where intermediate results
+should stay in the cache of a core, and accelerators, where memory is large and a loop leaves most of the device idle.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Small polynomials in which everything occurs that an executor can meet, each with arrays to evaluate it on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -148,6 +148,8 @@ def executor_cases() -> Iterator[ExecutorCase]:
         ("u", "u", "u"),
         accesses=(Access.BROADCAST, Access.BROADCAST, Access.BATCHED),
     )
+    yield _scalar(2)
+    yield _scalar(3)
     yield _renamed(convolution(last=True), "components last")
     yield _many_terms()
     yield _renamed(convolution(batch=1), "batch of one, indexed")
@@ -155,6 +157,52 @@ def executor_cases() -> Iterator[ExecutorCase]:
     yield _renamed(convolution(batch=0), "empty batch, indexed")
     yield _renamed(fully_connected(batch=0), "empty batch")
     yield _renamed(convolution(size=0), "indices into nothing")
+
+
+def random_cases(count: int, seed: int = 0) -> Iterator[ExecutorCase]:
+    """Random polynomials: any accesses, channels, numbers of factors and terms, and results without any axis."""
+    rng = np.random.default_rng(seed)
+    for n in range(count):
+        operands = [_random_operand(rng, f"operand {i}") for i in range(rng.integers(2, 5))]
+        inputs, outputs = operands[:-1], operands[-1:]
+        paths = tuple(_random_path(rng, inputs, outputs) for _ in range(rng.integers(1, 4)))
+        polynomial = Polynomial(tuple(inputs), tuple(outputs), paths)
+        batch = int(rng.integers(1, 20))
+        indices = {name: rng.integers(-1, _NODES + 1, batch).tolist() for name in polynomial.indices}
+        yield ExecutorCase(f"random polynomial {n} of seed {seed}", polynomial, batch, indices)
+
+
+def _random_operand(rng: np.random.Generator, name: str) -> Operand:
+    access = (Access.BATCHED, Access.BATCHED, Access.BROADCAST, Index("first"), Index("second"))[rng.integers(5)]
+    channels = tuple(rng.choice([_U, _V], rng.integers(3)).tolist())
+    return Operand(int(rng.integers(1, 5)), channels, access, name, components_last=bool(rng.integers(2)))
+
+
+def _random_path(rng: np.random.Generator, inputs: Sequence[Operand], outputs: Sequence[Operand]) -> Path:
+    factors = tuple(rng.integers(0, len(inputs), rng.integers(1, 4)).tolist())
+    operands = [*(inputs[i] for i in factors), outputs[0]]
+    # Letters for each length of a channel axis, so that some axes are shared and others are not.
+    letters = {_U: "uvw", _V: "xyz"}
+    subscripts = tuple("".join(_distinct(rng, [letters[n] for n in operand.channels])) for operand in operands)
+    shape = [operand.components for operand in operands]
+    terms = rng.integers(0, shape, (rng.integers(1, 8), len(shape)))
+    return Path(factors, 0, subscripts, Coefficients(terms, rng.normal(size=len(terms))))
+
+
+def _distinct(rng: np.random.Generator, choices: Sequence[str]) -> list[str]:
+    """Choose a letter from each string, all of them distinct."""
+    found: list[str] = []
+    for letters in choices:
+        found.append(rng.choice([letter for letter in letters if letter not in found]))
+    return found
+
+
+def _scalar(degree: int) -> ExecutorCase:
+    """A power of one number for each element of the batch, summed: a result without any axis."""
+    one = Coefficients(np.zeros((1, degree + 1), int), np.ones(1))
+    path = Path((0,) * degree, 0, ("",) * (degree + 1), one)
+    polynomial = Polynomial((Operand(1, name="x"),), (Operand(1, (), Access.BROADCAST, "sum"),), (path,))
+    return ExecutorCase(f"one number, power {degree}, sum over the batch", polynomial)
 
 
 def _product(

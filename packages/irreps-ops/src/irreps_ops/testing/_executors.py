@@ -13,7 +13,15 @@ from irreps_core import plugins
 from irreps_ops.compute._dispatch import EXECUTORS, Executor, ExecutorRefused, Named
 from irreps_ops.compute._primitive import evaluate
 
-from ._executor_cases import ExecutorCase, convolution, edges_of_rows, executor_cases, fully_connected, powers
+from ._executor_cases import (
+    ExecutorCase,
+    convolution,
+    edges_of_rows,
+    executor_cases,
+    fully_connected,
+    powers,
+    random_cases,
+)
 
 # Allowed differences from the reference, relative to the largest number of an array.
 _TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "bfloat16": 1e-2}
@@ -87,6 +95,7 @@ def _checks() -> Iterator[_Check]:
     }
     for what, case in derived.items():
         yield _Check(f"derivatives to third order, {what}", functools.partial(_derivatives, case), widest)
+    yield _Check("random polynomials and their gradients", _random, widest)
     yield _Check("batches of inputs (vmap)", _batches, narrowest)
     yield _Check("batches of indices (vmap)", _batches_of_indices, widest)
     yield _Check("without jit, twice the same", _eager, narrowest)
@@ -168,6 +177,30 @@ def _derivatives(case: ExecutorCase, executor: Executor, dtype: str) -> str | No
         return first_second_third
 
     return _both(case, executor, derivatives, [*case.inputs(dtype), *case.inputs(dtype, seed=1)])
+
+
+def _random(executor: Executor, dtype: str, count: int = 8) -> str | None:
+    cases = list(random_cases(count))
+
+    def compute(inputs: Sequence[Sequence[jax.Array]]) -> list[Any]:
+        def of(which: Named) -> list[Any]:
+            functions = [_function(case, which) for case in cases]
+            gradients = [
+                jax.grad(_sum_of_sines(f), tuple(range(len(x)))) for f, x in zip(functions, inputs, strict=True)
+            ]
+            return [(f(*x), g(*x)) for f, g, x in zip(functions, gradients, inputs, strict=True)]
+
+        return list(zip(of(executor), of("reference"), strict=True))
+
+    for case, (ours, expected) in zip(cases, jax.jit(compute)([case.inputs(dtype) for case in cases]), strict=True):
+        wrong = _difference(ours, expected, dtype)
+        if wrong:
+            return f"{case.name}: {wrong}"
+    return None
+
+
+def _sum_of_sines(f: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *inputs: sum(jnp.sum(jnp.sin(y)) for y in f(*inputs))
 
 
 def _batches(executor: Executor, dtype: str) -> str | None:

@@ -211,6 +211,8 @@ def _summed(tensor: _Tensor, letters: Sequence[str]) -> _Tensor:
 
 def _is_one_pass(summed: Sequence[str], out: str, wanted: str, extents: dict[str, int]) -> bool:
     """Tell whether a batched product is better written out: few terms, and few components if these end up last."""
+    if not out:  # a sum over everything, which is a dot product
+        return False
     minor = wanted[-1] if set(wanted) == set(out) else out[-1]
     few = minor.islower() or extents[minor] <= UNROLLED_TERMS
     return few and 0 < math.prod(extents[letter] for letter in summed) <= UNROLLED_TERMS

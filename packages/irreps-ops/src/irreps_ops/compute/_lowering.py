@@ -1,0 +1,167 @@
+"""The interface between operations and the primitive: lowerings, and their evaluation.
+
+A lowering describes an operation on arrays of data. It knows the polynomials that compute the operation, how data and
+weights become their operands, and how their outputs become data. Every operation reaches :func:`evaluate` through
+:func:`evaluate_lowering`; operations on data with any leading axes use :func:`evaluate_on_batch`, where
+
+* the leading axes become the batch,
+* each array is found to be batched or broadcast,
+* a large batch is processed in tiles.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ._dispatch import Choice
+from ._polynomial import Polynomial
+from ._primitive import evaluate
+from ._terms import Access, Operand
+from ._tiled_map import in_tiles
+
+Evaluate: TypeAlias = Callable[[Polynomial, Sequence[jax.Array]], list[jax.Array]]
+
+
+class Lowering(Protocol):
+    """An operation on arrays, in terms of polynomials. A frozen value, cached by the description of the operation."""
+
+    @property
+    def polynomial(self) -> Polynomial:
+        """The polynomial that is evaluated first. The operation may evaluate others on its outputs."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many numbers the result has for each element of the batch."""
+        ...
+
+    @property
+    def intermediate(self) -> int:
+        """How many numbers the intermediate results have for each element of the batch."""
+        ...
+
+    def __call__(self, evaluate: Evaluate, *arrays: jax.Array) -> jax.Array:
+        """Compute the result.
+
+        Args:
+            evaluate: evaluates a polynomial on its inputs.
+            arrays: data and weights, of shape ([batch,] ...).
+
+        Returns:
+            Data of shape (batch, width).
+        """
+        ...
+
+
+def as_operand(x: jax.Array, operand: Operand) -> jax.Array:
+    """Give an array of shape ([batch,] ...) the axes of an operand."""
+    return x.reshape((*x.shape[: operand.batch_axes], *operand.shape))
+
+
+def evaluate_lowering(
+    lowering: Lowering,
+    arrays: Sequence[jax.Array],
+    indices: Mapping[str, jax.Array] | None = None,
+    *,
+    batch: int | None = None,
+    precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
+    executor: Choice = None,
+) -> jax.Array:
+    """Evaluate an operation on arrays that already have at most one batch axis.
+
+    Args:
+        lowering: the operation.
+        arrays: data and weights, of shape ([batch,] ...).
+        indices: see :func:`evaluate`, as the rest.
+        batch: size of the batch.
+        precision: of matrix products.
+        executor: the executor.
+
+    Returns:
+        Data of shape (batch, lowering.width).
+    """
+
+    def run(polynomial: Polynomial, inputs: Sequence[jax.Array]) -> list[jax.Array]:
+        return evaluate(polynomial, inputs, indices, batch=batch, precision=precision, executor=executor)
+
+    return lowering(run, *arrays)
+
+
+def evaluate_on_batch(
+    lower: Callable[[tuple[Access, ...]], Lowering],
+    data: Sequence[jax.Array],
+    weights: Sequence[jax.Array] = (),
+    weight_axes: Sequence[int] = (),
+    *,
+    executor: Choice = None,
+) -> jax.Array:
+    """Evaluate an operation on data and weights with any leading axes, which broadcast and become the batch.
+
+    An array without leading axes is broadcast to the batch as it is. Weights that a part of the batch shares, of shape
+    (3, 1, ...) for a batch of (3, 4), say, are never repeated: their missing axis becomes a channel axis of the data.
+
+    Args:
+        lower: returns the lowering for the accesses of data and weights.
+        data: arrays of shape (..., numbers), one at least.
+        weights: arrays of shape (..., *axes of the weights for one element).
+        weight_axes: for each array of weights the number of axes that the weights for one element have.
+        executor: see :func:`evaluate`.
+
+    Returns:
+        Data of shape (..., width), of the dtype that all arrays promote to.
+    """
+    dtype = jnp.result_type(*data, *weights)
+    arrays = [jnp.asarray(x, dtype) for x in (*data, *weights)]
+    own_axes = [x.ndim - n for x, n in zip(arrays, [*[1] * len(data), *weight_axes], strict=True)]
+    return _on_batch(lower, arrays, own_axes, len(data), executor)
+
+
+def _on_batch(
+    lower: Callable[[tuple[Access, ...]], Lowering],
+    arrays: Sequence[jax.Array],
+    own_axes: Sequence[int],
+    num_data: int,
+    executor: Choice,
+) -> jax.Array:
+    """Evaluate an operation on arrays, the data first, of which the first `own_axes` axes are leading ones."""
+    own = [x.shape[:n] for x, n in zip(arrays, own_axes, strict=True)]
+    leading = np.broadcast_shapes(*own)
+    batch = math.prod(leading)
+    if batch > 0 and any(math.prod(shape) != 1 and shape != leading for shape in own[num_data:]):
+        # Map over the last leading axis of all arrays that have it.
+        mapped = [shape[-1:] == leading[-1:] for shape in own]
+        axes = [n - 1 if yes else None for n, yes in zip(own_axes, mapped, strict=True)]
+        rest = [x if yes or n == 0 else x.squeeze(n - 1) for x, n, yes in zip(arrays, own_axes, mapped, strict=True)]
+        inner_axes = [max(n - 1, 0) for n in own_axes]
+        return jax.vmap(
+            lambda *some: _on_batch(lower, some, inner_axes, num_data, executor), axes, out_axes=len(leading) - 1
+        )(*rest)
+    flat = [_flattened(x, shape, leading) for x, shape in zip(arrays, own, strict=True)]
+    accesses = [
+        Access.BATCHED if x.ndim > a.ndim - n else Access.BROADCAST
+        for x, a, n in zip(flat, arrays, own_axes, strict=True)
+    ]
+    if batch == 1:  # a single element of data is a batch of one
+        flat[:num_data] = [x.reshape(1, x.shape[-1]) for x in flat[:num_data]]
+        accesses[:num_data] = [Access.BATCHED] * num_data
+    lowering = lower(tuple(accesses))
+
+    def compute(*tile: jax.Array) -> jax.Array:
+        size = next(len(x) for x, access in zip(tile, accesses, strict=True) if access is Access.BATCHED)
+        return evaluate_lowering(lowering, tile, batch=size, executor=executor)
+
+    result = in_tiles(compute, flat, accesses, batch, lowering.width, lowering.intermediate)
+    return result.reshape(*leading, lowering.width)
+
+
+def _flattened(x: jax.Array, own: tuple[int, ...], leading: tuple[int, ...]) -> jax.Array:
+    """Replace the leading axes of an array by the batch axis, or by none if it is the same for the whole batch."""
+    element = x.shape[len(own) :]
+    if math.prod(own) == 1 and (own == () or math.prod(leading) != 1):
+        return x.reshape(element)
+    x = x.reshape((1,) * (len(leading) - len(own)) + x.shape)
+    return jnp.broadcast_to(x, (*leading, *element)).reshape(math.prod(leading), *element)
