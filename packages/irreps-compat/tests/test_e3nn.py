@@ -206,7 +206,7 @@ def test_the_convention_is_found_in_the_state_dict() -> None:
     with pytest.raises(ValueError, match=r"None or one of e3nn, e3nn-0.4, got '0.4'"):
         NEW["uvw, weights"].convert(convention="0.4")
     broken = {key: 1.01 * v if "_w3j_" in key else v for key, v in NEW["uvw, weights"].state.items()}
-    with pytest.raises(ValueError, match="no Clebsch-Gordan coefficients of e3nn"):
+    with pytest.raises(ValueError, match="not Clebsch-Gordan coefficients of e3nn"):
         NEW["uvw, weights"].convert(broken)
 
 

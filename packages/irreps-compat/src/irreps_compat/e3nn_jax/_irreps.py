@@ -44,7 +44,9 @@ class Irrep(ic.Irrep, metaclass=_IncludesCore):
     def __mul__(self, other: Any) -> Iterator["Irrep"]:
         return (Irrep(ir) for ir in super().__mul__(other))
 
-    def __rmul__(self, other: int) -> "Irreps":
+    def __rmul__(self, other: Any) -> Any:
+        if isinstance(other, ic.Irrep):  # Python asks the right operand first if its class is the derived one
+            return Irrep(other) * self
         return Irreps(super().__rmul__(other))
 
     def __add__(self, other: IntoIrreps) -> "Irreps":
