@@ -44,7 +44,7 @@ class Classifier(nnx.Module):
         """The answer for each shape, (shapes, 0o + 7x0e), from the centers of its cubes, (shapes, cubes, 1o)."""
         shapes, cubes, _ = positions.shape
         centers = positions.reshape(shapes * cubes, 3)
-        edges = centers[receivers] - centers[senders]
+        edges = centers[senders] - centers[receivers]
         x = ic.ones("0e", (shapes * cubes,), centers.dtype)
         x = gate(self.first(x, edges, senders, receivers))
         x = gate(self.second(x, edges, senders, receivers))

@@ -1,77 +1,55 @@
-"""The layer `PointConvolution`: points in space send messages to their neighbours, weighted by their distance."""
+"""The layer `PointConvolution`: points in space send messages to their neighbours, weighted by distance."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, norm
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen, norm
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
 from irreps_ops.graphs._edge_index import EdgeIndex
+from irreps_ops.graphs._neighbour_list import edge_vectors
 from irreps_ops.graphs._neighbour_sum import message_irreps, neighbour_sum
 from irreps_ops.harmonics._spherical import spherical_harmonics
-from irreps_ops.pointwise._cutoffs import soft_envelope
-from irreps_ops.pointwise._radial import bessel
+from irreps_ops.pointwise._activation import Activation
+from irreps_ops.pointwise._radial import radial_basis
 from irreps_ops.scope._functional import apply
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 from irreps_ops.scope._specs import parameters_of
 
 from ._linear import Linear
-from ._multi_layer_perceptron import Activation, MultiLayerPerceptron
+from ._multi_layer_perceptron import MultiLayerPerceptron
 
 
-def radial_basis(r: jax.Array, cutoff: float, num_radial_basis: int) -> jax.Array:
-    """Bessel functions under a smooth envelope: bessel(r / cutoff, n) * soft_envelope(r / cutoff).
-
-    Args:
-        r: distances, any shape.
-        cutoff: where they vanish.
-        num_radial_basis: how many functions, n.
-
-    Returns:
-        Array of shape (..., n).
-
-    Raises:
-        ValueError: a cutoff that is not positive, or no functions.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> import irreps_ops as irr
-        >>> irr.radial_basis(jnp.array(1.0), 5.0, 2)
-        Array([4.401, 7.122], dtype=float...)
-    """
-    cutoff = check.positive("radial_basis", "cutoff", cutoff)
-    r = check.float_array("radial_basis", r) / cutoff
-    return bessel(r, num_radial_basis) * soft_envelope(r)[..., None]
-
-
-@dataclass(frozen=True)
+@frozen
 class PointConvolution:
     r"""Convolution of features at points in space: messages along edges, by harmonics and a radial network.
 
-    With x' a linear map of the features, r the vector from sender to receiver, and w the outputs of a perceptron,
+    With x' a linear map of the features, r the vector from receiver to sender (:func:`edge_vectors`), and w the outputs
+    of a perceptron,
 
     .. math:: z_n = L \, \frac{1}{\sqrt{N}} \sum_{e \to n}
               w(b(|r_e|)) \, (x'_{s(e)} \oplus x'_{s(e)} \otimes Y_{1 \ldots l_{max}}(r_e / |r_e|))
 
-    one weight for each irrep of the sum; L is a linear map, N the average number of neighbours, b the radial basis.
-    The messages are never stored, see :func:`edge_convolution`.
+    There is one weight for each irrep of the messages. L is a linear map, N the average number of neighbours, b the
+    radial basis. The messages are never stored, see :func:`edge_convolution`.
 
     Args:
-        target_irreps: irreps of the output, and of the messages; those that no message can have are dropped.
-        radial_basis: functions of the distances, (edges,) -> (edges, n), which should vanish at the cutoff of the
-            edges. Or the cutoff, for `num_radial_basis` of the functions :func:`radial_basis`.
-        avg_num_neighbors: N.
+        irreps_out: irreps of the output and of the messages; those that no message can have are dropped.
+        radial_basis: a function of distances, (edges,) -> (edges, n), which should vanish at the cutoff of the edges;
+            or the cutoff, for `num_radial_basis` functions of :func:`radial_basis`.
+        avg_num_neighbors: average number of neighbours, N.
         sh_lmax: highest degree of the harmonics.
-        num_radial_basis: how many radial functions, where `radial_basis` is a cutoff.
-        mlp_neurons: hidden layers of the radial network.
-        mlp_activation: its activation.
+        num_radial_basis: number of radial functions, if `radial_basis` is a cutoff.
+        list_neurons: hidden layers of the radial network.
+        act: activation of the radial network.
 
     Raises:
-        ValueError: positions that are no vectors, features of another number of points, or numbers that are not
+        ValueError: positions that are not vectors, features of another number of points, or numbers that are not
             positive.
 
     Example:
@@ -89,29 +67,26 @@ class PointConvolution:
         ['linear_down', 'linear_up', 'multi_layer_perceptron']
     """
 
-    target_irreps: IntoIrreps
+    irreps_out: IntoIrreps = converted(Irreps)
     radial_basis: Callable[[jax.Array], jax.Array] | float
     _: KW_ONLY
-    avg_num_neighbors: float
+    avg_num_neighbors: float = converted(partial(check.positive, "PointConvolution", "avg_num_neighbors"))
     sh_lmax: int = 3
     num_radial_basis: int = 8
-    mlp_neurons: Sequence[int] = (64,)
-    mlp_activation: Activation = jax.nn.gelu
+    list_neurons: Sequence[int] = converted(tuple, default=(64,))
+    act: Activation | None = jax.nn.gelu
 
-    def __post_init__(self) -> None:
-        """Read the irreps, and check what can be checked without input."""
+    def validate(self) -> None:
+        """Refuse numbers that are not positive, and networks that cannot be."""
         name = "PointConvolution"
-        object.__setattr__(self, "target_irreps", Irreps(self.target_irreps))
-        object.__setattr__(self, "mlp_neurons", tuple(self.mlp_neurons))
-        check.positive(name, "avg_num_neighbors", self.avg_num_neighbors)
         check.count(name, "sh_lmax", self.sh_lmax, 0)
         check.count(name, "num_radial_basis", self.num_radial_basis)
         if not callable(self.radial_basis):
             check.positive(name, "radial_basis, a function or a cutoff,", self.radial_basis)
-        MultiLayerPerceptron((*self.mlp_neurons, 1), self.mlp_activation)  # for its refusals
+        self._radial_network(1)  # raises an error for wrong arguments
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one point with one edge: of the irreps of the features; before them, of the positions."""
+        """Return abstract inputs of one point with one edge, for irreps of [the positions and] the features."""
         *positions, x = irreps_in
         inputs = example_inputs(*(positions or ["1o"]), x, dtype=dtype)
         points = [IrrepsArray(a.irreps, jax.ShapeDtypeStruct((1, a.irreps.dim), a.dtype)) for a in inputs]
@@ -121,43 +96,46 @@ class PointConvolution:
         self,
         scope: Scope,
         positions: IrrepsArray,
-        node_feats: IrrepsArray,
+        x: IrrepsArray,
         senders: jax.Array,
         receivers: jax.Array,
         edges: EdgeIndex | None = None,
     ) -> IrrepsArray:
-        """Data of shape (nodes, target_irreps.dim), but for irreps that are dropped.
+        """Return features of shape (nodes, irreps_out.dim), without the irreps that are dropped.
 
         Args:
             scope: supplies the parameters.
-            positions: of the points, of shape (nodes, 3) and irreps 1o or 1e.
-            node_feats: their features, of shape (nodes, irreps).
-            senders: for each edge the number of the point that sends; edges from or to what is no point are padding.
-            receivers: for each edge the number of the point that receives.
-            edges: both, made once for several layers by :meth:`EdgeIndex.from_edges`.
+            positions: positions of the points, of shape (nodes, 3) and irreps 1o or 1e, in the unit of the cutoff.
+            x: features of the points, of shape (nodes, irreps).
+            senders: indices of the sending points, of shape (edges,). Edges whose sender or receiver is out of range
+                are padding, and contribute nothing.
+            receivers: indices of the receiving points, of shape (edges,).
+            edges: index of the same edges, which several layers can share, made by :meth:`EdgeIndex.from_edges`.
         """
-        positions, x = floating(positions, node_feats)
+        positions, x = floating(positions, x)
         _check_points(describe_layer(scope, self), positions, x)
         if edges is None:
             edges = EdgeIndex.from_edges(senders, receivers, len(x))
-        vectors = positions[jnp.asarray(receivers)] - positions[jnp.asarray(senders)]
+        vectors = IrrepsArray(positions.irreps, edge_vectors(positions, senders, receivers))
         harmonics = spherical_harmonics(list(range(1, self.sh_lmax + 1)), vectors, normalize=True)
         radial = self._radial(norm(vectors).array[..., 0])
         x = Linear(x.irreps)(scope.child("linear_up"), x)
-        target = Irreps(self.target_irreps)
-        irreps = message_irreps(x.irreps, harmonics.irreps, target)
+        irreps_out = Irreps(self.irreps_out)
+        irreps = message_irreps(x.irreps, harmonics.irreps, irreps_out)
         if irreps.dim > 0:
-            neurons = (*self.mlp_neurons, irreps.num_irreps)
-            mlp = MultiLayerPerceptron(neurons, self.mlp_activation, output_activation=False)
-            parameters = parameters_of(scope.child("multi_layer_perceptron"), mlp, radial)
+            network = self._radial_network(irreps.num_irreps)
+            parameters = parameters_of(scope.child("multi_layer_perceptron"), network, radial)
 
             def weights(radial: jax.Array) -> jax.Array:
-                return apply(mlp, parameters, radial)
+                return apply(network, parameters, radial)
 
-            x = neighbour_sum(x, harmonics, weights, radial, edges, target)
+            x = neighbour_sum(x, harmonics, weights, radial, edges, irreps_out)
         else:
             x = x.filter(irreps)
-        return Linear(target)(scope.child("linear_down"), x / self.avg_num_neighbors**0.5)
+        return Linear(irreps_out)(scope.child("linear_down"), x / self.avg_num_neighbors**0.5)
+
+    def _radial_network(self, num_weights: int) -> MultiLayerPerceptron:
+        return MultiLayerPerceptron((*self.list_neurons, num_weights), self.act, output_activation=False)
 
     def _radial(self, r: jax.Array) -> jax.Array:
         if callable(self.radial_basis):
@@ -167,8 +145,8 @@ class PointConvolution:
             radial = radial_basis(r, self.radial_basis, self.num_radial_basis)
         if radial.shape[:-1] != r.shape:
             raise ValueError(
-                f"PointConvolution expects a radial_basis from distances of shape {r.shape} to ({len(r)}, n), got "
-                f"{radial.shape}"
+                f"PointConvolution expects a radial_basis that maps distances of shape {r.shape} to shape "
+                f"({len(r)}, n), got {radial.shape}"
             )
         return radial
 
@@ -178,6 +156,6 @@ def _check_points(place: str, positions: IrrepsArray, x: IrrepsArray) -> None:
         raise ValueError(f"{place} expects positions of irreps 1o or 1e, got {positions.irreps}")
     if positions.ndim != 2 or x.ndim != 2 or len(positions) != len(x):
         raise ValueError(
-            f"{place} expects positions of shape (nodes, 3) and node_feats of shape (nodes, irreps), got "
+            f"{place} expects positions of shape (nodes, 3) and x of shape (nodes, irreps), got "
             f"{positions.shape} and {x.shape}; use jax.vmap for more axes"
         )
