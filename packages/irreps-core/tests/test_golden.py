@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from irreps_core import Irrep, clebsch_gordan
+from irreps_core import Irrep, clebsch_gordan, spherical_harmonics
 
 GOLDEN = Path(__file__).parent / "golden"
 TOLERANCE = 1e-14
@@ -120,6 +120,21 @@ def test_golden_wigner_d_rotates_the_golden_harmonics(harmonics, matrices):
 
 def legendre(l, u):
     return np.polynomial.legendre.legval(u, np.eye(l + 1)[l])
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
+@pytest.mark.parametrize("library", ["numpy", "jax.numpy"])
+def test_our_harmonics_are_the_golden_ones(harmonics, library, dtype, tolerance):
+    xp = pytest.importorskip(library)
+    points, golden = harmonics
+    expected = np.concatenate([golden[l] for l in range(9)], axis=-1)
+    degrees = np.repeat(np.arange(9), 2 * np.arange(9) + 1)
+    # The normalizations differ by one factor for each degree.
+    factors = {"integral": 1, "component": np.sqrt(4 * np.pi), "norm": np.sqrt(4 * np.pi / (2 * degrees + 1))}
+    for normalization, factor in factors.items():
+        y = spherical_harmonics(range(9), xp.asarray(points, dtype=dtype), normalization=normalization)
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y, expected * factor, rtol=0, atol=tolerance * np.max(factor))
 
 
 def make_golden() -> ModuleType:

@@ -15,6 +15,10 @@ from ._inputs._caches import cached, clear_caches
 from ._inputs._frozen import converted, frozen
 from .coupling._clebsch_gordan import change_basis_real_to_complex, clebsch_gordan, clebsch_gordan_sparse, generators
 from .coupling._su2 import su2_clebsch_gordan, su2_generators
+from .harmonics._directions import unit_vectors
+from .harmonics._legendre import legendre
+from .harmonics._normalization import HarmonicNormalization, harmonic_scale
+from .harmonics._spherical import solid_harmonics, spherical_harmonics
 from .irreps._change_of_basis import change_of_basis, clebsch_gordan_sign
 from .irreps._irrep import Irrep, MulIrrep
 from .irreps._irreps import IntoIrreps, Irreps
@@ -114,6 +118,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CartesianTensor",
+    "HarmonicNormalization",
     "IntoIrreps",
     "Irrep",
     "Irreps",
@@ -151,6 +156,7 @@ __all__ = [
     "from_voigt",
     "frozen",
     "generators",
+    "harmonic_scale",
     "identity_angles",
     "identity_axis_angle",
     "identity_log_coordinates",
@@ -162,6 +168,7 @@ __all__ = [
     "inverse_matrix",
     "inverse_quaternion",
     "irrep",
+    "legendre",
     "log_coordinates_to_angles",
     "log_coordinates_to_axis_angle",
     "log_coordinates_to_matrix",
@@ -194,12 +201,15 @@ __all__ = [
     "rotation_angle_from_log_coordinates",
     "rotation_angle_from_matrix",
     "rotation_angle_from_quaternion",
+    "solid_harmonics",
+    "spherical_harmonics",
     "stack",
     "su2_clebsch_gordan",
     "su2_generators",
     "sum",
     "testing",
     "to_voigt",
+    "unit_vectors",
     "vmap",
     "where",
     "wigner_D_blocks",

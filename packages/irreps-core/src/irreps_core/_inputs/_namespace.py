@@ -1,6 +1,7 @@
 """NumPy in, NumPy out; JAX in, JAX out: which array library answers."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,18 @@ def array_namespace(*arrays: Any) -> Any:
 
 
 def as_float_arrays(*arrays: Any) -> tuple[Any, ...]:
-    """Arrays of one library and one floating dtype, made from numbers, lists and arrays.
+    """Return arrays of one library and one floating dtype, made from numbers, lists and arrays.
 
     NumPy integers and Python numbers become float64; JAX ones follow JAX's default float.
+
+    Raises:
+        ValueError: an array is complex.
     """
     xp = array_namespace(*arrays)
     dtypes = [x.dtype for x in arrays if hasattr(x, "dtype")]
     dtype = xp.result_type(*dtypes) if dtypes else np.dtype(float)
+    if xp.isdtype(dtype, "complex floating"):
+        raise ValueError(f"expected real numbers, got an array of dtype {dtype}")
     if not xp.isdtype(dtype, "real floating"):
         dtype = xp.zeros(()).dtype
     return tuple(xp.asarray(x, dtype=dtype) for x in arrays)
@@ -47,3 +53,19 @@ def matmul(a: Any, b: Any) -> Any:
 
         return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
     return a @ b
+
+
+def scan(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, rows: Any) -> Any:
+    """Return the outputs of ``carry, output = step(carry, row)`` for the rows of an array, stacked on a new first axis.
+
+    In JAX it is one loop, whose body is compiled once.
+    """
+    if is_jax(rows):
+        import jax  # optional; the array is JAX's
+
+        return jax.lax.scan(step, carry, rows)[1]
+    outputs = []
+    for row in rows:
+        carry, output = step(carry, row)
+        outputs.append(output)
+    return np.stack(outputs)

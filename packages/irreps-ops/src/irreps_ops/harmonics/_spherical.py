@@ -1,22 +1,21 @@
-"""Spherical harmonics of any degree."""
+"""Spherical harmonics as an operation: of irreps, with parities, on JAX arrays.
+
+The mathematics, and its derivatives, are :func:`irreps_core.spherical_harmonics` and
+:func:`irreps_core.solid_harmonics`.
+"""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, MulIrrep
+import irreps_core as ic
+from irreps_core import HarmonicNormalization, IntoIrreps, Irrep, Irreps, IrrepsArray, MulIrrep
 from irreps_ops._inputs import _checks as check
 
-from ._solid import solid_harmonics
-
-HarmonicNormalization: TypeAlias = Literal["component", "norm", "integral"]
 Degrees: TypeAlias = IntoIrreps | int | Sequence[int]
-
-# From this degree on the lengths of unit vectors are corrected; below, it would cost more than it gives.
-_HIGH_DEGREE = 8
 
 _MSG_NO_PARITY = (
     "spherical_harmonics({irreps_out}, ...) of degrees alone needs a vector with a parity, got a plain array: pass "
@@ -31,7 +30,7 @@ def spherical_harmonics(
     normalize: bool,
     normalization: HarmonicNormalization | None = None,
 ) -> IrrepsArray:
-    r"""Real spherical harmonics Y_lm, m = -l, ..., l, of vectors (x, y, z); the polar axis is y.
+    r"""Return the real spherical harmonics Y_lm, m = -l, ..., l, of vectors (x, y, z); the polar axis is y.
 
     .. math::
 
@@ -39,54 +38,51 @@ def spherical_harmonics(
         \qquad z + i x = \sqrt{x^2 + z^2} \, e^{i\varphi}
 
     with P the associated Legendre functions without the Condon-Shortley phase and K > 0. They are homogeneous
-    polynomials of degree l, Y(s v) = s^l Y(v), and equivariant: Y(R v) = D(R) Y(v). For l = 1 they are (x, y, z) up to
+    polynomials of degree l, Y(s v) = s^l Y(v), and equivariant: Y(R v) = D(R) Y(v). For l = 1 they are (x, y, z) times
     the factor K.
+
+    The numbers are those of :func:`irreps_core.spherical_harmonics` (with `normalize`) and
+    :func:`irreps_core.solid_harmonics` (without), which take degrees and return plain arrays.
 
     Args:
         irreps_out: irreps ("0e + 1o + 2e"), in any order and repetition, or a degree l, or degrees; of degrees the
             parity is (parity of the vector)^l.
         input: vectors, an IrrepsArray "1o" or "1e" or (with irreps) an array of shape (..., 3).
         normalize: evaluate at v/\|v\| instead of v. By definition 0/\|0\| is the constant 0: there Y_0 is its
-            constant, every other Y_l and all derivatives are zero. (So are vectors below the smallest normal number.)
+            constant, and every other Y_l and all derivatives are zero. (Vectors below the smallest normal number count
+            as zero.)
         normalization: on the unit sphere,
             "component" (default): every component has mean square 1, \|Y_l\|² = 2l + 1;
             "norm": \|Y_l\| = 1;
             "integral": the integral of Y_lm² is 1, \|Y_l\|² = (2l + 1) / 4π.
 
     Returns:
-        IrrepsArray of shape (..., irreps_out.dim). Derivatives of every order are exact, forward and backward.
+        IrrepsArray of shape (..., irreps_out.dim). Derivatives of every order are exact, forward and reverse.
 
     Raises:
-        ValueError: `input` is no single vector or its last axis not of length 3; a parity that Y(v) does not have; a
-            negative degree; an unknown normalization.
+        ValueError: `input` is not a single vector or its last axis does not have length 3; a parity that Y(v) does not
+            have; a negative degree; an unknown normalization.
 
     Accuracy in float32, relative to sqrt(2l+1), poles included: the polynomials 5e-7 up to l = 16, 2e-6 up to l = 64;
     with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The factors stay within the range of
-    the floating point numbers for degrees up to 180 in float32.
+    float32 for degrees up to 180.
 
-    Source: NIST Digital Library of Mathematical Functions, 14.30; the evaluation is described in
-    :mod:`irreps_ops._solid_harmonics`.
+    Source: NIST Digital Library of Mathematical Functions, 14.30.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
-        >>> v = ic.IrrepsArray("1o", jnp.array([0.0, 2.0, 0.0]))
+        >>> v = irr.IrrepsArray("1o", jnp.array([0.0, 2.0, 0.0]))
         >>> irr.spherical_harmonics([0, 1, 2], v, normalize=True, normalization="norm")
         1x0e+1x1o+1x2e [1. 0. 1. 0. 0. 0. 1. 0. 0.]
         >>> irr.spherical_harmonics("2e", v, normalize=False, normalization="norm")
         1x2e [0. 0. 4. 0. 0.]
     """
     normalization = "component" if normalization is None else normalization
-    _scale(0, normalization)
     irreps = _parse(irreps_out, input)
     vectors = _vectors(irreps, input)
-    if normalize:
-        vectors = _unit(vectors)
-        if max(irreps.ls, default=0) >= _HIGH_DEGREE:
-            vectors = _of_length_one(vectors)
-    degrees = tuple((ir.l, _scale(ir.l, normalization)) for mul, ir in irreps for _ in range(mul))
-    return IrrepsArray(irreps, solid_harmonics(degrees, vectors))
+    evaluate = ic.spherical_harmonics if normalize else ic.solid_harmonics
+    return IrrepsArray(irreps, evaluate(irreps.ls, vectors, normalization=normalization))
 
 
 def sh(
@@ -95,19 +91,19 @@ def sh(
     normalize: bool,
     normalization: HarmonicNormalization | None = None,
 ) -> jax.Array:
-    """:func:`spherical_harmonics` of plain arrays, without parities.
+    """Return :func:`spherical_harmonics` of plain arrays, without parities.
 
     Args:
         irreps_out: degrees, or irreps of even parity.
         input: vectors (x, y, z), shape (..., 3).
-        normalize: as there.
-        normalization: as there.
+        normalize: as in :func:`spherical_harmonics`.
+        normalization: as in :func:`spherical_harmonics`.
 
     Returns:
         Array of shape (..., sum of 2l+1).
 
     Raises:
-        ValueError: as there.
+        ValueError: as in :func:`spherical_harmonics`.
 
     Example:
         >>> import irreps_ops as irr
@@ -141,7 +137,7 @@ def _parity(irreps: Irreps) -> int:
 
 
 def _vectors(irreps: Irreps, input: IrrepsArray | jax.Array) -> jax.Array:
-    """The vectors as a floating array, once they are seen to fit the irreps."""
+    """Return the vectors as a floating array, after checking that they fit the irreps."""
     odd = {ir.p for _, ir in irreps if ir.l % 2 == 1}
     wrong = [ir for _, ir in irreps if ir.l % 2 == 0 and ir.p == -1]
     if wrong:
@@ -162,38 +158,3 @@ def _vectors(irreps: Irreps, input: IrrepsArray | jax.Array) -> jax.Array:
     if vectors.ndim == 0 or vectors.shape[-1] != 3:
         raise ValueError(f"spherical_harmonics expects vectors of shape (..., 3), got shape {vectors.shape}")
     return vectors
-
-
-def _unit(v: jax.Array) -> jax.Array:
-    """v/|v|, and the constant 0 at 0: with derivatives of all orders zero there."""
-    # v/|v| does not depend on the scale of v, so the scale may be taken as a constant; it saves v² from overflow. The
-    # limits are those between which the reciprocal, which XLA multiplies by, is a normal number.
-    tiny = jnp.finfo(v.dtype).tiny
-    size = jax.lax.stop_gradient(jnp.max(jnp.abs(v), axis=-1, keepdims=True))
-    zero = size < tiny
-    scaled = jnp.where(zero, 0, v / jnp.clip(size, tiny, 1 / tiny))
-    square = jnp.sum(scaled**2, axis=-1, keepdims=True)
-    return scaled / jnp.sqrt(jnp.where(zero, 1, square))
-
-
-def _of_length_one(u: jax.Array) -> jax.Array:
-    """Unit vectors, their lengths nearer to 1 than rounding has left them: harmonics grow as length^l.
-
-    The square of the length is found with twice the digits: products of halves of the digits are exact.
-    """
-    info, w = jnp.finfo(u.dtype), jax.lax.stop_gradient(u)
-    upper = jax.lax.reduce_precision(w, info.nexp, info.nmant // 2)
-    x2, y2, z2 = (upper[..., i : i + 1] ** 2 for i in range(3))
-    excess = ((x2 - 1) + y2) + z2 + jnp.sum((w + upper) * (w - upper), axis=-1, keepdims=True)
-    return u - u * (excess / 2)
-
-
-def _scale(l: int, normalization: str) -> float:
-    """Factor from "component" to another normalization."""
-    if normalization == "component":
-        return 1.0
-    if normalization == "norm":
-        return (2 * l + 1) ** -0.5
-    if normalization == "integral":
-        return (4 * np.pi) ** -0.5
-    raise ValueError(f"normalization must be 'component', 'norm' or 'integral', got {normalization!r}")

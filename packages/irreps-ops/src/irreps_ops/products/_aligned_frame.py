@@ -21,8 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import Irrep, IrrepsArray, cached, clebsch_gordan_sparse, wigner_D_blocks
-from irreps_ops.harmonics._spherical import _unit
+from irreps_core import Irrep, IrrepsArray, cached, clebsch_gordan_sparse, unit_vectors, wigner_D_blocks
 
 
 class AlignedFrames(NamedTuple):
@@ -40,7 +39,7 @@ class AlignedFrames(NamedTuple):
     def of(cls, vectors: jax.Array, degrees: Iterable[int]) -> "AlignedFrames":
         """The frames of vectors of shape (..., 3), for data of these degrees."""
         degrees = sorted({l for l in degrees if l > 0})
-        d = _unit(vectors)
+        d = unit_vectors(vectors)
         rotations = dict(zip(degrees, wigner_D_blocks(degrees, _rotation_of_y_to(d)), strict=True))
         there = jnp.sum(d**2, axis=-1) > 0.5
         return cls(rotations, there.astype(d.dtype)[..., None, None])

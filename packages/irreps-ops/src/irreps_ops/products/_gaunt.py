@@ -12,15 +12,14 @@ from typing import Literal, TypeAlias, get_args
 import jax
 import jax.numpy as jnp
 
-from irreps_core import Irrep, Irreps, IrrepsArray, from_chunks
+from irreps_core import HarmonicNormalization, Irrep, Irreps, IrrepsArray, from_chunks, harmonic_scale
 from irreps_ops._inputs._operands import floating, split_last_axis
-from irreps_ops.harmonics._spherical import HarmonicNormalization, _scale
 from irreps_ops.signals._grid_harmonics import Expansion
 from irreps_ops.signals._sphere_transform import from_grid, to_grid
 from irreps_ops.signals._torus import Series, fast_size, from_torus, to_torus
 
 from ._aligned_frame import same_axes
-from ._tensor_product import Keep
+from ._selection_rules import Keep
 
 Method: TypeAlias = Literal["grid", "fourier"]
 Functions: TypeAlias = dict[int, tuple[Series, jax.Array]]
@@ -134,7 +133,7 @@ def _by_parity(irreps: Iterable[Irrep]) -> dict[int, tuple[int, ...]]:
 
 
 def _series(degrees: tuple[int, ...], normalization: HarmonicNormalization) -> Series:
-    return Series(degrees, tuple(_scale(l, normalization) for l in degrees))
+    return Series(degrees, tuple(harmonic_scale(l, normalization) for l in degrees))
 
 
 def _functions(x: IrrepsArray, normalization: HarmonicNormalization) -> Functions:

@@ -6,8 +6,8 @@ import numpy as np
 def meridian_harmonics(lmax: int, highest_order: int, y: np.ndarray, rho: np.ndarray) -> np.ndarray:
     """Λ_l^m(y) = Y_lm at alpha = 0, of variance 1 on the sphere: Y_(l, ±m) = Λ_l^m (cos m alpha, sin m alpha).
 
-    The recursion is that of :mod:`._legendre`, which keeps its digits at the poles, for Λ = K R ρ^m in place of R; with
-    step = K_l / K_(l-1). Up to degree 1,500 what underflows stays negligible.
+    The recursion is that of :func:`irreps_core.legendre`, which keeps its digits at the poles, for Λ = K R ρ^m in place
+    of R; with step = K_l / K_(l-1). Up to degree 1,500 what underflows stays negligible.
 
     Args:
         lmax: highest degree.

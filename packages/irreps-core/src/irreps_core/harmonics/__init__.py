@@ -1,0 +1,1 @@
+"""Real spherical and solid harmonics, and Legendre functions."""
