@@ -43,6 +43,7 @@ def _randn(
 
 
 def _cat(args: Sequence[Any], axis: int = -1) -> IrrepsArray:
+    """Return :func:`concatenate`, whose first argument is called `args`."""
     return concatenate(args, axis)
 
 
