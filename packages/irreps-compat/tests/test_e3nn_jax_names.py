@@ -1,6 +1,7 @@
 """Every public name of e3nn-jax, and those of its early releases, has a counterpart that takes the same arguments."""
 
 import importlib
+import importlib.util
 import inspect
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 
 import irreps_compat.e3nn_jax as compat
-import irreps_core
 
 LINES = (Path(__file__).parent / "e3nn_jax_names.txt").read_text().splitlines()
 NAMES = {name: arguments.split() for name, _, arguments in (line.partition(":") for line in LINES if line[0] != "#")}
@@ -23,6 +23,8 @@ HAIKU = (
     "SymmetricTensorProduct",
     "TensorSquare",
 )
+# Methods that e3nn-jax removed are found on instances.
+INSTANCES = {"IrrepsArray": compat.ones("1o", ()), "Irreps": compat.Irreps("1o")}
 # Arguments that stand at another place, each for a reason.
 ORDER = {
     "IrrepsArray.factor_mul_to_last_axis",  # releases before 0.19 had the factor first
@@ -31,21 +33,30 @@ ORDER = {
 }
 
 
-def found(name: str, root: Any = compat) -> Any:
-    value = root
-    for part in name.split("."):
+def found(name: str) -> Any:
+    first, *rest = name.split(".")
+    if first in INSTANCES and rest and rest[0] not in dir(getattr(compat, first)):
+        return getattr(INSTANCES[first], rest[0])
+    value = compat
+    for part in (first, *rest):
         value = getattr(value, part) if hasattr(value, part) else importlib.import_module(f"{value.__name__}.{part}")
     return value
 
 
-def need_framework(name: str) -> None:
+def framework_of(name: str) -> str:
     parts = name.split(".")
     framework = "haiku" if parts[0] in HAIKU else parts[0]
     if parts[0] == "experimental" and len(parts) > 2:
         framework = "flax" if "Flax" in parts[2] or parts[2] == "LinearSHTP" else "haiku"
         framework = framework if parts[2][0].isupper() else ""
-    if framework in BINDINGS:
+    return framework if framework in BINDINGS else ""
+
+
+def names_of(framework: str) -> list[str]:
+    """The names of modules of a framework; with "" all others. Skips where the framework has no binding."""
+    if framework:
         pytest.importorskip(BINDINGS[framework])
+    return [name for name in NAMES if framework_of(name) == framework]
 
 
 def refusal(function: Any, wanted: list[str], any_order: bool) -> str:
@@ -74,21 +85,21 @@ def refusal(function: Any, wanted: list[str], any_order: bool) -> str:
     return ""
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.endswith(".__call__")])
-def test_name(name):
-    need_framework(name)
-    value = found(name)
-    assert inspect.getdoc(value) or not callable(value)
-    if NAMES[name]:
-        assert refusal(value, NAMES[name], name in ORDER) == ""
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith(".__call__")])
-def test_call(name):
-    """Modules are called with the arguments of their layer, after its scope."""
-    need_framework(name)
-    cls = found(name.removesuffix(".__call__"))
-    assert refusal(getattr(cls, "layer_class", cls).__call__, NAMES[name], False) == ""
+@pytest.mark.parametrize("framework", ["", *BINDINGS])
+def test_every_name_is_documented_and_takes_the_arguments_of_e3nn_jax(framework):
+    """The modules of a framework are called with the arguments of their layer, after its scope."""
+    wrong = {}
+    for name in names_of(framework):
+        value = found(name.removesuffix(".__call__"))
+        if name.endswith(".__call__"):
+            value = getattr(value, "layer_class", value).__call__
+        elif callable(value) and not inspect.getdoc(value):
+            wrong[name] = "no docstring"
+            continue
+        missing = refusal(value, NAMES[name], name in ORDER) if NAMES[name] else ""
+        if missing:
+            wrong[name] = f"does not take {missing}"
+    assert wrong == {}
 
 
 def test_a_missing_argument_is_found():
@@ -122,17 +133,11 @@ def test_the_list_has_every_name_of_e3nn_jax():
                 assert hasattr(getattr(compat, cls), name), f"{cls}.{name}"
 
 
-def test_irreps_of_degrees_without_a_parity():
-    irreps = compat.Irreps([0, "1o", (2, "1e"), 3])
-    assert irreps == irreps_core.Irreps("0e + 1o + 2x1e + 3e")
-    assert isinstance(irreps, compat.Irreps)
-    assert isinstance(irreps_core.Irreps("1o") + irreps, compat.Irreps)
-    assert type(irreps) is irreps_core.Irreps
-    for given in (None, "1o", irreps_core.Irrep("1o"), irreps_core.MulIrrep(2, "1o"), irreps):
-        assert compat.Irreps(given) == irreps_core.Irreps(given)
-    assert not isinstance("1o", compat.Irreps)
-    with pytest.raises(ValueError, match="expected irreps"):
-        compat.Irreps(1)
+def test_removed_constructors_are_found_on_the_class():
+    x = compat.IrrepsArray.from_list("0e + 1o", [None, np.ones((2, 1, 3))], (2,))
+    assert x.list[0] is None
+    assert compat.IrrepsArray.cat([x, x]).contiguous.shape == (2, 8)
+    assert compat.IrrepsArray.ones("1o", ()).shape == (3,)
 
 
 def test_a_name_that_is_not_there():

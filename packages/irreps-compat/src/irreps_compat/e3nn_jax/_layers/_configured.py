@@ -109,36 +109,6 @@ class SymmetricTensorProduct(irr.SymmetricTensorProduct):
 
 
 @dataclass(frozen=True)
-class MessagePassingConvolutionHaiku(irr.PointConvolution):
-    """:class:`irreps_ops.PointConvolution` with edge vectors from the sender to the receiver, as in e3nn-jax."""
-
-    def __call__(
-        self, scope: Scope, positions: Any, node_feats: Any, senders: Any, receivers: Any, edges: Any = None
-    ) -> Any:
-        """See :class:`irreps_ops.PointConvolution`."""
-        return super().__call__(scope, -positions, node_feats, senders, receivers, edges)
-
-
-@dataclass(frozen=True)
-class Transformer(irr.Transformer):
-    """:class:`irreps_ops.Transformer`, which accepts IrrepsData."""
-
-    def __call__(
-        self,
-        scope: Scope,
-        edge_src: Any,
-        edge_dst: Any,
-        edge_weight_cutoff: Any,
-        edge_attr: Any,
-        node_feat: Any,
-        edges: Any = None,
-    ) -> Any:
-        """Apply the layer, see :class:`irreps_ops.Transformer`."""
-        inputs = edge_src, edge_dst, edge_weight_cutoff, edge_attr, node_feat, edges
-        return for_irreps_data(super().__call__)(scope, *inputs)
-
-
-@dataclass(frozen=True)
 class ConvolutionHaiku(irr.VoxelConvolution):
     """:class:`irreps_ops.VoxelConvolution` under e3nn-jax's name."""
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from irreps_core import IntoIrreps
 from irreps_ops.bindings import Initializer, Scope
 
-from . import _configured
+from . import _configured, _renamed
 
 _NAMES = MappingProxyType(
     {
@@ -158,7 +158,7 @@ class BatchNorm(Reordered):
 class MessagePassingConvolutionFlax(Reordered):
     """:class:`irreps_ops.PointConvolution` with the arguments of e3nn-jax's Flax module."""
 
-    layer = _configured.MessagePassingConvolutionHaiku
+    layer = _renamed.MessagePassingConvolutionHaiku
 
     target_irreps: IntoIrreps
     radial_basis: Callable[[jax.Array], jax.Array]
