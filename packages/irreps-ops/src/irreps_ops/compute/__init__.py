@@ -16,7 +16,8 @@ from ._primitive import evaluate
 from ._rewrite import checked, use_executor
 from ._terms import Access, Coefficients, Index, Operand, Path
 
-BATCHED, BROADCAST = Access
+BATCHED = Access.BATCHED
+BROADCAST = Access.BROADCAST
 
 __all__ = [
     "BATCHED",
