@@ -9,6 +9,7 @@ is imported, where it is installed, at the first use of :class:`IrrepsArray`, wh
 """
 
 from importlib import import_module
+from inspect import isclass, isfunction
 from typing import TYPE_CHECKING, Any
 
 from ._inputs._caches import cached, clear_caches
@@ -88,7 +89,11 @@ from .rotations._quaternion import (
 )
 from .rotations._random import rand_angles, rand_axis_angle, rand_log_coordinates, rand_matrix, rand_quaternion
 from .rotations._sphere_angles import angles_to_xyz, xyz_to_angles
+from .tensors._basis import orthonormal_range, stack_basis
 from .tensors._cartesian import CartesianTensor
+from .tensors._index_symmetry import SymmetryGroup, parse_symmetry
+from .tensors._product_basis import product_basis
+from .tensors._symmetric_basis import symmetric_basis
 from .tensors._voigt import from_voigt, to_voigt
 
 if TYPE_CHECKING:
@@ -124,6 +129,7 @@ __all__ = [
     "Irreps",
     "IrrepsArray",
     "MulIrrep",
+    "SymmetryGroup",
     "align",
     "angles_to_axis_angle",
     "angles_to_log_coordinates",
@@ -185,8 +191,11 @@ __all__ = [
     "normal",
     "ones",
     "ones_like",
+    "orthonormal_range",
+    "parse_symmetry",
     "perm",
     "plugins",
+    "product_basis",
     "quaternion_to_angles",
     "quaternion_to_axis_angle",
     "quaternion_to_log_coordinates",
@@ -204,9 +213,11 @@ __all__ = [
     "solid_harmonics",
     "spherical_harmonics",
     "stack",
+    "stack_basis",
     "su2_clebsch_gordan",
     "su2_generators",
     "sum",
+    "symmetric_basis",
     "testing",
     "to_voigt",
     "unit_vectors",
@@ -264,5 +275,5 @@ def __dir__() -> list[str]:
 
 
 for _name in set(__all__) - _ARRAYS - _MODULES - {"vmap"}:
-    if hasattr(globals()[_name], "__qualname__"):  # a class or a function
+    if isfunction(globals()[_name]) or isclass(globals()[_name]):
         globals()[_name].__module__ = __name__  # its public home: for reprs, pickles and the documentation

@@ -6,8 +6,17 @@ import pickle
 import numpy as np
 import pytest
 
-from irreps_core import CartesianTensor, Irrep, Irreps, IrrepsArray, clear_caches, from_voigt, to_voigt
-from irreps_core.tensors._symmetric_basis import parse_symmetry, symmetric_basis
+from irreps_core import (
+    CartesianTensor,
+    Irrep,
+    Irreps,
+    IrrepsArray,
+    clear_caches,
+    from_voigt,
+    parse_symmetry,
+    symmetric_basis,
+    to_voigt,
+)
 
 FORMULAS = {
     "i": "1o",

@@ -9,7 +9,9 @@ from irreps_core._inputs._caches import cached
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays, matmul
 from irreps_core.irreps._irreps import Irreps
 
-from ._symmetric_basis import parse_symmetry, stacked, symmetric_basis
+from ._basis import stack_basis
+from ._index_symmetry import parse_symmetry
+from ._symmetric_basis import symmetric_basis
 
 if TYPE_CHECKING:
     from irreps_core.arrays._irreps_array import IrrepsArray
@@ -126,5 +128,5 @@ class CartesianTensor:
 def _change_of_basis(formula: str) -> tuple[str, Irreps, np.ndarray]:
     indices, group = parse_symmetry(formula)
     n = len(indices)
-    irreps, basis = stacked(symmetric_basis((Irreps("1o"),) * n, group), (3,) * n)
+    irreps, basis = stack_basis(symmetric_basis([Irreps("1o")] * n, group), (3,) * n)
     return indices, irreps, basis

@@ -5,8 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, cached, perm
-from irreps_core.tensors._symmetric_basis import Group, parse_symmetry, product_basis, stacked, symmetric_basis
+from irreps_core import (
+    IntoIrreps,
+    Irrep,
+    Irreps,
+    IrrepsArray,
+    SymmetryGroup,
+    cached,
+    parse_symmetry,
+    perm,
+    product_basis,
+    stack_basis,
+    symmetric_basis,
+)
 from irreps_ops._inputs import _checks as check
 
 from ._symmetric_polynomials import as_tensors, equivariant_polynomials
@@ -154,7 +165,9 @@ def reduced_antisymmetric_tensor_product_basis(
     return _basis(name, (Irreps(irreps),) * n, group, epsilon, keep_ir, max_order)
 
 
-def _irreps_of_indices(formula: str, indices: str, group: Group, given: dict[str, IntoIrreps]) -> tuple[Irreps, ...]:
+def _irreps_of_indices(
+    formula: str, indices: str, group: SymmetryGroup, given: dict[str, IntoIrreps]
+) -> tuple[Irreps, ...]:
     """The irreps of each index; those of exchanged indices follow from one another."""
     for name in given:
         if len(name) != 1:
@@ -174,7 +187,7 @@ def _irreps_of_indices(formula: str, indices: str, group: Group, given: dict[str
 
 
 def _basis(
-    function: str, irreps: tuple[Irreps, ...], group: Group, epsilon: float, keep_ir: Any, max_order: int | None
+    function: str, irreps: tuple[Irreps, ...], group: SymmetryGroup, epsilon: float, keep_ir: Any, max_order: int | None
 ) -> IrrepsArray:
     check.positive(function, "epsilon", epsilon)
     if max_order is not None:
@@ -185,12 +198,12 @@ def _basis(
 
 @cached(maxsize=64)
 def _arrays(
-    irreps: tuple[Irreps, ...], group: Group, keep: frozenset[Irrep] | None, max_order: int | None
+    irreps: tuple[Irreps, ...], group: SymmetryGroup, keep: frozenset[Irrep] | None, max_order: int | None
 ) -> tuple[Irreps, np.ndarray]:
     n, dims = len(irreps), [i.dim for i in irreps]
     if n and group == frozenset((1, p) for p in perm.group(n)):
         polynomials = equivariant_polynomials(irreps[0], n, keep, max_order)
-        return stacked({ir: as_tensors(found, dims[0], ir.dim) for ir, found in polynomials.items()}, dims)
+        return stack_basis({ir: as_tensors(found, dims[0], ir.dim) for ir, found in polynomials.items()}, dims)
     if len(group) == 1:
-        return stacked(product_basis(irreps, keep, max_order), dims)
-    return stacked(symmetric_basis(irreps, group, keep, max_order), dims)
+        return stack_basis(product_basis(irreps, keep, max_order), dims)
+    return stack_basis(symmetric_basis(irreps, group, keep, max_order), dims)

@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from irreps_core import Irrep, Irreps, cached, clebsch_gordan
-from irreps_core.tensors._symmetric_basis import orthonormal_range
+from irreps_core import Irrep, Irreps, cached, clebsch_gordan, orthonormal_range
 
 _Keep = frozenset[Irrep] | None
 
