@@ -16,7 +16,7 @@ SRC, DST = np.array([0, 1, 2, 3, 0, 2]), np.array([1, 0, 1, 0, 2, 9])  # the las
 POSITIONS = ic.normal("1o", jax.random.key(0), (4,), dtype=F)
 X = ic.normal("2x0e + 2x1o", jax.random.key(1), (4,), dtype=F)
 CONVOLUTION = irr.PointConvolution(
-    "0e + 2x1o", 4.0, avg_num_neighbors=1.5, sh_lmax=2, num_radial_basis=3, mlp_neurons=(4,)
+    "0e + 2x1o", 4.0, avg_num_neighbors=1.5, sh_lmax=2, num_radial_basis=3, list_neurons=(4,)
 )
 TRANSFORMER = irr.Transformer("2x0e + 2x1o", [4], jax.nn.silu, 2)
 KEY = jax.random.key(2)
@@ -52,7 +52,7 @@ def test_convolution_is_the_sum_of_its_messages():
     params = parameters("convolution")
     x = irr.apply(irr.Linear(X.irreps), params["linear_up"], X)
     real = DST < 4
-    vectors = POSITIONS[DST[real]] - POSITIONS[SRC[real]]
+    vectors = POSITIONS[SRC[real]] - POSITIONS[DST[real]]
     Y = irr.spherical_harmonics([1, 2], vectors, True)
     product = irr.tensor_product(x[SRC[real]], Y, filter_ir_out="0e + 1o")
     message = ic.concatenate([x[SRC[real]], product]).regroup()
@@ -139,7 +139,7 @@ def test_refuses():
     with pytest.raises(ValueError, match="weights of shape"):
         irr.edge_softmax(jnp.ones(3), jnp.array([0, 1, 1]), 2, weights=jnp.ones(2))
     layer = irr.Transformer("0e", [4], jax.nn.silu, 2)
-    with pytest.raises(ValueError, match="2 heads divide"):
+    with pytest.raises(ValueError, match="divisible by num_heads=2"):
         irr.bindings.parameter_specs(layer, *layer.example("3x0e + 1o", "0e"))
     with pytest.raises(ValueError, match="positions of irreps 1o or 1e"):
         irr.bindings.parameter_specs(CONVOLUTION, *CONVOLUTION.example("0e", "0e"))

@@ -44,7 +44,7 @@ def test_of_scalars_alone_needs_no_gates():
 
 
 def test_bad_use_is_named():
-    with pytest.raises(ValueError, match=r"even scalars \(0e\), of which the gates of 1x1o are made, got 2x1o"):
+    with pytest.raises(ValueError, match=r"even scalars \(0e\), from which to make the gates of 1x1o, got 2x1o"):
         irr.apply(irr.Gate("1o"), {}, X.filter("1o"))
     with pytest.raises(ValueError, match="2 more scalars"):
         irr.apply(irr.Gate(), {}, X.filter("1o"))

@@ -10,44 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 
 from irreps_core import plugins
-from irreps_ops.layers._batch_norm import BatchNorm
-from irreps_ops.layers._dropout import Dropout
-from irreps_ops.layers._embedding import Embedding
-from irreps_ops.layers._fully_connected_tensor_product import FullyConnectedTensorProduct
-from irreps_ops.layers._gate import Gate
-from irreps_ops.layers._layer_norm import LayerNorm
-from irreps_ops.layers._linear import Linear
-from irreps_ops.layers._linear_with_harmonics import LinearSHTP
-from irreps_ops.layers._message_passing_convolution import MessagePassingConvolution
-from irreps_ops.layers._multi_layer_perceptron import MultiLayerPerceptron
-from irreps_ops.layers._point_convolution import PointConvolution
-from irreps_ops.layers._symmetric_contraction import SymmetricContraction
-from irreps_ops.layers._symmetric_tensor_product import SymmetricTensorProduct
-from irreps_ops.layers._tensor_product import TensorProduct
-from irreps_ops.layers._transformer import Transformer
-from irreps_ops.layers._voxel_convolution import VoxelConvolution
-from irreps_ops.layers._voxel_pooling import VoxelPooling
+from irreps_ops import layers as _own_layers
 from irreps_ops.scope._scope import Parameters, Scope
-
-_LAYERS = (
-    BatchNorm,
-    Dropout,
-    Embedding,
-    FullyConnectedTensorProduct,
-    Gate,
-    LayerNorm,
-    Linear,
-    LinearSHTP,
-    MessagePassingConvolution,
-    MultiLayerPerceptron,
-    PointConvolution,
-    SymmetricContraction,
-    SymmetricTensorProduct,
-    TensorProduct,
-    Transformer,
-    VoxelConvolution,
-    VoxelPooling,
-)
 
 
 @runtime_checkable
@@ -106,7 +70,7 @@ class Binding(Protocol):
 LAYERS = plugins.Group(
     "irreps.layers",
     interface=Layer,
-    builtin=MappingProxyType({layer.__name__: layer for layer in _LAYERS}),
+    builtin=MappingProxyType({name: getattr(_own_layers, name) for name in _own_layers.__all__}),
 )
 BINDINGS = plugins.Group(
     "irreps.bindings",

@@ -1,40 +1,45 @@
-"""The layer `BatchNorm`: scalars are centred and all irreps are scaled, by statistics over a batch."""
+"""The layer `BatchNorm`: it centres scalars and scales all irreps by statistics over a batch."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from math import prod
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, from_chunks
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, from_chunks, frozen
 from irreps_ops._inputs._operands import floating
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+@frozen
 class BatchNorm:
     """Equivariant batch normalization.
 
-    For each irrep c of the data x[z, a, c], z the rows of the batch and a all other axes,
+    For each irrep c of the data x[z, a, c], where z is the batch axis and a stands for all other axes,
 
-        y[z, a, c] = weight[c] (x[z, a, c] - mean[c]) / sqrt((1 - eps) var[c] + eps) + bias[c]
+        y[z, a, c] = weight[c] (x[z, a, c] - mean[c]) / sqrt((1 - eps) var[c] + eps) + bias[c].
 
-    where mean[c] is the average over z and a of a scalar (0e), which alone is centred and has a bias, and var[c] the
-    average over z of the mean (or the maximum) over a of the squared length of what is centred. In training these
-    are the statistics of the batch, through which derivatives go, and running averages of them are kept as state:
-    running <- (1 - momentum) running + momentum (of the batch). Otherwise the running averages are used.
+    For a scalar (0e), mean[c] is the average over z and a; other irreps have neither a mean nor a bias. var[c] is the
+    average over z of the mean (or the maximum) over a of the squared length of the centred data. In training both are
+    statistics of the batch, and derivatives pass through them; the layer keeps running averages as state:
+    running <- (1 - momentum) running + momentum (of the batch). In evaluation it uses the running averages.
 
-    Parameters are `weight` (ones) and `bias` (zeros), state is `running_mean` (zeros) and `running_var` (ones).
+    The parameters are `weight` (initially ones) and `bias` (zeros); the state is `running_mean` (zeros) and
+    `running_var` (ones).
 
     Args:
-        irreps: expected irreps of the data (default: those that come).
-        eps: keeps the root away from zero; between 0 and 1.
-        momentum: share of the batch in the running averages.
-        affine: whether there are weights and biases.
-        reduce: over the other axes, ``"mean"`` or ``"max"``.
-        instance: statistics of each row of the batch by itself, over its other axes; there is no state then.
-        normalization: squared lengths are ``"component"``: means over the components (default); ``"norm"``: sums.
+        irreps: expected irreps of the data (default: any).
+        eps: keeps the square root away from zero; between 0 and 1.
+        momentum: weight of the batch in the running averages; between 0 and 1.
+        affine: whether the layer has weights and biases.
+        reduce: reduction over the other axes, ``"mean"`` or ``"max"``.
+        instance: whether each element of the batch has statistics of its own, over its other axes. There is no state
+            then.
+        normalization: definition of the squared length: ``"component"`` (default), the mean over the components, or
+            ``"norm"``, their sum.
 
     Raises:
         ValueError: unknown options, data of other irreps or without a batch axis, or a mask of another shape.
@@ -59,7 +64,7 @@ class BatchNorm:
     """
 
     _: KW_ONLY
-    irreps: IntoIrreps = None
+    irreps: IntoIrreps = converted(optional(Irreps), default=None)
     eps: float = 1e-4
     momentum: float = 0.1
     affine: bool = True
@@ -67,10 +72,8 @@ class BatchNorm:
     instance: bool = False
     normalization: Literal["component", "norm"] | None = None
 
-    def __post_init__(self) -> None:
-        """Read the irreps, and check what can be checked without input."""
-        if self.irreps is not None:
-            object.__setattr__(self, "irreps", Irreps(self.irreps))
+    def validate(self) -> None:
+        """Refuse unknown options."""
         for name, value, known in (
             ("reduce", self.reduce, ("mean", "max")),
             ("normalization", self.normalization, ("component", "norm", None)),
@@ -82,7 +85,7 @@ class BatchNorm:
                 raise ValueError(f"BatchNorm: {name} must be between 0 and 1, got {value!r}")
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow."""
+        """Return abstract inputs, which determine the shapes of the parameters."""
         (x,) = example_inputs(*irreps_in, dtype=dtype)
         return (x,) if len(x.shape) > 1 else (IrrepsArray(x.irreps, jax.ShapeDtypeStruct((1, *x.shape), x.dtype)),)
 
@@ -90,10 +93,13 @@ class BatchNorm:
         """Normalize data of shape (batch, ..., irreps.dim).
 
         Args:
-            scope: of the layer.
+            scope: supplies parameters and state.
             x: the data.
-            is_training: whether the statistics are those of the batch, and kept.
-            mask: booleans of shape (batch,): the rows that count. The others, padding, are in no statistics.
+            is_training: whether to use the statistics of the batch, and to update the running averages.
+            mask: booleans of shape (batch,), False for padding, which the statistics leave out.
+
+        Returns:
+            Data of the same irreps and shape.
         """
         (x,) = floating(x)
         x = x if self.irreps is None else check_irreps(describe_layer(scope, self), "irreps", self.irreps, x)
@@ -112,7 +118,7 @@ class BatchNorm:
         else:
             mean, var = stored
         if stored is not None and is_training:
-            # With nothing to count nothing is learned.
+            # An empty batch leaves the running averages unchanged.
             some = x.shape[0] > 0 if mask is None else jnp.any(mask)
             for name, old, new in zip(("running_mean", "running_var"), stored, (mean, var), strict=True):
                 rolled = (1 - self.momentum) * old + self.momentum * jax.lax.stop_gradient(new)
@@ -130,7 +136,7 @@ class BatchNorm:
         return mask != 0
 
     def _statistics(self, x: IrrepsArray, mask: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        """Mean of the scalars and squared length of all irreps: of shape (irreps,), of instances (batch, irreps)."""
+        """Return the means of scalars and squared lengths of irreps: shape (irreps,), per instance (batch, irreps)."""
         batch, dtype = x.shape[0], x.dtype
         means, variances = [], []
         for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
@@ -147,18 +153,18 @@ class BatchNorm:
         shape = (batch, 0) if self.instance else (0,)
         return _joined(means, shape, dtype), _joined(variances, shape, dtype)
 
-    def _over_batch(self, rows: jax.Array, mask: jax.Array | None) -> jax.Array:
+    def _over_batch(self, values: jax.Array, mask: jax.Array | None) -> jax.Array:
         if self.instance:
-            return rows
+            return values
         if mask is None:
-            return _mean(rows, 0)
-        # Chosen, not multiplied: padding may hold anything.
-        kept = jnp.where(mask[:, None], rows, 0)
-        return jnp.sum(kept, axis=0) / jnp.maximum(jnp.sum(mask), 1).astype(rows.dtype)
+            return _mean(values, 0)
+        # Selected, not multiplied: padding may hold NaN.
+        kept = jnp.where(mask[:, None], values, 0)
+        return jnp.sum(kept, axis=0) / jnp.maximum(jnp.sum(mask), 1).astype(values.dtype)
 
 
 def _mean(x: jax.Array, axis: int) -> jax.Array:
-    """The mean, which of nothing is zero."""
+    """Return the mean along an axis, zero if the axis is empty."""
     return jnp.sum(x, axis=axis) / max(x.shape[axis], 1)
 
 
@@ -171,7 +177,7 @@ def _like(x: jax.Array, other: jax.Array) -> jax.Array:
 
 
 def _normalized(x: IrrepsArray, mean: jax.Array, scale: jax.Array, bias: jax.Array) -> IrrepsArray:
-    """Scalars minus their mean; all times the scale; scalars plus the bias."""
+    """Return (x - mean) scale + bias, mean and bias for scalars alone."""
     chunks, irrep, scalar = [], 0, 0
     axes = (1,) * (x.ndim - 2)
     for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):

@@ -1,30 +1,33 @@
-"""The layer `Dropout`: whole irreps are left out at random."""
+"""The layer `Dropout`: it sets random irreps to zero."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._operands import floating
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+@frozen
 class Dropout:
-    """Equivariant dropout: y[z, a, c] = x[z, a, c] b[z, c] / (1 - p), for rows z, other axes a and irreps c.
+    """Equivariant dropout, which sets random irreps to zero in training.
 
-    b is 1 with probability 1 - p and otherwise 0: one draw for each row and each irrep, whatever its dimension, and
-    the same for all axes between. So the expectation of y is x. Without training y is x.
+    y[z, a, c] = x[z, a, c] b[z, c] / (1 - p), where z is the batch axis, a stands for all other axes and c for the
+    irreps. b is 1 with probability 1 - p and 0 otherwise, one draw for each element of the batch and each irrep, so the
+    expectation of y is x. In evaluation y is x.
 
     Args:
-        p: probability that an irrep is left out.
-        irreps: expected irreps of the data (default: those that come).
+        p: probability that an irrep is set to zero.
+        irreps: expected irreps of the data (default: any).
 
     Raises:
-        ValueError: `p` is no probability, or data of other irreps.
-        TypeError: data that is no IrrepsArray.
+        ValueError: `p` is not a probability, or data of other irreps.
+        TypeError: data that is not an IrrepsArray.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -40,26 +43,27 @@ class Dropout:
 
     p: float
     _: KW_ONLY
-    irreps: IntoIrreps = None
+    irreps: IntoIrreps = converted(optional(Irreps), default=None)
 
-    def __post_init__(self) -> None:
-        """Read the irreps and check the probability."""
+    def validate(self) -> None:
+        """Refuse a `p` that is not a probability."""
         if not 0 <= self.p <= 1:
             raise ValueError(f"Dropout expects a probability p between 0 and 1, got {self.p!r}")
-        if self.irreps is not None:
-            object.__setattr__(self, "irreps", Irreps(self.irreps))
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row."""
+        """Return abstract inputs."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, *inputs: Any, is_training: bool = True) -> IrrepsArray:
-        """Called as ``(x)`` or, with a random key instead of the scope's "dropout", ``(key, x)``.
+        """Apply dropout: ``(x)`` or, with a random key in place of the scope's key "dropout", ``(key, x)``.
 
         Args:
-            scope: of the layer.
-            inputs: data of shape (batch, ..., irreps.dim), before it perhaps a key, after it perhaps `is_training`.
-            is_training: whether anything is left out.
+            scope: supplies the random key.
+            inputs: data of shape (batch, ..., irreps.dim), optionally preceded by a key and followed by `is_training`.
+            is_training: whether irreps are set to zero.
+
+        Returns:
+            Data of the same irreps and shape.
         """
         given = list(inputs)
         key = None if not given or isinstance(given[0], IrrepsArray) else given.pop(0)

@@ -1,36 +1,38 @@
-"""The layer `FullyConnectedTensorProduct`: a tensor product all of whose paths have weights, which are parameters."""
+"""The layer `FullyConnectedTensorProduct`: a tensor product with a learned weight for every path."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import IrrepNormalization, Normalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._weighted import FunctionalFullyConnectedTensorProduct
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+@frozen
 class FullyConnectedTensorProduct:
     """Fully connected tensor product of two inputs, with learned weights.
 
     z[w, k] = sum over all irreps and multiplicities u, v of weight[u, v, w] C[i, j, k] x[u, i] y[v, j], see
-    :class:`FunctionalFullyConnectedTensorProduct`. What is known to be zero has no parameters, unless the irreps of
-    that input are given.
+    :class:`FunctionalFullyConnectedTensorProduct`. Chunks that are known to be zero have no parameters, unless the
+    irreps of that input are given.
 
     Args:
-        irreps_out: irreps of the output; those that the inputs cannot make are zero.
-        irreps_in1: expected irreps of the first input (default: those that come).
-        irreps_in2: expected irreps of the second input.
+        irreps_out: irreps of the output; those that no path reaches are zero.
+        irreps_in1: expected irreps of the first input (default: any).
+        irreps_in2: expected irreps of the second input (default: any).
         irrep_normalization: see :func:`tensor_product`.
         path_normalization: see :class:`FunctionalTensorProduct`.
         gradient_normalization: see :class:`FunctionalTensorProduct`.
 
     Raises:
-        ValueError: input of other irreps than given.
+        ValueError: input of other irreps than expected, or an unknown normalization.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -42,31 +44,27 @@ class FullyConnectedTensorProduct:
         3x0e+1x1o
     """
 
-    irreps_out: IntoIrreps
+    irreps_out: IntoIrreps = converted(Irreps)
     _: KW_ONLY
-    irreps_in1: IntoIrreps = None
-    irreps_in2: IntoIrreps = None
+    irreps_in1: IntoIrreps = converted(optional(Irreps), default=None)
+    irreps_in2: IntoIrreps = converted(optional(Irreps), default=None)
     irrep_normalization: IrrepNormalization = "component"
     path_normalization: Normalization | None = None
     gradient_normalization: Normalization | None = None
 
-    def __post_init__(self) -> None:
-        """Read the irreps, and check what can be checked without input."""
-        object.__setattr__(self, "irreps_out", Irreps(self.irreps_out))
-        for name in ("irreps_in1", "irreps_in2"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, Irreps(getattr(self, name)))
-        self._product(Irreps("0e"), Irreps(""))  # for its refusals of normalizations
+    def validate(self) -> None:
+        """Refuse unknown normalizations."""
+        self._product(Irreps("0e"), Irreps(""))  # raises the error
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow: irreps or data of both inputs."""
+        """Return abstract inputs for the irreps of both inputs, which determine the shapes of the parameters."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, x: Any, y: Any) -> IrrepsArray:
-        """Data of shape (..., irreps_out.dim), from data of shape (..., irreps.dim); leading axes broadcast."""
+        """Return data of shape (..., irreps_out.dim) for inputs of shape (..., irreps.dim); leading axes broadcast."""
         x, y = floating(x, y)
         x, y = (
-            # What is known to be zero has no parameters, but where the irreps are given those depend on them alone.
+            # Where the irreps are given, the parameters depend on them alone, not on which chunks are zero.
             (
                 x.remove_zero_chunks() if irreps is None else check_irreps(describe_layer(scope, self), name, irreps, x)
             ).simplify()
@@ -78,7 +76,7 @@ class FullyConnectedTensorProduct:
             scope.parameter(
                 product.parameter_name(ins), ins.path_shape, dtype, jax.nn.initializers.normal(ins.weight_std)
             )
-            for ins in product.instructions
+            for ins in product.couplings
         ]
         return product(weights, x, y).rechunk(self.irreps_out)
 

@@ -1,29 +1,32 @@
-"""The layer `LayerNorm`: the normalization of each row over its channels, with learned factors and biases."""
+"""The layer `LayerNorm`: normalization over the channels, with learned factors and biases."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
 from irreps_ops.pointwise._layer_norm import LayerNormalization, layer_norm
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+@frozen
 class LayerNorm:
     """Equivariant layer normalization: :func:`layer_norm` with learned factors and biases.
 
-    Parameters are `weight` (ones), a factor for each irrep, and `bias` (zeros), a number for each scalar 0e. There is
-    no state: rows do not see each other, and training does not differ from evaluation.
+    The parameters are `weight` (initially ones), a factor for each irrep, and `bias` (zeros), a number for each scalar
+    (0e). There is no state: the layer treats each element of the batch alone, in training as in evaluation.
 
     Args:
-        irreps: expected irreps of the data (default: those that come).
+        irreps: expected irreps of the data (default: any).
         eps: see :func:`layer_norm`.
-        affine: whether there are factors and biases.
+        affine: whether the layer has factors and biases.
         normalization: see :func:`layer_norm`.
 
     Raises:
@@ -44,21 +47,18 @@ class LayerNorm:
     """
 
     _: KW_ONLY
-    irreps: IntoIrreps = None
-    eps: float = 1e-5
+    irreps: IntoIrreps = converted(optional(Irreps), default=None)
+    eps: float = converted(partial(check.positive, "LayerNorm", "eps"), default=1e-5)
     affine: bool = True
     normalization: LayerNormalization = "component"
 
-    def __post_init__(self) -> None:
-        """Read the irreps, and check what can be checked without input."""
-        if self.irreps is not None:
-            object.__setattr__(self, "irreps", Irreps(self.irreps))
-        object.__setattr__(self, "eps", check.positive("LayerNorm", "eps", self.eps))
+    def validate(self) -> None:
+        """Refuse an unknown normalization."""
         if self.normalization not in ("component", "norm"):
             raise ValueError(f"LayerNorm: normalization must be 'component' or 'norm', got {self.normalization!r}")
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow."""
+        """Return abstract inputs, which determine the shapes of the parameters."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, x: IrrepsArray) -> IrrepsArray:

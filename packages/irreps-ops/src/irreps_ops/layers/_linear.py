@@ -1,50 +1,61 @@
-"""The layer `Linear`: an equivariant linear map whose weights are parameters."""
+"""The layer `Linear`: an equivariant linear map with learned weights."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
 from irreps_ops._inputs._operands import floating
-from irreps_ops.products._linear import FunctionalLinear, LinearPath
+from irreps_ops.products._linear import FunctionalLinear, LinearWeights
 from irreps_ops.scope._scope import Initializer, Scope, check_irreps, describe_layer, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+def _biases(value: bool | Sequence[bool]) -> bool | tuple[bool, ...]:
+    return value if isinstance(value, bool) else tuple(map(bool, value))
+
+
+def _pairs(instructions: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(i), int(o)) for i, o in instructions)
+
+
+@frozen
 class Linear:
     """Equivariant linear layer.
 
-    Called on data of shape (..., [channel_in,] irreps_in.dim) in one of three ways:
+    It is called with data of shape (..., [channel_in,] irreps_in.dim) in one of three ways:
 
     * ``(x)``: the weights are parameters;
-    * ``(weights, x)`` with scalars `weights` of shape (..., d): each row of the data has its own map, whose
+    * ``(weights, x)`` with scalars `weights` of shape (..., d): each element of the batch has its own map, whose
       weights are a learned linear function of its d scalars;
-    * ``(indices, x)`` with integers `indices` of shape (...), and `num_indexed_weights`: each row takes the
-      map of its index (of its chemical species, say).
+    * ``(indices, x)`` with integers `indices` of shape (...), and `num_indexed_weights`: each element of the batch uses
+      the map of its index (for example of its chemical species).
 
-    Outputs that the input has no irreps for are dropped, by Schur's lemma, unless `force_irreps_out`.
+    By Schur's lemma a linear map connects only equal irreps. Irreps of the output that do not occur in the input are
+    dropped, unless `force_irreps_out`.
 
     Args:
         irreps_out: irreps of the output.
-        channel_out: mix the last axis before the irreps, too, into this many channels.
-        irreps_in: expected irreps of the input (default: those that come).
-        biases: whether scalar outputs (0e) have a bias; or that for each item of `irreps_out`, which needs
+        channel_out: number of output channels; the layer then also mixes the last axis before the irreps.
+        irreps_in: expected irreps of the input (default: any).
+        biases: whether scalar outputs (0e) have a bias; or a bool for each item of `irreps_out`, which needs
             ``simplify_irreps_internally=False``.
         path_normalization: see :class:`FunctionalLinear`.
         gradient_normalization: see :class:`FunctionalLinear`.
-        parameter_initializer: makes the initializer of each parameter, instead of a normal distribution of
-            the right standard deviation.
+        parameter_initializer: returns the initializer of each parameter (default: normal, with the standard deviation
+            that keeps the variance).
         instructions: pairs (input item, output item) to connect; needs `irreps_in`.
-        num_indexed_weights: how many maps there are to choose from by index; any other index gives NaN.
-        weights_per_channel: a map of its own for each channel, the last axis before the irreps.
-        force_irreps_out: return `irreps_out` exactly, zeros where nothing can be.
-        simplify_irreps_internally: sort and merge the irreps before mixing them and, unless `irreps_in` is
-            given, leave out the input that is known to be zero.
+        num_indexed_weights: number of maps to choose from by index; the output for any other index is NaN.
+        weights_per_channel: whether each channel, on the last axis before the irreps, has a map of its own.
+        force_irreps_out: whether to return exactly `irreps_out`, with zeros where no path leads.
+        simplify_irreps_internally: whether to sort and merge the irreps before mixing them and, unless `irreps_in` is
+            given, to leave out chunks of the input that are known to be zero.
 
     Raises:
         ValueError: arguments that exclude one another, input of other irreps than `irreps_in` or without a
@@ -60,25 +71,22 @@ class Linear:
         1x0e+1x1o
     """
 
-    irreps_out: IntoIrreps
+    irreps_out: IntoIrreps = converted(Irreps)
     channel_out: int | None = None
     _: KW_ONLY
-    irreps_in: IntoIrreps = None
-    biases: bool | Sequence[bool] = False
+    irreps_in: IntoIrreps = converted(optional(Irreps), default=None)
+    biases: bool | Sequence[bool] = converted(_biases, default=False)
     path_normalization: Normalization | None = None
     gradient_normalization: Normalization | None = None
     parameter_initializer: Callable[[], Initializer] | None = None
-    instructions: Sequence[tuple[int, int]] | None = None
+    instructions: Sequence[tuple[int, int]] | None = converted(optional(_pairs), default=None)
     num_indexed_weights: int | None = None
     weights_per_channel: bool = False
     force_irreps_out: bool = False
     simplify_irreps_internally: bool = True
 
-    def __post_init__(self) -> None:
-        """Check what can be checked without input."""
-        object.__setattr__(self, "irreps_out", Irreps(self.irreps_out))
-        if self.irreps_in is not None:
-            object.__setattr__(self, "irreps_in", Irreps(self.irreps_in))
+    def validate(self) -> None:
+        """Refuse arguments that exclude one another."""
         for name in ("channel_out", "num_indexed_weights"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -89,18 +97,16 @@ class Linear:
                 "weights_per_channel=True keeps them apart: choose one"
             )
         if self.instructions is not None:
-            object.__setattr__(self, "instructions", tuple((int(i), int(o)) for i, o in self.instructions))
             self._check_instructions()
         if not isinstance(self.biases, bool):
-            object.__setattr__(self, "biases", tuple(map(bool, self.biases)))
             self._check_biases()
-        # For its refusals of instructions and normalizations.
+        # Raises an error for wrong instructions and normalizations.
         self._map(Irreps(self.irreps_in) if self.irreps_in is not None else Irreps(self.irreps_out))
 
     def _check_instructions(self) -> None:
         if self.simplify_irreps_internally or self.channel_out is not None or self.irreps_in is None:
             raise ValueError(
-                f"Linear: instructions={self.instructions} count the items as they come: they need irreps_in "
+                f"Linear: instructions={self.instructions} refer to the items in the given order: they need irreps_in "
                 f"and simplify_irreps_internally=False, and exclude channel_out; got irreps_in={self.irreps_in}, "
                 f"simplify_irreps_internally={self.simplify_irreps_internally}, channel_out={self.channel_out}"
             )
@@ -109,8 +115,8 @@ class Linear:
     def _check_biases(self) -> None:
         if self.simplify_irreps_internally:
             raise ValueError(
-                f"Linear: biases={self.biases} count the items of irreps_out={self.irreps_out} as they come: they need "
-                "simplify_irreps_internally=False"
+                f"Linear: biases={self.biases} refer to the items of irreps_out={self.irreps_out} in the given order: "
+                "they need simplify_irreps_internally=False"
             )
         self._check_that_none_is_dropped("biases")
 
@@ -120,17 +126,17 @@ class Linear:
         dropped = Irreps(self.irreps_out).filter(drop=self.irreps_in) if self.irreps_in is not None else "any"
         if dropped:
             raise ValueError(
-                f"Linear: {name}={getattr(self, name)} count the items of irreps_out={self.irreps_out}, but "
+                f"Linear: {name}={getattr(self, name)} refer to the items of irreps_out={self.irreps_out}, but "
                 f"{dropped} of them would be dropped: leave them out, or set force_irreps_out=True"
             )
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow.
+        """Return abstract inputs, which determine the shapes of the parameters.
 
         Args:
-            irreps_in: irreps of the data, or data (with channels, say); before them those of the external
+            irreps_in: irreps of the data, or data (with channels, for example); preceded by those of the external
                 weights, if there are any.
-            dtype: of the data.
+            dtype: dtype of the data.
         """
         inputs = example_inputs(*irreps_in, dtype=dtype)
         if self.num_indexed_weights is not None:
@@ -146,20 +152,20 @@ class Linear:
         weights, x = self._operands(scope, inputs)
         x = self._checked_input(scope, x)
         if self.simplify_irreps_internally:
-            # Where irreps_in is given, the parameters must not depend on what happens to be zero.
+            # Where irreps_in is given, the parameters depend on it alone, not on which chunks are zero.
             x = (x.remove_zero_chunks() if self.irreps_in is None else x).regroup()
         if self.channel_out is not None:
             x = x.axis_to_mul()
         if weights is not None:
-            x = self._with_rows_of(weights, x)
+            x = self._with_batch_of(weights, x)
         f = self._map(x.irreps)
-        out = f([self._weights(scope, f, path, weights, x) for path in f.paths], x)
+        out = f([self._weights(scope, f, path, weights, x) for path in f.weights], x)
         if self.channel_out is not None:
             out = out.mul_to_axis(self.channel_out)
         return out.rechunk(self.irreps_out) if self.force_irreps_out else out
 
     def _operands(self, scope: Scope, inputs: tuple[Any, ...]) -> tuple[Any, IrrepsArray]:
-        """The external weights or indices (None if there are none), and the data in a floating dtype."""
+        """Return the external weights or indices (None if there are none), and the data in a floating dtype."""
         if len(inputs) not in (1, 2):
             raise ValueError(
                 f"{describe_layer(scope, self)} takes (x), (weights, x) or (indices, x), got {len(inputs)} inputs"
@@ -167,8 +173,8 @@ class Linear:
         if len(inputs) == 1:
             if self.num_indexed_weights is not None:
                 raise ValueError(
-                    f"{describe_layer(scope, self)} with num_indexed_weights={self.num_indexed_weights} takes (indices, x), "
-                    "got only x"
+                    f"{describe_layer(scope, self)} with num_indexed_weights={self.num_indexed_weights} takes "
+                    "(indices, x), got only x"
                 )
             (x,) = floating(inputs[0])
             return None, x
@@ -183,8 +189,8 @@ class Linear:
         expected = jnp.inexact if self.num_indexed_weights is None else jnp.integer
         if not jnp.issubdtype(weights.dtype, expected):
             raise ValueError(
-                f"{describe_layer(scope, self)} takes integer indices if num_indexed_weights is given, and floating weights "
-                f"if not: got {weights.dtype} with num_indexed_weights={self.num_indexed_weights}"
+                f"{describe_layer(scope, self)} takes integer indices if num_indexed_weights is given, and floating "
+                f"weights if not: got {weights.dtype} with num_indexed_weights={self.num_indexed_weights}"
             )
         if self.num_indexed_weights is not None:
             (x,) = floating(inputs[1])
@@ -202,14 +208,14 @@ class Linear:
         if self.irreps_in is None:
             return x
         expected, found = Irreps(self.irreps_in), x.irreps
-        # Another order will do, but where instructions count the items.
+        # Another order is accepted, except where instructions refer to items by their position.
         other_order = found.simplify() != expected.simplify() and found.regroup() == expected.regroup()
         if other_order and self.instructions is None:
             return x
         return check_irreps(describe_layer(scope, self), "irreps_in", expected, x)
 
     def _map(self, irreps_in: Irreps) -> FunctionalLinear:
-        """The map of data of these irreps, in which channels count as multiplicities."""
+        """Return the map of data of these irreps, in which channels count as multiplicities."""
         irreps_out = Irreps(self.irreps_out)
         if self.simplify_irreps_internally:
             irreps_out = irreps_out.simplify()
@@ -226,12 +232,12 @@ class Linear:
             self.gradient_normalization,
         )
 
-    def _with_rows_of(self, weights: jax.Array, x: IrrepsArray) -> IrrepsArray:
-        """The data with as many rows as there are weights or indices."""
-        rows = weights.shape if self.num_indexed_weights is not None else weights.shape[:-1]
-        row = x.shape[-2:] if self.weights_per_channel else x.shape[-1:]
-        leading = np.broadcast_shapes(x.shape[: x.ndim - len(row)], rows)
-        return x.broadcast_to((*leading, *row))
+    def _with_batch_of(self, weights: jax.Array, x: IrrepsArray) -> IrrepsArray:
+        """Broadcast the data to the batch axes of the weights or indices."""
+        batch = weights.shape if self.num_indexed_weights is not None else weights.shape[:-1]
+        own = x.shape[-2:] if self.weights_per_channel else x.shape[-1:]
+        batch = np.broadcast_shapes(x.shape[: x.ndim - len(own)], batch)
+        return x.broadcast_to((*batch, *own))
 
     def _initializer(self, std: float) -> Initializer:
         if self.parameter_initializer is not None:
@@ -242,18 +248,18 @@ class Linear:
         return scope.parameter(name, shape, dtype, self._initializer(std))
 
     def _weights(
-        self, scope: Scope, f: FunctionalLinear, path: LinearPath, weights: jax.Array | None, x: IrrepsArray
+        self, scope: Scope, f: FunctionalLinear, path: LinearWeights, weights: jax.Array | None, x: IrrepsArray
     ) -> jax.Array:
-        """The weights of a path, of shape ([rows, channel,] *path_shape)."""
+        """Return the weights of a path, of shape ([batch, channel,] *path_shape)."""
         name, std = f.parameter_name(path), path.weight_std
         shape = (*x.shape[-2:-1], *path.path_shape) if self.weights_per_channel else path.path_shape
         if weights is None:
             return self._parameter(scope, name, shape, x.dtype, std)
         if self.num_indexed_weights is not None:
             w = self._parameter(scope, name, (self.num_indexed_weights, *shape), x.dtype, std)
-            # JAX would take the last map for every index that is too large.
+            # By default JAX would use the last map for every index that is too large.
             return w.at[weights].get(mode="fill", fill_value=jnp.nan)
-        # Each row mixes d maps by its d weights, scaled as the last layer of a perceptron would be.
+        # A linear combination of d maps, scaled as in the last layer of a perceptron.
         d = weights.shape[-1]
         scale = max(d, 1) ** -0.5
         exponent = normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")

@@ -1,27 +1,29 @@
-"""The layer `MessagePassingConvolution`: nodes of a graph sum what their neighbours send, as in NequIP and MACE."""
+"""The layer `MessagePassingConvolution`: each node sums the messages of its neighbours, as in NequIP and MACE."""
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
 from irreps_ops.graphs._edge_convolution import edge_convolution
 from irreps_ops.graphs._edge_index import EdgeIndex
+from irreps_ops.pointwise._activation import Activation
 from irreps_ops.products._tensor_product import tensor_product
 from irreps_ops.scope._functional import apply
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 from irreps_ops.scope._specs import parameters_of
 
 from ._linear import Linear
-from ._multi_layer_perceptron import Activation, MultiLayerPerceptron
+from ._multi_layer_perceptron import MultiLayerPerceptron
 
 
-@dataclass(frozen=True)
+@frozen
 class MessagePassingConvolution:
     r"""Convolution over the edges of a graph: features times harmonics, weighted by a radial network.
 
@@ -29,22 +31,23 @@ class MessagePassingConvolution:
 
     .. math:: z_n = L \, \frac{1}{\sqrt{N}} \sum_{e \to n} w(\rho_e) \, x'_{s(e)} \otimes Y_e
 
-    one weight for each irrep of the product; L is a linear map, N the average number of neighbours, :math:`\rho_e`
-    the features of an edge's length. Messages and weights are never stored, see :func:`edge_convolution`.
+    There is one weight for each irrep of the product. L is a linear map, N the average number of neighbours,
+    :math:`\rho_e` the radial features of an edge. Messages and weights are never stored, see
+    :func:`edge_convolution`.
 
-    It is the convolution of a layer of NequIP or MACE, to which belong a self-connection, say ``Linear(...,
-    num_indexed_weights=species)``, and :class:`Gate` or :class:`SymmetricContraction`. Its parameters are
-    `linear_up`, `multi_layer_perceptron` and `linear_down`. :class:`PointConvolution` makes the harmonics and the
-    features of the lengths itself, of positions.
+    This is the convolution of NequIP and MACE. A layer of these networks adds a self-connection, for example
+    ``Linear(..., num_indexed_weights=species)``, and :class:`Gate` or :class:`SymmetricContraction`. The parameters are
+    `linear_up`, `multi_layer_perceptron` and `linear_down`. :class:`PointConvolution` computes harmonics and radial
+    features itself, from positions.
 
     Args:
-        irreps_out: irreps of the output, and of the messages; those that no message can have are dropped.
+        irreps_out: irreps of the output and of the messages; those that no message can have are dropped.
         list_neurons: hidden layers of the radial network.
-        act: its activation.
-        avg_num_neighbors: N.
+        act: activation of the radial network.
+        avg_num_neighbors: average number of neighbours, N.
 
     Raises:
-        ValueError: a number of neighbours that is not positive, or shapes that do not fit each other.
+        ValueError: a number of neighbours that is not positive, or shapes that do not match.
 
     Source: Batzner et al., NequIP, Nat. Commun. 13, 2453 (2022), arXiv:2101.03164; Batatia et al., MACE, NeurIPS
     2022, arXiv:2206.07697.
@@ -66,30 +69,26 @@ class MessagePassingConvolution:
         ['linear_down', 'linear_up', 'multi_layer_perceptron']
     """
 
-    irreps_out: IntoIrreps
-    list_neurons: Sequence[int]
+    irreps_out: IntoIrreps = converted(Irreps)
+    list_neurons: Sequence[int] = converted(tuple)
     act: Activation | None
     _: KW_ONLY
-    avg_num_neighbors: float
+    avg_num_neighbors: float = converted(partial(check.positive, "MessagePassingConvolution", "avg_num_neighbors"))
 
-    def __post_init__(self) -> None:
-        """Read the arguments, and check them."""
-        object.__setattr__(self, "irreps_out", Irreps(self.irreps_out))
-        object.__setattr__(self, "list_neurons", tuple(self.list_neurons))
-        number = check.positive("MessagePassingConvolution", "avg_num_neighbors", self.avg_num_neighbors)
-        object.__setattr__(self, "avg_num_neighbors", number)
-        self._radial_network(1)  # for its refusals
+    def validate(self) -> None:
+        """Refuse arguments that do not describe a radial network."""
+        self._radial_network(1)  # raises the error
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one node with one edge: of irreps of the features and harmonics, and radial features."""
+        """Return abstract inputs of one node with one edge, for irreps of features, harmonics and radial features."""
         x, harmonics, radial = example_inputs(*irreps_in, dtype=dtype)
-        rows = [
+        inputs = [
             IrrepsArray(a.irreps, jax.ShapeDtypeStruct((1, a.irreps.dim), a.dtype))
             if isinstance(a, IrrepsArray)
             else jax.ShapeDtypeStruct((1, *a.shape[-1:]), a.dtype)
             for a in (x, harmonics, radial)
         ]
-        return (*rows, (jax.ShapeDtypeStruct((1,), jnp.int32),) * 2)
+        return (*inputs, (jax.ShapeDtypeStruct((1,), jnp.int32),) * 2)
 
     def __call__(
         self,
@@ -99,15 +98,16 @@ class MessagePassingConvolution:
         radial: jax.Array | IrrepsArray,
         edges: EdgeIndex | tuple[Any, Any],
     ) -> IrrepsArray:
-        """Data of shape (nodes, irreps_out.dim), but for irreps that are dropped.
+        """Return features of shape (nodes, irreps_out.dim), without the irreps that are dropped.
 
         Args:
             scope: supplies the parameters.
             x: features of the nodes, of shape (nodes, irreps).
-            harmonics: of the edges, of shape (edges, irreps): say :func:`spherical_harmonics` of their vectors.
-            radial: of the edges, of shape (edges, n): say :func:`radial_basis` of their lengths, or scalars (0e).
-            edges: an :class:`EdgeIndex`, made once for all layers; or a pair (senders, receivers) of integer arrays.
-                Edges from or to what is no node are padding, and count for nothing.
+            harmonics: data of the edges, of shape (edges, irreps): :func:`spherical_harmonics` of their vectors.
+            radial: radial features of the edges, of shape (edges, n), an array or scalars (0e), for example
+                :func:`radial_basis` of their lengths.
+            edges: an :class:`EdgeIndex`, which several layers can share; or a pair (senders, receivers) of integer
+                arrays. Edges whose sender or receiver is out of range are padding, and contribute nothing.
         """
         x, harmonics = floating(x, harmonics)
         (radial,) = floating(radial)
@@ -117,8 +117,8 @@ class MessagePassingConvolution:
             )
         if x.ndim != 2 or harmonics.ndim != 2 or radial.shape[:-1] != harmonics.shape[:-1]:
             raise ValueError(
-                f"{describe_layer(scope, self)} expects x of shape (nodes, irreps), harmonics of shape (edges, irreps) and "
-                f"radial of shape (edges, n), got {x.shape}, {harmonics.shape} and {radial.shape}; use jax.vmap"
+                f"{describe_layer(scope, self)} expects x of shape (nodes, irreps), harmonics of shape (edges, irreps) "
+                f"and radial of shape (edges, n), got {x.shape}, {harmonics.shape} and {radial.shape}; use jax.vmap"
             )
         irreps_out = Irreps(self.irreps_out)
         x = Linear(x.irreps)(scope.child("linear_up"), x)

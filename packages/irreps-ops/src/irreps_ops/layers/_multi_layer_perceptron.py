@@ -1,35 +1,33 @@
 """The layer `MultiLayerPerceptron`: a plain neural network on scalars."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from numbers import Integral
 from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IrrepsArray
+from irreps_core import IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
-from irreps_ops.pointwise._activation import normalize_function
+from irreps_ops.pointwise._activation import Activation, normalize_function
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 
-Activation = Callable[[jax.Array], jax.Array]
 
-
-@dataclass(frozen=True)
+@frozen
 class MultiLayerPerceptron:
-    """A plain neural network on scalars; it is equivariant because scalars do not change.
+    """A plain neural network on scalars, which is equivariant because scalars are invariant.
 
-    x -> act(x W / sqrt(n)) for each layer, n the number of its inputs, and act scaled so that it keeps
-    variance 1 by :func:`normalize_function`, which leaves functions alone that say they are normalized.
+    Each layer maps x to act(x W / sqrt(n)), where n is the number of its inputs. :func:`normalize_function` scales act
+    so that it keeps variance 1, unless the function is marked as normalized.
 
     Args:
-        list_neurons: how many neurons each layer has, the input not counted.
-        act: activation function (None: none).
-        gradient_normalization: where 1/sqrt(n) stands: ``"path"``, in the forward pass; ``"element"``, in
-            the initial weights; or a number between, 1 and 0.
-        output_activation: whether the last layer is activated too, or by which function.
+        list_neurons: number of neurons of each layer, without the input.
+        act: activation function, or None.
+        gradient_normalization: where to apply 1/sqrt(n): ``"path"``, in the forward pass; ``"element"``, in the initial
+            weights; or a number between 1 (path) and 0 (element).
+        output_activation: whether the last layer has the activation, or the activation of the last layer.
         with_bias: whether the layers have biases.
 
     Raises:
@@ -46,16 +44,15 @@ class MultiLayerPerceptron:
         (10, 1)
     """
 
-    list_neurons: Sequence[int]
+    list_neurons: Sequence[int] = converted(tuple)
     act: Activation | None
     _: KW_ONLY
     gradient_normalization: Normalization | None = None
     output_activation: Activation | bool = True
     with_bias: bool = False
 
-    def __post_init__(self) -> None:
-        """Check what can be checked without input."""
-        object.__setattr__(self, "list_neurons", tuple(self.list_neurons))
+    def validate(self) -> None:
+        """Refuse arguments that do not describe a network."""
         if not self.list_neurons or any(not isinstance(n, Integral) or n <= 0 for n in self.list_neurons):
             raise ValueError(f"list_neurons must be one or more positive integers, got {self.list_neurons}")
         if not (self.act is None or callable(self.act)):
@@ -65,7 +62,7 @@ class MultiLayerPerceptron:
         normalization_exponent(self.gradient_normalization, "path", "gradient_normalization")
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row: of scalar irreps or, for an int, of that many plain features."""
+        """Return abstract inputs: for scalar irreps or, for an int, that many plain features."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     @overload
@@ -73,7 +70,7 @@ class MultiLayerPerceptron:
     @overload
     def __call__(self, scope: Scope, x: jax.Array) -> jax.Array: ...
     def __call__(self, scope: Scope, x: jax.Array | IrrepsArray) -> jax.Array | IrrepsArray:
-        """Apply the network to data of shape (..., n), an array or scalars; gives back what it got."""
+        """Apply the network to an array or scalars of shape (..., n), and return the same kind."""
         if not isinstance(x, IrrepsArray):
             return self._on_array(scope, jnp.asarray(x))
         if x.irreps.dim > 0 and not x.irreps.is_scalar():

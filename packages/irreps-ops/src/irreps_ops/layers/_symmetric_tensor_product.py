@@ -1,34 +1,41 @@
 """The layer `SymmetricTensorProduct`: weighted equivariant polynomials of each channel."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._symmetric_contraction import FunctionalSymmetricContraction
 from irreps_ops.products._symmetric_polynomials import equivariant_polynomials
 from irreps_ops.scope._scope import Scope, example_inputs
 
 
-@dataclass(frozen=True)
+def irreps_to_keep(keep: Any) -> Irreps | None:
+    """Return sorted irreps without repetitions, from irreps or a set of them."""
+    if keep is None:
+        return None
+    items = [(1, ir) for ir in keep] if isinstance(keep, (set, frozenset)) else Irreps(keep)
+    return Irreps([(1, ir) for ir in sorted({ir for _, ir in Irreps(items)})])
+
+
+@frozen
 class SymmetricTensorProduct:
     """Weighted symmetric powers of the data, in each channel: see :class:`FunctionalSymmetricContraction`.
 
     y[c, k] = sum over orders n and m of w_n[m, c] / M_n * B_nm(x[c])_k, with all equivariant polynomials B_n1, B_n2,
-    ... of degree n. The parameters are ``w{order}_{irrep}``, of shape (M_n, channels) and variance 1.
+    ... of order n. The parameters are ``w{order}_{irrep}``, of shape (M_n, channels) and with initial variance 1.
 
     Args:
-        orders: the degrees, for example (1, 2, 3).
-        keep_irrep_out: the irreps of the output (default: all that occur); those that cannot be made are left out.
-        get_parameter: ``get_parameter(name, shape, dtype)`` gives the weights, instead of the scope.
+        orders: the orders, for example (1, 2, 3).
+        keep_irrep_out: the irreps of the output (default: all that occur); those that no polynomial has are dropped.
+        get_parameter: ``get_parameter(name, shape, dtype)`` returns the weights, in place of the scope.
 
     Raises:
-        ValueError: orders that are not different positive integers, data without a channel axis, or of which nothing
-            that is to be kept can be made.
+        ValueError: orders that are not distinct positive integers, data without a channel axis, or data of whose
+            polynomials none has an irrep of `keep_irrep_out`.
 
     Source: see :class:`FunctionalSymmetricContraction`.
 
@@ -45,27 +52,25 @@ class SymmetricTensorProduct:
         (10, 8, 4)
     """
 
-    orders: Iterable[int]
-    keep_irrep_out: Any = None
+    orders: Iterable[int] = converted(tuple)
+    keep_irrep_out: Any = converted(irreps_to_keep, default=None)
     get_parameter: Callable[[str, tuple[int, ...], Any], jax.Array] | None = None
 
-    def __post_init__(self) -> None:
-        """Read the orders and the irreps."""
-        object.__setattr__(self, "orders", tuple(self.orders))
-        object.__setattr__(self, "keep_irrep_out", irreps_to_keep(self.keep_irrep_out))
-        FunctionalSymmetricContraction("0e", self.orders)  # for its refusal of orders
+    def validate(self) -> None:
+        """Refuse orders that are not distinct positive integers."""
+        FunctionalSymmetricContraction("0e", self.orders)  # raises the error
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row: data with channels or, of irreps, of one channel."""
+        """Return abstract inputs: data with channels as it is, irreps as data of one channel."""
         return example_inputs(*(with_channel(x, dtype) for x in irreps_in), dtype=dtype)
 
     def __call__(self, scope: Scope, x: Any) -> IrrepsArray:
-        """Data of shape (..., channels, irreps_out.dim), from data of shape (..., channels, irreps.dim)."""
+        """Return data of shape (..., channels, irreps_out.dim) for data of shape (..., channels, irreps.dim)."""
         (x,) = floating(x)
         contraction = contraction_of(x, self.orders, self.keep_irrep_out)
         weights = {}
-        # The highest order first, as e3nn-jax does: a key of Haiku's makes the same parameters.
-        for path in sorted(contraction.paths, key=lambda path: -path.order):
+        # The highest order first, as in e3nn-jax: the same random key then yields the same parameters in Haiku.
+        for path in sorted(contraction.weights, key=lambda path: -path.order):
             shape = (path.multiplicity, x.shape[-2])
             if self.get_parameter is not None:
                 weights[path.name] = self.get_parameter(path.name, shape, x.dtype)
@@ -74,16 +79,8 @@ class SymmetricTensorProduct:
         return contraction(weights, x)
 
 
-def irreps_to_keep(keep: Any) -> Irreps | None:
-    """Irreps, or a set of them, in order and each once."""
-    if keep is None:
-        return None
-    items = [(1, ir) for ir in keep] if isinstance(keep, (set, frozenset)) else Irreps(keep)
-    return Irreps([(1, ir) for ir in sorted({ir for _, ir in Irreps(items)})])
-
-
 def with_channel(x: Any, dtype: Any) -> Any:
-    """Irreps as abstract data of one channel; data as it is."""
+    """Return irreps as abstract data of one channel, and data as it is."""
     if hasattr(x, "shape"):
         return x
     irreps = Irreps(x)
@@ -91,7 +88,7 @@ def with_channel(x: Any, dtype: Any) -> Any:
 
 
 def contraction_of(x: IrrepsArray, orders: Any, keep: IntoIrreps | None) -> FunctionalSymmetricContraction:
-    """The contraction of this data, to those of the wanted irreps that can be made."""
+    """Return the contraction of this data to those of the irreps `keep` that its polynomials have."""
     if x.ndim < 2:
         raise ValueError(f"x must have shape (..., channels, {x.irreps.dim}), got {tuple(x.shape)}")
     if keep is not None:

@@ -1,50 +1,61 @@
-"""The layer `TensorProduct`: the general tensor product, its weights parameters or given."""
+"""The layer `TensorProduct`: a tensor product with given instructions, and learned or external weights."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import IrrepNormalization, Normalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._weighted import FunctionalTensorProduct
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+def _floats(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(map(float, values))
+
+
+def _tuples(instructions: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, instructions))
+
+
+@frozen
 class TensorProduct:
-    """Tensor product with given connections; the weights are parameters, or come with the data.
+    """Tensor product with given instructions, whose weights are parameters or external.
 
-    Called in one of two ways, on data of shapes (..., irreps_in1.dim) and (..., irreps_in2.dim):
+    It is called with data of shapes (..., irreps_in1.dim) and (..., irreps_in2.dim) in one of two ways:
 
     * ``(x, y)``: each instruction that has weights has a parameter;
-    * ``(weights, x, y)``: the weights are given, one array of shape (..., num_weights), instruction by instruction.
-      Leading axes broadcast, so that each row of the data may have its own (of a radial network, say).
+    * ``(weights, x, y)``: `weights` holds the weights of all instructions, in order, in one array of shape
+      (..., num_weights). Leading axes broadcast, so each element of the batch may have its own weights, for example
+      from a radial network.
 
-    A parameter is named ``w[i_in1,i_in2,i_out]`` and the items that meet there; where instructions share these, the
-    mode follows, and where they share that too, a number.
+    The name of a parameter is ``w[i_in1,i_in2,i_out]`` and the items that the instruction connects. The connection mode
+    follows where instructions connect the same items, and a number where they also share the mode.
 
     Args:
         irreps_in1: irreps of the first input.
         irreps_in2: irreps of the second input.
         irreps_out: irreps of the output; items that no instruction reaches are zero.
-        instructions: tuples (i_in1, i_in2, i_out, mode, has_weight[, path_weight]), see
-            :class:`FunctionalTensorProduct`, as the rest.
+        instructions: tuples (i_in1, i_in2, i_out, mode, has_weight[, path_weight]). For these and for the other
+            arguments see :class:`FunctionalTensorProduct`.
         in1_var: variance of each item of the first input.
         in2_var: variance of each item of the second input.
-        out_var: wanted variance of each item of the output.
-        irrep_normalization: of the Clebsch-Gordan coefficients.
-        path_normalization: of the sum of paths.
-        gradient_normalization: of weights and paths.
-        convention: of the signs of the coefficients.
+        out_var: desired variance of each item of the output.
+        irrep_normalization: normalization of the Clebsch-Gordan coefficients.
+        path_normalization: normalization of the sum of paths.
+        gradient_normalization: normalization of the gradients.
+        convention: convention of the signs of the coefficients.
 
     Raises:
-        ValueError: instructions that :class:`FunctionalTensorProduct` refuses, data of other irreps, or wrong shapes of
-            weights.
+        ValueError: instructions that :class:`FunctionalTensorProduct` refuses, data of other irreps, or weights of the
+            wrong shape.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -61,31 +72,25 @@ class TensorProduct:
         (5, 8)
     """
 
-    irreps_in1: IntoIrreps
-    irreps_in2: IntoIrreps
-    irreps_out: IntoIrreps
-    instructions: Sequence[Sequence[Any]]
+    irreps_in1: IntoIrreps = converted(Irreps)
+    irreps_in2: IntoIrreps = converted(Irreps)
+    irreps_out: IntoIrreps = converted(Irreps)
+    instructions: Sequence[Sequence[Any]] = converted(_tuples)
     _: KW_ONLY
-    in1_var: Sequence[float] | None = None
-    in2_var: Sequence[float] | None = None
-    out_var: Sequence[float] | None = None
+    in1_var: Sequence[float] | None = converted(optional(_floats), default=None)
+    in2_var: Sequence[float] | None = converted(optional(_floats), default=None)
+    out_var: Sequence[float] | None = converted(optional(_floats), default=None)
     irrep_normalization: IrrepNormalization = "component"
     path_normalization: Normalization | None = None
     gradient_normalization: Normalization | None = None
     convention: str = "e3nn"
 
-    def __post_init__(self) -> None:
-        """Read the arguments, and check them."""
-        for name in ("irreps_in1", "irreps_in2", "irreps_out"):
-            object.__setattr__(self, name, Irreps(getattr(self, name)))
-        object.__setattr__(self, "instructions", tuple(tuple(ins) for ins in self.instructions))
-        for name in ("in1_var", "in2_var", "out_var"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, tuple(float(v) for v in getattr(self, name)))
-        self.product()
+    def validate(self) -> None:
+        """Refuse wrong instructions."""
+        self.product()  # raises the error
 
     def product(self) -> FunctionalTensorProduct:
-        """The product without parameters: call it with weights and data."""
+        """Return the product without parameters, which is called with weights and data."""
         return FunctionalTensorProduct(
             self.irreps_in1,
             self.irreps_in2,
@@ -117,11 +122,11 @@ class TensorProduct:
         return names
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow: irreps or data of both inputs."""
+        """Return abstract inputs for the irreps of both inputs, which determine the shapes of the parameters."""
         return example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: Scope, *inputs: Any) -> IrrepsArray:
-        """Apply the layer: ``(x, y)`` or ``(weights, x, y)``, see the class."""
+        """Apply the layer to ``(x, y)`` or ``(weights, x, y)``, see the class."""
         if len(inputs) not in (2, 3):
             raise ValueError(f"TensorProduct takes (x, y) or (weights, x, y), got {len(inputs)} inputs")
         product = self.product()

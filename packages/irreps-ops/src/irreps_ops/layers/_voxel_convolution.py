@@ -1,44 +1,61 @@
-"""The layer `VoxelConvolution`: a convolution of fields of irreps on a grid, whose kernel is equivariant."""
+"""The layer `VoxelConvolution`: a convolution of fields of irreps on a grid, with an equivariant kernel."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
+from functools import partial
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan, from_chunks
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan, converted, from_chunks, frozen
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating, split_items
 from irreps_ops.harmonics._spherical import spherical_harmonics
 from irreps_ops.pointwise._radial import soft_one_hot_linspace
+from irreps_ops.products._couplings import Coupling
 from irreps_ops.products._linear import FunctionalLinear
-from irreps_ops.products._weighted import FunctionalFullyConnectedTensorProduct, Instruction
+from irreps_ops.products._weighted import FunctionalFullyConnectedTensorProduct
 from irreps_ops.scope._scope import Scope, example_inputs
 
 OfDegree: TypeAlias = "float | Mapping[int, float] | tuple[tuple[int, float], ...]"
 
 
-@dataclass(frozen=True)
+def _steps(steps: Sequence[float]) -> tuple[float, ...]:
+    return tuple(check.positive("VoxelConvolution", "steps", step) for step in steps)
+
+
+def _padding(padding: str | Sequence[tuple[int, int]]) -> str | tuple[tuple[int, int], ...]:
+    return padding if isinstance(padding, str) else tuple((int(low), int(high)) for low, high in padding)
+
+
+def _by_degree(value: Any) -> Any:
+    """Return a number as it is, and a mapping from degrees to numbers as sorted pairs, which can be hashed."""
+    if isinstance(value, Mapping):
+        value = tuple(value.items())
+    return tuple(sorted((int(l), n) for l, n in value)) if isinstance(value, Sequence) else value
+
+
+@frozen
 class VoxelConvolution:
     """Convolution of a field of irreps on a grid of voxels with a learned equivariant kernel.
 
-    z(a) = sum over voxels b of K(b - a) x(b), with the kernel of a displacement d, in units of length,
+    z(a) = sum over voxels b of K(b - a) x(b), where the kernel of a displacement d, in units of length, is
 
-        K(d) x = 1/n sum over paths and k of W[k] f_k(|d|) (x (x) Y(d/|d|)),   K(0) = a linear map of its own,
+        K(d) x = 1/n sum over paths and k of W[k] f_k(|d|) (x (x) Y(d/|d|)),   K(0) = a linear map with its own weights.
 
-    where f_k are the "smooth_finite" bumps of :func:`soft_one_hot_linspace` between `relative_starts` and 1 times the
-    radius, and n is the number of voxels of the kernel. Rotations and mirrors that map the grid on itself map the
-    result exactly; others, as well as the field is sampled. Beyond the grid, the field is zero.
+    The f_k are the "smooth_finite" bumps of :func:`soft_one_hot_linspace` between `relative_starts` and 1 times the
+    radius, and n is the number of voxels of the kernel. The layer is exactly equivariant under the rotations and
+    mirrors of the grid, and under others up to the error of sampling the field. Beyond the grid the field is zero.
 
     Args:
-        irreps_out: irreps of the output; those that neither the kernel nor its centre can make are zero.
-        irreps_sh: irreps of the spherical harmonics of the displacements, say "0e + 1o + 2e".
-        diameter: of the kernel, in any unit of length.
-        num_radial_basis: how many radial functions; for each degree of the harmonics, or a mapping from degrees.
-        steps: distances of neighbouring voxels along x, y and z, in the same unit.
+        irreps_out: irreps of the output; those that no path reaches are zero.
+        irreps_sh: irreps of the spherical harmonics of the displacements, for example "0e + 1o + 2e".
+        diameter: diameter of the kernel, in any unit of length.
+        num_radial_basis: number of radial functions, for every degree of the harmonics, or a mapping from degrees.
+        steps: distances between neighbouring voxels along x, y and z, in the same unit.
         relative_starts: where the radial functions begin, in units of the radius; a number or a mapping from degrees.
         padding: "SAME", "VALID" or three pairs of numbers of voxels, see :func:`jax.lax.conv_general_dilated`.
 
@@ -59,46 +76,32 @@ class VoxelConvolution:
         'self-connection[0,0] 1x0e,2x0e'
     """
 
-    irreps_out: IntoIrreps
-    irreps_sh: IntoIrreps
-    diameter: float
-    num_radial_basis: int | Mapping[int, int] | tuple[tuple[int, int], ...]
-    steps: Sequence[float]
+    irreps_out: IntoIrreps = converted(Irreps)
+    irreps_sh: IntoIrreps = converted(Irreps)
+    diameter: float = converted(partial(check.positive, "VoxelConvolution", "diameter"))
+    num_radial_basis: int | Mapping[int, int] | tuple[tuple[int, int], ...] = converted(_by_degree)
+    steps: Sequence[float] = converted(_steps)
     _: KW_ONLY
-    relative_starts: OfDegree = 0.0
-    padding: str | Sequence[tuple[int, int]] = "SAME"
+    relative_starts: OfDegree = converted(_by_degree, default=0.0)
+    padding: str | Sequence[tuple[int, int]] = converted(_padding, default="SAME")
 
-    def __post_init__(self) -> None:
-        """Read the irreps, and check what can be checked without input."""
-        harmonics = Irreps(self.irreps_sh)
-        positive = [check.positive("VoxelConvolution", "steps", step) for step in self.steps]
-        if len(positive) != 3:
+    def validate(self) -> None:
+        """Refuse options that do not describe a kernel."""
+        if len(self.steps) != 3:
             raise ValueError(f"VoxelConvolution expects steps along x, y and z, got {self.steps!r}")
-        padding = self.padding
-        if not isinstance(padding, str):
-            padding = tuple((int(low), int(high)) for low, high in padding)
-        if len(padding) != 3 if isinstance(padding, tuple) else padding not in ("SAME", "SAME_LOWER", "VALID"):
+        known = ("SAME", "SAME_LOWER", "VALID")
+        if self.padding not in known if isinstance(self.padding, str) else len(self.padding) != 3:
             raise ValueError(f'VoxelConvolution expects padding "SAME", "VALID" or three pairs, got {self.padding!r}')
-        fields = {
-            "irreps_out": Irreps(self.irreps_out),
-            "irreps_sh": harmonics,
-            "diameter": check.positive("VoxelConvolution", "diameter", self.diameter),
-            "steps": tuple(positive),
-            "padding": padding,
-            # Pairs, which can be hashed.
-            "num_radial_basis": _pairs(self.num_radial_basis),
-            "relative_starts": _pairs(self.relative_starts),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        harmonics = Irreps(self.irreps_sh)
         for _, ir in harmonics:
             check.count("VoxelConvolution", "num_radial_basis", _of_degree(self, "num_radial_basis", ir.l))
             if not _of_degree(self, "relative_starts", ir.l) < 1:
                 raise ValueError(f"VoxelConvolution expects relative_starts below 1, got {self.relative_starts!r}")
-        jax.eval_shape(lambda v: spherical_harmonics(harmonics, v, True), example_inputs(3)[0])  # for its refusals
+        # Raises an error for harmonics of the wrong parity.
+        jax.eval_shape(lambda v: spherical_harmonics(harmonics, v, True), example_inputs(3)[0])
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one voxel, from which the shapes of the parameters follow: irreps, or data."""
+        """Return an abstract field of one voxel for irreps, which determine the shapes of the parameters."""
         field, *rest = example_inputs(*irreps_in, dtype=dtype)
         if isinstance(field, IrrepsArray) and field.ndim == 1:
             shape = (1, 1, 1, field.irreps.dim)
@@ -106,13 +109,16 @@ class VoxelConvolution:
         return (field, *rest)
 
     def __call__(self, scope: Scope, x: IrrepsArray, steps: Any = None) -> IrrepsArray:
-        """Convolve a field of shape (..., nx, ny, nz, irreps.dim); the result has that of irreps_out.
+        """Convolve a field.
 
         Args:
             scope: supplies the parameters.
-            x: the field.
-            steps: other distances between voxels than those given, three numbers that may be traced. The number of
-                voxels in the kernel remains.
+            x: field of shape (..., nx, ny, nz, irreps.dim).
+            steps: distances between voxels in place of those of the layer, three numbers that may be traced. The number
+                of voxels of the kernel remains the same.
+
+        Returns:
+            Field of shape (..., nx, ny, nz, irreps_out.dim), where the padding determines nx, ny and nz.
         """
         (x,) = floating(x)
         if x.ndim < 4:
@@ -134,17 +140,17 @@ class VoxelConvolution:
         return _with_zeros(out, Irreps(self.irreps_out))
 
     def kernel(self, scope: Scope, irreps_in: IntoIrreps, *, steps: Any = None, dtype: Any = jnp.float32) -> jax.Array:
-        """The kernel, whose middle voxel is the displacement 0.
+        """Return the kernel, whose middle voxel has the displacement 0.
 
         Args:
             scope: supplies the parameters.
             irreps_in: irreps of the field.
-            steps: as for calling.
-            dtype: of the kernel.
+            steps: distances between voxels in place of those of the layer.
+            dtype: dtype of the kernel.
 
         Returns:
-            Array of shape (sx, sy, sz, irreps_in.dim, dim), with the components of those of irreps_out that are not
-            zero.
+            Array of shape (sx, sy, sz, irreps_in.dim, dim), where the last axis has only those of `irreps_out` that a
+            path reaches.
         """
         irreps_in = Irreps(irreps_in)
         irreps_out = self._reached(irreps_in)
@@ -166,24 +172,24 @@ class VoxelConvolution:
                 dtype,
                 jax.nn.initializers.normal(path.weight_std),
             )
-            for path in own.paths
+            for path in own.weights
         ]
         centre = own.matrix(weights).astype(dtype) if weights else jnp.zeros(kernel.shape[3:], dtype)
         return kernel.at[*self._halves()].set(centre)
 
     def _reached(self, irreps_in: Irreps) -> Irreps:
-        """The items of the output that something reaches."""
+        """Return the items of the output that a path reaches."""
         harmonics = Irreps(self.irreps_sh)
         reached = {ir for _, ir in irreps_in}
         reached |= {ir for _, a in irreps_in for _, b in harmonics for ir in a * b}
         return Irreps([(mul, ir) for mul, ir in Irreps(self.irreps_out) if ir in reached])
 
     def _halves(self) -> tuple[int, ...]:
-        """How many voxels the kernel has on either side of the middle one."""
+        """Return the number of voxels on either side of the middle one, along each axis."""
         return tuple(math.floor(self.diameter / 2 / step) for step in self.steps)
 
     def _displacements(self, steps: Any, dtype: Any) -> jax.Array:
-        """Of the voxels of the kernel from its middle, of shape (voxels, 3)."""
+        """Return the displacements of the voxels of the kernel from its middle, of shape (voxels, 3)."""
         axes = [np.arange(-half, half + 1) for half in self._halves()]
         numbers = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         if steps is None:
@@ -196,13 +202,13 @@ class VoxelConvolution:
     def _blocks(
         self, scope: Scope, product: FunctionalFullyConnectedTensorProduct, displacements: jax.Array
     ) -> list[list[jax.Array]]:
-        """For each item of the input and of the output the kernel, of shape (voxels, mul_in * dim, mul_out * dim)."""
+        """Return the kernel between each item of the input and of the output: (voxels, mul_in * dim, mul_out * dim)."""
         dtype = displacements.dtype
         harmonics = spherical_harmonics(product.irreps_in2, displacements, normalize=True)
         of_item = split_items(harmonics.array, product.irreps_in2)
         radial: dict[int, jax.Array] = {}
         terms: dict[tuple[int, int], list[tuple[jax.Array, jax.Array]]] = {}
-        for ins in product.instructions:
+        for ins in product.couplings:
             (_, ir_in), (mul, ir), (_, ir_out) = (
                 irreps[i]
                 for irreps, i in zip(
@@ -226,9 +232,9 @@ class VoxelConvolution:
         ]
 
     def _radial(self, l: int, displacements: jax.Array) -> jax.Array:
-        """The radial functions of harmonics of degree l, of shape (voxels, number)."""
+        """Return the radial functions of harmonics of degree l, of shape (voxels, number)."""
         square = jnp.sum(displacements**2, axis=-1)
-        # The middle has a map of its own; there a distance has no derivative.
+        # The distance has no derivative at the middle voxel, which has a map of its own.
         distance = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
         return soft_one_hot_linspace(
             distance,
@@ -240,9 +246,9 @@ class VoxelConvolution:
         )
 
     def _parameter(
-        self, scope: Scope, product: FunctionalFullyConnectedTensorProduct, ins: Instruction, dtype: Any
+        self, scope: Scope, product: FunctionalFullyConnectedTensorProduct, ins: Coupling, dtype: Any
     ) -> jax.Array:
-        """The weights of a path: for each radial function those of a fully connected product."""
+        """Return the weights of a path, those of a fully connected product for each radial function."""
         ir = product.irreps_in2[ins.i_in2].ir
         name = (
             f"w[{ins.i_in1},{ins.i_in2},{ins.i_out}] "
@@ -252,14 +258,8 @@ class VoxelConvolution:
         return scope.parameter(name, shape, dtype, jax.nn.initializers.normal(ins.weight_std))
 
 
-def _pairs(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        value = tuple(value.items())
-    return tuple(sorted((int(l), n) for l, n in value)) if isinstance(value, Sequence) else value
-
-
 def _of_degree(layer: VoxelConvolution, name: str, l: int) -> Any:
-    """An argument that is one number, or one for each degree."""
+    """Return the value for degree l of an argument that is a number or a mapping from degrees."""
     value = getattr(layer, name)
     if not isinstance(value, tuple):
         return value
@@ -272,7 +272,7 @@ def _of_degree(layer: VoxelConvolution, name: str, l: int) -> Any:
 
 
 def _block(terms: Any, shape: tuple[int, int, int], dtype: Any) -> jax.Array:
-    """The sum over paths of weights [voxel, u, v, w] times tensors [voxel, v, i, k], as matrices [u i, w k]."""
+    """Return the sum over paths of weights [voxel, u, v, w] times tensors [voxel, v, i, k], as matrices [u i, w k]."""
     if terms is None:
         return jnp.zeros(shape, dtype)
     weights = jnp.concatenate([w for w, _ in terms], axis=2)
@@ -282,7 +282,7 @@ def _block(terms: Any, shape: tuple[int, int, int], dtype: Any) -> jax.Array:
 
 
 def _with_zeros(x: IrrepsArray, irreps: Irreps) -> IrrepsArray:
-    """The items of `irreps`, of which those that `x` does not have are zero."""
+    """Return data of the items of `irreps`, with zeros for those that `x` does not have."""
     there = {ir for _, ir in x.irreps}
     chunks = iter(x.chunks)
     return from_chunks(irreps, [next(chunks) if ir in there else None for _, ir in irreps], x.shape[:-1], x.dtype)

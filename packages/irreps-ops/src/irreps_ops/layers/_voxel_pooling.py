@@ -1,39 +1,46 @@
-"""The layer `VoxelPooling`: a field on fewer voxels, smoothed before it is sampled."""
+"""The layer `VoxelPooling`: a field is smoothed, then sampled on fewer voxels."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IrrepsArray
+from irreps_core import IrrepsArray, converted, frozen
 from irreps_ops._inputs._operands import floating
-from irreps_ops.fields._voxels import Interpolation, _grid, _new_size, zoom
+from irreps_ops.fields._voxels import Interpolation, grid_shape, resized_shape, zoom
 from irreps_ops.scope._scope import Scope, example_inputs
 
+from ._fields import optional
 
-@dataclass(frozen=True)
+
+def _rates(rate: float | Sequence[float]) -> float | tuple[float, ...]:
+    return tuple(rate) if isinstance(rate, Sequence) else rate
+
+
+@frozen
 class VoxelPooling:
     r"""Resample a field of irreps on fewer voxels (or more): a Gaussian average, then :func:`zoom`.
 
-    Along an axis whose n voxels become m, the field is averaged with weights exp(-d²/2σ²), d the distance in units of
-    the old voxels and σ = :math:`\frac12 \sqrt{(n/m)^2 - 1}`, which removes what the new voxels cannot show; along
-    axes that do not shrink nothing is averaged. Beyond the grid the field is constant, as for :func:`zoom`. It has no
-    parameters, treats all components alike, and commutes with the rotations and mirrors of the grid.
+    Along an axis whose n voxels become m, the field is averaged with weights exp(-d²/2σ²), where d is the distance in
+    units of the old voxels and σ = :math:`\frac12 \sqrt{(n/m)^2 - 1}`. This removes frequencies that the new voxels
+    cannot represent; along axes that do not shrink there is no average. Beyond the grid the field is constant, as in
+    :func:`zoom`. The layer has no parameters, treats all components alike, and commutes with the rotations and mirrors
+    of the grid.
 
     Args:
-        resize_rate: new over old number of voxels, see :func:`zoom`; 0.5 halves the resolution.
-        output_size: or the new numbers of voxels.
-        interpolation: between voxels, ``"linear"`` or ``"nearest"``.
-        smoothing: σ / :math:`\sqrt{(n/m)^2 - 1}`; 0: no average.
+        resize_rate: ratio of the new to the old number of voxels, see :func:`zoom`; 0.5 halves the resolution.
+        output_size: the new numbers of voxels, in place of `resize_rate`.
+        interpolation: interpolation between voxels, ``"linear"`` or ``"nearest"``.
+        smoothing: σ / :math:`\sqrt{(n/m)^2 - 1}`; 0 for no average.
 
     Raises:
         ValueError: not exactly one of `resize_rate` and `output_size`, a negative smoothing, or as :func:`zoom`.
 
-    Source: the low-pass filter of e3nn's voxel networks, whose σ this is.
+    Source: the low-pass filter of e3nn's voxel networks, which has the same σ.
 
     Example:
         >>> import jax
@@ -43,26 +50,22 @@ class VoxelPooling:
         (4, 4, 4, 4)
     """
 
-    resize_rate: float | Sequence[float] | None = None
+    resize_rate: float | Sequence[float] | None = converted(optional(_rates), default=None)
     _: KW_ONLY
-    output_size: Sequence[int] | None = None
+    output_size: Sequence[int] | None = converted(optional(tuple), default=None)
     interpolation: Interpolation = "linear"
     smoothing: float = 0.5
 
-    def __post_init__(self) -> None:
-        """Check what can be checked without input."""
-        if isinstance(self.resize_rate, Sequence):
-            object.__setattr__(self, "resize_rate", tuple(self.resize_rate))
-        if self.output_size is not None:
-            object.__setattr__(self, "output_size", tuple(self.output_size))
+    def validate(self) -> None:
+        """Refuse sizes that do not describe a grid, and unknown options."""
         if not 0 <= self.smoothing < math.inf:
             raise ValueError(f"VoxelPooling expects a smoothing of 0 or more, got {self.smoothing!r}")
         if self.interpolation not in ("linear", "nearest"):
             raise ValueError(f"VoxelPooling expects interpolation 'linear' or 'nearest', got {self.interpolation!r}")
-        _new_size((1 << 30, 1 << 30, 1 << 30), self.resize_rate, self.output_size)  # for its refusals
+        resized_shape((1 << 30, 1 << 30, 1 << 30), self.resize_rate, self.output_size)  # raises the error
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of as many voxels as become one."""
+        """Return an abstract field with as many voxels as are merged into one."""
         (field,) = example_inputs(*irreps_in, dtype=dtype)
         if field.ndim > 1:
             return (field,)
@@ -73,8 +76,8 @@ class VoxelPooling:
     def __call__(self, scope: Scope, x: IrrepsArray) -> IrrepsArray:
         """Resample a field of shape (..., nx, ny, nz, irreps.dim)."""
         (x,) = floating(x)
-        old = _grid("VoxelPooling", x)
-        new = _new_size(old, self.resize_rate, self.output_size)
+        old = grid_shape("VoxelPooling", x)
+        new = resized_shape(old, self.resize_rate, self.output_size)
         array = jnp.asarray(x.array)
         for axis, (n, m) in enumerate(zip(old, new, strict=True), x.ndim - 4):
             if n > m and self.smoothing > 0:
@@ -84,9 +87,9 @@ class VoxelPooling:
 
 
 def _averaged(array: jax.Array, axis: int, sigma: float) -> jax.Array:
-    """Gaussian averages along an axis, beyond whose ends the array is constant."""
+    """Return Gaussian averages along an axis, beyond whose ends the array is constant."""
     n = array.shape[axis]
-    reach = math.ceil(6 * sigma)  # beyond, the weights are below rounding in float32
+    reach = math.ceil(6 * sigma)  # weights beyond are below the rounding error of float32
     offsets = np.arange(-reach, reach + 1)
     weights = np.exp(-((offsets / sigma) ** 2) / 2)
     matrix = np.zeros((n, n))

@@ -9,7 +9,7 @@ import numpy as np
 
 from irreps_ops._inputs import _checks as check
 
-from ._cutoffs import sus
+from ._cutoffs import soft_envelope, sus
 
 SoftOneHotBasis: TypeAlias = Literal["gaussian", "cosine", "smooth_finite", "fourier"]
 
@@ -254,3 +254,28 @@ def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax
     # Two factors, each about the square root: binomial coefficients and powers alone leave the range of the floats.
     pairs = [(k // 2, (n - 1 - k) // 2) for k in range(n)]
     return jnp.stack([factor(k, i, j) * factor(k, k - i, n - 1 - k - j) for k, (i, j) in enumerate(pairs)], axis=-1)
+
+
+def radial_basis(r: jax.Array, cutoff: float, num_radial_basis: int) -> jax.Array:
+    """Return Bessel functions times a smooth envelope: bessel(r / cutoff, n) * soft_envelope(r / cutoff).
+
+    Args:
+        r: distances, any shape.
+        cutoff: distance at which the functions vanish, in the unit of `r`.
+        num_radial_basis: number of functions, n.
+
+    Returns:
+        Array of shape (..., n).
+
+    Raises:
+        ValueError: a cutoff that is not positive, or no functions.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_ops as irr
+        >>> irr.radial_basis(jnp.array(1.0), 5.0, 2)
+        Array([4.401, 7.122], dtype=float...)
+    """
+    cutoff = check.positive("radial_basis", "cutoff", cutoff)
+    r = check.float_array("radial_basis", r) / cutoff
+    return bessel(r, num_radial_basis) * soft_envelope(r)[..., None]

@@ -175,7 +175,7 @@ def _cases() -> Iterator[LayerCase]:
     plain = MultiLayerPerceptron([4, 2], jnp.tanh, output_activation=False)
     yield LayerCase(plain, (5,), name="MultiLayerPerceptron, array")
     convolution = PointConvolution(
-        "0e + 1o", 9.0, avg_num_neighbors=1.5, sh_lmax=1, num_radial_basis=2, mlp_neurons=(3,)
+        "0e + 1o", 9.0, avg_num_neighbors=1.5, sh_lmax=1, num_radial_basis=2, list_neurons=(3,)
     )
     yield LayerCase(convolution, ("1o", "2x0e + 1o"), (_data("1o", _ROWS), x, *edges))
     contraction = SymmetricContraction("0e + 1o", (1, 2), 2)

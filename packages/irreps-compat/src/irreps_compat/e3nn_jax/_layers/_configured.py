@@ -30,7 +30,7 @@ class Linear(irr.Linear):
         _fill(self, "path_normalization", "gradient_normalization")
         if self.instructions is not None and self.irreps_in is not None and not self.force_irreps_out:
             object.__setattr__(self, "irreps_out", Irreps(self.irreps_out).filter(keep=self.irreps_in))
-        super().__post_init__()
+        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.Linear`."""
@@ -45,7 +45,7 @@ class MultiLayerPerceptron(irr.MultiLayerPerceptron):
     def __post_init__(self) -> None:
         """Fill in the defaults."""
         _fill(self, "gradient_normalization")
-        super().__post_init__()
+        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
 
     def __call__(self, scope: Scope, x: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.MultiLayerPerceptron`."""
@@ -70,7 +70,7 @@ class FullyConnectedTensorProduct(irr.FullyConnectedTensorProduct):
     def __post_init__(self) -> None:
         """Fill in the defaults."""
         _fill(self, "irrep_normalization", "path_normalization", "gradient_normalization")
-        super().__post_init__()
+        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
 
     def __call__(self, scope: Scope, x1: Any, x2: Any, **options: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.FullyConnectedTensorProduct`; `options` have no effect."""
@@ -85,7 +85,7 @@ class BatchNorm(irr.BatchNorm):
     def __post_init__(self) -> None:
         """Fill in the defaults."""
         object.__setattr__(self, "normalization", default("irrep_normalization", self.normalization))
-        super().__post_init__()
+        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
 
     def __call__(self, scope: Scope, input: Any, is_training: bool = True, mask: Any = None) -> Any:
         """Apply the layer, see :class:`irreps_ops.BatchNorm`."""

@@ -37,7 +37,7 @@ class Convolution(_configured.ConvolutionHaiku):
         static, traced = given if isinstance(given[0], Sequence) else (given, None)
         object.__setattr__(self, "steps", static)
         object.__setattr__(self, "_traced_steps", traced)
-        super().__post_init__()
+        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
 
     def __call__(self, scope: Scope, input: Any) -> Any:  # type: ignore[override]  # the constructor takes the steps
         """Apply the layer, see :class:`irreps_ops.VoxelConvolution`."""
