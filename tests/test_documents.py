@@ -1,17 +1,24 @@
-"""The Python examples of the documents run: each file is one doctest, in order, in one namespace."""
+"""Documents hold: their Python examples run, their links within the repository lead somewhere, drawings are current.
+
+The examples of a file are one doctest, in order, in one namespace.
+"""
 
 import doctest
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted(
-    path
-    for pattern in ("README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README.md")
-    for path in ROOT.glob(pattern)
-)
+WITH_EXAMPLES = ("README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README.md")
+OTHERS = ("CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md", "packages/*/CHANGELOG.md")
+# Scripts with a function `picture` that returns the SVG beside them.
+DRAWINGS = sorted(path for path in ROOT.glob("docs/figures/*.py") if path.with_suffix(".svg").exists())
+
+
+def documents(*patterns: str) -> list[Path]:
+    return sorted(path for pattern in patterns for path in ROOT.glob(pattern))
 
 
 def examples_of(text: str) -> str:
@@ -24,7 +31,7 @@ def examples_of(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", documents(*WITH_EXAMPLES), ids=lambda path: str(path.relative_to(ROOT)))
 def test_examples_run(path: Path) -> None:
     if path.parent.parent.name == "examples":
         pytest.importorskip(path.parent.name.replace("-", "_"), reason="this example is not installed")
@@ -37,7 +44,22 @@ def test_examples_run(path: Path) -> None:
     assert not runner.failures, "".join(report)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", documents(*WITH_EXAMPLES, *OTHERS), ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_within_the_repository_exist(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_files_named_in_the_architecture_exist() -> None:
+    text = (ROOT / "docs/architecture.md").read_text().partition("## Where to find things")[2].partition("\n## ")[0]
+    folders = {"core": "packages/irreps-core/src/irreps_core", "ops": "packages/irreps-ops/src/irreps_ops"}
+    rows = [row.split(" | ")[1] for row in text.splitlines() if ".py`" in row]
+    named = [ROOT / folders.get(row.split()[0], "") / path for row in rows for path in re.findall(r"`(\S+\.py)`", row)]
+    assert len(named) > 20
+    assert [str(path) for path in named if not path.exists()] == []
+
+
+@pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.stem)
+def test_drawing_is_current(path: Path) -> None:
+    picture = runpy.run_path(str(path))["picture"]
+    assert path.with_suffix(".svg").read_text() == picture(), f"run python {path.relative_to(ROOT)}"

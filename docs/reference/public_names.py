@@ -65,6 +65,13 @@ class Origin:
 
 
 @cache
+def chapters() -> dict[str, list[str]]:
+    """Return the chapters of each package, lowest first, as `tests/test_import_order.py` states them."""
+    order = [node for node in tree(ROOT / "tests/test_import_order.py").body if "CHAPTERS" in targets(node)]
+    return ast.literal_eval(getattr(order[0], "value"))  # noqa: B009 - an assignment has one
+
+
+@cache
 def source(module: str, suffix: str = ".py") -> Path | None:
     """Return the file of a module, or its stub file with the suffix ``".pyi"``; None if there is none."""
     package, *rest = module.split(".")

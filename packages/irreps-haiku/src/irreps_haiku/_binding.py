@@ -61,6 +61,7 @@ class _Branch(hk.Module):
 class _LayerModule(_Branch):
     """A Haiku module made of a layer class, the class attribute `layer_class`."""
 
+    __module__ = "irreps_haiku"  # the public home of its subclasses: for reprs, pickles and the documentation
     layer_class: Any
 
     def __init__(self, *args: Any, name: str | None = None, **kwargs: Any) -> None:

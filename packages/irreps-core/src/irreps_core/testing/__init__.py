@@ -10,12 +10,28 @@ from typing import Any
 from irreps_core._inputs._namespace import is_jax
 from irreps_core.irreps._irreps import Irreps
 
-from ._strategies import irrep_strategy as irrep_strategy
-from ._strategies import irreps_array_strategy as irreps_array_strategy
-from ._strategies import irreps_expression_strategy as irreps_expression_strategy
-from ._strategies import irreps_strategy as irreps_strategy
-from ._strategies import malformed_irreps_strategy as malformed_irreps_strategy
-from ._strategies import rotation_strategy as rotation_strategy
+from ._strategies import (
+    irrep_strategy,
+    irreps_array_strategy,
+    irreps_expression_strategy,
+    irreps_strategy,
+    malformed_irreps_strategy,
+    rotation_strategy,
+)
+
+__all__ = [
+    "assert_equivariant",
+    "assert_output_dtype_matches_input_dtype",
+    "equivariance_error",
+    "equivariance_test",
+    "irrep_strategy",
+    "irreps_array_strategy",
+    "irreps_expression_strategy",
+    "irreps_strategy",
+    "malformed_irreps_strategy",
+    "random_irreps",
+    "rotation_strategy",
+]
 
 
 def assert_equivariant(
@@ -200,3 +216,7 @@ def assert_output_dtype_matches_input_dtype(fun: Callable[..., Any], *args: Any,
             if is_floating(leaf) and leaf.dtype.name not in (dtype, complex_dtype):
                 name = getattr(fun, "__name__", repr(fun))
                 raise AssertionError(f"{name}: output{path} is {leaf.dtype.name} for {dtype} arguments")
+
+
+for _name in __all__:
+    globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
