@@ -448,7 +448,7 @@ def test_a_plugin_transforms():
     expected = irr.to_s2grid(x, 8, 7, quadrature="soft", normalization="component")
     np.testing.assert_allclose(signal.grid_values, expected.grid_values, atol=1e-13)
     np.testing.assert_allclose(irr.from_s2grid(signal, "3o + 0e + 2e", **options).array, x.array, atol=1e-13)
-    with pytest.raises(ValueError, match="'by hand' cannot do this: degrees above 3"):
+    with pytest.raises(ValueError, match="'by hand' does not support this: degrees above 3"):
         irr.to_s2grid(coefficients("4e"), 9, 9, quadrature="soft", transform=ByHand(), p_val=1, p_arg=1)
     with pytest.raises(TypeError, match="lacks the attribute"):
         irr.to_s2grid(x, 8, 7, quadrature="soft", transform=object())
@@ -521,7 +521,7 @@ SIGNAL = irr.SphericalSignal.zeros(4, 5, "soft")
         (lambda: irr.to_s2grid(X, 4, 4, quadrature="soft", normalization="x"), "'component' or 'norm', got 'x'"),
         (lambda: irr.to_s2grid(X, 4, -4, quadrature="soft"), "res_alpha of 1 or more"),
         (lambda: irr.to_s2grid(coefficients("2x0e"), 4, 4, quadrature="soft"), "each degree once, got 2x0e"),
-        (lambda: irr.to_s2grid(coefficients("0e"), 4, 4, quadrature="soft"), "do not say p_val and p_arg"),
+        (lambda: irr.to_s2grid(coefficients("0e"), 4, 4, quadrature="soft"), "do not determine p_val and p_arg"),
         (lambda: irr.to_s2grid(X, 4, 4, quadrature="soft", p_val=-1), "p_val = -1"),
         (lambda: irr.to_s2grid(coefficients("0e + 2o"), 4, 4, quadrature="soft"), "parities of 1x0e"),
         (lambda: irr.from_s2grid(SIGNAL, "0e + 1e"), "parities"),

@@ -1,6 +1,6 @@
-"""Arithmetic of signals, point by point: the parities of the values follow, what is not equivariant is refused."""
+"""Arithmetic of signals, point by point, with the parities of the values; refuses results that are not equivariant."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,60 +8,53 @@ import numpy as np
 
 from irreps_core import IrrepsArray
 
-if TYPE_CHECKING:
-    from ._spherical_signal import SphericalSignal
+from ._base import SignalBase
 
 
-def add(x: "SphericalSignal", y: Any) -> "SphericalSignal":
-    """X + y; a scalar is a constant signal. NotImplemented for what is neither."""
-    found = _values_and_parity(x, y)
-    if found is None:
+def add(x: SignalBase, y: Any) -> Any:
+    """Return x + y for a signal or scalars y, which are constant signals; NotImplemented for other types."""
+    operand = _values_and_parity(x, y)
+    if operand is None:
         return NotImplemented
-    values, parity = found
+    values, parity = operand
     if parity != x.p_val:
         raise ValueError(
             f"a sum of signals or scalars whose values have the parities {x.p_val} and {parity} is not equivariant"
         )
-    return x.replace_values(_sum(x.grid_values, values))
+    a, b = _of_equal_rank(x.grid_values, values)
+    return x.replace_values(a + b)
 
 
-def multiply(x: "SphericalSignal", y: Any) -> "SphericalSignal":
-    """X y for a signal or scalars."""
-    found = _values_and_parity(x, y)
-    if found is None:
+def multiply(x: SignalBase, y: Any) -> Any:
+    """Return x y for a signal or scalars y; NotImplemented for other types."""
+    operand = _values_and_parity(x, y)
+    if operand is None:
         return NotImplemented
-    a, b = _ranked(x.grid_values, found[0])
-    return x.replace_values(a * b, p_val=x.p_val * found[1])
+    a, b = _of_equal_rank(x.grid_values, operand[0])
+    return x.replace_values(a * b, p_val=x.p_val * operand[1])
 
 
-def divide(x: "SphericalSignal", y: Any) -> "SphericalSignal":
-    """X / y for a signal or scalars."""
-    found = _values_and_parity(x, y)
-    if found is None:
+def divide(x: SignalBase, y: Any) -> Any:
+    """Return x / y for a signal or scalars y; NotImplemented for other types."""
+    operand = _values_and_parity(x, y)
+    if operand is None:
         return NotImplemented
-    a, b = _ranked(x.grid_values, found[0])
-    return x.replace_values(a / b, p_val=x.p_val * found[1])
+    a, b = _of_equal_rank(x.grid_values, operand[0])
+    return x.replace_values(a / b, p_val=x.p_val * operand[1])
 
 
-def reciprocal(x: "SphericalSignal", numerator: Any) -> "SphericalSignal":
-    """Numerator / x for scalars."""
-    found = _values_and_parity(x, numerator)
-    if found is None:
+def reciprocal(x: SignalBase, numerator: Any) -> Any:
+    """Return numerator / x for scalars; NotImplemented for other types."""
+    operand = _values_and_parity(x, numerator)
+    if operand is None:
         return NotImplemented
-    a, b = _ranked(found[0], x.grid_values)
-    return x.replace_values(a / b, p_val=x.p_val * found[1])
+    a, b = _of_equal_rank(operand[0], x.grid_values)
+    return x.replace_values(a / b, p_val=x.p_val * operand[1])
 
 
-def _sum(a: jax.Array, b: jax.Array) -> jax.Array:
-    a, b = _ranked(a, b)
-    return a + b
-
-
-def _values_and_parity(x: "SphericalSignal", y: Any) -> tuple[jax.Array, int] | None:
-    """Values of `y` that broadcast with those of `x`, and their parity; None if it is no signal and no scalar."""
-    from ._spherical_signal import SphericalSignal
-
-    if isinstance(y, SphericalSignal):
+def _values_and_parity(x: SignalBase, y: Any) -> tuple[jax.Array, int] | None:
+    """Return values of `y` that broadcast with those of `x`, and their parity; None for other types."""
+    if isinstance(y, SignalBase):
         for name in ("grid_resolution", "quadrature", "p_arg"):
             ours, theirs = getattr(x, name), getattr(y, name)
             if ours != theirs:
@@ -77,7 +70,7 @@ def _values_and_parity(x: "SphericalSignal", y: Any) -> tuple[jax.Array, int] | 
     return None
 
 
-def _ranked(*arrays: jax.Array) -> tuple[jax.Array, ...]:
-    """The arrays with as many axes as the one that has most."""
+def _of_equal_rank(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+    """Return the arrays with leading axes of length 1, so that all have the same number of axes."""
     ndim = max(array.ndim for array in arrays)
     return tuple(array.reshape((1,) * (ndim - array.ndim) + array.shape) for array in arrays)

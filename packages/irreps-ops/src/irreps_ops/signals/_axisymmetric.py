@@ -1,4 +1,4 @@
-"""Functions on the sphere that are symmetric about the axis y: their m = 0 coefficients, their values on a meridian."""
+"""Functions on the sphere that are symmetric about the axis y: coefficients of order m = 0, values on rings."""
 
 from functools import partial
 from typing import Any
@@ -19,13 +19,13 @@ from ._spherical_signal import SphericalSignal
 def legendre_transform_to_s2grid(
     coeffs: Any, res_beta: int, *, quadrature: Quadrature, normalization: str = "integral"
 ) -> jax.Array:
-    r"""The values on the rings of a grid of a function with these m = 0 coefficients.
+    r"""Return the values on the rings of a grid of a function, given its coefficients of order m = 0.
 
     .. math:: f(y) = \sum_l n_l \sqrt{2l+1} \, c_l P_l(y)
 
     Args:
         coeffs: coefficients, of shape (..., lmax+1).
-        res_beta: how many rings.
+        res_beta: number of rings.
         quadrature: "soft" or "gausslegendre", see :func:`s2_grid`.
         normalization: n_l as in :func:`to_s2grid`.
 
@@ -55,16 +55,16 @@ def legendre_transform_to_s2grid(
 def legendre_transform_from_s2grid(
     x_beta: Any, lmax: int, res_beta: int, *, quadrature: Quadrature, normalization: str = "integral"
 ) -> jax.Array:
-    r"""The m = 0 coefficients of a function of the rings of a grid, by quadrature.
+    r"""Return the coefficients of order m = 0 of a function, given its values on the rings of a grid, by quadrature.
 
     .. math:: c_l = \frac{1}{n_l} \frac{\sqrt{2l+1}}{2} \int_{-1}^{1} f(y) P_l(y) \, dy
 
-    The inverse of :func:`legendre_transform_to_s2grid`, exactly so where the grid is fine enough.
+    The inverse of :func:`legendre_transform_to_s2grid`, exact on grids that are fine enough.
 
     Args:
         x_beta: values, of shape (..., res_beta).
         lmax: highest degree.
-        res_beta: how many rings.
+        res_beta: number of rings.
         quadrature: "soft" or "gausslegendre".
         normalization: n_l as in :func:`to_s2grid`.
 
@@ -72,7 +72,7 @@ def legendre_transform_from_s2grid(
         Array of shape (..., lmax+1).
 
     Raises:
-        ValueError: another number of values than `res_beta`, a negative `lmax`, an unknown quadrature or normalization.
+        ValueError: not `res_beta` values, a negative `lmax`, an unknown quadrature or normalization.
 
     Example:
         >>> import irreps_ops as irr
@@ -93,11 +93,11 @@ def legendre_transform_from_s2grid(
 def betas_to_spherical_signal(
     x_beta: Any, res_alpha: int, *, quadrature: Quadrature, p_val: int = 1, p_arg: int = -1
 ) -> SphericalSignal:
-    """The signal that has the same value on all of each ring.
+    """Return the signal that is constant on each ring.
 
     Args:
         x_beta: values, of shape (..., res_beta).
-        res_alpha: how many points each ring has.
+        res_alpha: number of points on each ring.
         quadrature: "soft" or "gausslegendre".
         p_val: parity of the values.
         p_arg: parity of the argument.
@@ -119,7 +119,7 @@ def betas_to_spherical_signal(
 
 
 def m0_values_to_irrepsarray(m0_values: Any, lmax: int, p_val: int, p_arg: int) -> IrrepsArray:
-    """The coefficients of all orders of a function of which those of m = 0 are given: zeros else.
+    """Return the coefficients of all orders of a function, given those of order m = 0; the others are zero.
 
     Args:
         m0_values: coefficients, of shape (..., lmax+1).

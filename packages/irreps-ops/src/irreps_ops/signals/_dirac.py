@@ -16,16 +16,17 @@ def s2_dirac(
     p_val: int = 1,
     p_arg: int = -1,
 ) -> IrrepsArray:
-    r"""Coefficients of the delta function at a point of the sphere, up to a degree.
+    r"""Return the coefficients of the delta function at a point of the sphere, up to a degree.
 
     .. math:: \delta_p(x) = \sum_{lm} \frac{Y_{lm}(p)}{4\pi} Y_{lm}(x), \qquad \int \delta_p \, d\Omega = 1
 
-    with harmonics of "component" normalization: coefficients for :func:`to_s2grid` with "integral". A weighted sum of
-    delta functions is a sum of coefficients: ``ic.sum(irr.s2_dirac(positions, lmax) * weights[:, None], axis=0)``.
+    with harmonics of "component" normalization: these are coefficients for :func:`to_s2grid` with "integral"
+    normalization. For a weighted sum of delta functions, sum coefficients:
+    ``ic.sum(irr.s2_dirac(positions, lmax) * weights[:, None], axis=0)``.
 
     Args:
-        position: vectors 1o or 1e, or an array of shape (..., 3); their length does not matter. At zero there is no
-            direction: the result is the constant 1 / 4π.
+        position: vectors 1o or 1e, or an array of shape (..., 3), of any length. A zero vector has no direction and
+            gives the constant 1 / 4π.
         lmax: highest degree.
         p_val: parity of the values, 1 or -1.
         p_arg: parity of the argument: that of the vectors.
@@ -34,7 +35,7 @@ def s2_dirac(
         Data of :func:`s2_irreps`, of shape (..., (lmax+1)²).
 
     Raises:
-        ValueError: `position` is no single vector, or has another parity than `p_arg`.
+        ValueError: `position` has other irreps than one vector of the parity `p_arg`.
 
     Example:
         >>> import irreps_ops as irr

@@ -1,7 +1,7 @@
 """Grids on the sphere: rings of equal height y = cos(beta), each with the same equally spaced angles alpha.
 
 The point (beta, alpha) is (sin beta sin alpha, cos beta, sin beta cos alpha), see :func:`irreps_core.angles_to_xyz`.
-Everything here is made once, in float64, with NumPy.
+All of it is computed once, in float64, with NumPy, and cached.
 """
 
 from typing import Literal, TypeAlias, cast, get_args
@@ -17,7 +17,7 @@ Quadrature: TypeAlias = Literal["soft", "gausslegendre"]
 
 
 def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    r"""The heights, angles and weights of a grid on the sphere.
+    r"""Return the heights, angles and weights of a grid on the sphere.
 
     .. math:: \frac{1}{4\pi} \int f \, d\Omega \approx \frac{1}{\text{res\_alpha}} \sum_{ba} w_b f(y_b, \alpha_a)
 
@@ -25,12 +25,12 @@ def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray,
       even res_beta those of Kostelec and Rockmore). Exact for polynomials in y of degree < res_beta.
     * "gausslegendre": the zeros of the Legendre polynomial. Exact for polynomials in y of degree < 2 res_beta.
 
-    In alpha sums are exact for frequencies < res_alpha. So harmonics up to degree L are orthogonal on the grid, and a
-    round trip is exact, where res_alpha > 2L and res_beta > 2L ("soft") or res_beta > L ("gausslegendre").
+    Sums over alpha are exact for frequencies < res_alpha. So harmonics up to degree L are orthogonal on the grid, and a
+    round trip is exact, if res_alpha > 2L and res_beta > 2L ("soft") or res_beta > L ("gausslegendre").
 
     Args:
-        res_beta: how many rings.
-        res_alpha: how many points on each ring.
+        res_beta: number of rings.
+        res_alpha: number of points on each ring.
         quadrature: "soft" or "gausslegendre".
 
     Returns:
@@ -38,7 +38,7 @@ def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray,
         in radians; the weights w of shape (res_beta,), whose sum is 1.
 
     Raises:
-        ValueError: an unknown quadrature, or a resolution that is no positive integer.
+        ValueError: an unknown quadrature, or a resolution that is not a positive integer.
 
     Source: Kostelec and Rockmore, FFTs on the rotation group, J. Fourier Anal. Appl. 14 (2008); Fejér, Mechanische
     Quadraturen mit positiven Cotesschen Zahlen, Math. Z. 37 (1933).
@@ -58,14 +58,14 @@ def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray,
 
 
 def checked_quadrature(quadrature: object) -> Quadrature:
-    """`quadrature`, if there is one of that name."""
+    """Return `quadrature` if there is a quadrature of that name, else raise a ValueError."""
     if quadrature not in get_args(Quadrature):
         raise ValueError(f"quadrature must be 'soft' or 'gausslegendre', got {quadrature!r}")
     return cast(Quadrature, quadrature)
 
 
 def grid_vectors(y: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The points of a grid, of shape (len(y), len(alpha), 3)."""
+    """Return the points of a grid, of shape (len(y), len(alpha), 3)."""
     sin_beta = np.sqrt((1 - y) * (1 + y))
     height = np.broadcast_to(y[:, None], (len(y), len(alpha)))
     return np.stack([np.outer(sin_beta, np.sin(alpha)), height, np.outer(sin_beta, np.cos(alpha))], axis=-1)
@@ -73,7 +73,7 @@ def grid_vectors(y: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 @cached(maxsize=64)
 def rings(res_beta: int, quadrature: Quadrature) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Heights, distances from the axis, and weights whose sum is 1."""
+    """Return heights, distances from the axis, and weights of sum 1."""
     if quadrature == "gausslegendre":
         beta, weights = _gauss_legendre(res_beta)
     else:
@@ -85,9 +85,10 @@ def rings(res_beta: int, quadrature: Quadrature) -> tuple[np.ndarray, np.ndarray
 
 
 def _gauss_legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Angles of the zeros of P_n(-cos beta), and weights. In angles, which near the poles say more than heights.
+    """Return the angles beta of the zeros of P_n(-cos beta), and weights.
 
-    By Newton's method from beta = (b + 3/4) π / (n + 1/2), with harmonics of order 0 and 1 for P and dP/dbeta.
+    Near the poles angles are more accurate than heights. By Newton's method from beta = (b + 3/4) π / (n + 1/2), with
+    harmonics of order 0 and 1 for P and dP/dbeta.
     """
     beta = (np.arange(n) + 0.75) * np.pi / (n + 0.5)
     slope = np.ones(n)

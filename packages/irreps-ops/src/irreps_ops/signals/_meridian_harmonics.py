@@ -1,19 +1,19 @@
-"""Spherical harmonics on the meridian alpha = 0, in float64 with NumPy: for tables that are made once."""
+"""Spherical harmonics on the meridian alpha = 0, in float64 with NumPy, for tables that are computed once."""
 
 import numpy as np
 
 
 def meridian_harmonics(lmax: int, highest_order: int, y: np.ndarray, rho: np.ndarray) -> np.ndarray:
-    """Λ_l^m(y) = Y_lm at alpha = 0, of variance 1 on the sphere: Y_(l, ±m) = Λ_l^m (cos m alpha, sin m alpha).
+    """Return Λ_l^m(y), the harmonics at alpha = 0, of variance 1: Y_(l, ±m) = Λ_l^m (cos m alpha, sin m alpha).
 
-    The recursion is that of :func:`irreps_core.legendre`, which keeps its digits at the poles, for Λ = K R ρ^m in place
-    of R; with step = K_l / K_(l-1). Up to degree 1,500 what underflows stays negligible.
+    The recursion is that of :func:`irreps_core.legendre`, which is accurate at the poles, for Λ = K R ρ^m in place of
+    R, with step = K_l / K_(l-1). Up to degree 1,500 all values that underflow are negligible.
 
     Args:
         lmax: highest degree.
         highest_order: highest m.
-        y: heights cos(beta), shape (N,).
-        rho: distances from the axis, sin(beta), shape (N,).
+        y: heights cos(beta), of shape (N,).
+        rho: distances from the axis, sin(beta), of shape (N,).
 
     Returns:
         Array of shape (highest_order+1, N, lmax+1), indexed [m, :, l]; zero where m > l.

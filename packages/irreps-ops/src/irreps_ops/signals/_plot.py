@@ -1,6 +1,6 @@
-"""Signals on the sphere as surfaces to plot; plotly itself is not needed."""
+"""Surfaces for plots of signals on the sphere; works without plotly."""
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +8,12 @@ import numpy as np
 
 from irreps_ops._inputs import _checks as check
 
+from ._base import SignalBase
 from ._grid import grid_vectors, s2_grid
-
-if TYPE_CHECKING:
-    from ._spherical_signal import SphericalSignal
 
 
 class Surface(TypedDict):
-    """What plotly's ``Surface`` takes: coordinates and colours of a mesh, each of shape (res_beta+2, res_alpha+1)."""
+    """Arguments of plotly's ``Surface``: coordinates and colours of a mesh, of shape (res_beta+2, res_alpha+1)."""
 
     x: jax.Array
     y: jax.Array
@@ -24,11 +22,11 @@ class Surface(TypedDict):
 
 
 def closed_surface(
-    signal: "SphericalSignal", translation: Any, radius: float, scale_by_amplitude: bool, normalize: bool
+    signal: SignalBase, translation: Any, radius: float, scale_by_amplitude: bool, normalize: bool
 ) -> tuple[jax.Array, jax.Array]:
-    """See :meth:`SphericalSignal.pad_to_plot`."""
+    """Return points and values of a closed surface; see :meth:`SphericalSignal.pad_to_plot`."""
     if signal.ndim != 2:
-        raise ValueError(f"one signal can be plotted, got {signal.shape[:-2]} of them: index the leading axes")
+        raise ValueError(f"one signal can be plotted, got leading axes {signal.shape[:-2]}: index them")
     values = check.float_array("SphericalSignal", signal.grid_values)
     y, alpha, _ = s2_grid(*signal.grid_resolution, signal.quadrature)
     points, values = closed(values, y, alpha)
@@ -45,7 +43,7 @@ def closed_surface(
 
 
 def closed(values: Any, y: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, jax.Array]:
-    """The points of a grid with both poles and each ring closed, and the values there: at a pole, its ring's mean."""
+    """Return points of a grid with both poles and closed rings, and values there: at a pole the mean of its ring."""
     south, north = (jnp.broadcast_to(jnp.mean(ring), (1, len(alpha))) for ring in (values[0], values[-1]))
     values = jnp.concatenate([south, values, north])
     values = jnp.concatenate([values, values[:, :1]], axis=1)

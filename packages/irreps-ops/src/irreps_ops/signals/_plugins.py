@@ -1,4 +1,4 @@
-"""Transformations on the sphere by other libraries: the group of plugins, and what its members get and give."""
+"""Plugins that transform signals on the sphere: their interface and their group."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
@@ -17,25 +17,26 @@ from ._s2fft import S2FFT
 
 @runtime_checkable
 class SphereTransform(Protocol):
-    """Transforms signals on the sphere; a plugin of the group ``irreps.sphere_transforms``, with ``irreps_api = 1``.
+    """Transformation of signals on the sphere; a plugin of the group ``irreps.sphere_transforms``.
 
     Coefficients are those of real harmonics of all degrees 0, ..., lmax in "component" normalization, on a last axis of
-    length (lmax+1)²; values are on the grid of :func:`irreps_ops.s2_grid`, of shape (..., res_beta, res_alpha). Results
-    have the dtype of what is given, and can be differentiated and batched as any function of JAX.
+    length (lmax+1)². Values are those on the grid of :func:`irreps_ops.s2_grid`, of shape (..., res_beta, res_alpha).
+    Results have the dtype of the argument, and JAX can differentiate and batch the methods. A plugin also has the
+    attribute ``irreps_api = 1``.
     """
 
     name: str
 
     def why_not(self, lmax: int, res_beta: int, res_alpha: int, quadrature: str) -> str | None:
-        """Why it cannot do this, for people; None if it can."""
+        """Return the reason why the plugin does not support this case, for an error message; None if it does."""
         ...
 
     def to_grid(self, coeffs: jax.Array, res_beta: int, res_alpha: int, quadrature: str) -> jax.Array:
-        """The values of coefficients."""
+        """Return the values of a function with these coefficients."""
         ...
 
     def from_grid(self, values: jax.Array, lmax: int, quadrature: str) -> jax.Array:
-        """The coefficients of values, which are the values of a function of degree lmax."""
+        """Return the coefficients of a function of degree lmax with these values."""
         ...
 
 
@@ -49,39 +50,39 @@ SPHERE_TRANSFORMS = plugins.Group(
 
 
 def to_grid_by(named: NamedTransform, coeffs: jax.Array, expansion: Expansion) -> jax.Array:
-    """As :func:`._sphere_transform.to_grid`, by a plugin."""
+    """Return values of coefficients as :func:`._sphere_transform.to_grid` does, by a plugin."""
     transform = _able(named, expansion)
     scaled = coeffs * _broadcast(per_component(expansion.degrees, expansion.scales), coeffs)
     every = jnp.zeros((*coeffs.shape[:-1], (expansion.lmax + 1) ** 2), coeffs.dtype)
-    every = every.at[..., _places(expansion.degrees)].set(scaled)
+    every = every.at[..., _component_positions(expansion.degrees)].set(scaled)
     return transform.to_grid(every, expansion.res_beta, expansion.res_alpha, expansion.quadrature)
 
 
 def from_grid_by(named: NamedTransform, values: jax.Array, expansion: Expansion) -> jax.Array:
-    """As :func:`._sphere_transform.from_grid`, by a plugin."""
+    """Return coefficients of values as :func:`._sphere_transform.from_grid` does, by a plugin."""
     transform = _able(named, expansion)
     every = transform.from_grid(values, expansion.lmax, expansion.quadrature)
-    coeffs = every[..., _places(expansion.degrees)]
+    coeffs = every[..., _component_positions(expansion.degrees)]
     return coeffs / _broadcast(per_component(expansion.degrees, expansion.scales), coeffs)
 
 
 def _able(named: NamedTransform, expansion: Expansion) -> SphereTransform:
-    """The plugin of that name, or the object itself, which can do this.
+    """Return the plugin of that name, or the object itself, if it supports the expansion.
 
     Raises:
-        ValueError: it cannot; says why.
-        PluginLoadError: there is none of that name.
-        TypeError: an object that is no such plugin.
+        ValueError: it does not; the message gives its reason.
+        PluginLoadError: there is no plugin of that name.
+        TypeError: an object that is not such a plugin.
     """
     transform = plugins.load(SPHERE_TRANSFORMS, named)
     refusal = transform.why_not(expansion.lmax, expansion.res_beta, expansion.res_alpha, expansion.quadrature)
     if refusal:
-        raise ValueError(f"the sphere transform {transform.name!r} cannot do this: {refusal}")
+        raise ValueError(f"the sphere transform {transform.name!r} does not support this: {refusal}")
     return transform
 
 
-def _places(degrees: Sequence[int]) -> np.ndarray:
-    """Where the components of these degrees are among those of all degrees."""
+def _component_positions(degrees: Sequence[int]) -> np.ndarray:
+    """Return the positions of the components of these degrees among those of all degrees."""
     return np.array([l * l + k for l in degrees for k in range(2 * l + 1)], dtype=np.int32)
 
 

@@ -1,4 +1,4 @@
-"""Irreps of the coefficients of a function on the sphere, and how such coefficients are scaled."""
+"""Irreps and normalization of the coefficients of a function on the sphere."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ from irreps_ops._inputs import _checks as check
 
 
 def s2_irreps(lmax: int, p_val: int = 1, p_arg: int = -1) -> Irreps:
-    r"""Irreps of the coefficients c_lm of a function on the sphere, each degree once.
+    r"""Return the irreps of the coefficients c_lm of a function on the sphere, each degree once.
 
     .. math:: f(x) = \sum_{l=0}^{l_{max}} \sum_{m=-l}^{l} c_{lm} Y_{lm}(x), \qquad
               (I f)(x) = p_{val} \, f(p_{arg} x)
 
-    where I is the inversion of space; so degree l has parity p_val p_arg^l.
+    where I is the inversion of space, so degree l has the parity p_val p_arg^l.
 
     Args:
         lmax: highest degree.
@@ -23,7 +23,7 @@ def s2_irreps(lmax: int, p_val: int = 1, p_arg: int = -1) -> Irreps:
         p_arg: parity of the argument, -1 for ordinary vectors, 1 for pseudovectors.
 
     Raises:
-        ValueError: `lmax` is negative or no integer, or a parity is neither 1 nor -1.
+        ValueError: `lmax` is negative or not an integer, or a parity is neither 1 nor -1.
 
     Example:
         >>> import irreps_ops as irr
@@ -38,17 +38,17 @@ def s2_irreps(lmax: int, p_val: int = 1, p_arg: int = -1) -> Irreps:
 
 
 def checked_parity(name: str, parity: int) -> int:
-    """`parity`, if it is one."""
+    """Return `parity` as an int if it is 1 or -1, else raise a ValueError."""
     if parity not in (1, -1):
         raise ValueError(f"{name} must be 1 or -1, got {parity!r}")
     return int(parity)
 
 
 def distinct_degrees(irreps: Irreps) -> tuple[int, ...]:
-    """The degrees of irreps, of which each must be there once.
+    """Return the degrees of irreps, all of which must be different.
 
     Raises:
-        ValueError: a degree is there twice.
+        ValueError: a degree occurs twice.
     """
     degrees = tuple(ir.l for mul, ir in irreps for _ in range(mul))
     if len(set(degrees)) < len(degrees):
@@ -57,7 +57,7 @@ def distinct_degrees(irreps: Irreps) -> tuple[int, ...]:
 
 
 def parities(irreps: Irreps, p_val: int | None, p_arg: int | None) -> tuple[int | None, int | None]:
-    """Parity of the values and of the argument, by irreps and by what else is known; None where nothing says it.
+    """Return the parities of values and argument that follow from irreps and given parities; None if undetermined.
 
     Raises:
         ValueError: they contradict each other.
@@ -82,13 +82,14 @@ def parities(irreps: Irreps, p_val: int | None, p_arg: int | None) -> tuple[int 
 
 
 def degree_scales(degrees: Iterable[int], lmax: int, normalization: str) -> tuple[float, ...]:
-    r"""Factors in f = Σ_l scale_l Σ_m c_lm Y_lm, where Y is of "component" normalization.
+    r"""Return the factors in f = Σ_l scale_l Σ_m c_lm Y_lm, where Y has "component" normalization.
 
     Args:
-        degrees: for which to give them.
+        degrees: the degrees of the factors.
         lmax: the highest degree of the function.
-        normalization: "integral": 1; with coefficients of mean 0, f has variance 1 where they have variance 1
-            ("component", 1 / sqrt((2l+1)(lmax+1))) or each degree has norm 1 ("norm", 1 / sqrt(lmax+1)).
+        normalization: "integral": 1. "component": 1 / sqrt((2l+1)(lmax+1)), so that f has variance 1 if the
+            coefficients have mean 0 and variance 1. "norm": 1 / sqrt(lmax+1), so that f has variance 1 if the
+            coefficients have mean 0 and each degree has norm 1.
 
     Raises:
         ValueError: unknown normalization.
@@ -103,5 +104,5 @@ def degree_scales(degrees: Iterable[int], lmax: int, normalization: str) -> tupl
 
 
 def per_component(degrees: Sequence[int], scales: Sequence[float]) -> np.ndarray:
-    """The scale of its degree for each component, shape (sum of 2l+1,)."""
+    """Return for each component the scale of its degree, of shape (sum of 2l+1,)."""
     return np.repeat(np.array(scales, dtype=float), [2 * l + 1 for l in degrees])

@@ -1,38 +1,38 @@
-"""Signals on the group of rotations: for each angle of rotation a signal of the axis."""
+"""Signals on the rotation group: a signal of the axis for each angle of rotation."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IrrepsArray, axis_angle_to_matrix
+from irreps_core import IrrepsArray, axis_angle_to_matrix, frozen
 from irreps_ops._inputs import _checks as check
 from irreps_ops.pointwise._activation import Activation
 
+from ._base import constant_like
 from ._grid import Quadrature, grid_vectors, s2_grid
 from ._spherical_signal import SphericalSignal
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False)
 class SO3Signal:
     r"""A function of rotations, given by its values at rotations about the axes of a grid. Immutable.
 
-    The angles are theta = 2π t / (res_theta - 1), t = 0, ..., res_theta - 1, from 0 to 2π; so each rotation is met
-    twice, as (axis, theta) and (-axis, 2π - theta). The volume of rotations is
+    The angles are theta = 2π t / (res_theta - 1), t = 0, ..., res_theta - 1, from 0 to 2π. So each rotation occurs
+    twice, as (axis, theta) and (-axis, 2π - theta). The volume element is
 
     .. math:: dR = \frac{1}{8\pi^2} (1 - \cos\theta) \, d\theta \, d\Omega, \qquad \int dR = 1
 
-    A pytree of one leaf, the values. Signals of the same grid, and signals and scalars, add, multiply and divide.
+    A pytree with one leaf, the values. Signals on the same grid, and signals and scalars, add, multiply and divide.
 
     Args:
-        s2_signals: for each angle a signal of the axis, of shape (..., res_theta, res_beta, res_alpha).
+        s2_signals: signals of the axis, one for each angle, of shape (..., res_theta, res_beta, res_alpha).
 
     Raises:
-        TypeError: it is no SphericalSignal.
+        TypeError: `s2_signals` is not a SphericalSignal.
         ValueError: it has fewer than three axes.
 
     Example:
@@ -48,7 +48,7 @@ class SO3Signal:
     # So that NumPy arrays and numbers on the left leave the operation to this class.
     __array_ufunc__ = None
 
-    def __post_init__(self) -> None:
+    def validate(self) -> None:
         """Check the argument."""
         if not isinstance(self.s2_signals, SphericalSignal):
             raise TypeError(f"SO3Signal expects a SphericalSignal, got {type(self.s2_signals).__name__}")
@@ -68,13 +68,14 @@ class SO3Signal:
         *,
         dtype: Any = jnp.float32,
     ) -> "SO3Signal":
-        """The values of a function of rotation matrices.
+        """Return the signal of a function of rotation matrices.
 
         Args:
-            func: takes a rotation matrix (3, 3), gives a number, or an array: its axes come first.
-            res_beta: how many rings the grid of axes has.
-            res_alpha: how many points each ring has.
-            res_theta: how many angles, 3 or more.
+            func: a function of a rotation matrix, an array of shape (3, 3). It returns a number or an array, whose
+                axes become the leading axes of the signal.
+            res_beta: number of rings of the grid of axes.
+            res_alpha: number of points on each ring.
+            res_theta: number of angles, 3 or more.
             quadrature: "soft" or "gausslegendre".
             dtype: of the matrices and of the values.
         """
@@ -86,7 +87,7 @@ class SO3Signal:
         return SO3Signal(SphericalSignal(values, quadrature))
 
     def replace_values(self, grid_values: jax.Array) -> "SO3Signal":
-        """Other values on the same grid."""
+        """Return a signal with other values on the same grid."""
         return SO3Signal(self.s2_signals.replace_values(grid_values))
 
     # The array and its grid
@@ -108,33 +109,33 @@ class SO3Signal:
 
     @property
     def ndim(self) -> int:
-        """Number of axes, the three of the grid included."""
+        """Number of axes, the three axes of the grid included."""
         return self.s2_signals.ndim
 
     @property
     def batch_dims(self) -> tuple[int, ...]:
-        """The leading axes."""
+        """Leading axes of the values."""
         return self.shape[:-3]
 
     @property
     def res_theta(self) -> int:
-        """How many angles there are."""
+        """Number of angles."""
         return self.shape[-3]
 
     @property
     def res_beta(self) -> int:
-        """How many rings the grid of axes has."""
+        """Number of rings of the grid of axes."""
         return self.s2_signals.res_beta
 
     @property
     def res_alpha(self) -> int:
-        """How many points each ring has."""
+        """Number of points on each ring."""
         return self.s2_signals.res_alpha
 
     @property
     def grid_theta(self) -> jax.Array:
-        """The angles of rotation, in radians, shape (res_theta,)."""
-        return self.s2_signals._constant(_angles(self.res_theta))
+        """Angles of rotation in radians, of shape (res_theta,)."""
+        return constant_like(self.s2_signals, _angles(self.res_theta))
 
     @property
     def grid_resolution(self) -> tuple[int, int, int]:
@@ -153,12 +154,12 @@ class SO3Signal:
         return SO3Signal(found)
 
     def vmap_over_batch_dims(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """`func` mapped over as many axes as the signal has leading ones."""
+        """Return `func` mapped by ``jax.vmap`` over as many axes as the signal has leading axes."""
         for _ in self.batch_dims:
             func = jax.vmap(func)
         return func
 
-    # Arithmetic; of the signals of the axis
+    # Arithmetic, that of the signals of the axis
 
     def __neg__(self) -> "SO3Signal":
         return SO3Signal(-self.s2_signals)
@@ -186,12 +187,12 @@ class SO3Signal:
         return SO3Signal(self._operand(other) / self.s2_signals)
 
     def _operand(self, other: Any) -> Any:
-        """What the signals of the axis are to be combined with."""
+        """Return the operand for the signals of the axis."""
         if isinstance(other, SO3Signal):
             if self.res_theta != other.res_theta:
                 raise ValueError(f"signals must have the same res_theta, got {self.res_theta} and {other.res_theta}")
             return other.s2_signals
-        # One scalar for each signal is one for all of its angles.
+        # A scalar for each signal applies to all of its angles.
         if isinstance(other, IrrepsArray):
             return IrrepsArray(other.irreps, other.array[..., None, :])
         return other if isinstance(other, (int, float)) else jnp.asarray(other)[..., None]
@@ -200,32 +201,32 @@ class SO3Signal:
         """Apply a function to each value."""
         return SO3Signal(self.s2_signals.apply(func))
 
-    # Measures and points
+    # Integrals and points
 
     def _volumes(self) -> np.ndarray:
-        """For each angle (1 - cos theta) d theta: exact sums for frequencies below res_theta - 2."""
+        """Return (1 - cos theta) d theta for each angle: sums are exact for frequencies below res_theta - 2."""
         if self.res_theta < 3:
             raise ValueError(f"an integral over angles needs a res_theta of 3 or more, got {self.res_theta}")
         return (1 - np.cos(_angles(self.res_theta))) * (2 * math.pi / (self.res_theta - 1))
 
     def integrate_over_angles(self) -> SphericalSignal:
-        r"""The integral over the angle, a signal of the axis.
+        r"""Return the integral over the angle, a signal of the axis.
 
         .. math:: \int_0^{2\pi} f(\text{axis}, \theta) (1 - \cos\theta) \, d\theta
         """
-        weights = self.s2_signals._constant(self._volumes())
+        weights = constant_like(self.s2_signals, self._volumes())
         values = jnp.einsum("...tba,t->...ba", self.grid_values, weights, precision=jax.lax.Precision.HIGHEST)
         return self.s2_signals.replace_values(values)
 
     def integrate(self) -> jax.Array:
-        """The integral over all rotations, whose volume is 1; of the shape of the leading axes."""
+        """Return the integral over all rotations, of volume 1; its shape is that of the leading axes."""
         return self.integrate_over_angles().integrate().array[..., 0] / (8 * math.pi**2)
 
     def argmax(self) -> tuple[jax.Array, tuple[jax.Array, jax.Array, jax.Array]]:
-        """The rotation of the grid where the value is largest.
+        """Return the rotation of the grid with the largest value.
 
         Returns:
-            Rotation matrices of shape (..., 3, 3); and the indices of theta, beta and alpha, each of the shape of the
+            Rotation matrices of shape (..., 3, 3), and the indices of theta, beta and alpha, each of the shape of the
             leading axes.
         """
         flat = self.grid_values.reshape(*self.batch_dims, -1)
@@ -233,20 +234,21 @@ class SO3Signal:
         return self._rotation(theta, beta, alpha), (theta, beta, alpha)
 
     def sample(self, rng: jax.Array) -> jax.Array:
-        """Draw a rotation of the grid, with probability in proportion to the values and the volume around it.
+        """Draw a rotation of the grid, with a probability proportional to the value and the volume around the rotation.
 
         Args:
             rng: a random key.
 
         Returns:
-            Rotation matrices of shape (..., 3, 3), for each signal another one. Its values must not be negative; they
-            need not be normalized.
+            Rotation matrices of shape (..., 3, 3), one for each signal. The values must not be negative and need not
+            be normalized.
         """
         axis_key, angle_key = jax.random.split(rng)
         beta, alpha = self.integrate_over_angles().sample(axis_key)
         values = self.grid_values.reshape(-1, self.res_theta, self.res_beta * self.res_alpha)
-        place = (beta * self.res_alpha + alpha).reshape(-1, 1, 1)
-        along = jnp.take_along_axis(values, place, axis=-1)[..., 0] * self.s2_signals._constant(self._volumes())[None]
+        axis = (beta * self.res_alpha + alpha).reshape(-1, 1, 1)
+        volumes = constant_like(self.s2_signals, self._volumes())
+        along = jnp.take_along_axis(values, axis, axis=-1)[..., 0] * volumes[None]
         keys = jax.random.split(angle_key, len(along))
         theta = jax.jit(jax.vmap(lambda key, p: jax.random.choice(key, len(p), p=p)))(keys, along)
         return self._rotation(theta.reshape(self.batch_dims), beta, alpha)
@@ -255,7 +257,7 @@ class SO3Signal:
         return _rotations(self.s2_signals.grid_vectors[beta, alpha], self.grid_theta[theta])
 
 
-# As one program: there is little in it, and many small ones take long to compile.
+# Compiled as one program: many small programs take long to compile.
 _rotations = jax.jit(axis_angle_to_matrix)
 
 
@@ -272,9 +274,9 @@ def _flatten_with_keys(x: SO3Signal) -> tuple[tuple[Any], None]:
 
 
 def _unflatten(static: None, leaves: Any) -> SO3Signal:
-    """Unchecked: whatever JAX puts in place of the signals."""
+    """Return a signal without checks: JAX puts any object in place of the signals."""
     x = object.__new__(SO3Signal)
-    object.__setattr__(x, "s2_signals", *leaves)
+    vars(x)["s2_signals"] = leaves[0]
     return x
 
 

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,26 +14,24 @@ from irreps_ops._inputs import _checks as check
 from irreps_ops.pointwise._activation import Activation, function_parity
 
 from . import _arithmetic as arithmetic
-from ._grid import Quadrature, checked_quadrature, grid_vectors, s2_grid
-from ._s2_irreps import checked_parity
-from ._signal_indexing import check_leading
+from ._base import SignalBase
+from ._grid import Quadrature, grid_vectors, s2_grid
+from ._plot import Surface, closed_surface
+from ._points import find_peaks, sample
 from ._transforms import resampled, transformed
-
-if TYPE_CHECKING:
-    from ._plot import Surface
 
 
 @dataclass(eq=False, repr=False)
-class SphericalSignal:
+class SphericalSignal(SignalBase):
     r"""A function on the sphere, given by its values on the grid of :func:`s2_grid`.
 
-    With the inversion of space I the function becomes
+    The inversion of space I maps the function to
 
     .. math:: (I f)(x) = p_{val} \, f(p_{arg} x)
 
-    It is a pytree of one leaf, the values, which no function changes; they may be assigned. Signals of the same grid
+    A pytree with one leaf, the values. No function changes them, but they may be assigned. Signals on the same grid
     add, multiply and divide point by point; so do a signal and a scalar: a number, an array of the shape of the leading
-    axes, or an IrrepsArray 0e or 0o of them.
+    axes, or an IrrepsArray 0e or 0o with these leading axes.
 
     Args:
         grid_values: values, of shape (..., res_beta, res_alpha).
@@ -56,23 +54,6 @@ class SphericalSignal:
         Array([5.], dtype=float...)
     """
 
-    grid_values: jax.Array
-    quadrature: Quadrature
-    p_val: int = field(default=1, kw_only=True)
-    p_arg: int = field(default=-1, kw_only=True)
-
-    # So that NumPy arrays and numbers on the left leave the operation to this class.
-    __array_ufunc__ = None
-
-    def __post_init__(self) -> None:
-        """Check the arguments."""
-        values = jnp.asarray(self.grid_values)
-        if values.ndim < 2:
-            raise ValueError(f"SphericalSignal expects values of shape (..., res_beta, res_alpha), got {values.shape}")
-        self.grid_values = values
-        checked_quadrature(self.quadrature)
-        self.p_val, self.p_arg = checked_parity("p_val", self.p_val), checked_parity("p_arg", self.p_arg)
-
     @staticmethod
     def from_function(
         func: Callable[[jax.Array], Any],
@@ -84,12 +65,13 @@ class SphericalSignal:
         p_arg: int = -1,
         dtype: Any = jnp.float32,
     ) -> "SphericalSignal":
-        """The values of a function at the points of a grid.
+        """Return the signal of a function at the points of a grid.
 
         Args:
-            func: takes an array (x, y, z) of the sphere, gives a number, or an array: its axes come first.
-            res_beta: how many rings.
-            res_alpha: how many points on each ring.
+            func: a function of a unit vector, an array of shape (3,). It returns a number or an array, whose axes
+                become the leading axes of the signal.
+            res_beta: number of rings.
+            res_alpha: number of points on each ring.
             quadrature: "soft" or "gausslegendre".
             p_val: parity of the values.
             p_arg: parity of the argument.
@@ -115,92 +97,10 @@ class SphericalSignal:
         p_arg: int = -1,
         dtype: Any = jnp.float32,
     ) -> "SphericalSignal":
-        """The signal that is zero everywhere."""
+        """Return a signal of zeros."""
         return SphericalSignal(jnp.zeros((res_beta, res_alpha), dtype), quadrature, p_val=p_val, p_arg=p_arg)
 
-    def replace_values(self, grid_values: jax.Array, *, p_val: int | None = None) -> "SphericalSignal":
-        """Other values with the same quadrature and parities (or another `p_val`)."""
-        p_val = self.p_val if p_val is None else p_val
-        return SphericalSignal(grid_values, self.quadrature, p_val=p_val, p_arg=self.p_arg)
-
-    def __repr__(self) -> str:
-        if not hasattr(self.grid_values, "shape"):
-            return f"SphericalSignal({self.grid_values})"
-        return (
-            f"SphericalSignal(shape={self.shape}, quadrature={self.quadrature!r}, p_val={self.p_val}, "
-            f"p_arg={self.p_arg})\n{self.grid_values}"
-        )
-
-    # The array and its grid
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the values, (..., res_beta, res_alpha)."""
-        return self.grid_values.shape
-
-    @property
-    def dtype(self) -> Any:
-        """Dtype of the values."""
-        return self.grid_values.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes, the two of the grid included."""
-        return len(self.grid_values.shape)
-
-    @property
-    def res_beta(self) -> int:
-        """How many rings the grid has."""
-        return self.grid_values.shape[-2]
-
-    @property
-    def res_alpha(self) -> int:
-        """How many points each ring has."""
-        return self.grid_values.shape[-1]
-
-    @property
-    def grid_resolution(self) -> tuple[int, int]:
-        """(res_beta, res_alpha)."""
-        return self.res_beta, self.res_alpha
-
-    @property
-    def grid_y(self) -> jax.Array:
-        """Height y = cos(beta) of each ring, ascending, shape (res_beta,)."""
-        return self._constant(self._grid()[0])
-
-    @property
-    def grid_alpha(self) -> jax.Array:
-        """Angle alpha of each point of a ring, in radians, shape (res_alpha,)."""
-        return self._constant(self._grid()[1])
-
-    @property
-    def grid_vectors(self) -> jax.Array:
-        """The points of the grid, unit vectors, shape (res_beta, res_alpha, 3)."""
-        return self._constant(grid_vectors(*self._grid()[:2]))
-
-    @property
-    def quadrature_weights(self) -> jax.Array:
-        """Weight of each ring, of sum 1, shape (res_beta,)."""
-        return self._constant(self._grid()[2])
-
-    def _grid(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return s2_grid(self.res_beta, self.res_alpha, self.quadrature)
-
-    def _constant(self, array: np.ndarray) -> jax.Array:
-        """In the dtype of the values, or JAX's default if they are no floating-point numbers."""
-        dtype = self.dtype if jnp.issubdtype(self.dtype, jnp.floating) else jnp.zeros(()).dtype
-        return jnp.asarray(array, dtype)
-
-    def __getitem__(self, index: Any) -> "SphericalSignal":
-        """Index the leading axes as those of an array.
-
-        Raises:
-            IndexError: the index reaches the axes of the grid.
-        """
-        check_leading(self, index)
-        return self.replace_values(self.grid_values[index])
-
-    # Arithmetic; see _signal_arithmetic.py
+    # Arithmetic
 
     def __neg__(self) -> "SphericalSignal":
         return self.replace_values(-self.grid_values)
@@ -228,10 +128,10 @@ class SphericalSignal:
         return arithmetic.reciprocal(self, other)
 
     def apply(self, func: Activation) -> "SphericalSignal":
-        """Apply a function to each value. Odd values (p_val = -1) become even under an even function.
+        """Apply a function to each value. Under an even function odd values (p_val = -1) become even.
 
         Raises:
-            ValueError: the values are odd and the function is neither even nor odd, so it would not be equivariant.
+            ValueError: the values are odd and the function is neither even nor odd, so the result is not equivariant.
 
         Example:
             >>> import irreps_ops as irr
@@ -248,18 +148,18 @@ class SphericalSignal:
             )
         return self.replace_values(func(self.grid_values), p_val=parity)
 
-    # By way of the coefficients
+    # Transformations of the coefficients
 
     def resample(
         self, res_beta: int, res_alpha: int, lmax: int, quadrature: Quadrature | None = None
     ) -> "SphericalSignal":
-        """The signal on another grid.
+        """Return the signal on another grid.
 
         Args:
-            res_beta: how many rings.
-            res_alpha: how many points on each ring.
-            lmax: up to which degree the signal is taken.
-            quadrature: of the new grid (default: the present one).
+            res_beta: number of rings.
+            res_alpha: number of points on each ring.
+            lmax: degree of the signal; higher degrees are lost.
+            quadrature: of the new grid (default: that of this grid).
 
         Example:
             >>> import irreps_ops as irr
@@ -271,46 +171,46 @@ class SphericalSignal:
         return resampled(self, res_beta, res_alpha, lmax, quadrature)
 
     def transform_by_angles(self, alpha: Any, beta: Any, gamma: Any, lmax: int) -> "SphericalSignal":
-        """Rotate by Ry(alpha) Rx(beta) Ry(gamma) (radians): the new signal at R x is the old one at x.
+        """Rotate by R = Ry(alpha) Rx(beta) Ry(gamma) (radians): the new signal at R x is the old one at x.
 
         Args:
             alpha: third rotation, about y.
             beta: second rotation, about x.
             gamma: first rotation, about y.
-            lmax: up to which degree the signal is taken; what it has beyond is lost.
+            lmax: degree of the signal; higher degrees are lost.
         """
         return transformed(self, lmax, lambda x: x.transform_by_angles(alpha, beta, gamma))
 
     def transform_by_matrix(self, R: Any, lmax: int) -> "SphericalSignal":
-        """Rotate or mirror by an orthogonal matrix; as :meth:`transform_by_angles`."""
+        """Rotate or mirror by an orthogonal matrix; see :meth:`transform_by_angles`."""
         return transformed(self, lmax, lambda x: x.transform_by_matrix(R))
 
     def transform_by_axis_angle(self, axis: Any, angle: Any, lmax: int) -> "SphericalSignal":
-        """Rotate about an axis by an angle in radians; as :meth:`transform_by_angles`."""
+        """Rotate about an axis by an angle in radians; see :meth:`transform_by_angles`."""
         return transformed(self, lmax, lambda x: x.transform_by_axis_angle(axis, angle))
 
     def transform_by_quaternion(self, q: Any, lmax: int) -> "SphericalSignal":
-        """Rotate by a quaternion (w, x, y, z); as :meth:`transform_by_angles`."""
+        """Rotate by a quaternion (w, x, y, z); see :meth:`transform_by_angles`."""
         return transformed(self, lmax, lambda x: x.transform_by_quaternion(q))
 
-    # Measures, points, pictures
+    # Integrals, points and plots
 
     def integrate(self) -> IrrepsArray:
-        """The integral over the sphere, 0e or 0o by the parity of the values, of shape (..., 1); of 1 it is 4π."""
+        """Return the integral over the sphere, of area 4π: 0e or 0o by the parity of the values, of shape (..., 1)."""
         values = check.float_array("SphericalSignal", self.grid_values)
         weights = jnp.asarray(self._grid()[2] * (4 * math.pi / self.res_alpha), values.dtype)
         integral = jnp.einsum("...ba,b->...", values, weights, precision=jax.lax.Precision.HIGHEST)
         return IrrepsArray("0e" if self.p_val == 1 else "0o", integral[..., None])
 
     def sample(self, key: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Draw a point of the grid, with probability in proportion to the values and the area around the point.
+        """Draw a point of the grid, with a probability proportional to the value and the area around the point.
 
         Args:
             key: a random key.
 
         Returns:
-            The index of the ring and that of the point on it, integers of the shape of the leading axes, for each
-            signal another point. Its values must not be negative; they need not be normalized.
+            Indices of the ring and of the point on it, integers of the shape of the leading axes, one point for each
+            signal. The values must not be negative and need not be normalized.
 
         Example:
             >>> import irreps_ops as irr
@@ -321,14 +221,12 @@ class SphericalSignal:
             >>> float(signal.grid_vectors[beta, alpha][1]) > 0.9
             True
         """
-        from ._points import sample
-
         return sample(self, key)
 
     def find_peaks(self, lmax: int) -> tuple[np.ndarray, np.ndarray]:
-        """The local maxima, as points of the grid, or near the poles of a grid with another axis.
+        """Return the local maxima among the points of the grid and, near its poles, of a grid with another axis.
 
-        Not for tracing: how many there are depends on the values.
+        Not under ``jax.jit``: the number of maxima depends on the values.
 
         Args:
             lmax: degree of the signal, needed for its values on the other grid.
@@ -337,7 +235,7 @@ class SphericalSignal:
             Points of shape (peaks, 3) and values of shape (peaks,), the highest first.
 
         Raises:
-            ValueError: it is not a single signal, or has less than 3 rings or 3 points on each.
+            ValueError: there are leading axes, or fewer than 3 rings or 3 points on each.
 
         Example:
             >>> import irreps_ops as irr
@@ -347,8 +245,6 @@ class SphericalSignal:
             array([[0., 0., 1.],
                    [0., 1., 0.]])
         """
-        from ._points import find_peaks
-
         return find_peaks(self, lmax)
 
     def pad_to_plot(
@@ -359,23 +255,21 @@ class SphericalSignal:
         scale_radius_by_amplitude: bool = False,
         normalize_radius_by_max_amplitude: bool = False,
     ) -> tuple[jax.Array, jax.Array]:
-        """Points and values of a closed surface: with the poles, and with each ring closed.
+        """Return points and values of a closed surface: with both poles, and with closed rings.
 
         Args:
-            translation: where to put the centre, shape (3,).
+            translation: position of the centre, of shape (3,).
             radius: of the sphere.
             scale_radius_by_amplitude: multiply the radius by the absolute value of the signal.
-            normalize_radius_by_max_amplitude: then divide by the largest, so that no point is farther than `radius`.
+            normalize_radius_by_max_amplitude: then divide by its maximum, so that the largest radius is `radius`.
 
         Returns:
-            Points of shape (res_beta+2, res_alpha+1, 3) and values of shape (res_beta+2, res_alpha+1); those of the
-            poles are the mean of the next ring.
+            Points of shape (res_beta+2, res_alpha+1, 3) and values of shape (res_beta+2, res_alpha+1). The value at a
+            pole is the mean of the nearest ring.
 
         Raises:
-            ValueError: it is not a single signal.
+            ValueError: there are leading axes.
         """
-        from ._plot import closed_surface
-
         size = (scale_radius_by_amplitude, normalize_radius_by_max_amplitude)
         return closed_surface(self, translation, radius, *size)
 
@@ -385,8 +279,8 @@ class SphericalSignal:
         radius: float = 1.0,
         scale_radius_by_amplitude: bool = False,
         normalize_radius_by_max_amplitude: bool = False,
-    ) -> "Surface":
-        """:meth:`pad_to_plot` as the arguments of ``plotly.graph_objects.Surface``, a dictionary of arrays."""
+    ) -> Surface:
+        """Return :meth:`pad_to_plot` as arguments of ``plotly.graph_objects.Surface``, a dictionary of arrays."""
         points, values = self.pad_to_plot(
             translation=translation,
             radius=radius,
@@ -405,7 +299,7 @@ def _flatten_with_keys(x: SphericalSignal) -> tuple[tuple[Any], tuple[Quadrature
 
 
 def _unflatten(static: tuple[Quadrature, int, int], leaves: Any) -> SphericalSignal:
-    """Unchecked: whatever JAX puts in place of the values, tracers, shapes, None, any object."""
+    """Return a signal without checks: JAX puts tracers, shapes, None or any object in place of the values."""
     x = object.__new__(SphericalSignal)
     (x.grid_values,), (x.quadrature, x.p_val, x.p_arg) = leaves, static
     return x

@@ -1,4 +1,4 @@
-"""Signals on the sphere from coefficients of spherical harmonics, and back."""
+"""Transformations between signals on the sphere and coefficients of spherical harmonics."""
 
 import jax
 import jax.numpy as jnp
@@ -29,35 +29,36 @@ def to_s2grid(
     use_s2fft: bool = False,
     transform: NamedTransform | None = None,
 ) -> SphericalSignal:
-    r"""The values on a grid of the function with these coefficients of spherical harmonics.
+    r"""Return the signal of a function, given its coefficients of spherical harmonics.
 
     .. math:: f(x) = \sum_l n_l \sum_m c_{lm} Y_{lm}(x)
 
     with harmonics of "component" normalization (each of mean square 1). The inverse is :func:`from_s2grid`.
 
     Args:
-        coeffs: coefficients, of shape (..., irreps.dim), each degree once, of parities p_val p_arg^l.
-        res_beta: how many rings the grid has; see :func:`s2_grid`.
-        res_alpha: how many points each ring has.
+        coeffs: coefficients, of shape (..., irreps.dim), each degree once, with parities p_val p_arg^l.
+        res_beta: number of rings of the grid; see :func:`s2_grid`.
+        res_alpha: number of points on each ring.
         quadrature: "soft" or "gausslegendre".
         normalization: with L the highest degree,
             "integral": n_l = 1, so c_00 is the mean of f;
-            "component": n_l = 1 / sqrt((2l+1)(L+1)): f has variance 1 where all coefficients have;
-            "norm": n_l = 1 / sqrt(L+1): f has variance 1 where each degree has coefficients of norm 1.
-        fft: True for an FFT over alpha, False for a matrix product with the same result, None for the faster.
-            (An FFT needs res_alpha > 2L; without, there is a matrix product.)
-        p_val: parity of the values; needed, with `p_arg`, where the irreps do not say it.
+            "component": n_l = 1 / sqrt((2l+1)(L+1)), so f has variance 1 if all coefficients have variance 1;
+            "norm": n_l = 1 / sqrt(L+1), so f has variance 1 if each degree has norm 1.
+        fft: True for an FFT over alpha, False for a matrix product with the same result, None for the faster one. An
+            FFT requires res_alpha > 2L; otherwise the matrix product is used.
+        p_val: parity of the values; needed, with `p_arg`, if the irreps do not determine it.
         p_arg: parity of the argument.
         use_s2fft: the same as ``transform="s2fft"``.
-        transform: who computes it, by name or as an object, see :class:`SphereTransform`. "s2fft" needs that package,
-            the "soft" quadrature and the resolution of :func:`get_s2fft_grid_resolution`.
+        transform: a plugin that computes the transformation, by name or as an object, see :class:`SphereTransform`.
+            "s2fft" requires that package, the "soft" quadrature and the resolution of
+            :func:`get_s2fft_grid_resolution`.
 
     Returns:
         The signal, of shape (..., res_beta, res_alpha).
 
     Raises:
-        ValueError: a degree is there twice; parities that contradict each other or are not known; an unknown
-            quadrature or normalization; bad resolutions; what the `transform` cannot do.
+        ValueError: a degree occurs twice; parities that contradict each other or are not determined; an unknown
+            quadrature or normalization; resolutions that are not positive or that the `transform` does not support.
         PluginLoadError: the `transform` is not installed.
 
     Example:
@@ -74,7 +75,7 @@ def to_s2grid(
     degrees = distinct_degrees(coeffs.irreps)
     val, arg = parities(coeffs.irreps, p_val, p_arg)
     if val is None or arg is None:
-        raise ValueError(f"the irreps {coeffs.irreps} do not say p_val and p_arg of the signal: give both")
+        raise ValueError(f"the irreps {coeffs.irreps} do not determine p_val and p_arg of the signal: pass both")
     scales = degree_scales(degrees, max(degrees, default=0), normalization)
     res_beta = check.count("to_s2grid", "res_beta", res_beta)
     res_alpha = check.count("to_s2grid", "res_alpha", res_alpha)
@@ -96,17 +97,17 @@ def from_s2grid(
     use_s2fft: bool = False,
     transform: NamedTransform | None = None,
 ) -> IrrepsArray:
-    r"""Coefficients of spherical harmonics of a signal, by quadrature.
+    r"""Return the coefficients of spherical harmonics of a signal, by quadrature.
 
     .. math:: c_{lm} = \frac{1}{n_l} \frac{1}{4\pi} \int f \, Y_{lm} \, d\Omega
 
-    The inverse of :func:`to_s2grid`, exactly so on grids that are fine enough, see :func:`s2_grid`.
+    The inverse of :func:`to_s2grid`, exact on grids that are fine enough, see :func:`s2_grid`.
 
     Args:
         x: the signal, of shape (..., res_beta, res_alpha).
-        irreps: which coefficients, each degree once, of parities p_val p_arg^l.
+        irreps: of the coefficients, each degree once, with parities p_val p_arg^l.
         normalization: n_l as in :func:`to_s2grid`.
-        lmax_in: the highest degree L of the signal that "component" and "norm" speak of (default: that of `irreps`).
+        lmax_in: the highest degree L of the signal for "component" and "norm" (default: that of `irreps`).
         fft: as there.
         use_s2fft: as there.
         transform: as there.
@@ -135,20 +136,20 @@ def from_s2grid(
 
 
 def to_s2point(coeffs: IrrepsArray, point: IrrepsArray, *, normalization: str = "integral") -> IrrepsArray:
-    """The values of the function with these coefficients at any points.
+    """Return the values of a function at any points, given its coefficients of spherical harmonics.
 
     Args:
         coeffs: coefficients, of shape (*shape1, irreps.dim), as in :func:`to_s2grid`.
-        point: vectors 1o (or 1e), of shape (*shape2, 3); their length does not matter. At zero all harmonics but that
-            of degree 0 are zero, as in :func:`spherical_harmonics`.
+        point: vectors 1o (or 1e), of shape (*shape2, 3) and any length. For a zero vector all harmonics of degree 1 or
+            more are zero, as in :func:`spherical_harmonics`.
         normalization: as in :func:`to_s2grid`.
 
     Returns:
         Scalars 0e (or 0o), of shape (*shape1, *shape2, 1).
 
     Raises:
-        TypeError: `point` is no IrrepsArray.
-        ValueError: `point` is no single vector; a degree is there twice; parities that contradict each other.
+        TypeError: `point` is not an IrrepsArray.
+        ValueError: the irreps of `point` are not one vector; a degree occurs twice; parities contradict each other.
 
     Example:
         >>> import irreps_core as ic
@@ -159,7 +160,7 @@ def to_s2point(coeffs: IrrepsArray, point: IrrepsArray, *, normalization: str = 
         1x0e [2.732]
     """
     if not isinstance(point, IrrepsArray):
-        raise TypeError(f"to_s2point expects the points as IrrepsArray, 1o or 1e, got {type(point).__name__}")
+        raise TypeError(f"to_s2point expects points as an IrrepsArray of 1o or 1e, got {type(point).__name__}")
     if point.irreps.simplify() not in ("1o", "1e"):
         raise ValueError(f"to_s2point expects points of irreps 1o or 1e, got {point.irreps}")
     coeffs, point = floating(coeffs, point)

@@ -1,7 +1,7 @@
-"""Functions on the sphere on a torus of two angles, where they are finite Fourier series and products are local.
+"""Functions on the sphere as finite Fourier series on a torus of two angles, where products are pointwise.
 
-A function f(θ, φ), θ the angle from the axis y, goes on beyond the poles: f(-θ, φ) = f(θ, φ + π). On the torus of all θ
-and φ it is a sum of waves: with cos(kθ) for even orders m, with sin(kθ) for odd ones, k up to the degree.
+A function f(θ, φ), where θ is the angle from the axis y, continues beyond the poles: f(-θ, φ) = f(θ, φ + π). On the
+torus of all θ and φ it is a sum of waves: cos(kθ) for even orders m and sin(kθ) for odd ones, with k up to the degree.
 """
 
 from functools import partial
@@ -14,12 +14,12 @@ import numpy as np
 from irreps_core import cached
 
 from ._grid import rings
-from ._grid_harmonics import places
+from ._grid_harmonics import positions
 from ._meridian_harmonics import meridian_harmonics
 
 
 class Series(NamedTuple):
-    """Which coefficients: f = Σ scale_l c_lm Y_lm, with harmonics in "component" normalization.
+    """Coefficients of a function f = Σ scale_l c_lm Y_lm, with harmonics in "component" normalization.
 
     Attributes:
         degrees: of the coefficients, in their order, each once.
@@ -36,17 +36,17 @@ class Series(NamedTuple):
 
 
 def to_torus(coeffs: jax.Array, series: Series, size: tuple[int, int]) -> jax.Array:
-    """Values at equally spaced angles θ and φ, from 0, of coefficients of shape (..., dim).
+    """Return the values at equally spaced angles θ and φ, starting from 0.
 
     Args:
-        coeffs: the coefficients.
-        series: which.
-        size: how many angles; more than 2 lmax each.
+        coeffs: coefficients, of shape (..., dim).
+        series: degrees and scales of the coefficients.
+        size: numbers of angles θ and φ; more than 2 lmax each.
     """
-    box = jnp.take(coeffs, places(series.degrees).component, axis=-1, mode="fill", fill_value=0)
-    wave = _einsum("mki,...smi->...skm", _wave_table(series, np.dtype(coeffs.dtype)), box)
-    # c cos(mφ) + s sin(mφ) is the real part of (c - i s) exp(imφ), and with sin(kθ) in place of cos(kθ) the factor is
-    # -i (exp(ikθ) - exp(-ikθ)) / 2.
+    block = jnp.take(coeffs, positions(series.degrees).component, axis=-1, mode="fill", fill_value=0)
+    wave = _einsum("mki,...smi->...skm", _wave_table(series, np.dtype(coeffs.dtype)), block)
+    # c cos(mφ) + s sin(mφ) is the real part of (c - i s) exp(imφ). cos(kθ) is (exp(ikθ) + exp(-ikθ)) / 2, and sin(kθ)
+    # is -i (exp(ikθ) - exp(-ikθ)) / 2.
     cosine, sine = wave[..., 0, :, :], -wave[..., 1, :, :]
     odd = jnp.broadcast_to(np.arange(series.lmax + 1) % 2 == 1, cosine.shape)
     half = jax.lax.complex(jnp.where(odd, sine, cosine), jnp.where(odd, -cosine, sine))
@@ -56,23 +56,24 @@ def to_torus(coeffs: jax.Array, series: Series, size: tuple[int, int]) -> jax.Ar
 
 
 def from_torus(values: jax.Array, series: Series) -> jax.Array:
-    """Coefficients of shape (..., dim) of values on a torus that has more angles θ than twice their highest frequency.
+    """Return coefficients of shape (..., dim) from values on a torus, by exact integration over the sphere.
 
-    They are integrals over the sphere, exact where frequencies of φ do not alias up to the highest degree.
+    The number of angles θ must exceed twice the highest frequency of the values, and no frequency of φ may alias to one
+    up to the highest degree.
     """
     highest = (values.shape[-2] - 1) // 2
     wave = jnp.fft.rfft2(values, norm="forward")[..., : highest + 1, : series.lmax + 1]
     odd = jnp.broadcast_to(np.arange(series.lmax + 1) % 2 == 1, wave.shape)
-    # The inverse of what to_torus does with even and odd orders.
+    # The inverse of the factors in `to_torus`.
     cosine, sine = jnp.where(odd, -wave.imag, wave.real), jnp.where(odd, wave.real, wave.imag)
     table = _integral_table(series, highest, np.dtype(values.dtype))
-    box = _einsum("mki,...skm->...smi", table, jnp.stack([cosine, -sine], axis=-3))
-    s, m, i = places(series.degrees)[:3]
-    return box[..., s, m, i]
+    block = _einsum("mki,...skm->...smi", table, jnp.stack([cosine, -sine], axis=-3))
+    s, m, i = positions(series.degrees)[:3]
+    return block[..., s, m, i]
 
 
 def fast_size(n: int) -> int:
-    """The next number that is a product of 2, 3 and 5: of so many points an FFT is fast."""
+    """Return the smallest product of powers of 2, 3 and 5 that is at least n, a size for which FFTs are fast."""
     rest = n
     for prime in (2, 3, 5):
         while rest % prime == 0:
@@ -85,14 +86,14 @@ _einsum = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 @cached(maxsize=64)
 def _wave_table(series: Series, dtype: Any) -> np.ndarray:
-    """scale_l Λ_l^m as sum of cos(kθ), or sin(kθ) for odd m; times the share of exp(ikθ) and of exp(imφ).
+    """Return scale_l Λ_l^m as a sum of cos(kθ), or sin(kθ) for odd m, times the factors of exp(ikθ) and of exp(imφ).
 
     Returns:
         Array of shape (lmax+1, lmax+1, degrees), indexed [m, k, i].
     """
     n = series.lmax + 1
     waves, harmonics, _ = _on_rings(series, n, series.lmax, "soft")
-    # The waves are orthogonal on these rings. Half of each belongs to exp(ikθ), half to exp(-ikθ); so for φ.
+    # The waves are orthogonal on these rings. Half of each belongs to exp(ikθ), half to exp(-ikθ); likewise for φ.
     table = np.einsum("mkb,mbi->mki", waves, harmonics) / n
     table[1:] /= 2
     return (table * np.array(series.scales)).astype(dtype)
@@ -100,7 +101,7 @@ def _wave_table(series: Series, dtype: Any) -> np.ndarray:
 
 @cached(maxsize=64)
 def _integral_table(series: Series, highest: int, dtype: Any) -> np.ndarray:
-    """The integrals over the sphere of Λ_l^m / scale_l and cos(kθ), or sin(kθ); twice, as exp(-ikθ) has the same part.
+    """Return integrals over the sphere of Λ_l^m / scale_l times cos(kθ), or sin(kθ); doubled for exp(-ikθ).
 
     Returns:
         Array of shape (lmax+1, highest+1, degrees), indexed [m, k, i].
@@ -112,7 +113,7 @@ def _integral_table(series: Series, highest: int, dtype: Any) -> np.ndarray:
 
 
 def _on_rings(series: Series, n: int, highest: int, quadrature: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """cos(kθ) or sin(kθ) for each m, of shape (m, k, ring); Λ_l^m, of shape (m, ring, degree); weights."""
+    """Return cos(kθ) or sin(kθ) for each m, of shape (m, k, ring), Λ_l^m, of shape (m, ring, degree), and weights."""
     y, rho, weights = rings(n, quadrature)
     angles = np.arange(highest + 1)[:, None] * np.arctan2(rho, y)
     waves = np.stack([np.cos(angles), np.sin(angles)])[np.arange(series.lmax + 1) % 2]
