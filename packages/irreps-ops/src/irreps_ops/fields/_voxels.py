@@ -1,4 +1,4 @@
-"""Fields on a grid of voxels: resampling them, and reading them between the voxels."""
+"""Resampling and interpolation of fields on grids of voxels."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -23,27 +23,27 @@ def zoom(
     output_size: Sequence[int] | None = None,
     interpolation: Interpolation = "linear",
 ) -> Field:
-    """Resample a field on a grid of voxels: the same volume in more voxels, or in fewer.
+    """Resample a field on a grid of voxels: return the same volume in more or in fewer voxels.
 
-    Along an axis of n voxels that becomes one of m, the centre of voxel i lies at p = (i + 1/2) n/m - 1/2 in units of
+    Along an axis of n voxels that is resampled to m, the centre of voxel i is at p = (i + 1/2) n/m - 1/2 in units of
     the old voxels; beyond the outermost centres the field is constant. The positions are exact fractions, so a field
-    keeps the symmetries of its grid. Pooling is a convolution at full resolution, then a rate below 1. (Nothing is
-    averaged: what is finer than the new voxels has to be smoothed away before.)
+    keeps the symmetries of its grid. The field is not averaged: smooth it before you reduce its resolution, as
+    :class:`VoxelPooling` does.
 
     Args:
-        input: an array of shape (..., nx, ny, nz) or an IrrepsArray of shape (..., nx, ny, nz, irreps.dim), whose
-            components are all resampled alike.
-        resize_rate: new over old number of voxels, one for all axes or one for each; n times it is rounded.
-        output_size: or the new numbers of voxels, (mx, my, mz).
-        interpolation: ``"linear"`` between the nearest voxels of each axis; or ``"nearest"``, which keeps integers
-            what they are. Halfway between two voxels "nearest" takes that of even number: a choice that a mirror
-            does not keep, as it keeps no other; where that matters, "linear" takes the mean.
+        input: an array of shape (..., nx, ny, nz) or an IrrepsArray of shape (..., nx, ny, nz, irreps.dim), each
+            component of which is resampled.
+        resize_rate: the ratio of new to old numbers of voxels, one for all axes or one for each; products are rounded.
+        output_size: the new numbers of voxels, (mx, my, mz).
+        interpolation: ``"linear"`` between the nearest voxels of each axis; or ``"nearest"``, which keeps the dtype of
+            integers. Halfway between two voxels "nearest" takes the voxel of even number, which mirrors do not
+            preserve; "linear" takes the mean.
 
     Returns:
-        The field of shape (..., mx, my, mz) or (..., mx, my, mz, irreps.dim).
+        The field, of shape (..., mx, my, mz) or (..., mx, my, mz, irreps.dim).
 
     Raises:
-        ValueError: not exactly one of `resize_rate` and `output_size`; not three positive numbers; fewer than three
+        ValueError: both or neither of `resize_rate` and `output_size`; not three positive numbers; fewer than three
             axes, or an axis without voxels; an unknown interpolation.
 
     Example:
@@ -57,8 +57,8 @@ def zoom(
     """
     if interpolation not in ("linear", "nearest"):
         raise ValueError(f"zoom expects interpolation 'linear' or 'nearest', got {interpolation!r}")
-    old = _grid("zoom", input)
-    new = _new_size(old, resize_rate, output_size)
+    old = grid_shape("zoom", input)
+    new = resized_shape(old, resize_rate, output_size)
     along = _linear_along if interpolation == "linear" else _nearest_along
 
     def resample(array: jax.Array, first: int) -> jax.Array:
@@ -73,7 +73,7 @@ def zoom(
 
 
 def _of_field(input: Any, function: Callable[[jax.Array, int], jax.Array]) -> Any:
-    """Apply a function of an array and the place of its axis x."""
+    """Apply a function of an array and the position of its axis x."""
     if isinstance(input, IrrepsArray):
         return IrrepsArray(
             input.irreps, function(jnp.asarray(input.array), input.ndim - 4), zero_flags=input.zero_flags
@@ -82,8 +82,8 @@ def _of_field(input: Any, function: Callable[[jax.Array, int], jax.Array]) -> An
     return function(array, array.ndim - 3)
 
 
-def _grid(function: str, input: Any) -> tuple[int, int, int]:
-    """How many voxels there are along x, y and z."""
+def grid_shape(function: str, input: Any) -> tuple[int, int, int]:
+    """Return the numbers of voxels of a field along x, y and z."""
     shape = jnp.shape(input) if not isinstance(input, IrrepsArray) else input.shape[:-1]
     if len(shape) < 3 or 0 in shape[-3:]:
         expected = "(..., nx, ny, nz, irreps)" if isinstance(input, IrrepsArray) else "(..., nx, ny, nz)"
@@ -95,11 +95,12 @@ def _grid(function: str, input: Any) -> tuple[int, int, int]:
     return nx, ny, nz
 
 
-def _new_size(old: tuple[int, int, int], resize_rate: Any, output_size: Any) -> tuple[int, ...]:
+def resized_shape(old: tuple[int, int, int], resize_rate: Any, output_size: Any) -> tuple[int, ...]:
+    """Return the new numbers of voxels, from exactly one of a rate and the numbers themselves."""
     if (resize_rate is None) == (output_size is None):
         raise ValueError(
             f"zoom expects either resize_rate or output_size, got {resize_rate!r} and {output_size!r}: "
-            "say how many voxels there shall be in one way"
+            "pass exactly one of them"
         )
     if output_size is None:
         rates = resize_rate if isinstance(resize_rate, Sequence) else (resize_rate,) * 3
@@ -112,7 +113,7 @@ def _new_size(old: tuple[int, int, int], resize_rate: Any, output_size: Any) -> 
 
 
 def _positions(n: int, m: int) -> list[Fraction]:
-    """Where the centres of m voxels lie among those of n, within the outermost of which they are held."""
+    """Return the positions of the centres of m voxels in units of n voxels, clipped to the outermost centres."""
     return [min(max(Fraction((2 * i + 1) * n - m, 2 * m), Fraction(0)), Fraction(n - 1)) for i in range(m)]
 
 
@@ -132,15 +133,16 @@ def _linear_along(array: jax.Array, axis: int, n: int, m: int) -> jax.Array:
 
 
 def interpolate_trilinear(input: Field, x: Any, y: Any, z: Any) -> Field:
-    """Read a field on a grid between its voxels: linear in each coordinate, constant beyond the outermost voxels.
+    """Return a field on a grid at any points, linear in each coordinate, constant beyond the outermost voxels.
 
-    Differentiable in the field and in the coordinates; where two pieces meet, the slope is that of the upper one.
+    Differentiable in the field and in the coordinates; at the centre of a voxel, where the slope jumps, the derivative
+    is that towards larger coordinates.
 
     Args:
         input: an array of shape (..., nx, ny, nz) or an IrrepsArray of shape (..., nx, ny, nz, irreps.dim).
-        x: where along x, in units of voxels: 0 is the centre of the first. Any shape S.
-        y: likewise along y; the shapes broadcast.
-        z: likewise along z.
+        x: coordinates along x in units of voxels, where 0 is the centre of the first voxel. Any shape S.
+        y: coordinates along y; the shapes broadcast.
+        z: coordinates along z.
 
     Returns:
         The values, of shape (..., S) or (..., S, irreps.dim).
@@ -154,11 +156,10 @@ def interpolate_trilinear(input: Field, x: Any, y: Any, z: Any) -> Field:
         >>> irr.interpolate_trilinear(jnp.array([[[0.0, 4.0]]]), 0.0, 0.0, jnp.array([0.25, 7.0]))
         Array([1., 4.], dtype=float...)
     """
-    grid, points = _grid("interpolate_trilinear", input), _points("interpolate_trilinear", x, y, z)
+    grid, points = grid_shape("interpolate_trilinear", input), _points("interpolate_trilinear", x, y, z)
 
     def read(array: jax.Array, first: int) -> jax.Array:
         array = check.float_array("interpolate_trilinear", array)
-        # One axis after the other: the first is looked up, and gives way to the axes of the points.
         corners = [(jnp.ones_like(points[0], dtype=array.dtype), ())]
         for p, n in zip(points, grid, strict=True):
             p = jnp.clip(p, -1, n).astype(array.dtype)
@@ -177,9 +178,9 @@ def interpolate_trilinear(input: Field, x: Any, y: Any, z: Any) -> Field:
 
 
 def interpolate_nearest(input: Field, x: Any, y: Any, z: Any) -> Field:
-    """The value of a field at the voxel nearest to a point; halfway between two, that of even number.
+    """Return a field on a grid at the voxels nearest to any points; halfway between two, at the one of even number.
 
-    Arguments, result and errors as of :func:`interpolate_trilinear`; any dtype keeps its values.
+    Arguments, result and errors are those of :func:`interpolate_trilinear`. The result has the dtype of the field.
 
     Example:
         >>> import jax.numpy as jnp
@@ -187,7 +188,7 @@ def interpolate_nearest(input: Field, x: Any, y: Any, z: Any) -> Field:
         >>> irr.interpolate_nearest(jnp.array([[[0, 4]]]), 0.0, 0.0, jnp.array([0.25, 0.75, 7.0]))
         Array([0, 4, 4], dtype=int...)
     """
-    grid, points = _grid("interpolate_nearest", input), _points("interpolate_nearest", x, y, z)
+    grid, points = grid_shape("interpolate_nearest", input), _points("interpolate_nearest", x, y, z)
     places = tuple(jnp.clip(jnp.round(p), 0, n - 1).astype(jnp.int32) for p, n in zip(points, grid, strict=True))
     return _of_field(input, lambda array, first: _at(array, first, places))
 
