@@ -99,7 +99,7 @@ def functions(lmax: int, batch: int, channels: int) -> Comparison:
     ]
     product = irr.FunctionalTensorProduct(irreps, irreps, irreps, paths)
     weights = np.concatenate(
-        [np.full(channels, gaunt(*p[:3]) / i.path_weight) for p, i in zip(paths, product.instructions, strict=True)]
+        [np.full(channels, gaunt(*p[:3]) / i.path_weight) for p, i in zip(paths, product.couplings, strict=True)]
     )
 
     def by_paths(x: jax.Array, y: jax.Array) -> jax.Array:

@@ -190,7 +190,7 @@ def parameters(shape: Shape, channels: int) -> Any:
         return [normal(a, b) / a**0.5 for a, b in itertools.pairwise(widths)]
 
     def linear(irreps_in: Any, irreps_out: Any, *indices: int) -> list[jax.Array]:
-        return [normal(*indices, *path.path_shape) for path in irr.FunctionalLinear(irreps_in, irreps_out).paths]
+        return [normal(*indices, *path.path_shape) for path in irr.FunctionalLinear(irreps_in, irreps_out).weights]
 
     layers = []
     for irreps_in, irreps_out, gated in shape.layers:

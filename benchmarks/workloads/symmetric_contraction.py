@@ -54,7 +54,7 @@ def comparisons(size: str) -> Iterator[Comparison]:
     def normal(*shape: int) -> jax.Array:
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
-    paths = irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out).paths
+    paths = irr.FunctionalSymmetricContraction(irreps, ORDERS, irreps_out).weights
     shapes = {path.name: (path.multiplicity, channels) for path in paths}
     weights = {name: normal(*shape) for name, shape in shapes.items()}
     x = normal(nodes, channels, irr.Irreps(irreps).dim)

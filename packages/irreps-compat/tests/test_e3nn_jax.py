@@ -84,7 +84,7 @@ def test_functional_tensor_product(options):
     irreps = ("3x0e + 2x1o", "3x0e + 2x1o", "4x0e + 2x1o + 2x1o + 5x2e + 2x1e + 6x1o")
     ours = irr.FunctionalTensorProduct(*irreps, INSTRUCTIONS, **options)
     expected = legacy.FunctionalTensorProduct(*map(e3nn.Irreps, irreps), INSTRUCTIONS, **options)
-    for a, b in zip(ours.instructions, expected.instructions, strict=True):
+    for a, b in zip(ours.couplings, expected.instructions, strict=True):
         assert a.path_shape == b.path_shape
         if b.has_weight:
             np.testing.assert_allclose([a.path_weight, a.weight_std], [b.path_weight, b.weight_std])
@@ -122,21 +122,21 @@ def test_functional_linear(options):
         e3nn.FunctionalLinear(e3nn.Irreps(a), e3nn.Irreps(b), **options),
     )
     fields = ("i_in", "i_out", "path_shape", "path_weight", "weight_std")
-    assert [[getattr(p, f) for f in fields] for p in ours.paths] == [
+    assert [[getattr(p, f) for f in fields] for p in ours.weights] == [
         [pytest.approx(getattr(p, f)) if f in fields[3:] else getattr(p, f) for f in fields] for p in other.instructions
     ]
     assert ours.num_weights == other.num_weights
     np.testing.assert_array_equal(ours.output_mask, other.output_mask)
     x = data(a, 1)
-    ws = [jax.random.normal(jax.random.key(i), p.path_shape, F) for i, p in enumerate(ours.paths)]
+    ws = [jax.random.normal(jax.random.key(i), p.path_shape, F) for i, p in enumerate(ours.weights)]
     # e3nn-jax wants weights and outputs of one rank, and gives biases no component axis: add them by hand.
-    maps = [(w, p) for w, p in zip(ws, ours.paths, strict=True) if p.i_in != -1]
+    maps = [(w, p) for w, p in zip(ws, ours.weights, strict=True) if p.i_in != -1]
     expected = x.array @ np.asarray(
         e3nn.FunctionalLinear(e3nn.Irreps(a), e3nn.Irreps(b), **(options | {"biases": False})).matrix(
             [w for w, _ in maps]
         )
     )
-    for w, path in zip(ws, ours.paths, strict=True):
+    for w, path in zip(ws, ours.weights, strict=True):
         if path.i_in == -1:
             expected = expected.at[ours.irreps_out.slices()[path.i_out]].add(w)
     np.testing.assert_allclose(ours(ws, x).array, expected, **CLOSE)
@@ -157,7 +157,7 @@ def test_symmetric_contraction(irreps, orders, keep):
     module = hk.transform(lambda x: e3nn.haiku.SymmetricTensorProduct(orders, keep)(x))
     (weights,) = module.init(jax.random.key(0), theirs(x)).values()
     f = irr.FunctionalSymmetricContraction(irreps, orders, keep)
-    assert {name: w.shape for name, w in weights.items()} == {p.name: (p.multiplicity, 3) for p in f.paths}
+    assert {name: w.shape for name, w in weights.items()} == {p.name: (p.multiplicity, 3) for p in f.weights}
     expected = module.apply({"symmetric_tensor_product": weights}, None, theirs(x))
     ours = f(weights, x)
     assert repr(ours.irreps) == repr(expected.irreps)

@@ -164,8 +164,8 @@ OPERATIONS = {
 # Names that take and return no data. Those of irreps_core are tested there, layers in the tests of the bindings.
 NOT_OPERATIONS = {
     "types": "Activation Contraction Executor SO3Signal SphereTransform SphericalSignal",
-    "descriptions, with tests of their own": "Access Coefficients EdgeIndex Index Instruction LinearPath Operand Path "
-    "Polynomial SymmetricPath get_s2fft_grid_resolution harmonics_polynomial s2_grid s2_irreps",
+    "descriptions, with tests of their own": "Access Coefficients Coupling EdgeIndex Index LinearWeights Operand Path "
+    "Polynomial SymmetricWeights get_s2fft_grid_resolution harmonics_polynomial s2_grid s2_irreps",
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
     "graphs in NumPy, before tracing": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",

@@ -83,23 +83,25 @@ from .graphs._scatter import index_add, scatter_max, scatter_mean, scatter_sum
 from .harmonics._legendre import legendre
 from .harmonics._polynomial import harmonics_polynomial
 from .harmonics._spherical import sh, spherical_harmonics
-from .layers._batch_norm import BatchNorm
-from .layers._dropout import Dropout
-from .layers._embedding import Embedding
-from .layers._fully_connected_tensor_product import FullyConnectedTensorProduct
-from .layers._gate import Gate
-from .layers._layer_norm import LayerNorm
-from .layers._linear import Linear
-from .layers._linear_with_harmonics import LinearSHTP, shtp
-from .layers._message_passing_convolution import MessagePassingConvolution
-from .layers._multi_layer_perceptron import MultiLayerPerceptron
-from .layers._point_convolution import PointConvolution, radial_basis
-from .layers._symmetric_contraction import SymmetricContraction
-from .layers._symmetric_tensor_product import SymmetricTensorProduct
-from .layers._tensor_product import TensorProduct
-from .layers._transformer import Transformer
-from .layers._voxel_convolution import VoxelConvolution
-from .layers._voxel_pooling import VoxelPooling
+from .layers import (
+    BatchNorm,
+    Dropout,
+    Embedding,
+    FullyConnectedTensorProduct,
+    Gate,
+    LayerNorm,
+    Linear,
+    LinearSHTP,
+    MessagePassingConvolution,
+    MultiLayerPerceptron,
+    PointConvolution,
+    SymmetricContraction,
+    SymmetricTensorProduct,
+    TensorProduct,
+    Transformer,
+    VoxelConvolution,
+    VoxelPooling,
+)
 from .pointwise._activation import (
     Activation,
     key_value_activation,
@@ -117,18 +119,21 @@ from .pointwise._radial import (
     chebyshev_basis,
     exponential_bernstein_basis,
     gaussian_basis,
+    radial_basis,
     soft_one_hot_linspace,
 )
+from .products._couplings import Coupling
 from .products._gaunt import gaunt_tensor_product
-from .products._linear import FunctionalLinear, LinearPath, linear
+from .products._linear import FunctionalLinear, LinearWeights, linear
+from .products._linear_with_harmonics import shtp
 from .products._reduced_basis import (
     reduced_antisymmetric_tensor_product_basis,
     reduced_symmetric_tensor_product_basis,
     reduced_tensor_product_basis,
 )
-from .products._symmetric_contraction import FunctionalSymmetricContraction, SymmetricPath, symmetric_contraction
+from .products._symmetric_contraction import FunctionalSymmetricContraction, SymmetricWeights, symmetric_contraction
 from .products._tensor_product import elementwise_tensor_product, tensor_product, tensor_square
-from .products._weighted import FunctionalFullyConnectedTensorProduct, FunctionalTensorProduct, Instruction
+from .products._weighted import FunctionalFullyConnectedTensorProduct, FunctionalTensorProduct
 from .products._with_harmonics import tensor_product_with_spherical_harmonics
 from .scope._functional import apply, init, init_state
 from .signals._axisymmetric import (
@@ -152,6 +157,7 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "CartesianTensor",
+    "Coupling",
     "Dropout",
     "EdgeIndex",
     "Embedding",
@@ -163,15 +169,14 @@ __all__ = [
     "Gate",
     "Graph",
     "GraphBatch",
-    "Instruction",
     "IntoIrreps",
     "Irrep",
     "Irreps",
     "IrrepsArray",
     "LayerNorm",
     "Linear",
-    "LinearPath",
     "LinearSHTP",
+    "LinearWeights",
     "MessagePassingConvolution",
     "MulIrrep",
     "MultiLayerPerceptron",
@@ -181,8 +186,8 @@ __all__ = [
     "SphereTransform",
     "SphericalSignal",
     "SymmetricContraction",
-    "SymmetricPath",
     "SymmetricTensorProduct",
+    "SymmetricWeights",
     "TensorProduct",
     "Transformer",
     "VoxelConvolution",

@@ -29,7 +29,7 @@ def made(layer, *inputs, seed=0):
 def by_rows(f, params, x, weights_of_row):
     """A functional map applied row by row."""
     rows = [
-        f([weights_of_row(params[f.parameter_name(p)], i) for p in f.paths], x[i]).array
+        f([weights_of_row(params[f.parameter_name(p)], i) for p in f.weights], x[i]).array
         for i in np.ndindex(x.shape[:-1])
     ]
     return np.stack(rows).reshape((*x.shape[:-1], -1))
@@ -64,7 +64,7 @@ def test_each_mode_is_a_functional_map_for_each_row(mode, options):
     params, y = made(layer, *inputs, X)
     f = irr.FunctionalLinear(X.irreps.regroup(), "4x0e + 2x1o", **options)
     assert {name: w.shape for name, w in params.items()} == {
-        f.parameter_name(path): (*prefix, *path.path_shape) for path in f.paths
+        f.parameter_name(path): (*prefix, *path.path_shape) for path in f.weights
     }
     assert y.irreps == "4x0e + 2x1o"  # 2e is dropped: nothing in the input can be mapped to it
     np.testing.assert_allclose(y.array, by_rows(f, params, X.regroup(), weights_of_row), atol=1e-13)

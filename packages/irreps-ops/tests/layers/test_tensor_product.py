@@ -76,7 +76,7 @@ def test_the_convention_gives_each_path_its_sign(normalization: Any) -> None:
     )
     signs = [ic.clebsch_gordan_sign("e3nn-0.4", 1, 2, l) for l in (1, 2)]
     assert signs == [1, -1]
-    for one, other, sign in zip(ours.instructions, old.instructions, signs, strict=True):
+    for one, other, sign in zip(ours.couplings, old.couplings, signs, strict=True):
         assert other.path_weight == sign * one.path_weight
         assert other.weight_std == one.weight_std > 0
     x, y = random("1o"), random("2e")

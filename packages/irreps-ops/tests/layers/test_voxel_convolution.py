@@ -60,7 +60,7 @@ def test_is_a_sum_over_voxels():
     product = irr.FunctionalFullyConnectedTensorProduct(x.irreps, layer.irreps_sh, layer.irreps_out)
     displacements = grid((1, 1, 1), steps)
     weights = []
-    for ins in product.instructions:
+    for ins in product.couplings:
         l = product.irreps_in2[ins.i_in2].ir.l
         name = product.parameter_name(ins).replace(",1x0e,", ",0e,").replace(",2x1o,", ",1o,")
         distances = np.linalg.norm(displacements, axis=-1)

@@ -22,15 +22,15 @@ MAPS = [
 
 
 def weights_of(f, seed=0, rows=(), dtype=jnp.float64):
-    keys = jax.random.split(jax.random.key(seed), len(f.paths) + 1)
-    return [jax.random.normal(k, (*rows, *path.path_shape), dtype) for k, path in zip(keys, f.paths, strict=False)]
+    keys = jax.random.split(jax.random.key(seed), len(f.weights) + 1)
+    return [jax.random.normal(k, (*rows, *path.path_shape), dtype) for k, path in zip(keys, f.weights, strict=False)]
 
 
 def brute_force(f, ws, x):
     """y[w, k] = sum over paths of path_weight sum_u W[u, w] x[u, k], with NumPy loops for one row."""
     out = [np.zeros((item.mul, item.ir.dim)) for item in f.irreps_out]
     chunks = [np.asarray(c) for c in x.chunks]
-    for path, w in zip(f.paths, ws, strict=True):
+    for path, w in zip(f.weights, ws, strict=True):
         for v in range(f.irreps_out[path.i_out].mul):
             if path.i_in == -1:
                 out[path.i_out][v] += w[v]
@@ -87,7 +87,7 @@ def test_variance_is_one_exactly(path_normalization, gradient_normalization):
         gradient_normalization=gradient_normalization,
     )
     for i_out in range(len(f.irreps_out)):
-        paths = [path for path in f.paths if path.i_out == i_out]
+        paths = [path for path in f.weights if path.i_out == i_out]
         shares = [f.irreps_in[p.i_in].mul * (p.path_weight * p.weight_std) ** 2 for p in paths]
         assert sum(shares) == pytest.approx(1)
         if path_normalization == "path":
@@ -96,9 +96,9 @@ def test_variance_is_one_exactly(path_normalization, gradient_normalization):
             total = sum(f.irreps_in[p.i_in].mul for p in paths)
             assert shares == pytest.approx([f.irreps_in[p.i_in].mul / total for p in paths])
     if gradient_normalization in ("path", None):
-        assert all(p.weight_std == 1 for p in f.paths)
+        assert all(p.weight_std == 1 for p in f.weights)
     if gradient_normalization == "element":
-        assert all(p.path_weight == 1 for p in f.paths)
+        assert all(p.path_weight == 1 for p in f.weights)
 
 
 def test_rows_may_have_weights_of_their_own():
@@ -106,7 +106,7 @@ def test_rows_may_have_weights_of_their_own():
     x = ic.normal("2x0e + 1o", jax.random.key(1), (3, 5), dtype=jnp.float64)
     for rows in [(3, 5), (5,), (3, 1)]:
         ws = weights_of(f, rows=rows)
-        each = [jnp.broadcast_to(w, (3, 5, *path.path_shape)) for w, path in zip(ws, f.paths, strict=True)]
+        each = [jnp.broadcast_to(w, (3, 5, *path.path_shape)) for w, path in zip(ws, f.weights, strict=True)]
         y = f(ws, x)
         assert y.shape == (3, 5, 7)
         np.testing.assert_allclose(y[1, 2].array, f([w[1, 2] for w in each], x[1, 2]).array, atol=1e-15)

@@ -12,8 +12,7 @@ import pytest
 
 import irreps_core as ic
 import irreps_ops as irr
-from irreps_core import Irrep, Irreps
-from irreps_core.tensors._symmetric_basis import parse_symmetry, symmetric_basis
+from irreps_core import Irrep, Irreps, parse_symmetry, symmetric_basis
 from irreps_ops.products._symmetric_polynomials import equivariant_polynomials
 
 
@@ -67,7 +66,7 @@ def weights_of(
     f: irr.FunctionalSymmetricContraction, shape: tuple[int, ...] = (), seed: int = 1
 ) -> dict[str, jax.Array]:
     rng = np.random.default_rng(seed)
-    return {p.name: jnp.asarray(rng.normal(size=(*shape, p.multiplicity, CHANNELS))) for p in f.paths}
+    return {p.name: jnp.asarray(rng.normal(size=(*shape, p.multiplicity, CHANNELS))) for p in f.weights}
 
 
 def data(*shape: int, irreps: str = IRREPS, seed: int = 0) -> jax.Array:
@@ -77,7 +76,7 @@ def data(*shape: int, irreps: str = IRREPS, seed: int = 0) -> jax.Array:
 def by_definition(f: irr.FunctionalSymmetricContraction, weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     """The sum with dense tensors; weights of shape (..., multiplicity, channels)."""
     out: dict[Irrep, Any] = {ir: 0.0 for _, ir in f.irreps_out}
-    for path in f.paths:
+    for path in f.weights:
         y = jnp.asarray(dense(str(f.irreps_in), path.order)[path.irrep])
         letters = "ijklm"[: path.order]
         formula = f"{letters}zy,...zc,{','.join(f'...c{i}' for i in letters)}->...cy"
@@ -105,7 +104,7 @@ def test_values(irreps: str, orders: tuple[int, ...], keep: Any, shape: tuple[in
     close(y.array, expected)
     joined = f.join_weights(weights)
     assert joined.shape == (f.num_weights, CHANNELS)
-    np.testing.assert_array_equal(f.split_weights(joined)[f.paths[-1].name], weights[f.paths[-1].name])
+    np.testing.assert_array_equal(f.split_weights(joined)[f.weights[-1].name], weights[f.weights[-1].name])
     again = irr.symmetric_contraction(ic.IrrepsArray(irreps, x), joined, orders, keep_irrep_out=keep)
     np.testing.assert_array_equal(again.array, y.array)
 
@@ -190,7 +189,7 @@ def test_values_of_e3nn_jax() -> None:
     x = jnp.asarray(np.cos(np.arange(18.0)).reshape(2, 9))
     weights = {
         p.name: jnp.asarray(np.sin(np.arange(2.0 * p.multiplicity).reshape(p.multiplicity, 2) + p.order))
-        for p in f.paths
+        for p in f.weights
     }
     assert {name: w.shape for name, w in weights.items()} == GOLDEN_SHAPES
     np.testing.assert_allclose(f(weights, ic.IrrepsArray("0e+1o+2e", x)).array, GOLDEN, rtol=1e-13)
@@ -206,7 +205,7 @@ GOLDEN = [
 def test_projection_of_other_bases() -> None:
     f = irr.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
     rng, x = np.random.default_rng(3), data(4)
-    for path in f.paths:
+    for path in f.weights:
         basis = dense(IRREPS, path.order)[path.irrep]
         mixed = np.einsum("...ck,cm->...mk", basis, rng.normal(size=(path.multiplicity, path.multiplicity + 1)))
         if path.order > 1:  # what is antisymmetric makes no difference
@@ -249,9 +248,9 @@ def _shapes(text: str) -> list[str]:
         (lambda: _call(jnp.ones((5, 2, CHANNELS)), data(2), jnp.zeros(3, int)), r"index must have shape \(2,\)"),
         (lambda: _call(jnp.ones((5, 2, CHANNELS)), data(2)), "weights must have shape"),
         (lambda: _scalars().split_weights(jnp.ones((3, 4))), r"\(..., 2, channels\)"),
-        (lambda: _scalars().projection(2, "0o", np.ones((4, 4, 1, 1))), "there is no path w2_0o"),
+        (lambda: _scalars().projection(2, "0o", np.ones((4, 4, 1, 1))), "there are no weights w2_0o"),
         (lambda: _scalars().projection(2, "0e", np.ones((4, 1, 1))), "basis must have shape"),
-        (lambda: _scalars().projection(2, "0e", np.ones((4, 4, 1, 1))), "not made of equivariant polynomials"),
+        (lambda: _scalars().projection(2, "0e", np.ones((4, 4, 1, 1))), "does not consist of equivariant polynomials"),
     ],
 )
 def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:

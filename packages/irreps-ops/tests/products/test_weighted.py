@@ -55,7 +55,7 @@ def case(
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_is_its_sum(mode: str, has_weight: bool) -> None:
     f = case(mode, has_weight)
-    (ins,) = f.instructions
+    (ins,) = f.couplings
     x, y = random(5, f.irreps_in1.dim), random(5, f.irreps_in2.dim)
     w = random(*ins.path_shape) if has_weight else np.ones(ins.path_shape)
     scaled = ins.path_weight * ic.clebsch_gordan(1, 2, 1)
@@ -81,7 +81,7 @@ def test_variance_one_gives_variance_one(mode: str, gradient: Any, normalization
     rows = 4000
     w = [
         ins.weight_std * jax.random.normal(key, (rows, *ins.path_shape))
-        for ins, key in zip(f.instructions, keys, strict=False)
+        for ins, key in zip(f.couplings, keys, strict=False)
     ]
     x, y = (ic.normal(i, key, (rows,), normalization=normalization) for i, key in zip(irreps, keys[2:], strict=False))
     z = f(w, x, y).chunks[0]
@@ -90,20 +90,20 @@ def test_variance_one_gives_variance_one(mode: str, gradient: Any, normalization
 
 
 def test_path_normalization_is_what_it_says() -> None:
-    def instructions(normalization: Any) -> tuple[irr.Instruction, ...]:
+    def couplings(normalization: Any) -> tuple[irr.Coupling, ...]:
         asked = [(0, 0, 0, "uvw", False), (1, 0, 0, "uvw", False, 4.0)]
         return irr.FunctionalTensorProduct(
             "6x0e + 2x0e", "0e", "0e", asked, path_normalization=normalization
-        ).instructions
+        ).couplings
 
-    by_element, by_path = (instructions(kind) for kind in ("element", "path"))
+    by_element, by_path = (couplings(kind) for kind in ("element", "path"))
     np.testing.assert_allclose([i.path_weight for i in by_element], [8**-0.5, 2 * 8**-0.5])
     np.testing.assert_allclose([i.path_weight for i in by_path], [12**-0.5, 2 * 4**-0.5])
 
 
 def test_variances_of_inputs_and_output() -> None:
     args = ("2x0e", "0e", "0e", [(0, 0, 0, "uvw", False)])
-    (ins,) = irr.FunctionalTensorProduct(*args, in1_var=[4.0], in2_var=[0.25], out_var=[9.0]).instructions
+    (ins,) = irr.FunctionalTensorProduct(*args, in1_var=[4.0], in2_var=[0.25], out_var=[9.0]).couplings
     np.testing.assert_allclose(ins.path_weight, 3 / 2**0.5)
 
 
@@ -115,8 +115,8 @@ def test_the_layer_has_a_parameter_for_each_path_and_is_the_product() -> None:
     layer = irr.FullyConnectedTensorProduct(MIXED[2])
     parameters = irr.init(layer, jax.random.key(0), x, y)
     f = fully_connected()
-    assert sorted(parameters) == sorted(f.parameter_name(ins) for ins in f.instructions)
-    weights = [parameters[f.parameter_name(ins)] for ins in f.instructions]
+    assert sorted(parameters) == sorted(f.parameter_name(ins) for ins in f.couplings)
+    weights = [parameters[f.parameter_name(ins)] for ins in f.couplings]
     np.testing.assert_allclose(irr.apply(layer, parameters, x, y).array, f(weights, x, y).array, atol=1e-13)
     scaled = irr.FullyConnectedTensorProduct(MIXED[2], gradient_normalization="element")
     w = irr.init(scaled, jax.random.key(0), x, y)["w[0,0,0] 4x0e,1x0e,5x0e"]
@@ -135,11 +135,11 @@ def fully_connected() -> irr.FunctionalFullyConnectedTensorProduct:
 
 def test_several_instructions_add_up_and_weights_may_lie_in_one_array() -> None:
     f = fully_connected()
-    assert f.num_weights == sum(np.prod(ins.path_shape) for ins in f.instructions)
+    assert f.num_weights == sum(np.prod(ins.path_shape) for ins in f.couplings)
     w = random(f.num_weights)
     x, y = ic.IrrepsArray(MIXED[0], random(f.irreps_in1.dim)), ic.IrrepsArray(MIXED[1], random(f.irreps_in2.dim))
     out = [np.zeros((mul, ir.dim)) for mul, ir in f.irreps_out]
-    for ins, part in zip(f.instructions, f.split_weights(jnp.asarray(w)), strict=True):
+    for ins, part in zip(f.couplings, f.split_weights(jnp.asarray(w)), strict=True):
         degrees = (f.irreps_in1[ins.i_in1].ir.l, f.irreps_in2[ins.i_in2].ir.l, f.irreps_out[ins.i_out].ir.l)
         C = ins.path_weight * ic.clebsch_gordan(*degrees)
         out[ins.i_out] += by_hand("uvw", part, x.chunks[ins.i_in1], y.chunks[ins.i_in2], C)

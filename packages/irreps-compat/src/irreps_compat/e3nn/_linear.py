@@ -64,13 +64,13 @@ def linear(
     # Channels count as multiplicities.
     irreps = (f_in or 1) * irreps_in, (f_out or 1) * irreps_out
     theirs, ours = (FunctionalLinear(*irreps, pairs, biases, path_normalization) for pairs in (instructions, unique))
-    own = {(path.i_in, path.i_out): path for path in ours.paths}
-    shapes = [(irreps_in[p.i_in].mul, irreps_out[p.i_out].mul) for p in theirs.paths if p.i_in != -1]
-    bias_shapes = [(irreps_out[p.i_out].mul,) for p in theirs.paths if p.i_in == -1]
+    own = {(path.i_in, path.i_out): path for path in ours.weights}
+    shapes = [(irreps_in[p.i_in].mul, irreps_out[p.i_out].mul) for p in theirs.weights if p.i_in != -1]
+    bias_shapes = [(irreps_out[p.i_out].mul,) for p in theirs.weights if p.i_in == -1]
     arrays = _split(state, prefix, "weight", channels, shapes, what)
     arrays += _split(state, prefix, "bias", channels[1:], bias_shapes, what)
     params: dict[str, np.ndarray] = {}
-    for path, w in zip(theirs.paths, arrays, strict=True):
+    for path, w in zip(theirs.weights, arrays, strict=True):
         to = own[path.i_in, path.i_out]
         if channels and path.i_in != -1:
             w = np.moveaxis(w, 1, 2)  # (f_in, f_out, mul_in, mul_out)

@@ -175,10 +175,10 @@ def fully_connected_tensor_product(
         irrep_normalization=irrep_normalization,
         path_normalization=_kind(path_normalization),
     )
-    places = {(i.i_in1, i.i_in2, i.i_out): i for i in ours.instructions}
+    places = {(i.i_in1, i.i_in2, i.i_out): i for i in ours.couplings}
     weights = _weights(state, prefix, theirs, what)
-    params = {ours.parameter_name(i): np.zeros(i.path_shape, w.dtype) for i in ours.instructions for w in weights[:1]}
-    for ins, w in zip(theirs.instructions, weights, strict=True):
+    params = {ours.parameter_name(i): np.zeros(i.path_shape, w.dtype) for i in ours.couplings for w in weights[:1]}
+    for ins, w in zip(theirs.couplings, weights, strict=True):
         if w.size:
             spots = [where[i] for where, i in zip(merged, (ins.i_in1, ins.i_in2, ins.i_out), strict=True)]
             to = places[spots[0][0], spots[1][0], spots[2][0]]
@@ -363,7 +363,7 @@ def _without_path_normalization(
     given = [ins[5] if len(ins) > 5 else 1.0 for ins in made.instructions]
     return [
         (*ins, factor / found.path_weight**2)
-        for ins, factor, found in zip(plain, given, by_element.instructions, strict=True)
+        for ins, factor, found in zip(plain, given, by_element.couplings, strict=True)
     ]
 
 

@@ -36,7 +36,7 @@ _MODES = MappingProxyType(
 
 
 class LinearInstruction(NamedTuple):
-    """A block of weights of a linear map, see :class:`irreps_ops.LinearPath`.
+    """A block of weights of a linear map, see :class:`irreps_ops.LinearWeights`.
 
     Attributes:
         i_in: index of the input item; -1 for a bias.
@@ -53,8 +53,20 @@ class LinearInstruction(NamedTuple):
     weight_std: float
 
 
-class FunctionalLinear(irr.FunctionalLinear):
+class FunctionalLinear:
     """:class:`irreps_ops.FunctionalLinear` with the defaults of `config` and the attributes that e3nn-jax gives it.
+
+    Args:
+        irreps_in: irreps of the input.
+        irreps_out: irreps of the output.
+        instructions: pairs (index of the input item, index of the output item); default: all pairs of equal irreps.
+        biases: whether the scalars 0e of the output have a bias; or that for each item of the output.
+        path_normalization: ``"element"``, ``"path"`` or a number between 0 and 1.
+        gradient_normalization: likewise.
+
+    Attributes:
+        instructions: list of :class:`LinearInstruction`; biases last.
+        output_mask: for each component of the output whether an instruction reaches it.
 
     Example:
         >>> import jax.numpy as jnp
@@ -76,7 +88,7 @@ class FunctionalLinear(irr.FunctionalLinear):
         gradient_normalization: Any = None,
     ) -> None:
         """See the class."""
-        super().__init__(
+        self._linear = irr.FunctionalLinear(
             Irreps(irreps_in),
             Irreps(irreps_out),
             instructions,
@@ -84,20 +96,29 @@ class FunctionalLinear(irr.FunctionalLinear):
             default("path_normalization", path_normalization),
             default("gradient_normalization", gradient_normalization),
         )
+        self.irreps_in = self._linear.irreps_in
+        self.irreps_out = self._linear.irreps_out
+        self.output_mask: np.ndarray = self._linear.output_mask
+        self.instructions = [
+            LinearInstruction(w.i_in, w.i_out, w.path_shape, w.path_weight, w.weight_std) for w in self._linear.weights
+        ]
 
     @property
-    def instructions(self) -> list[LinearInstruction]:
-        """The blocks of weights in order; biases last."""
-        return [LinearInstruction(p.i_in, p.i_out, p.path_shape, p.path_weight, p.weight_std) for p in self.paths]
+    def num_weights(self) -> int:
+        """The number of weights, biases included."""
+        return self._linear.num_weights
+
+    def split_weights(self, weights: jax.Array) -> list[jax.Array]:
+        """Split one array of weights, see :meth:`irreps_ops.FunctionalLinear.split_weights`."""
+        return self._linear.split_weights(weights)
 
     def __call__(self, ws: Weights, input: Any) -> Any:
         """Apply the map, see :class:`irreps_ops.FunctionalLinear`; a plain array gives IrrepsData."""
-        mapped = super().__call__(ws, _array(self.irreps_in, input))
-        return _as(mapped, input)
+        return _as(self._linear(ws, _array(self.irreps_in, input)), input)
 
-    def matrix(self, ws: Weights) -> jax.Array:  # type: ignore[override]  # with the argument name of e3nn-jax
+    def matrix(self, ws: Weights) -> jax.Array:
         """Return the map as a matrix, see :meth:`irreps_ops.FunctionalLinear.matrix`."""
-        return super().matrix(ws)
+        return self._linear.matrix(ws)
 
     def aggregate_paths(
         self, paths: Sequence[jax.Array | None], output_shape: Sequence[int], output_dtype: Any = None
@@ -110,7 +131,7 @@ class FunctionalLinear(irr.FunctionalLinear):
             output_dtype: dtype of the output if all paths are None.
         """
         chunks: list[jax.Array | None] = [None] * len(self.irreps_out)
-        for path, value in zip(self.paths, paths, strict=True):
+        for path, value in zip(self.instructions, paths, strict=True):
             if value is not None:
                 mul, ir = self.irreps_out[path.i_out]
                 value = value.reshape((*output_shape, mul, ir.dim))
@@ -121,13 +142,13 @@ class FunctionalLinear(irr.FunctionalLinear):
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}({self.irreps_in} -> {self.irreps_out}, "
-            f"{len(self.paths)} instructions, {self.num_weights} weights)"
+            f"{len(self.instructions)} instructions, {self.num_weights} weights)"
         )
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """Two items of the inputs that contribute to an item of the output, see :class:`irreps_ops.Instruction`.
+    """Two items of the inputs that contribute to an item of the output, see :class:`irreps_ops.Coupling`.
 
     Attributes:
         i_in1: index of the item of the first input.
@@ -245,7 +266,7 @@ class FunctionalTensorProduct:
                 self.irreps_in2[ins.i_in2].mul,
                 self.irreps_out[ins.i_out].mul,
             )
-            for ins in self._product.instructions
+            for ins in self._product.couplings
         ]
 
     def left_right(

@@ -1,1 +1,1 @@
-"""Checks of arguments, and conversion of operands to one dtype. Shared by all chapters."""
+"""Argument checks and conversions that all chapters share."""

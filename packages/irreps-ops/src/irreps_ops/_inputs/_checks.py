@@ -1,4 +1,4 @@
-"""Checks of arguments that several operations share; each answers with what it checked."""
+"""Checks of arguments. Each returns the parsed value, or raises an error that names the function and the argument."""
 
 import math
 import operator
@@ -9,10 +9,16 @@ import jax.numpy as jnp
 
 
 def count(function: str, name: str, value: Any, least: int = 1) -> int:
-    """`value` as an int, at least `least`.
+    """Return an integer of at least `least`.
+
+    Args:
+        function: name of the function that was called, for the error message.
+        name: name of the argument.
+        value: the argument.
+        least: the smallest valid value.
 
     Raises:
-        ValueError: it is no integer, or smaller.
+        ValueError: `value` is not an integer, or is smaller.
     """
     try:
         number = operator.index(value)
@@ -24,10 +30,15 @@ def count(function: str, name: str, value: Any, least: int = 1) -> int:
 
 
 def positive(function: str, name: str, value: Any) -> float:
-    """`value` as a float, positive and finite.
+    """Return a positive, finite number as a float.
+
+    Args:
+        function: name of the function that was called, for the error message.
+        name: name of the argument.
+        value: the argument.
 
     Raises:
-        ValueError: it is not.
+        ValueError: `value` is not a positive, finite number.
     """
     try:
         number = float(value)
@@ -39,10 +50,14 @@ def positive(function: str, name: str, value: Any) -> float:
 
 
 def float_array(function: str, x: Any) -> jax.Array:
-    """`x` as a JAX array of its floating dtype; integers become JAX's default float.
+    """Return a real JAX array. Floating dtypes are kept; integers become JAX's default float.
+
+    Args:
+        function: name of the function that was called, for the error message.
+        x: the argument.
 
     Raises:
-        ValueError: it is complex.
+        ValueError: `x` is complex.
     """
     array = jnp.asarray(x)
     if jnp.issubdtype(array.dtype, jnp.complexfloating):

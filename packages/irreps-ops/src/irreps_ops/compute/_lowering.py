@@ -101,8 +101,9 @@ def evaluate_on_batch(
 ) -> jax.Array:
     """Evaluate an operation on data and weights with any leading axes, which broadcast and become the batch.
 
-    An array without leading axes is broadcast to the batch as it is. Weights that a part of the batch shares, of shape
-    (3, 1, ...) for a batch of (3, 4), say, are never repeated: their missing axis becomes a channel axis of the data.
+    An array without leading axes is broadcast to the batch as it is. Weights that parts of the batch share, of shape
+    (3, 1, ...) for a batch of (3, 4), say, are repeated if they are smaller than the data. Otherwise the missing axis
+    becomes a channel axis of the data.
 
     Args:
         lower: returns the lowering for the accesses of data and weights.
@@ -127,28 +128,27 @@ def _on_batch(
     num_data: int,
     executor: Choice,
 ) -> jax.Array:
-    """Evaluate an operation on arrays, the data first, of which the first `own_axes` axes are leading ones."""
+    """Evaluate an operation on arrays, the data first, of which the first `own_axes` axes are leading axes."""
     own = [x.shape[:n] for x, n in zip(arrays, own_axes, strict=True)]
     leading = np.broadcast_shapes(*own)
     batch = math.prod(leading)
-    if batch > 0 and any(math.prod(shape) != 1 and shape != leading for shape in own[num_data:]):
-        # Map over the last leading axis of all arrays that have it.
+    elements = [math.prod(x.shape[n:]) for x, n in zip(arrays, own_axes, strict=True)]
+    partly_shared = any(math.prod(shape) not in (0, 1) and shape != leading for shape in own[num_data:])
+    if partly_shared and sum(elements[num_data:]) > sum(elements[:num_data]):
+        # Map over the last leading axis the arrays that have it; in the others it is missing or has length 1.
         mapped = [shape[-1:] == leading[-1:] for shape in own]
         axes = [n - 1 if yes else None for n, yes in zip(own_axes, mapped, strict=True)]
         rest = [x if yes or n == 0 else x.squeeze(n - 1) for x, n, yes in zip(arrays, own_axes, mapped, strict=True)]
-        inner_axes = [max(n - 1, 0) for n in own_axes]
-        return jax.vmap(
-            lambda *some: _on_batch(lower, some, inner_axes, num_data, executor), axes, out_axes=len(leading) - 1
-        )(*rest)
-    flat = [_flattened(x, shape, leading) for x, shape in zip(arrays, own, strict=True)]
-    accesses = [
-        Access.BATCHED if x.ndim > a.ndim - n else Access.BROADCAST
-        for x, a, n in zip(flat, arrays, own_axes, strict=True)
-    ]
-    if batch == 1:  # a single element of data is a batch of one
-        flat[:num_data] = [x.reshape(1, x.shape[-1]) for x in flat[:num_data]]
-        accesses[:num_data] = [Access.BATCHED] * num_data
-    lowering = lower(tuple(accesses))
+
+        def without_axis(*arrays: jax.Array) -> jax.Array:
+            return _on_batch(lower, arrays, [max(n - 1, 0) for n in own_axes], num_data, executor)
+
+        return jax.vmap(without_axis, axes, len(leading) - 1)(*rest)
+    # A single element of data is a batch of one.
+    batched = [n < num_data and batch == 1 for n in range(len(arrays))]
+    found = [_as_batch(x, shape, leading, yes) for x, shape, yes in zip(arrays, own, batched, strict=True)]
+    flat, accesses = (tuple(column) for column in zip(*found, strict=True))
+    lowering = lower(accesses)
 
     def compute(*tile: jax.Array) -> jax.Array:
         size = next(len(x) for x, access in zip(tile, accesses, strict=True) if access is Access.BATCHED)
@@ -158,10 +158,18 @@ def _on_batch(
     return result.reshape(*leading, lowering.width)
 
 
-def _flattened(x: jax.Array, own: tuple[int, ...], leading: tuple[int, ...]) -> jax.Array:
-    """Replace the leading axes of an array by the batch axis, or by none if it is the same for the whole batch."""
+def _as_batch(x: jax.Array, own: tuple[int, ...], leading: tuple[int, ...], batched: bool) -> tuple[jax.Array, Access]:
+    """Replace the leading axes of an array by the batch axis; by none if all of the batch share it.
+
+    Args:
+        x: the array.
+        own: its leading axes.
+        leading: the leading axes of the batch.
+        batched: whether the array has a batch axis in any case.
+    """
     element = x.shape[len(own) :]
-    if math.prod(own) == 1 and (own == () or math.prod(leading) != 1):
-        return x.reshape(element)
+    shared = math.prod(own) == 1 and (own == () or math.prod(leading) != 1)
+    if shared and not batched:
+        return x.reshape(element), Access.BROADCAST
     x = x.reshape((1,) * (len(leading) - len(own)) + x.shape)
-    return jnp.broadcast_to(x, (*leading, *element)).reshape(math.prod(leading), *element)
+    return jnp.broadcast_to(x, (*leading, *element)).reshape(math.prod(leading), *element), Access.BATCHED

@@ -1,7 +1,7 @@
 """Derivatives of equivariant functions, as irreps: gradient, divergence, curl, Hessian.
 
-The derivative of y to x is a matrix J[i, j] = dy_i / dx_j whose indices transform with the irreps of y and of x: so it
-is reduced to irreps like a product of the two, by an orthogonal change of basis.
+The indices of the Jacobian J[i, j] = dy_i / dx_j transform with the irreps of y and of x. So the Jacobian is reduced to
+irreps as a tensor product of the two is, by an orthogonal change of basis.
 """
 
 import itertools
@@ -16,7 +16,7 @@ import numpy as np
 
 from irreps_core import Irrep, Irreps, IrrepsArray, clebsch_gordan, from_chunks
 from irreps_ops._inputs._operands import floating, split_items
-from irreps_ops.products._lowering import pairs
+from irreps_ops.products._couplings import pairs
 
 # e[i, j, k] = 1 for even permutations of 0, 1, 2, -1 for odd ones.
 _LEVI_CIVITA = np.array([[[(i - j) * (j - k) * (k - i) / 2 for k in range(3)] for j in range(3)] for i in range(3)])
@@ -25,27 +25,27 @@ _LEVI_CIVITA = np.array([[[(i - j) * (j - k) * (k - i) / 2 for k in range(3)] fo
 def grad(
     fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False, regroup_output: bool = True
 ) -> Callable[..., Any]:
-    """The gradient of an equivariant function: a function of the same arguments, equivariant too.
+    """Return the gradient of an equivariant function, an equivariant function of the same arguments.
 
-    The Jacobian dy[u, i] / dx[v, j] of an irrep of y and one of x is reduced to irreps by sqrt(2l+1) C[i, j, k], C the
-    Clebsch-Gordan coefficients: an orthogonal change of basis, which keeps the norm. For y = 0e it is the gradient
-    itself.
+    The Jacobian dy[u, i] / dx[v, j] of an irrep of y by one of x is reduced to irreps by sqrt(2l+1) C[i, j, k], where C
+    are the Clebsch-Gordan coefficients: an orthogonal change of basis, which preserves the norm. For a scalar y (0e) it
+    is the usual gradient.
 
     Args:
         fun: returns an IrrepsArray y.
-        argnums: which of its arguments is x, an IrrepsArray.
-        has_aux: whether `fun` returns (y, anything else) instead of y.
-        regroup_output: sort and merge the irreps. Otherwise they come in the order of the items of y, of x, and of
-            their product.
+        argnums: the position of the argument x, an IrrepsArray.
+        has_aux: whether `fun` returns a pair of y and auxiliary data instead of y.
+        regroup_output: sort and merge the irreps. Otherwise they are in the order of the items of y, of x, and of their
+            product.
 
     Returns:
         A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, dim of y * dim of x),
-        all pairs: use :func:`irreps_core.vmap` to differentiate row by row. With `has_aux` a pair of it and
-        the rest of what `fun` returned. It differentiates backward (:func:`jax.jacrev`).
+        for all pairs of leading indices: use :func:`irreps_core.vmap` for the derivatives of each row by itself. With
+        `has_aux` it returns a pair of this and the auxiliary data. It uses reverse mode (:func:`jax.jacrev`).
 
     Raises:
-        ValueError: `argnums` is no integer.
-        TypeError: (when called) x or y is no IrrepsArray.
+        ValueError: `argnums` is not an integer.
+        TypeError: (when called) x or y is not an IrrepsArray.
 
     Example:
         >>> import jax.numpy as jnp
@@ -57,7 +57,7 @@ def grad(
         >>> irr.grad(lambda x: 2 * x)(x).irreps
         1x0e+1x1e+1x2e
     """
-    argnums = _place("grad", argnums)
+    argnums = _checked_position("grad", argnums)
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
         jacobian, irreps_out, irreps_in, aux = _jacobian("grad", fun, argnums, has_aux, args, kwargs)
@@ -68,23 +68,23 @@ def grad(
 
 
 def divergence(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Callable[..., Any]:
-    r"""The divergence of a vector field, \sum_i dy_i / dx_i: a function of the same arguments.
+    r"""Return the divergence of a vector field, \sum_i dy_i / dx_i, as a function of the same arguments.
 
-    It is a scalar, 0e if x and y have the same parity, and else 0o.
+    It is a scalar 0e if x and y have the same parity, otherwise 0o.
 
     Args:
         fun: returns an IrrepsArray of vectors y, such as "1o" or "2x1o + 1e".
-        argnums: which of its arguments is x, an IrrepsArray of vectors, such as "1o".
-        has_aux: whether `fun` returns (y, anything else) instead of y.
+        argnums: the position of the argument x, an IrrepsArray of vectors, such as "1o".
+        has_aux: whether `fun` returns a pair of y and auxiliary data instead of y.
 
     Returns:
-        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, scalars): one for each
-        vector of y and each of x, regrouped. (The divergence of a flow of n points, x and y of shape (n, 3), is the
-        trace of the result of shape (n, n, 1).)
+        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, scalars), with a scalar
+        for each vector of y and each of x, regrouped. The divergence of a flow of n points, with x and y of shape
+        (n, 3), is the trace of the result, which has shape (n, n, 1).
 
     Raises:
-        ValueError: `argnums` is no integer, or (when called) x or y have irreps that are no vectors.
-        TypeError: (when called) x or y is no IrrepsArray.
+        ValueError: `argnums` is not an integer, or (when called) x or y have irreps that are not vectors.
+        TypeError: (when called) x or y is not an IrrepsArray.
 
     Example:
         >>> import jax.numpy as jnp
@@ -98,9 +98,9 @@ def divergence(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False)
 
 
 def curl(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Callable[..., Any]:
-    r"""The curl of a vector field, \sum_jk e_ijk dy_k / dx_j: a function of the same arguments.
+    r"""Return the curl of a vector field, \sum_jk e_ijk dy_k / dx_j, as a function of the same arguments.
 
-    It is 1e if x and y have the same parity (the curl of a velocity is a pseudovector), and else 1o.
+    It is a pseudovector 1e if x and y have the same parity (the curl of a velocity), otherwise 1o.
 
     Args:
         fun: as in :func:`divergence`.
@@ -108,7 +108,7 @@ def curl(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Ca
         has_aux: as there.
 
     Returns:
-        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, 3 * vectors): one
+        A function that returns an IrrepsArray of shape (*leading axes of y, *leading axes of x, 3 * vectors), with a
         vector for each vector of y and each of x, regrouped.
 
     Raises:
@@ -135,28 +135,28 @@ def curl(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Ca
 def hessian(
     fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False, regroup_output: bool = True
 ) -> Callable[..., Any]:
-    r"""The second derivatives of an equivariant function, as irreps: a function of the same arguments.
+    r"""Return the second derivatives of an equivariant function as irreps, as a function of the same arguments.
 
-    H[i, j] = d^2 y / dx_i dx_j is symmetric: it is reduced to the irreps of the symmetric product of x with itself,
-    those of :func:`tensor_square`, by an orthonormal change of basis, which keeps the norm. Of a scalar function of a
-    vector it is 0e, the Laplacian / sqrt(3), and 2e. If y is not scalar, these irreps are multiplied with those of y,
-    as in :func:`grad`.
+    H[i, j] = d^2 y / dx_i dx_j is symmetric. It is reduced to the irreps of the symmetric product of x with itself,
+    those of :func:`tensor_square`, by an orthonormal change of basis, which preserves the norm. For a scalar function
+    of a vector they are 0e, the Laplacian / sqrt(3), and 2e. If y is not scalar, these irreps are multiplied with those
+    of y, as in :func:`grad`.
 
     Args:
         fun: returns an IrrepsArray y.
-        argnums: which of its arguments is x, an IrrepsArray.
-        has_aux: whether `fun` returns (y, anything else) instead of y.
+        argnums: the position of the argument x, an IrrepsArray.
+        has_aux: whether `fun` returns a pair of y and auxiliary data instead of y.
         regroup_output: sort and merge the irreps.
 
     Returns:
-        A function that returns an IrrepsArray of shape (*leading axes of y, irreps). If x has leading axes (of many
-        points) the shape is (*leading axes of y, *those of x, *those of x, irreps), all pairs. As i and j belong to
-        different points, H need not be symmetric, and the irreps are those of the full product: 0e + 1e + 2e for
-        points in space. Use :func:`irreps_core.vmap` to differentiate row by row.
+        A function that returns an IrrepsArray of shape (*leading axes of y, irreps). If x has leading axes (many
+        points), the shape is (*leading axes of y, *those of x, *those of x, irreps), for all pairs. Then i and j belong
+        to different points, H need not be symmetric, and the irreps are those of the full product: 0e + 1e + 2e for
+        points in space. Use :func:`irreps_core.vmap` for the derivatives of each row by itself.
 
     Raises:
-        ValueError: `argnums` is no integer.
-        TypeError: (when called) x or y is no IrrepsArray.
+        ValueError: `argnums` is not an integer.
+        TypeError: (when called) x or y is not an IrrepsArray.
 
     Example:
         >>> import jax.numpy as jnp
@@ -166,7 +166,7 @@ def hessian(
         >>> irr.hessian(lambda x: ic.norm(x, squared=True))(x)  # twice the identity
         1x0e+1x2e [3.46 0.   0.   0.   0.   0.  ]
     """
-    argnums = _place("hessian", argnums)
+    argnums = _checked_position("hessian", argnums)
 
     def second(*args: Any, **kwargs: Any) -> Any:
         H, irreps_out, irreps_in, aux = _jacobian("hessian", fun, argnums, has_aux, args, kwargs, order=2)
@@ -180,12 +180,12 @@ def hessian(
     return second
 
 
-def _place(function: str, argnums: Any) -> int:
+def _checked_position(function: str, argnums: Any) -> int:
     try:
         return operator.index(argnums)
     except TypeError:
         raise ValueError(
-            f"{function} differentiates to one argument: argnums must be an integer, got {argnums!r}"
+            f"{function} differentiates by one argument: argnums must be an integer, got {argnums!r}"
         ) from None
 
 
@@ -198,7 +198,7 @@ def _jacobian(
     kwargs: dict[str, Any],
     order: int = 1,
 ) -> tuple[jax.Array, Irreps, Irreps, tuple[Any, ...]]:
-    """Derivatives of an order, of shape (*leading of y, *leading of x, ..., dim of y, dim of x, ...)."""
+    """Return derivatives of an order, of shape (*leading of y, *leading of x, ..., dim of y, dim of x, ...)."""
     x = args[argnums]
     if not isinstance(x, IrrepsArray):
         raise TypeError(f"{function} expects an IrrepsArray as argument {argnums}, got {type(x).__name__}")
@@ -212,17 +212,17 @@ def _jacobian(
         if not isinstance(y, IrrepsArray):
             raise TypeError(
                 f"{function} expects a function that returns an IrrepsArray, got {type(y).__name__}: "
-                "make it one, for example scalars by ic.as_irreps_array(y)"
+                "convert scalars with irreps_core.as_irreps_array(y)"
             )
         return IrrepsArray(y.irreps, jnp.asarray(y.array)), aux
 
     differentiated = jax.jacrev(of_array, has_aux=True)
     if order == 2:
         differentiated = jax.jacfwd(differentiated, has_aux=True)
-    # As a pytree, y's irreps go with the array of its derivatives.
+    # y is a pytree, so its derivative is an IrrepsArray with the irreps of y and the array of derivatives.
     y, aux = differentiated(start.array)
     first = y.array.ndim - order * x.ndim - 1
-    axes = [first + n * x.ndim for n in range(order + 1)]  # those of components, of y and each time of x
+    axes = [first + n * x.ndim for n in range(order + 1)]  # the axes of the components of y, x, ...
     derivatives = jnp.moveaxis(y.array, axes, range(-order - 1, 0))
     return derivatives, y.irreps, irreps_in, (aux,) if has_aux else ()
 
@@ -230,13 +230,13 @@ def _jacobian(
 def _reduced(
     z: jax.Array, irreps1: Irreps, irreps2: Irreps, symmetric: bool = False
 ) -> list[tuple[int, Irrep, jax.Array]]:
-    """The irreps in the last two axes: multiplicities, irreps and data of shape (..., mul, 2l+1).
+    """Reduce the last two axes to irreps: return multiplicities, irreps and data of shape (..., mul, 2l+1).
 
     Args:
         z: data of shape (..., irreps1.dim, irreps2.dim).
-        irreps1: of the last axis but one.
+        irreps1: of the second to last axis.
         irreps2: of the last axis.
-        symmetric: z is symmetric: each pair of different irreps is taken once, in the order of `tensor_square`.
+        symmetric: whether z is symmetric: each pair of different irreps is taken once, in the order of `tensor_square`.
     """
     found = []
     rows = jnp.split(z, np.cumsum([item.dim for item in irreps1])[:-1].tolist(), axis=-2) if irreps1 else []
@@ -258,7 +258,7 @@ def _reduced(
 
 
 def _coupled(z: jax.Array, ir1: Irrep, ir2: Irrep, scale: float) -> list[tuple[int, Irrep, jax.Array]]:
-    """Data of shape (..., mul, dim1, dim2) by the irreps of the product."""
+    """Reduce data of shape (..., mul, dim1, dim2) to the irreps of the product."""
     found = []
     for ir in ir1 * ir2:
         c = jnp.asarray(scale * math.sqrt(ir.dim) * clebsch_gordan(ir1.l, ir2.l, ir.l), z.dtype)
@@ -281,16 +281,16 @@ def _of_vectors(
     l: int,
     contract: Callable[[jax.Array], jax.Array],
 ) -> Callable[..., Any]:
-    """What a contraction makes of Jacobians of shape (..., vectors, 3, vectors, 3): irreps of degree l."""
-    argnums = _place(function, argnums)
+    """Return a derivative of vector fields: a contraction of the Jacobian (..., vectors, 3, vectors, 3) to degree l."""
+    argnums = _checked_position(function, argnums)
 
     def derived(*args: Any, **kwargs: Any) -> Any:
         jacobian, irreps_out, irreps_in, aux = _jacobian(function, fun, argnums, has_aux, args, kwargs)
         for name, irreps in (("x", irreps_in), ("y", irreps_out)):
             if any(ir.l != 1 for _, ir in irreps):
                 raise ValueError(
-                    f"{function} is of vectors, 1o or 1e, got {name} of {irreps}: filter them, or use grad, which is "
-                    "of any irreps"
+                    f"{function} expects vectors, 1o or 1e, got {name} of {irreps}: filter them, or use grad, which "
+                    "takes any irreps"
                 )
         leading = jacobian.shape[:-2]
         array = contract(jacobian.reshape((*leading, irreps_out.num_irreps, 3, irreps_in.num_irreps, 3)))

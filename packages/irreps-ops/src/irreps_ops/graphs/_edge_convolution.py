@@ -15,7 +15,7 @@ from irreps_ops.compute._dispatch import Choice
 from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Index
 from irreps_ops.compute._tiled_sum import tiled_sum
-from irreps_ops.products._tensor_product import Keep, _paths
+from irreps_ops.products._selection_rules import Keep, allowed_products
 
 from ._convolution_lowering import component_first, convolution_plan
 from ._edge_index import EdgeIndex
@@ -97,7 +97,7 @@ def edge_convolution(
     x, harmonics = x.regroup(), harmonics.regroup()
     _check_shapes(x, harmonics, index)
     pairs = ((i, j) for i in range(len(x.irreps)) for j in range(len(harmonics.irreps)))
-    paths = tuple(_paths(x.irreps, harmonics.irreps, pairs, filter_ir_out))
+    paths = tuple(allowed_products(x.irreps, harmonics.irreps, pairs, filter_ir_out))
     plan = convolution_plan(x.irreps, harmonics.irreps, paths, x.zero_flags, harmonics.zero_flags, irrep_normalization)
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import Irreps, IrrepsArray, cached, concatenate, ones
-from irreps_ops.products._tensor_product import _paths, tensor_product
+from irreps_ops.products._selection_rules import allowed_products
+from irreps_ops.products._tensor_product import tensor_product
 
 from ._convolution_lowering import convolution_plan
 from ._edge_convolution import edge_convolution
@@ -90,7 +91,7 @@ def _columns(irreps_x: Irreps, irreps_y: Irreps, keep: Irreps) -> np.ndarray:
     """
     irreps_y = Irreps([(1, "0e"), *irreps_y])
     pairs = ((i, j) for i in range(len(irreps_x)) for j in range(len(irreps_y)))
-    paths = tuple(_paths(irreps_x, irreps_y, pairs, keep))
+    paths = tuple(allowed_products(irreps_x, irreps_y, pairs, keep))
     nonzero = (False,) * len(irreps_x), (False,) * len(irreps_y)
     couplings = convolution_plan(irreps_x, irreps_y, paths, *nonzero, "component").couplings
     order = sorted(couplings, key=lambda c: (c.ir, c.y > 0))

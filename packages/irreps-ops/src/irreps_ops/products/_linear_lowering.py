@@ -1,8 +1,8 @@
-"""The polynomial of a linear map, and how rows of data go through it."""
+"""The lowering of linear maps between irreps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,8 +10,8 @@ import numpy as np
 
 from irreps_core import Irreps, cached
 from irreps_ops._inputs._operands import split_items
+from irreps_ops.compute._lowering import Evaluate, as_operand
 from irreps_ops.compute._polynomial import Polynomial
-from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Access, Coefficients, Operand, Path
 
 
@@ -19,29 +19,32 @@ class Block(NamedTuple):
     """Weights between an item of the input and one of the output.
 
     Attributes:
-        i_in: place of the input item; -1 for a bias, which is added as it is.
-        i_out: place of the output item.
-        scale: of the weights.
-        weights: their access: ``Access.BATCHED`` or ``Access.BROADCAST``.
+        i_in: place of the item of the input; -1 for a bias, which is added to the output.
+        i_out: place of the item of the output.
+        scale: factor of the weights.
+        access: access of the weights, ``Access.BATCHED`` or ``Access.BROADCAST``.
     """
 
     i_in: int
     i_out: int
     scale: float
-    weights: Access
+    access: Access
 
 
 @dataclass(frozen=True)
-class LinearMap:
-    """A linear map as a polynomial: y[k, w] = sum_u W[u, w] x[u, k] for each component k, which is a channel here.
+class LinearLowering:
+    """A linear map: y[k, w] = sum_u W[u, w] x[u, k] for each component k, which is a channel of the polynomial.
+
+    Called with data of shape (batch, irreps_in.dim) and the weights of each block, of shape ([batch,] mul_in, mul_out),
+    or ([batch,] mul_out) for a bias.
 
     Attributes:
-        polynomial: its inputs are the weights of the blocks that are no biases, then the items of the input.
+        polynomial: its inputs are the weights of the blocks that are not biases, then the items of the input.
         blocks: all blocks.
         items_in: places of the items that are read.
-        items_out: places of the items that its outputs are.
-        irreps_in: of the input.
-        irreps_out: of the output.
+        items_out: places of the items that the outputs of the polynomial are.
+        irreps_in: irreps of the input.
+        irreps_out: irreps of the output.
     """
 
     polynomial: Polynomial
@@ -51,51 +54,78 @@ class LinearMap:
     irreps_in: Irreps
     irreps_out: Irreps
 
-    def __call__(self, weights: Sequence[jax.Array], x: jax.Array, dtype: Any) -> jax.Array:
-        """Data of shape (batch, irreps_out.dim).
+    @property
+    def width(self) -> int:
+        """See :class:`Lowering`."""
+        return self.irreps_out.dim
 
-        Args:
-            weights: for each block, of shape ([batch,] mul_in, mul_out), or ([batch,] mul_out) for a bias.
-            x: data of shape (batch, irreps_in.dim).
-            dtype: of the result.
-        """
-        batch, items = len(x), split_items(x, self.irreps_in)
-        arrays = [w for w, block in zip(weights, self.blocks, strict=True) if block.i_in >= 0]
-        arrays += [items[i] for i in self.items_in]
-        operands = self.polynomial.inputs
-        fitted = [a.reshape(*a.shape[: o.batch_axes], *o.shape) for a, o in zip(arrays, operands, strict=True)]
-        sums = evaluate(self.polynomial, fitted, batch=batch) if arrays else []
-        made: Mapping[int, jax.Array] = dict(zip(self.items_out, sums, strict=True))
-        biases = [(b, w) for b, w in zip(self.blocks, weights, strict=True) if b.i_in == -1]
+    @property
+    def intermediate(self) -> int:
+        """See :class:`Lowering`. A linear map writes its result at once."""
+        return 0
+
+    def __call__(self, evaluate: Evaluate, x: jax.Array, *weights: jax.Array) -> jax.Array:
+        """See :class:`Lowering`."""
+        batch, mixed = len(x), self.mix(evaluate, split_items(x, self.irreps_in), weights)
         parts = []
         for i, item in enumerate(self.irreps_out):
-            y = jnp.zeros((batch, item.dim), dtype)
-            if i in made:
-                y = jnp.swapaxes(made[i].reshape(batch, item.ir.dim, item.mul), 1, 2).reshape(batch, item.dim)
-            for bias in (b.scale * w for b, w in biases if b.i_out == i):
-                y = y + jnp.broadcast_to(bias, y.shape)
+            y = mixed[i].reshape(batch, item.dim) if i in mixed else jnp.zeros((batch, item.dim), x.dtype)
+            for block, w in zip(self.blocks, weights, strict=True):
+                if block.i_in == -1 and block.i_out == i:
+                    y = y + jnp.broadcast_to(block.scale * w, y.shape)
             parts.append(y)
-        return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((batch, 0), dtype)
+        return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((batch, 0), x.dtype)
+
+    def mix(
+        self, evaluate: Evaluate, items: Sequence[jax.Array], weights: Sequence[jax.Array]
+    ) -> Mapping[int, jax.Array]:
+        """Return the items of the output that blocks lead to, of shape (batch, mul, dim), by their places.
+
+        Args:
+            evaluate: evaluates a polynomial.
+            items: data of each item of the input, of shape (batch, ...).
+            weights: for each block.
+        """
+        arrays = [w for w, block in zip(weights, self.blocks, strict=True) if block.i_in >= 0]
+        arrays += [items[i] for i in self.items_in]
+        if not arrays:
+            return {}
+        sums = evaluate(
+            self.polynomial, [as_operand(x, o) for x, o in zip(arrays, self.polynomial.inputs, strict=True)]
+        )
+        made = zip(self.items_out, sums, self.polynomial.outputs, strict=True)
+        return {i: jnp.swapaxes(y.reshape(len(y), *o.channels), 1, 2) for i, y, o in made}
 
 
 @cached()
-def linear_map(irreps_in: Irreps, irreps_out: Irreps, blocks: tuple[Block, ...]) -> LinearMap:
-    """The polynomial of a linear map between irreps, with these blocks."""
-    mixing = [b for b in blocks if b.i_in >= 0]
-    items_in = tuple(dict.fromkeys(b.i_in for b in mixing))
-    items_out = tuple(dict.fromkeys(b.i_out for b in mixing))
-    inputs = [Operand(1, (irreps_in[b.i_in].mul, irreps_out[b.i_out].mul), b.weights, "weights") for b in mixing]
-    inputs += [Operand(1, (irreps_in[i].mul, irreps_in[i].ir.dim), Access.BATCHED, f"x[{i}]") for i in items_in]
+def linear_lowering(
+    irreps_in: Irreps, irreps_out: Irreps, blocks: tuple[Block, ...], *, components_first: bool = False
+) -> LinearLowering:
+    """Return the lowering of a linear map.
+
+    Args:
+        irreps_in: irreps of the input.
+        irreps_out: irreps of the output.
+        blocks: which items the map connects.
+        components_first: whether the data of each item is given as (dim, mul) instead of (mul, dim).
+    """
+    mixing = [block for block in blocks if block.i_in >= 0]
+    items_in = tuple(dict.fromkeys(block.i_in for block in mixing))
+    items_out = tuple(dict.fromkeys(block.i_out for block in mixing))
+    shapes = {i: (irreps_in[i].mul, irreps_in[i].ir.dim) for i in items_in}
+    if components_first:
+        shapes = {i: (dim, mul) for i, (mul, dim) in shapes.items()}
+    inputs = [Operand(1, (irreps_in[b.i_in].mul, irreps_out[b.i_out].mul), b.access, "weights") for b in mixing]
+    inputs += [Operand(1, shapes[i], Access.BATCHED, f"x[{i}]") for i in items_in]
     outputs = [Operand(1, (irreps_out[i].ir.dim, irreps_out[i].mul), Access.BATCHED, f"out[{i}]") for i in items_out]
     paths = [
         Path(
-            (n, len(mixing) + items_in.index(b.i_in)),
-            items_out.index(b.i_out),
-            ("uw", "uk", "kw"),
-            Coefficients.from_dense(np.full((1, 1, 1), b.scale)),
+            (n, len(mixing) + items_in.index(block.i_in)),
+            items_out.index(block.i_out),
+            ("uw", "ku" if components_first else "uk", "kw"),
+            Coefficients.from_dense(np.full((1, 1, 1), block.scale)),
         )
-        for n, b in enumerate(mixing)
+        for n, block in enumerate(mixing)
     ]
-    return LinearMap(
-        Polynomial(tuple(inputs), tuple(outputs), tuple(paths)), blocks, items_in, items_out, irreps_in, irreps_out
-    )
+    polynomial = Polynomial(tuple(inputs), tuple(outputs), tuple(paths))
+    return LinearLowering(polynomial, blocks, items_in, items_out, irreps_in, irreps_out)

@@ -1,12 +1,15 @@
-"""The polynomial of a product of two irreps' data: which items meet in which connection mode, and how data becomes
-its operands and its outputs become data.
+"""The lowering of products of two inputs: couplings as one polynomial, or as a polynomial and a linear map.
+
+A coupling that sums over multiplicities, where one of them is 1 or both are one letter, is computed in two steps. The
+polynomial makes the products that are to be summed, for all couplings to an item of the output; then a linear map sums
+them, as one matrix product for each item.
 """
 
 import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -14,362 +17,349 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import Irreps, cached, clebsch_gordan
-from irreps_ops._inputs._operands import split_items
-from irreps_ops.compute._dispatch import Choice
+from irreps_ops._inputs._operands import split_items, split_last_axis
+from irreps_ops.compute._lowering import Evaluate, as_operand
 from irreps_ops.compute._polynomial import Polynomial
-from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Access, Coefficients, Operand, Path
 
-# For each connection mode the letters of the weights, of both inputs and of the output. A pair "u<v" is one letter, p:
-# both inputs are picked pair by pair.
-MODES = {
-    "uvw": ("uvw", "u", "v", "w"),
-    "uvu": ("uv", "u", "v", "u"),
-    "uvv": ("uv", "u", "v", "v"),
-    "uuw": ("uw", "u", "u", "w"),
-    "uuu": ("u", "u", "u", "u"),
-    "uvuv": ("uv", "u", "v", "uv"),
-    "uvu<v": ("p", "p", "p", "p"),
-    "u<vw": ("pw", "p", "p", "w"),
-}
+from ._couplings import MODES, Coupling, pairs
+from ._linear_lowering import Block, LinearLowering, linear_lowering
 
-# Sums over multiplicities that are made in two steps where one of the multiplicities is 1 or both are one letter: first
-# the products that are to be summed, of all connections of an item together, then the sums, as matrix products.
-_STEPS = {"uvw": "uvuv", "uuw": "uuu", "u<vw": "uvu<v"}
-
-
-def pairs(mul: int) -> np.ndarray:
-    """All u < v below `mul` in lexicographic order, of shape (pairs, 2).
-
-    Example:
-        >>> pairs(3).tolist()
-        [[0, 1], [0, 2], [1, 2]]
-    """
-    return np.array(list(itertools.combinations(range(mul), 2)), np.int32).reshape(-1, 2)
-
-
-def extents(mul1: int, mul2: int, mul_out: int) -> dict[str, int]:
-    """How many channels each letter of `MODES` runs over."""
-    return {"u": mul1, "v": mul2, "w": mul_out, "p": mul1 * (mul1 - 1) // 2}
-
-
-class Connection(NamedTuple):
-    """An item of the first input and one of the second that make an item of the output.
-
-    Attributes:
-        i_in1: place of the first item.
-        i_in2: place of the second item.
-        i_out: place of the item of the output.
-        mode: which multiplicities meet, see `MODES`.
-        scale: of the Clebsch-Gordan coefficients, which have norm 1.
-        weights: if there are weights, their access: ``Access.BATCHED`` or ``Access.BROADCAST``.
-    """
-
-    i_in1: int
-    i_in2: int
-    i_out: int
-    mode: str
-    scale: float
-    weights: Access | None = None
+# The connection mode of the first step, for each mode that sums over multiplicities with weights.
+_FIRST_STEPS = {"uvw": "uvuv", "uuw": "uuu", "u<vw": "uvu<v"}
 
 
 class Segment(NamedTuple):
-    """An operand as a part of the data: items of equal multiplicity, their components one after the other.
+    """A part of an input that is an operand: items of equal multiplicity, their components one after another.
 
     Attributes:
         source: 0 for the first input, 1 for the second.
-        items: places in the irreps.
-        side: for pairs u < v, 0 for u and 1 for v; None: all multiplicities.
+        items: places of the items.
+        pair: for pairs u < v, 0 for u and 1 for v; None for all multiplicities.
     """
 
     source: int
     items: tuple[int, ...]
-    side: int | None = None
+    pair: int | None = None
 
     def operand(self, irreps: Irreps, access: Access) -> Operand:
-        """Its description; a multiplicity of 1 is no axis."""
+        """Return the operand; a multiplicity of 1 is not an axis."""
         mul = irreps[self.items[0]].mul
-        count = mul if self.side is None else len(pairs(mul))
+        count = mul if self.pair is None else len(pairs(mul))
         components = sum(irreps[i].ir.dim for i in self.items)
         name = " + ".join(f"{'xy'[self.source]}[{i}]" for i in self.items)
         return Operand(components, () if count == 1 else (count,), access, name, components_last=True)
 
     def read(self, irreps: Irreps, items: Sequence[jax.Array]) -> jax.Array:
-        """The operand's array, from the data of all items, of shape ([batch,] mul * dim)."""
+        """Return the array of the operand, from the data of all items, of shape ([batch,] mul * dim)."""
         mul, leading = irreps[self.items[0]].mul, items[0].shape[:-1]
         chunks = [items[i].reshape((*leading, mul, irreps[i].ir.dim)) for i in self.items]
         x = chunks[0] if len(chunks) == 1 else jnp.concatenate(chunks, axis=-1)
-        if self.side is not None:
-            x = jnp.take(x, pairs(mul)[:, self.side], axis=-2)
+        if self.pair is not None:
+            x = jnp.take(x, pairs(mul)[:, self.pair], axis=-2)
         return x.reshape((*leading, x.shape[-1])) if x.shape[-2] == 1 else x
 
 
-class Products(NamedTuple):
-    """Products that are still to be summed, see `_STEPS`.
+class Piece(NamedTuple):
+    """A range of the components of an output of the polynomial.
 
     Attributes:
-        connection: of which connection, by its place.
-        operand: the operand that has them.
-        piece: which of its pieces they are.
+        components: length of the range.
+        i_out: place of the item of the result to which it contributes.
+        coupling: place of the coupling whose products it holds, which the second step sums; None if the piece is added
+            to the item as it is.
     """
 
-    connection: int
-    operand: int
-    piece: int
+    components: int
+    i_out: int
+    coupling: int | None
+
+
+class Mixture(NamedTuple):
+    """Products of several couplings that the second step sums into an item of the result.
+
+    Attributes:
+        i_out: place of the item.
+        couplings: places of the couplings.
+    """
+
+    i_out: int
+    couplings: tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Product:
-    """A product as a polynomial, or as two of which the second sums what the first makes.
+class ProductLowering:
+    """A product of two inputs.
+
+    Called with data of shape ([batch,] irreps.dim) and weights: for each coupling that has some an array of shape
+    ([batch,] *path_shape) or, if they are packed, one array of shape ([batch,] numbers) for all couplings.
 
     Attributes:
-        polynomial: its inputs are the weights of the connections in `weights`, then the segments.
-        sums: its inputs are, for each group of `mixed`, the weights and the products that they sum, side by side.
-        segments: of the data.
-        weights: places of the connections whose weights the first polynomial takes.
-        mixed: what the second one sums, in groups that are summed together.
-        irreps_in: of both inputs.
-        irreps_out: of the output.
-        pieces: for each operand that the first polynomial makes the lengths of the pieces of its components.
-        written: for each item of the output the operands whose sum it is, with its piece there; those of the second
-            polynomial are counted after those of the first, and have one piece.
+        polynomial: its inputs are the weights of the couplings in `weights`, then the segments.
+        mixing: the linear map of the second step, from products to items of the result; None if there is no such step.
+        mixtures: the products that are the items of the input of `mixing`, and where its output goes.
+        segments: the parts of the inputs that are read.
+        pieces: for each output of the polynomial the pieces of its components.
+        weights: places of the couplings whose weights the polynomial takes.
+        couplings: all couplings.
+        packed: whether the weights of all couplings are one array.
+        irreps_in: irreps of both inputs.
+        irreps_out: irreps of the result.
     """
 
     polynomial: Polynomial
-    sums: Polynomial | None
+    mixing: LinearLowering | None
+    mixtures: tuple[Mixture, ...]
     segments: tuple[Segment, ...]
+    pieces: tuple[tuple[Piece, ...], ...]
     weights: tuple[int, ...]
-    mixed: tuple[tuple[Products, ...], ...]
+    couplings: tuple[Coupling, ...]
+    packed: bool
     irreps_in: tuple[Irreps, Irreps]
     irreps_out: Irreps
-    pieces: tuple[tuple[int, ...], ...]
-    written: tuple[tuple[tuple[int, int], ...], ...]
 
-    def evaluate(
-        self, weights: Mapping[int, jax.Array], x: jax.Array, y: jax.Array, batch: int, dtype: Any, executor: Choice
-    ) -> jax.Array:
-        """Data of shape (batch, irreps_out.dim).
+    @property
+    def width(self) -> int:
+        """See :class:`Lowering`."""
+        return self.irreps_out.dim
 
-        Args:
-            weights: for each connection that has some, of shape ([batch,] *path_shape).
-            x: data of shape ([batch,] irreps1.dim).
-            y: data of shape ([batch,] irreps2.dim).
-            batch: size of the batch.
-            dtype: of the result.
-            executor: see :func:`evaluate`.
-        """
-        data = [split_items(a, of) for a, of in zip((x, y), self.irreps_in, strict=True)]
-        inputs = [_fitted(weights[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
-        inputs += [s.read(self.irreps_in[s.source], data[s.source]) for s in self.segments]
-        made = evaluate(self.polynomial, inputs, batch=batch, executor=executor)
-        outputs = [
-            jnp.split(y, list(itertools.accumulate(sizes))[:-1], axis=o.component_axis)
-            for y, o, sizes in zip(made, self.polynomial.outputs, self.pieces, strict=True)
-        ]
-        if self.sums is not None:
-            inputs = []
-            for n, group in enumerate(self.mixed):
-                w, products = self.sums.inputs[2 * n : 2 * n + 2]
-                factors = [weights[p.connection] for p in group]
-                lead, mul = w.batch_axes, w.channels[1]
-                factors = [f.reshape(*f.shape[:lead], math.prod(f.shape[lead:]) // mul, mul) for f in factors]
-                parts = [outputs[p.operand][p.piece] for p in group]
-                parts = [part.reshape(*part.shape[:2], math.prod(part.shape[2:])) for part in parts]
-                inputs += [_fitted(jnp.concatenate(factors, axis=-2), w), _fitted(jnp.concatenate(parts, -1), products)]
-            sums = evaluate(self.sums, inputs, batch=batch, executor=executor)
-            for total, o in zip(sums, self.sums.outputs, strict=True):
-                outputs.append([jnp.swapaxes(total.reshape(batch, *o.channels), 1, 2)])
-        parts = []
-        for item, places in zip(self.irreps_out, self.written, strict=True):
-            terms = [outputs[o][piece].reshape(batch, item.dim) for o, piece in places]
-            parts.append(sum(terms[1:], terms[0]) if terms else jnp.zeros((batch, item.dim), dtype))
-        return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((batch, 0), dtype)
+    @property
+    def intermediate(self) -> int:
+        """See :class:`Lowering`."""
+        return self.polynomial.sizes()[1]
+
+    def __call__(self, evaluate: Evaluate, x: jax.Array, y: jax.Array, *weights: jax.Array) -> jax.Array:
+        """See :class:`Lowering`."""
+        by_coupling = self._by_coupling(weights)
+        items = [split_items(a, irreps) for a, irreps in zip((x, y), self.irreps_in, strict=True)]
+        inputs = [as_operand(by_coupling[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
+        inputs += [s.read(self.irreps_in[s.source], items[s.source]) for s in self.segments]
+        terms: list[list[jax.Array]] = [[] for _ in self.irreps_out]
+        products = {}
+        outputs = evaluate(self.polynomial, inputs)
+        for output, operand, pieces in zip(outputs, self.polynomial.outputs, self.pieces, strict=True):
+            stops = list(itertools.accumulate(piece.components for piece in pieces))
+            parts = jnp.split(output, stops[:-1], axis=operand.component_axis)
+            for part, piece in zip(parts, pieces, strict=True):
+                if piece.coupling is None:
+                    terms[piece.i_out].append(part)
+                else:
+                    products[piece.coupling] = part
+        if self.mixing is not None:
+            for n, total in self._mixed(self.mixing, evaluate, by_coupling, products).items():
+                terms[self.mixtures[n].i_out].append(total)
+        batch, dtype = len(outputs[0]), outputs[0].dtype
+        sums = []
+        for item, found in zip(self.irreps_out, terms, strict=True):
+            rows = [term.reshape(batch, item.dim) for term in found]
+            sums.append(sum(rows[1:], rows[0]) if rows else jnp.zeros((batch, item.dim), dtype))
+        return jnp.concatenate(sums, axis=1)
+
+    def _by_coupling(self, weights: Sequence[jax.Array]) -> dict[int, jax.Array]:
+        """Return the weights of each coupling that has some, by its place."""
+        weighted = {n: c.path_shape for n, c in enumerate(self.couplings) if c.has_weight}
+        if self.packed:
+            (packed,) = weights
+            weights = split_last_axis(packed, [math.prod(shape) for shape in weighted.values()])
+        return dict(zip(weighted, weights, strict=True))
+
+    def _mixed(
+        self,
+        mixing: LinearLowering,
+        evaluate: Evaluate,
+        weights: Mapping[int, jax.Array],
+        products: Mapping[int, jax.Array],
+    ) -> Mapping[int, jax.Array]:
+        """Return for each mixture the weighted sum of its products, of shape (batch, mul, dim)."""
+        items, factors = [], []
+        for mixture, block, item in zip(self.mixtures, mixing.blocks, mixing.irreps_out, strict=True):
+            lead = 1 if block.access is Access.BATCHED else 0
+            parts = [weights[n] for n in mixture.couplings]
+            parts = [w.reshape(*w.shape[:lead], math.prod(w.shape[lead:]) // item.mul, item.mul) for w in parts]
+            factors.append(jnp.concatenate(parts, axis=-2))
+            parts = [products[n] for n in mixture.couplings]
+            items.append(jnp.concatenate([p.reshape(*p.shape[:2], math.prod(p.shape[2:])) for p in parts], axis=-1))
+        return mixing.mix(evaluate, items, factors)
 
 
-def _fitted(x: jax.Array, operand: Operand) -> jax.Array:
-    """An array with the axes of an operand."""
-    return x.reshape((*x.shape[: operand.batch_axes], *operand.shape))
+class _Step(NamedTuple):
+    """The part of a coupling that the polynomial computes.
+
+    Attributes:
+        place: place of the coupling.
+        coupling: the coupling; where the second step applies its weights, without weights and in the mode of the first.
+        mixed: whether there is a second step.
+        letters: for the weights, both inputs and the output the letters of the channels, with their numbers.
+        segments: the operands of both inputs.
+    """
+
+    place: int
+    coupling: Coupling
+    mixed: bool
+    letters: tuple[dict[str, int], ...]
+    segments: tuple[Segment, Segment]
+
+    @property
+    def out(self) -> str:
+        """The letters of the output in the connection mode."""
+        return MODES[self.coupling.connection_mode].out
 
 
 @cached()
-def product_polynomial(
-    irreps1: Irreps,
-    irreps2: Irreps,
+def product_lowering(
+    irreps_in: tuple[Irreps, Irreps],
     irreps_out: Irreps,
-    connections: tuple[Connection, ...],
-    accesses: tuple[Access, Access] = (Access.BATCHED, Access.BATCHED),
+    couplings: tuple[Coupling, ...],
+    live: tuple[int, ...],
+    accesses: tuple[Access, ...],
     *,
+    packed: bool = False,
     square: bool = False,
-) -> Product:
-    """The polynomial of a product.
+) -> ProductLowering:
+    """Return the lowering of a product.
 
     Args:
-        irreps1: of the first input.
-        irreps2: of the second input.
-        irreps_out: of the output.
-        connections: what meets.
-        accesses: of both inputs, ``Access.BATCHED`` or ``Access.BROADCAST``.
+        irreps_in: irreps of both inputs.
+        irreps_out: irreps of the output.
+        couplings: all couplings.
+        live: places of the couplings that are computed; the others contribute nothing.
+        accesses: ``Access.BATCHED`` or ``Access.BROADCAST`` for both inputs and for each array of weights.
+        packed: whether the weights of all couplings are one array.
         square: whether both inputs are the same data.
     """
-    irreps = (irreps1, irreps2)
-    letters = [_letters(c, irreps, irreps_out) for c in connections]
-    live = [n for n, found in enumerate(letters) if all(all(operand.values()) for operand in found)]
-    segments = _segments([connections[n] for n in live], irreps2, square)
-    mixed = [n for n in live if connections[n].weights and _in_two_steps(connections[n], irreps)]
-    weights = tuple(n for n in live if connections[n].weights and n not in mixed)
-    found = dict.fromkeys(itertools.chain(*segments.values()))
-    inputs = [
-        Operand(1, _axes(letters[n][0]), connections[n].weights or Access.BATCHED, f"weights[{n}]") for n in weights
-    ]
-    inputs += [s.operand(irreps[s.source], accesses[s.source]) for s in found]
-    place = {key: i for i, key in enumerate([*weights, *found])}
-
-    def first_step(n: int) -> Connection:
-        """What the first polynomial does for a connection."""
-        c = connections[n]
-        return c._replace(weights=None, mode=_STEPS[c.mode]) if n in mixed else c
-
-    outputs: list[Operand] = []
-    written: list[list[tuple[int, int]]] = [[] for _ in irreps_out]
-    products = {}
-    pieces = []
-    paths = []
-    for group in _groups([(n, connections[n]) for n in live], segments, mixed):
-        starts: dict[int, int] = {}
-        sizes: list[int] = []
-        for n in group:
-            c = connections[n]
-            step = first_step(n)
-            key = n if n in mixed else c.i_out
-            if key not in starts:
-                starts[key] = sum(sizes)
-                if n in mixed:
-                    products[n] = Products(n, len(outputs), len(sizes))
-                else:
-                    written[c.i_out].append((len(outputs), len(sizes)))
-                sizes.append(irreps_out[c.i_out].ir.dim)
-            first, second = segments[c]
-            offset = sum(irreps[second.source][i].ir.dim for i in itertools.takewhile(c.i_in2.__ne__, second.items))
-            sources = (*([n] if step.weights else []), first, second)
-            paths.append(
-                Path(
-                    tuple(place[source] for source in sources),
-                    len(outputs),
-                    _modes(_letters(step, irreps, irreps_out)[0 if step.weights else 1 :]),
-                    _coefficients(step, irreps, irreps_out, (0, offset, starts[key])),
-                )
-            )
-        # Data has the components last, matrix products want what they sum last.
-        last = group[0] not in mixed
-        axes = _axes(_letters(first_step(group[0]), irreps, irreps_out)[3])
-        name = f"z{sorted({connections[n].i_out for n in group})}"
-        outputs.append(Operand(sum(sizes), axes, Access.BATCHED, name, components_last=last))
-        pieces.append(tuple(sizes))
-    together = _together(connections, mixed)
-    for o, group in enumerate(together):
-        written[connections[group[0]].i_out].append((len(outputs) + o, 0))
-    return Product(
+    weighted = [n for n, c in enumerate(couplings) if c.has_weight]
+    access = {n: accesses[2 if packed else 2 + k] for k, n in enumerate(weighted)}
+    steps = _steps(irreps_in, irreps_out, couplings, live, square)
+    weights = [s for s in steps if s.coupling.has_weight]
+    segments = list(dict.fromkeys(itertools.chain.from_iterable(s.segments for s in steps)))
+    inputs = [Operand(1, _axes(s.letters[0]), access[s.place], f"weights[{s.place}]") for s in weights]
+    inputs += [s.operand(irreps_in[s.source], accesses[s.source]) for s in segments]
+    place = {key: i for i, key in enumerate([*(s.place for s in weights), *segments])}
+    outputs, pieces, paths = [], [], []
+    for group in _groups(steps):
+        found = _pieces(group, irreps_out)
+        starts = dict(zip(found, itertools.accumulate((p.components for p in found.values()), initial=0), strict=False))
+        for step in group:
+            sources = [*([step.place] if step.coupling.has_weight else []), *step.segments]
+            subscripts = _subscripts(step.letters[0 if step.coupling.has_weight else 1 :])
+            coefficients = _coefficients(step, irreps_in, irreps_out, starts[_key(step)])
+            paths.append(Path(tuple(place[source] for source in sources), len(outputs), subscripts, coefficients))
+        # Data has the components last; matrix products read fastest what they sum last.
+        items = sorted({step.coupling.i_out for step in group})
+        size, last = sum(piece.components for piece in found.values()), not group[0].mixed
+        outputs.append(Operand(size, _axes(group[0].letters[3]), name=f"z{items}", components_last=last))
+        pieces.append(tuple(found.values()))
+    mixtures, mixing = _mixing([s for s in steps if s.mixed], access, irreps_out)
+    return ProductLowering(
         Polynomial(tuple(inputs), tuple(outputs), tuple(paths)),
-        _sums([[connections[n] for n in group] for group in together], irreps, irreps_out),
-        tuple(found),
-        weights,
-        tuple(tuple(products[n] for n in group) for group in together),
-        irreps,
-        irreps_out,
+        mixing,
+        mixtures,
+        tuple(segments),
         tuple(pieces),
-        tuple(map(tuple, written)),
+        tuple(s.place for s in weights),
+        couplings,
+        packed,
+        irreps_in,
+        irreps_out,
     )
 
 
-def _in_two_steps(c: Connection, irreps: tuple[Irreps, Irreps]) -> bool:
-    alone = 1 in (irreps[0][c.i_in1].mul, irreps[1][c.i_in2].mul)
-    return c.mode in _STEPS and (alone or c.mode != "uvw")
-
-
-def _together(connections: Sequence[Connection], mixed: Sequence[int]) -> list[list[int]]:
-    """Which sums are one matrix product: those to the same item, with weights of the same kind."""
-    found: dict[tuple[int, str | None], list[int]] = {}
-    for n in mixed:
-        found.setdefault((connections[n].i_out, connections[n].weights), []).append(n)
-    return list(found.values())
-
-
-def _sums(groups: Sequence[list[Connection]], irreps: tuple[Irreps, Irreps], irreps_out: Irreps) -> Polynomial | None:
-    """The polynomial that sums products with weights; components are channels there: nothing else happens to them."""
-    if not groups:
-        return None
-    inputs, outputs, paths = [], [], []
-    for n, group in enumerate(groups):
-        mul, ir = irreps_out[group[0].i_out]
-        letters = [_letters(c, irreps, irreps_out)[0] for c in group]
-        products = sum(math.prod(found[letter] for letter in found if letter != "w") for found in letters)
-        inputs.append(
-            Operand(1, (products, mul), group[0].weights or Access.BATCHED, f"weights of z[{group[0].i_out}]")
-        )
-        inputs.append(Operand(1, (ir.dim, products), Access.BATCHED, f"products of z[{group[0].i_out}]"))
-        outputs.append(Operand(1, (ir.dim, mul), Access.BATCHED, f"z[{group[0].i_out}]"))
-        one = Coefficients.from_dense(np.ones((1, 1, 1)))
-        paths.append(Path((2 * n, 2 * n + 1), n, ("pw", "kp", "kw"), one))
-    return Polynomial(tuple(inputs), tuple(outputs), tuple(paths))
-
-
-def _letters(c: Connection, irreps: tuple[Irreps, Irreps], irreps_out: Irreps) -> tuple[dict[str, int], ...]:
-    """For the weights, both inputs and the output the letters of the channels, and how many there are."""
-    found = extents(irreps[0][c.i_in1].mul, irreps[1][c.i_in2].mul, irreps_out[c.i_out].mul)
-    return tuple({letter: found[letter] for letter in letters} for letters in MODES[c.mode])
-
-
-def _axes(letters: dict[str, int]) -> tuple[int, ...]:
-    """Channel axes; a channel is none if it is alone, so that executors do not have to see that."""
-    return tuple(n for n in letters.values() if n != 1)
-
-
-def _modes(operands: Sequence[dict[str, int]]) -> tuple[str, ...]:
-    return tuple("".join(letter for letter, n in letters.items() if n != 1) for letters in operands)
-
-
-def _segments(used: list[Connection], irreps2: Irreps, square: bool) -> dict[Connection, tuple[Segment, Segment]]:
-    """The operands of each connection: of the second input all items of one multiplicity together."""
-    found = {}
-    for c in used:
-        if "p" in MODES[c.mode][1]:
+def _steps(
+    irreps_in: tuple[Irreps, Irreps],
+    irreps_out: Irreps,
+    couplings: Sequence[Coupling],
+    live: Sequence[int],
+    square: bool,
+) -> list[_Step]:
+    """Return what the polynomial computes of each live coupling."""
+    # All items of the second input of one multiplicity are one operand.
+    alike: dict[int, set[int]] = {}
+    for c in (couplings[n] for n in live):
+        if "p" not in MODES[c.connection_mode].in1:
+            alike.setdefault(irreps_in[1][c.i_in2].mul, set()).add(c.i_in2)
+    steps = []
+    for n in live:
+        c = couplings[n]
+        mul1, mul2 = irreps_in[0][c.i_in1].mul, irreps_in[1][c.i_in2].mul
+        mixed = c.has_weight and c.connection_mode in _FIRST_STEPS and (c.connection_mode != "uvw" or 1 in (mul1, mul2))
+        if mixed:
+            c = replace(c, has_weight=False, connection_mode=_FIRST_STEPS[c.connection_mode])
+        if "p" in MODES[c.connection_mode].in1:
             segments = Segment(0, (c.i_in1,), 0), Segment(0 if square else 1, (c.i_in2,), 1)
         elif square:
             segments = Segment(0, (c.i_in1,)), Segment(0, (c.i_in2,))
         else:
-            alike = {
-                d.i_in2 for d in used if irreps2[d.i_in2].mul == irreps2[c.i_in2].mul and "p" not in MODES[d.mode][1]
-            }
-            segments = Segment(0, (c.i_in1,)), Segment(1, tuple(sorted(alike)))
-        found[c] = segments
-    return found
+            segments = Segment(0, (c.i_in1,)), Segment(1, tuple(sorted(alike[mul2])))
+        steps.append(_Step(n, c, mixed, c.letters(*irreps_in, irreps_out), segments))
+    return steps
 
 
-def _groups(
-    used: list[tuple[int, Connection]], segments: dict[Connection, tuple[Segment, Segment]], mixed: Sequence[int]
-) -> list[list[int]]:
-    """Which connections write to one operand.
+def _groups(steps: Sequence[_Step]) -> list[list[_Step]]:
+    """Group the steps that write to one operand.
 
-    Those of one item of the output do; and those without weights, if nothing else is added to their items, that take
-    the same operands in the same way: one matrix product makes all that comes of them.
+    The steps that contribute to one item of the output do; so do steps without weights, each alone in its item, that
+    take the same operands in the same mode: one matrix product computes all of them.
     """
-    times = Counter(c.i_out for _, c in used)
-    groups: dict[Any, list[int]] = {}
-    for n, c in used:
-        fused = n in mixed or (c.weights is None and times[c.i_out] == 1)
-        key = (*segments[c], c.mode, n in mixed) if fused else (c.i_out, MODES[c.mode][3])
-        groups.setdefault(key, []).append(n)
+    times = Counter(step.coupling.i_out for step in steps)
+    groups: dict[Any, list[_Step]] = {}
+    for step in steps:
+        c = step.coupling
+        fused = step.mixed or (not c.has_weight and times[c.i_out] == 1)
+        key = (*step.segments, c.connection_mode, step.mixed) if fused else (c.i_out, step.out)
+        groups.setdefault(key, []).append(step)
     return list(groups.values())
 
 
-def _coefficients(
-    c: Connection, irreps: tuple[Irreps, Irreps], irreps_out: Irreps, offsets: tuple[int, int, int]
-) -> Coefficients:
-    """The Clebsch-Gordan coefficients, at their places in the operands; weights have one component."""
-    dense = c.scale * clebsch_gordan(irreps[0][c.i_in1].ir.l, irreps[1][c.i_in2].ir.l, irreps_out[c.i_out].ir.l)
+def _key(step: _Step) -> tuple[int, int | None]:
+    """Return the place of the item, and of the coupling if its products are summed in a second step."""
+    return step.coupling.i_out, step.place if step.mixed else None
+
+
+def _pieces(group: Sequence[_Step], irreps_out: Irreps) -> dict[tuple[int, int | None], Piece]:
+    """Return the pieces of the operand that a group of steps writes to, in order."""
+    return {key: Piece(irreps_out[key[0]].ir.dim, *key) for key in map(_key, group)}
+
+
+def _mixing(
+    steps: Sequence[_Step], access: Mapping[int, Access], irreps_out: Irreps
+) -> tuple[tuple[Mixture, ...], LinearLowering | None]:
+    """Return the linear map that sums the products of steps, with what is mixed by it.
+
+    The products that contribute to one item, by weights of one access, are one matrix product.
+    """
+    if not steps:
+        return (), None
+    groups: dict[tuple[int, Access], list[_Step]] = {}
+    for step in steps:
+        groups.setdefault((step.coupling.i_out, access[step.place]), []).append(step)
+    mixtures, products, sums, blocks = [], [], [], []
+    for n, ((i_out, kind), group) in enumerate(groups.items()):
+        mul, ir = irreps_out[i_out]
+        mixtures.append(Mixture(i_out, tuple(step.place for step in group)))
+        products.append((sum(math.prod(step.letters[3].values()) for step in group), ir))
+        sums.append((mul, ir))
+        blocks.append(Block(n, n, 1.0, kind))
+    return tuple(mixtures), linear_lowering(Irreps(products), Irreps(sums), tuple(blocks), components_first=True)
+
+
+def _axes(letters: Mapping[str, int]) -> tuple[int, ...]:
+    """Return the channel axes; a single channel is not an axis, so that executors need not treat it specially."""
+    return tuple(n for n in letters.values() if n != 1)
+
+
+def _subscripts(operands: Sequence[Mapping[str, int]]) -> tuple[str, ...]:
+    return tuple("".join(letter for letter, n in letters.items() if n != 1) for letters in operands)
+
+
+def _coefficients(step: _Step, irreps_in: tuple[Irreps, Irreps], irreps_out: Irreps, start: int) -> Coefficients:
+    """Return the Clebsch-Gordan coefficients, at their places in the operands; weights have one component."""
+    c, items = step.coupling, step.segments[1].items
+    offset = sum(irreps_in[1][i].ir.dim for i in itertools.takewhile(c.i_in2.__ne__, items))
+    degrees = irreps_in[0][c.i_in1].ir.l, irreps_in[1][c.i_in2].ir.l, irreps_out[c.i_out].ir.l
+    dense = c.path_weight * clebsch_gordan(*degrees)
     terms = np.argwhere(dense)
     values = dense[tuple(terms.T)]
-    terms = terms + np.array(offsets)
-    if c.weights:
+    terms = terms + np.array([0, offset, start])
+    if c.has_weight:
         terms = np.insert(terms, 0, 0, axis=1)
     return Coefficients(terms, values)

@@ -1,7 +1,8 @@
-"""Symmetric contraction: weighted equivariant polynomials of a node's features, channel by channel, as in MACE."""
+"""Symmetric contraction: weighted equivariant polynomials of a node's features in each channel, as in MACE."""
 
 import itertools
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,26 +12,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray
+from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._operands import floating
 from irreps_ops.compute._dispatch import Choice
+from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._polynomial import Polynomial
-from irreps_ops.compute._primitive import evaluate
-from irreps_ops.compute._terms import Access, Coefficients, Index, Operand, Path
 
+from ._symmetric_lowering import SPECIES, symmetric_lowering
 from ._symmetric_polynomials import Terms, equivariant_polynomials
-
-_SPECIES = "species"
 
 
 @dataclass(frozen=True)
-class SymmetricPath:
-    """One array of weights of a symmetric contraction.
+class SymmetricWeights:
+    """Description of one array of weights of a symmetric contraction.
 
     Attributes:
-        order: how many factors x has in the polynomials that are weighted.
-        irrep: what they make.
-        multiplicity: how many linearly independent ones there are.
+        order: the degree of the weighted polynomials.
+        irrep: the irrep of the polynomials.
+        multiplicity: the number of linearly independent polynomials.
         weight_std: standard deviation of the initial weights.
     """
 
@@ -45,7 +44,27 @@ class SymmetricPath:
         return f"w{self.order}_{self.irrep}"
 
 
-@dataclass(frozen=True, init=False)
+def contraction_orders(orders: Iterable[int]) -> tuple[int, ...]:
+    """Return the orders of a symmetric contraction, ascending.
+
+    Raises:
+        ValueError: the orders are not different positive integers, one at least.
+    """
+    given = tuple(orders)
+    try:
+        found = sorted({operator.index(order) for order in given})
+    except TypeError:
+        found = []
+    if not found or len(found) < len(given) or found[0] < 1:
+        raise ValueError(f"orders must be different positive integers, one at least; got {given}")
+    return tuple(found)
+
+
+def _wanted(irreps: IntoIrreps | None) -> frozenset[Irrep] | None:
+    return None if irreps is None else frozenset(ir for _, ir in Irreps(irreps))
+
+
+@frozen
 class FunctionalSymmetricContraction:
     """Description of a symmetric contraction; call it with weights and data.
 
@@ -53,20 +72,20 @@ class FunctionalSymmetricContraction:
 
         y[c, k] = sum over orders n and m of w[m, c] / M * B_m(x[c])_k,
 
-    where B_1, ..., B_M are all linearly independent equivariant polynomials of degree n that make the irrep, of norm
-    1 as tensors (in each component). Polynomials are evaluated as such: no tensor of n indices is ever made.
+    where B_1, ..., B_M are all linearly independent equivariant polynomials of degree n to the irrep, of norm 1 as
+    tensors (in each component). They are evaluated as polynomials: no tensor with n indices exists.
 
     Args:
-        irreps_in: irreps of x; those with a multiplicity count as that many.
+        irreps_in: irreps of x; an irrep with a multiplicity counts as that many.
         orders: the degrees.
         keep_irrep_out: the irreps of the output (default: all that occur).
 
     Attributes:
         irreps_out: irreps of the output, sorted, each once.
-        paths: the :class:`SymmetricPath`, by order and irrep.
+        weights: a :class:`SymmetricWeights` for each array of weights, by order and irrep.
 
     Raises:
-        ValueError: orders that are not different positive integers, or an irrep that cannot be made.
+        ValueError: orders that are not different positive integers, or an irrep that does not occur.
 
     Sources:
         Batatia, Kovács, Simm, Ortner, Csányi: MACE, NeurIPS 2022, equations 10 and 11. Names, shapes and order of the
@@ -74,125 +93,90 @@ class FunctionalSymmetricContraction:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> f = irr.FunctionalSymmetricContraction("0e + 1o", orders=(1, 2), keep_irrep_out="0e")
-        >>> {path.name: path.multiplicity for path in f.paths}
+        >>> {w.name: w.multiplicity for w in f.weights}
         {'w1_0e': 1, 'w2_0e': 2}
         >>> weights = {"w1_0e": jnp.zeros((1, 8)), "w2_0e": jnp.ones((2, 8))}
-        >>> f(weights, ic.IrrepsArray("0e + 1o", jnp.ones((10, 8, 4)))).shape
+        >>> f(weights, irr.IrrepsArray("0e + 1o", jnp.ones((10, 8, 4)))).shape
         (10, 8, 1)
     """
 
-    irreps_in: Irreps
-    orders: tuple[int, ...]
-    keep_irrep_out: frozenset[Irrep] | None
-    irreps_out: Irreps
-    paths: tuple[SymmetricPath, ...]
+    irreps_in: Irreps = converted(converter=Irreps)
+    orders: tuple[int, ...] = converted(converter=contraction_orders)
+    keep_irrep_out: frozenset[Irrep] | None = converted(converter=_wanted, default=None)
 
-    def __init__(
-        self,
-        irreps_in: IntoIrreps,
-        orders: Iterable[int],
-        keep_irrep_out: IntoIrreps | None = None,
-    ) -> None:
-        """See the class."""
-        irreps_in, orders = Irreps(irreps_in), tuple(orders)
-        whole = all(isinstance(n, (int, np.integer)) and n > 0 for n in orders)
-        if not orders or not whole or len(set(orders)) < len(orders):
-            raise ValueError(f"orders must be different positive integers, one at least; got {orders}")
-        wanted = None if keep_irrep_out is None else frozenset(ir for _, ir in Irreps(keep_irrep_out))
-        object.__setattr__(self, "irreps_in", irreps_in)
-        object.__setattr__(self, "orders", tuple(sorted(map(int, orders))))
-        object.__setattr__(self, "keep_irrep_out", wanted)
-        paths = [SymmetricPath(n, ir, found.copies) for n in self.orders for ir, found in self._basis(n).items()]
-        made = {path.irrep for path in paths}
-        if wanted is not None and not wanted <= made:
+    def validate(self) -> None:
+        """Check that each wanted irrep occurs."""
+        missing = (self.keep_irrep_out or frozenset()) - {ir for _, ir in self.irreps_out}
+        if missing:
+            possible = {ir for n in self.orders for ir in equivariant_polynomials(self.irreps_in, n)}
             raise ValueError(
-                f"{', '.join(map(str, sorted(wanted - made)))} cannot be made of {irreps_in} with orders {orders}; "
-                f"what can: {', '.join(map(str, sorted(self._all())))}"
+                f"{', '.join(map(str, sorted(missing)))} cannot be made of {self.irreps_in} with orders {self.orders}; "
+                f"possible: {', '.join(map(str, sorted(possible)))}"
             )
-        object.__setattr__(self, "irreps_out", Irreps([(1, ir) for ir in sorted(made)]))
-        object.__setattr__(self, "paths", tuple(paths))
+
+    @cached_property
+    def weights(self) -> tuple[SymmetricWeights, ...]:
+        """Descriptions of the arrays of weights, by order and irrep."""
+        return tuple(SymmetricWeights(n, ir, found.copies) for n in self.orders for ir, found in self._basis(n).items())
+
+    @cached_property
+    def irreps_out(self) -> Irreps:
+        """Irreps of the output, sorted, each once."""
+        return Irreps([(1, ir) for ir in sorted({w.irrep for w in self.weights})])
 
     def _basis(self, order: int) -> Mapping[Irrep, Terms]:
         return equivariant_polynomials(self.irreps_in, order, self.keep_irrep_out)
 
-    def _all(self) -> set[Irrep]:
-        return {ir for n in self.orders for ir in equivariant_polynomials(self.irreps_in, n)}
-
     @property
     def num_weights(self) -> int:
-        """How many weights each channel has."""
-        return sum(path.multiplicity for path in self.paths)
+        """The number of weights of each channel."""
+        return sum(w.multiplicity for w in self.weights)
 
     def split_weights(self, weights: jax.Array) -> dict[str, jax.Array]:
-        """The weights of each path from one array of shape (..., num_weights, channels).
+        """Split one array of shape (..., num_weights, channels) into the arrays of weights, by name.
 
         Raises:
             ValueError: the last axis but one has another length.
         """
         if weights.ndim < 2 or weights.shape[-2] != self.num_weights:
             raise ValueError(f"expected weights of shape (..., {self.num_weights}, channels), got {weights.shape}")
-        stops = list(itertools.accumulate(path.multiplicity for path in self.paths))
-        parts = zip(self.paths, [0, *stops], stops, strict=False)
-        return {path.name: weights[..., start:stop, :] for path, start, stop in parts}
+        stops = list(itertools.accumulate(w.multiplicity for w in self.weights))
+        parts = zip(self.weights, [0, *stops], stops, strict=False)
+        return {w.name: weights[..., start:stop, :] for w, start, stop in parts}
 
     def join_weights(self, weights: Mapping[str, Any]) -> jax.Array:
-        """One array of shape (..., num_weights, channels) from the weights of each path.
+        """Join arrays of weights, by name, of shape (..., multiplicity, channels), to one array.
 
         Args:
-            weights: for each path, by name, an array of shape (..., multiplicity, channels).
+            weights: for each of `self.weights`, by name, an array of shape (..., multiplicity, channels).
+
+        Returns:
+            Array of shape (..., num_weights, channels).
 
         Raises:
             ValueError: a name is missing or unknown, or shapes do not fit.
         """
-        names = [path.name for path in self.paths]
+        names = [w.name for w in self.weights]
         if set(weights) != set(names):
             raise ValueError(f"expected weights {names}, got {sorted(weights)}")
         arrays = [jnp.asarray(weights[name]) for name in names]
-        for path, w in zip(self.paths, arrays, strict=True):
+        for w, array in zip(self.weights, arrays, strict=True):
             first = arrays[0].shape
-            if w.ndim < 2 or w.shape != (*first[:-2], path.multiplicity, first[-1]):
-                expected = ", ".join(map(str, (*first[:-2], path.multiplicity, first[-1] if first else "channels")))
-                raise ValueError(f"weights {path.name} must have shape ({expected}), got {w.shape}")
+            if array.ndim < 2 or array.shape != (*first[:-2], w.multiplicity, first[-1]):
+                expected = ", ".join(map(str, (*first[:-2], w.multiplicity, first[-1] if first else "channels")))
+                raise ValueError(f"weights {w.name} must have shape ({expected}), got {array.shape}")
         return jnp.concatenate(arrays, axis=-2)
 
     def polynomial(self, channels: int, species: bool = False) -> Polynomial:
-        """What is computed: inputs weights and x, one output.
+        """Return the polynomial that is evaluated, of the weights and x.
 
         Args:
-            channels: how many.
-            species: whether each row looks up its weights in an index, "species".
+            channels: the number of channels.
+            species: whether each element of the batch looks up its weights through the index "species".
         """
-        return Polynomial(
-            (
-                Operand(self.num_weights, (channels,), Index(_SPECIES) if species else Access.BROADCAST, "weights"),
-                Operand(self.irreps_in.dim, (channels,), Access.BATCHED, "x", components_last=True),
-            ),
-            (Operand(self.irreps_out.dim, (channels,), Access.BATCHED, "out", components_last=True),),
-            tuple(
-                Path((0, *(1,) * order), 0, ("u",) * (order + 2), coefficients)
-                for order, coefficients in zip(self.orders, self._coefficients, strict=True)
-            ),
-        )
-
-    @cached_property
-    def _coefficients(self) -> tuple[Coefficients, ...]:
-        """For each order the terms (weight, components of x, component of the output)."""
-        places = {ir: place.start for (_, ir), place in zip(self.irreps_out, self.irreps_out.slices(), strict=True)}
-        first, out = 0, []
-        for order in self.orders:
-            terms, values = [np.zeros((0, order + 2), int)], [np.zeros(0)]
-            for ir, found in self._basis(order).items():
-                moved = found.terms.copy()
-                moved[:, 0] += first
-                moved[:, -1] += places[ir]
-                terms.append(moved)
-                values.append(found.values / found.copies)
-                first += found.copies
-            out.append(Coefficients(np.concatenate(terms), np.concatenate(values)))
-        return tuple(out)
+        return symmetric_lowering(self.irreps_in, self.orders, self.keep_irrep_out, channels, species).polynomial
 
     def __call__(
         self,
@@ -205,11 +189,11 @@ class FunctionalSymmetricContraction:
         """Contract.
 
         Args:
-            weights: for each path, by name, an array of shape (multiplicity, channels); or one array of shape
-                (num_weights, channels). With `index` they have a first axis: (species, ...).
+            weights: for each of `self.weights`, by name, an array of shape (multiplicity, channels); or one array of
+                shape (num_weights, channels). With `index` they have a first axis: (species, ...).
             x: data of shape (..., channels, irreps_in.dim).
-            index: integers of shape (...,): whose weights each row takes. Out of range: zero.
-            executor: who computes it, see :func:`evaluate`.
+            index: integers of shape (...,): the species, whose weights apply. A species out of range has weights of 0.
+            executor: the executor, see :func:`evaluate`.
 
         Returns:
             Data of shape (..., channels, irreps_out.dim).
@@ -231,36 +215,34 @@ class FunctionalSymmetricContraction:
             index = jnp.asarray(index)
             if index.shape != tuple(leading):
                 raise ValueError(f"index must have shape {tuple(leading)}, as x has, got {index.shape}")
-            indices[_SPECIES] = index.reshape(-1)
+            indices[SPECIES] = index.reshape(-1)
         dtype = jnp.result_type(w, x.array)
-        y = evaluate(
-            self.polynomial(channels, index is not None),
-            [w.astype(dtype), x.array.astype(dtype).reshape(math.prod(leading), channels, dim)],
-            indices,
-            executor=executor,
-        )[0]
+        lowering = symmetric_lowering(self.irreps_in, self.orders, self.keep_irrep_out, channels, index is not None)
+        arrays = [x.array.astype(dtype).reshape(math.prod(leading), channels, dim), w.astype(dtype)]
+        y = evaluate_lowering(lowering, arrays, indices, executor=executor)
         return IrrepsArray(self.irreps_out, y.reshape(*leading, channels, self.irreps_out.dim))
 
     def projection(self, order: int, irrep: str | Irrep, basis: np.ndarray, tolerance: float = 1e-5) -> np.ndarray:
-        """Change of basis for weights of another implementation: ``w = projection @ theirs``.
+        """Return the change of basis for the weights of another implementation: ``w = projection @ theirs``.
 
         Args:
-            order: of the polynomials.
-            irrep: what they make.
+            order: the degree of the polynomials.
+            irrep: the irrep of the polynomials.
             basis: their polynomials as tensors of shape (dim,) * order + (theirs, 2l+1), in our order of components:
                 y[k] = sum over m of theirs[m] sum over i, j, ... basis[i, j, ..., m, k] x[i] x[j] ... They may be
-                linearly dependent, and need not be symmetric (MACE's ``U_matrix_real`` are neither).
-            tolerance: how far from equivariant, relative to the largest number, they may be.
+                linearly dependent, and need not be symmetric. (MACE's ``U_matrix_real`` are dependent and not
+                symmetric.)
+            tolerance: largest share of the squared norm of the basis that may not be equivariant.
 
         Returns:
             A matrix of shape (multiplicity, theirs), in float64.
 
         Raises:
-            ValueError: wrong shape, no such path, or not equivariant polynomials.
+            ValueError: wrong shape, no such weights, or polynomials that are not equivariant.
         """
         ir, dim = Irrep(irrep), self.irreps_in.dim
-        if (order, ir) not in {(path.order, path.irrep) for path in self.paths}:
-            raise ValueError(f"there is no path w{order}_{ir}; there are {[path.name for path in self.paths]}")
+        if (order, ir) not in {(w.order, w.irrep) for w in self.weights}:
+            raise ValueError(f"there are no weights w{order}_{ir}; there are {[w.name for w in self.weights]}")
         basis = np.asarray(basis, np.float64)
         if basis.ndim != order + 2 or basis.shape[:order] != (dim,) * order or basis.shape[-1] != ir.dim:
             raise ValueError(f"basis must have shape {(dim,) * order} + (theirs, {ir.dim}), got {basis.shape}")
@@ -271,12 +253,12 @@ class FunctionalSymmetricContraction:
         products = symmetric[(*variables, slice(None), component)] * found.values[:, None]
         matrix = np.zeros((found.copies, basis.shape[-2]))
         np.add.at(matrix, copy, products / ir.dim)
-        # Going back must give what was given: the norm is kept.
+        # The projection of equivariant polynomials keeps their norm.
         given, kept = np.sum(symmetric**2), ir.dim * np.sum(matrix**2)
         if abs(given - kept) > tolerance * max(given, 1e-300):
             raise ValueError(
-                f"the basis given for order {order} and {ir} is not made of equivariant polynomials of "
-                f"{self.irreps_in}: {1 - kept / given:.2%} of it is not; is the order of components another?"
+                f"the basis given for order {order} and {ir} does not consist of equivariant polynomials of "
+                f"{self.irreps_in}: {1 - kept / given:.2%} of it is not equivariant; check the order of its components"
             )
         return matrix * found.copies
 
@@ -289,27 +271,26 @@ def symmetric_contraction(
     keep_irrep_out: IntoIrreps | None = None,
     index: Any = None,
 ) -> IrrepsArray:
-    """Weighted equivariant polynomials of x, in each channel, of certain orders.
+    """Return weighted equivariant polynomials of x in each channel.
 
     Args:
         x: data of shape (..., channels, irreps.dim).
-        weights: for each path, by name, an array of shape ([species,] multiplicity, channels), see
+        weights: for each order and irrep, by name, an array of shape ([species,] multiplicity, channels), see
             :class:`FunctionalSymmetricContraction`.
         orders: the degrees, for example (1, 2, 3).
         keep_irrep_out: the irreps of the output (default: all that occur).
-        index: integers of shape (...,): whose weights each row takes; weights then have a first axis.
+        index: integers of shape (...,): the species, whose weights apply; weights then have a first axis.
 
     Returns:
         Data of shape (..., channels, irreps_out.dim), irreps sorted, each once.
 
     Raises:
-        ValueError: orders, irreps or shapes do not fit.
+        ValueError: invalid orders, an irrep that does not occur, or wrong shapes.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("1o", jnp.array([[3.0, 0.0, 4.0]]))
+        >>> x = irr.IrrepsArray("1o", jnp.array([[3.0, 0.0, 4.0]]))
         >>> irr.symmetric_contraction(x, {"w2_0e": jnp.ones((1, 1))}, (2,), keep_irrep_out="0e") * 3**0.5
         1x0e [[25.]]
     """

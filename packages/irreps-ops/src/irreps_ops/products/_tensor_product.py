@@ -1,7 +1,8 @@
-"""Tensor products of irreps, reduced to irreps by Clebsch-Gordan coefficients: full, elementwise, square."""
+"""Tensor products without weights, reduced to irreps by Clebsch-Gordan coefficients: full, elementwise, square."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, overload
 
@@ -12,14 +13,13 @@ from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, MulIrrep, align
 from irreps_ops._inputs._normalization import IrrepNormalization, product_scale
 from irreps_ops._inputs._operands import floating
 
+from ._couplings import Coupling
 from ._evaluate import evaluate_product
-from ._lowering import Connection
-
-Keep = IntoIrreps | Iterable[str | Irrep]
+from ._selection_rules import Keep, all_pairs, allowed_products
 
 
-def _without_arrays(*inputs: Any) -> bool:
-    """Whether all inputs are irreps alone.
+def _are_irreps(*inputs: Any) -> bool:
+    """Tell whether all inputs are irreps without data.
 
     Raises:
         TypeError: some are and some are not.
@@ -31,24 +31,15 @@ def _without_arrays(*inputs: Any) -> bool:
 
 
 def _irreps_of(function: Callable[..., IrrepsArray], *irreps: IntoIrreps) -> Irreps:
-    """The irreps that a function of IrrepsArrays returns, found without computing anything."""
+    """Return the irreps of the result of a function of IrrepsArrays, without computing anything."""
     inputs = [IrrepsArray(ir, jax.ShapeDtypeStruct((Irreps(ir).dim,), jnp.float32)) for ir in map(Irreps, irreps)]
     return jax.eval_shape(function, *inputs).irreps
 
 
-def _paths(
-    irreps1: Irreps, irreps2: Irreps, pairs: Iterable[tuple[int, int]], filter_ir_out: Keep
-) -> list[tuple[int, int, Irrep]]:
-    """Places of two items and an irrep of their product, for all that are wanted."""
-    paths = [(i, j, ir) for i, j in pairs for ir in irreps1[i].ir * irreps2[j].ir]
-    wanted = Irreps([(1, ir) for _, _, ir in paths]).filter_mask(filter_ir_out)
-    return list(itertools.compress(paths, wanted))
-
-
-def _sorted(items: list[tuple[int, Irrep]], connections: list[Connection]) -> tuple[Irreps, list[Connection]]:
-    """The items of an output in order, and the connections that make them."""
+def _sorted(items: list[tuple[int, Irrep]], couplings: list[Coupling]) -> tuple[Irreps, list[Coupling]]:
+    """Return the items of an output in order, and the couplings that contribute to them."""
     irreps, places, _ = Irreps(items).sort()
-    return irreps, [c._replace(i_out=places[c.i_out]) for c in connections]
+    return irreps, [replace(c, i_out=places[c.i_out]) for c in couplings]
 
 
 @overload
@@ -77,25 +68,25 @@ def tensor_product(
     irrep_normalization: IrrepNormalization = "component",
     regroup_output: bool = True,
 ) -> IrrepsArray | Irreps:
-    """Full tensor product: every irrep of one with every irrep of the other, reduced to irreps.
+    """Return the full tensor product of two inputs, reduced to irreps.
 
-    z[u v, k] = scale * sum_ij C[i, j, k] x[u, i] y[v, j], C the Clebsch-Gordan coefficients, one z for each
-    pair of items and each irrep allowed by the selection rules.
+    z[u v, k] = scale * sum_ij C[i, j, k] x[u, i] y[v, j] with the Clebsch-Gordan coefficients C, for each pair of items
+    and each irrep that the selection rules allow.
 
     Args:
-        input1: data of shape (..., irreps1.dim), or irreps alone.
-        input2: data of shape (..., irreps2.dim), or irreps alone; leading axes broadcast.
+        input1: data of shape (..., irreps1.dim), or irreps without data.
+        input2: data of shape (..., irreps2.dim), or irreps without data; leading axes broadcast.
         filter_ir_out: the irreps to compute (default: all).
         irrep_normalization: ``"component"`` (components of variance 1 give components of variance 1),
             ``"norm"`` or ``"none"`` (the bare coefficients, of Frobenius norm 1).
-        regroup_output: sort and merge the irreps of the inputs and of the result.
+        regroup_output: whether to sort and merge the irreps of the inputs and of the result.
 
     Returns:
         Data of shape (..., irreps_out.dim); for two irreps without data, irreps_out.
 
     Raises:
         ValueError: unknown normalization.
-        TypeError: irreps alone with data.
+        TypeError: one input is data, the other irreps without data.
 
     Example:
         >>> import jax.numpy as jnp
@@ -108,7 +99,7 @@ def tensor_product(
         >>> irr.tensor_product("1o", "2x1o + 0e")
         2x0e+1x1o+2x1e+2x2e
     """
-    if _without_arrays(input1, input2):
+    if _are_irreps(input1, input2):
         return _irreps_of(
             partial(
                 tensor_product,
@@ -122,14 +113,14 @@ def tensor_product(
     x, y = floating(input1, input2)
     if regroup_output:
         x, y = x.regroup(), y.regroup()
-    items, connections = [], []
-    pairs = itertools.product(range(len(x.irreps)), range(len(y.irreps)))
-    for n, (i, j, ir) in enumerate(_paths(x.irreps, y.irreps, pairs, filter_ir_out)):
+    items, couplings = [], []
+    pairs = all_pairs(x.irreps, y.irreps)
+    for n, (i, j, ir) in enumerate(allowed_products(x.irreps, y.irreps, pairs, filter_ir_out)):
         (mul1, ir1), (mul2, ir2) = x.irreps[i], y.irreps[j]
         items.append((mul1 * mul2, ir))
         scale = product_scale(irrep_normalization, ir1.dim, ir2.dim, ir.dim)
-        connections.append(Connection(i, j, n, "uvuv", scale))
-    out = evaluate_product(x, y, *_sorted(items, connections))
+        couplings.append(Coupling(i, j, n, "uvuv", path_weight=scale))
+    out = evaluate_product(x, y, *_sorted(items, couplings))
     return out.simplify() if regroup_output else out
 
 
@@ -156,16 +147,16 @@ def elementwise_tensor_product(
     filter_ir_out: Keep = None,
     irrep_normalization: IrrepNormalization = "component",
 ) -> IrrepsArray | Irreps:
-    """Tensor product of the first irrep with the first, the second with the second, and so on.
+    """Return the tensor products of the first irrep with the first, the second with the second, and so on.
 
     Args:
-        input1: data of shape (..., irreps1.dim), or irreps alone.
-        input2: data of as many irreps, or irreps alone; leading axes broadcast.
+        input1: data of shape (..., irreps1.dim), or irreps without data.
+        input2: data with as many irreps, or irreps without data; leading axes broadcast.
         filter_ir_out: the irreps to compute (default: all).
         irrep_normalization: see :func:`tensor_product`.
 
     Returns:
-        Data of shape (..., irreps_out.dim), not sorted; for irreps without data, irreps_out.
+        Data of shape (..., irreps_out.dim), its irreps not sorted; for irreps without data, irreps_out.
 
     Raises:
         ValueError: different numbers of irreps, or unknown normalization.
@@ -179,7 +170,7 @@ def elementwise_tensor_product(
         >>> irr.elementwise_tensor_product(x, s)
         1x1o+1x1e [ 0.  2.  4.  9. 12. 15.]
     """
-    if _without_arrays(input1, input2):
+    if _are_irreps(input1, input2):
         return _irreps_of(
             partial(
                 elementwise_tensor_product,
@@ -196,14 +187,14 @@ def elementwise_tensor_product(
             f"{x.irreps.num_irreps} and {y.irreps} with {y.irreps.num_irreps}"
         )
     x, y = align(x, y)
-    items, connections = [], []
+    items, couplings = [], []
     pairs = ((i, i) for i in range(len(x.irreps)))
-    for n, (i, _, ir) in enumerate(_paths(x.irreps, y.irreps, pairs, filter_ir_out)):
+    for n, (i, _, ir) in enumerate(allowed_products(x.irreps, y.irreps, pairs, filter_ir_out)):
         (mul, ir1), (_, ir2) = x.irreps[i], y.irreps[i]
         items.append((mul, ir))
         scale = product_scale(irrep_normalization, ir1.dim, ir2.dim, ir.dim)
-        connections.append(Connection(i, i, n, "uuu", scale))
-    return evaluate_product(x, y, Irreps(items), connections)
+        couplings.append(Coupling(i, i, n, "uuu", path_weight=scale))
+    return evaluate_product(x, y, Irreps(items), couplings)
 
 
 @overload
@@ -229,18 +220,18 @@ def tensor_square(
     normalized_input: bool = False,
     regroup_output: bool = True,
 ) -> IrrepsArray | Irreps:
-    """Tensor product of data with itself, each product once: what is symmetric or zero by symmetry is left out.
+    """Return the tensor product of data with itself, without products that are equal or zero by symmetry.
 
-    Of two different items every pair of multiplicities is taken; of one item the pairs u < v, and u with itself,
-    which has irreps of even degree only.
+    Two different items are multiplied for every pair of multiplicities; an item is multiplied with itself for the pairs
+    u < v, and for u = v, where only irreps of even degree are not zero.
 
     Args:
-        input: data of shape (..., irreps.dim), or irreps alone.
-        irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``, see :func:`tensor_product`; that of u with
-            itself is the one of independent normally distributed components.
-        normalized_input: each irrep of the input has norm exactly 1. "component" then gives components of variance 1
-            over all directions, "norm" irreps of norm 1.
-        regroup_output: sort and merge the irreps of the input and of the result.
+        input: data of shape (..., irreps.dim), or irreps without data.
+        irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``, see :func:`tensor_product`. The products u = v
+            are normalized for independent, normally distributed components.
+        normalized_input: whether each irrep of the input has norm 1. Then "component" gives components of variance 1
+            over all directions, and "norm" irreps of norm 1.
+        regroup_output: whether to sort and merge the irreps of the input and of the result.
 
     Returns:
         Data of shape (..., irreps_out.dim); for irreps without data, irreps_out.
@@ -257,7 +248,7 @@ def tensor_square(
         >>> irr.tensor_square(ic.IrrepsArray("0e + 1o", jnp.array([10.0, 1.0, 2.0, 3.0])))
         2x0e+1x1o+1x2e [57.74  3.61 10.   20.   30.    3.    2.   -0.58  6.    4.  ]
     """
-    if _without_arrays(input):
+    if _are_irreps(input):
         square = partial(
             tensor_square,
             irrep_normalization=irrep_normalization,
@@ -269,10 +260,10 @@ def tensor_square(
     if regroup_output:
         x = x.regroup()
     items: list[tuple[int, Irrep]] = []
-    connections = []
+    couplings = []
 
     def add(mul: int, ir: Irrep, i: int, j: int, mode: str, scale: float) -> None:
-        connections.append(Connection(i, j, len(items), mode, scale))
+        couplings.append(Coupling(i, j, len(items), mode, path_weight=scale))
         items.append((mul, ir))
 
     for i, j in itertools.combinations_with_replacement(range(len(x.irreps)), 2):
@@ -288,15 +279,15 @@ def tensor_square(
                     add(mul1 * (mul1 - 1) // 2, ir, i, i, "uvu<v", scale)
                 if ir.l % 2 == 0:
                     add(mul1, ir, i, i, "uuu", _square_scale(ir1, ir, irrep_normalization, normalized_input))
-    out = evaluate_product(x, x, *_sorted(items, connections), square=True)
+    out = evaluate_product(x, x, *_sorted(items, couplings), square=True)
     return out.simplify() if regroup_output else out
 
 
 def _square_scale(ir1: Irrep, ir: Irrep, normalization: IrrepNormalization, normalized_input: bool) -> float:
-    """Factor of the product of an irrep with itself.
+    """Return the factor of the product of an irrep with itself.
 
-    With independent normal components of variance 1, the square of the scalar x.x / sqrt(d) has the mean d + 2, that of
-    the other irreps the mean 2, all components together. With x on the unit sphere these are 1 / d and 2 / (d (d + 2)).
+    For independent normal components of variance 1, the mean square of the scalar x.x / sqrt(d) is d + 2, and that of
+    the other irreps is 2, for all components together. For x on the unit sphere these are 1 / d and 2 / (d (d + 2)).
     """
     d, scale = ir1.dim, product_scale(normalization, ir1.dim, ir1.dim, ir.dim)
     if normalization == "none":

@@ -1,8 +1,7 @@
-"""The general tensor product: which irreps meet, how their multiplicities are connected, and where weights are."""
+"""Tensor products with weights, whose couplings and connection modes are chosen by instructions."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -10,34 +9,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan_sign
-from irreps_ops._inputs._normalization import IrrepNormalization, Normalization, normalization_exponent, product_scale
-from irreps_ops._inputs._operands import floating, split_last_axis
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan_sign, converted, frozen
+from irreps_ops._inputs._normalization import (
+    IrrepNormalization,
+    Normalization,
+    checked_irrep_normalization,
+    gradient_normalization_exponent,
+    path_normalization_exponent,
+    product_scale,
+)
+from irreps_ops._inputs._operands import component_mask, floating, split_last_axis
 from irreps_ops.compute._dispatch import Choice
 from irreps_ops.compute._polynomial import Polynomial
 from irreps_ops.compute._terms import Access
 
+from ._couplings import MODES, Coupling, extents
 from ._evaluate import evaluate_product
-from ._lowering import MODES, Connection, extents, product_polynomial
-
-_VARIANCES = ("in1_var", "in2_var", "out_var")
+from ._lowering import product_lowering
 
 
-@dataclass(frozen=True)
-class Instruction:
-    """Two items of the inputs that make an item of the output.
+class Instruction(NamedTuple):
+    """A coupling as it is asked for; :class:`Coupling` adds its normalization and the shape of its weights.
 
     Attributes:
         i_in1: place of the item of the first input.
         i_in2: place of the item of the second input.
         i_out: place of the item of the output.
-        connection_mode: how multiplicities u of the first, v of the second and w of the output are connected: "uvw",
-            "uvu", "uvv", "uuw", "uuu", "uvuv", or "uvu<v" and "u<vw" for the pairs u < v.
-        has_weight: whether there are weights.
-        path_weight: what the bare coefficients are multiplied by in the forward pass; its sign is that of the
-            convention.
-        weight_std: standard deviation of the initial weights.
-        path_shape: shape of the weights: a length for each letter of the mode.
+        connection_mode: how multiplicities are connected.
+        has_weight: whether the coupling has weights.
+        path_weight: factor of the variance of the path.
     """
 
     i_in1: int
@@ -45,14 +45,28 @@ class Instruction:
     i_out: int
     connection_mode: str
     has_weight: bool
-    path_weight: float
-    weight_std: float
-    path_shape: tuple[int, ...]
+    path_weight: float = 1.0
 
 
-@dataclass(frozen=True, init=False)
+def _instructions(given: Iterable[Sequence[Any]]) -> tuple[Instruction, ...]:
+    found = []
+    for instruction in map(tuple, given):
+        if len(instruction) not in (5, 6):
+            raise ValueError(
+                f"an instruction is (i_in1, i_in2, i_out, mode, has_weight[, path_weight]), got {instruction!r}"
+            )
+        i_in1, i_in2, i_out, mode, has_weight, *factor = instruction
+        found.append(Instruction(i_in1, i_in2, i_out, mode, bool(has_weight), float(factor[0]) if factor else 1.0))
+    return tuple(found)
+
+
+def _variances(given: Iterable[float] | None) -> tuple[float, ...] | None:
+    return None if given is None else tuple(map(float, given))
+
+
+@frozen
 class FunctionalTensorProduct:
-    """Description of a tensor product with given connections and weights; call it with weights and data.
+    """Description of a tensor product with given couplings and weights; call it with weights and data.
 
     An instruction (i_in1, i_in2, i_out, mode, has_weight) adds to the item i_out, for mode "uvw",
 
@@ -72,138 +86,153 @@ class FunctionalTensorProduct:
         u<vw     z[w] += sum_u<v W[u<v, w] x[u] y[v]          (pairs, mul_out)
         ======== ============================================ ===============
 
-    It is evaluated by the compute core; u x v products are made only where that is the cheapest way.
+    The compute core evaluates it; it makes all u x v products only where that is the cheapest.
 
     Args:
         irreps_in1: irreps of the first input.
         irreps_in2: irreps of the second input.
-        irreps_out: irreps of the output; items that no instruction reaches are zero.
+        irreps_out: irreps of the output; items that no instruction leads to are zero.
         instructions: tuples (i_in1, i_in2, i_out, mode, has_weight[, path_weight]). The optional factor (default 1)
             multiplies the variance of the path.
         in1_var: variance of the components of each item of the first input (default: 1).
-        in2_var: likewise of the second.
+        in2_var: variance of the components of each item of the second input (default: 1).
         out_var: wanted variance of the components of each item of the output (default: 1).
         irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``, see :func:`tensor_product`.
         path_normalization: ``"element"``: every product of multiplicities contributes equally; ``"path"``: every
-            instruction does; or a number between, 0 and 1.
+            instruction does; or a number between 0 and 1.
         gradient_normalization: ``"element"``: the normalization is in the initial weights; ``"path"``: in the
-            forward pass; or a number between.
-        convention: whose signs the Clebsch-Gordan coefficients have, see :func:`irreps_core.clebsch_gordan_sign`.
+            forward pass; or a number between 0 and 1.
+        convention: the convention for the signs of the Clebsch-Gordan coefficients, see
+            :func:`irreps_core.clebsch_gordan_sign`.
 
     Attributes:
-        instructions: the :class:`Instruction` in order.
+        couplings: a :class:`Coupling` for each instruction, in order.
 
     Raises:
-        ValueError: an instruction that does not exist, breaks the selection rules, connects multiplicities that do
-            not fit its mode, or has a negative weight; variances that are not as many as items.
+        ValueError: an instruction names an item that does not exist, breaks the selection rules, connects
+            multiplicities that do not fit its mode, or has a negative factor; as many variances as there are items are
+            not given; unknown normalization or convention.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> instructions = [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", False)]
         >>> f = irr.FunctionalTensorProduct("2x1o", "1o", "2x0e + 2x1e", instructions)
         >>> f.num_weights
         2
-        >>> x, y = ic.IrrepsArray("2x1o", jnp.arange(6.0)), ic.IrrepsArray("1o", jnp.array([0.0, 1.0, 0.0]))
+        >>> x, y = irr.IrrepsArray("2x1o", jnp.arange(6.0)), irr.IrrepsArray("1o", jnp.array([0.0, 1.0, 0.0]))
         >>> f(jnp.ones(2), x, y).irreps
         2x0e+2x1e
         >>> print(f.polynomial().explain())
         2 paths...
     """
 
-    irreps_in1: Irreps
-    irreps_in2: Irreps
-    irreps_out: Irreps
-    instructions: tuple[Instruction, ...]
+    irreps_in1: Irreps = converted(converter=Irreps)
+    irreps_in2: Irreps = converted(converter=Irreps)
+    irreps_out: Irreps = converted(converter=Irreps)
+    instructions: tuple[Instruction, ...] = converted(converter=_instructions)
+    in1_var: tuple[float, ...] | None = converted(converter=_variances, default=None)
+    in2_var: tuple[float, ...] | None = converted(converter=_variances, default=None)
+    out_var: tuple[float, ...] | None = converted(converter=_variances, default=None)
+    irrep_normalization: IrrepNormalization = converted(converter=checked_irrep_normalization, default="component")
+    path_normalization: float = converted(converter=path_normalization_exponent, default=None)
+    gradient_normalization: float = converted(converter=gradient_normalization_exponent, default=None)
+    convention: str = "e3nn"
 
-    def __init__(
-        self,
-        irreps_in1: IntoIrreps,
-        irreps_in2: IntoIrreps,
-        irreps_out: IntoIrreps,
-        instructions: Sequence[Sequence[Any]],
-        in1_var: Sequence[float] | None = None,
-        in2_var: Sequence[float] | None = None,
-        out_var: Sequence[float] | None = None,
-        irrep_normalization: IrrepNormalization = "component",
-        path_normalization: Normalization | None = None,
-        gradient_normalization: Normalization | None = None,
-        convention: str = "e3nn",
-    ) -> None:
-        """See the class."""
-        irreps = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
-        asked = [_checked(tuple(instruction), irreps) for instruction in instructions]
-        variances = [
-            _variances(name, given, of)
-            for name, given, of in zip(_VARIANCES, (in1_var, in2_var, out_var), irreps, strict=True)
-        ]
-        path_exponent = normalization_exponent(path_normalization, "element", "path_normalization")
-        gradient_exponent = normalization_exponent(gradient_normalization, "path", "gradient_normalization")
-        # The variance of what an instruction adds to its item, weights being 1.
-        added = [variances[0][i1] * variances[1][i2] * sizes.fan_in for (i1, i2, _), _, _, _, sizes in asked]
+    def validate(self) -> None:
+        """Check that instructions and variances fit the irreps, and that the convention exists."""
+        irreps = (self.irreps_in1, self.irreps_in2, self.irreps_out)
+        for instruction in self.instructions:
+            _check_instruction(instruction, irreps)
+        for name, of in zip(("in1_var", "in2_var", "out_var"), irreps, strict=True):
+            given = getattr(self, name)
+            if given is not None and (len(given) != len(of) or not all(0 <= v < math.inf for v in given)):
+                raise ValueError(
+                    f"{name} must be {len(of)} variances of 0 or more, for the items of {of}, got {list(given)}"
+                )
+        clebsch_gordan_sign(self.convention, 0, 0, 0)
+
+    @cached_property
+    def couplings(self) -> tuple[Coupling, ...]:
+        """The couplings of the instructions, in order, with their normalization and the shapes of their weights."""
+        added = [self._variance(instruction) for instruction in self.instructions]
         found = []
-        for (places, mode, has_weight, weight, sizes), variance in zip(asked, added, strict=True):
-            total = sum(
-                v ** (1 - path_exponent) for v, other in zip(added, asked, strict=True) if other[0][2] == places[2]
+        for ins, variance in zip(self.instructions, added, strict=True):
+            total = variance**self.path_normalization * sum(
+                v ** (1 - self.path_normalization)
+                for v, other in zip(added, self.instructions, strict=True)
+                if other.i_out == ins.i_out
             )
-            total *= variance**path_exponent
-            scale = math.sqrt(variances[2][places[2]] * weight / (total if total > 0 else 1.0))
-            meeting = [of[i].ir for of, i in zip(irreps, places, strict=True)]
-            scale *= product_scale(irrep_normalization, *(ir.dim for ir in meeting))
-            forward = scale**gradient_exponent if has_weight else scale
-            forward *= clebsch_gordan_sign(convention, *(ir.l for ir in meeting))
-            std = scale ** (1 - gradient_exponent) if has_weight else 1.0
-            found.append(Instruction(*places, mode, has_weight, forward, std, sizes.weights))
-        for name, value in zip(("irreps_in1", "irreps_in2", "irreps_out"), irreps, strict=True):
-            object.__setattr__(self, name, value)
-        object.__setattr__(self, "instructions", tuple(found))
+            out_var = 1.0 if self.out_var is None else self.out_var[ins.i_out]
+            scale = math.sqrt(out_var * ins.path_weight / (total if total > 0 else 1.0))
+            irs = self.irreps_in1[ins.i_in1].ir, self.irreps_in2[ins.i_in2].ir, self.irreps_out[ins.i_out].ir
+            scale *= product_scale(self.irrep_normalization, *(ir.dim for ir in irs))
+            forward = scale**self.gradient_normalization if ins.has_weight else scale
+            forward *= clebsch_gordan_sign(self.convention, *(ir.l for ir in irs))
+            std = scale ** (1 - self.gradient_normalization) if ins.has_weight else 1.0
+            extents = self._extents(ins)
+            shape = tuple(extents[letter] for letter in MODES[ins.connection_mode].weights)
+            found.append(Coupling(*ins[:5], path_weight=forward, weight_std=std, path_shape=shape))
+        return tuple(found)
+
+    def _extents(self, ins: Instruction) -> dict[str, int]:
+        """Return the number of channels that each letter of the connection mode runs over."""
+        irreps = (self.irreps_in1, self.irreps_in2, self.irreps_out)
+        return extents(*(of[i].mul for of, i in zip(irreps, ins[:3], strict=True)))
+
+    def _variance(self, ins: Instruction) -> float:
+        """Return the variance of what an instruction adds to its item for weights of 1."""
+        var1 = 1.0 if self.in1_var is None else self.in1_var[ins.i_in1]
+        var2 = 1.0 if self.in2_var is None else self.in2_var[ins.i_in2]
+        mode, extents = MODES[ins.connection_mode], self._extents(ins)
+        summed = [letter for letter in dict.fromkeys(mode.in1 + mode.in2) if letter not in mode.out]
+        return var1 * var2 * math.prod(extents[letter] for letter in summed)
 
     @property
-    def weighted(self) -> tuple[Instruction, ...]:
-        """The instructions that have weights."""
-        return tuple(ins for ins in self.instructions if ins.has_weight)
+    def weighted(self) -> tuple[Coupling, ...]:
+        """The couplings that have weights."""
+        return tuple(c for c in self.couplings if c.has_weight)
 
     @property
     def num_weights(self) -> int:
-        """How many weights there are."""
-        return sum(math.prod(ins.path_shape) for ins in self.weighted)
+        """The number of weights."""
+        return sum(math.prod(c.path_shape) for c in self.weighted)
 
     @cached_property
     def output_mask(self) -> np.ndarray:
-        """For each component of the output whether any instruction reaches it, of shape (irreps_out.dim,)."""
-        reached = {ins.i_out for ins in self.instructions if ins.path_weight != 0 and 0 not in ins.path_shape}
-        mask = np.zeros(self.irreps_out.dim, bool)
-        for i, place in enumerate(self.irreps_out.slices()):
-            mask[place] = i in reached
-        mask.flags.writeable = False
-        return mask
+        """For each component of the output whether any instruction leads to it, of shape (irreps_out.dim,)."""
+        reached = {c.i_out for c in self.couplings if c.path_weight != 0 and 0 not in c.path_shape}
+        return component_mask(self.irreps_out, reached)
 
-    def parameter_name(self, instruction: Instruction) -> str:
-        """The name of the weights of an instruction: ``w[0,1,0] 8x0e,1x1o,4x1o``."""
-        i1, i2, i_out = instruction.i_in1, instruction.i_in2, instruction.i_out
+    def parameter_name(self, coupling: Coupling) -> str:
+        """Return the name of the weights of a coupling: ``w[0,1,0] 8x0e,1x1o,4x1o``."""
+        i1, i2, i_out = coupling.i_in1, coupling.i_in2, coupling.i_out
         return f"w[{i1},{i2},{i_out}] {self.irreps_in1[i1]},{self.irreps_in2[i2]},{self.irreps_out[i_out]}"
 
     def split_weights(self, weights: jax.Array) -> list[jax.Array]:
-        """The weights of each instruction that has some, from one array of shape (..., num_weights).
+        """Split one array of shape (..., num_weights) into the weights of each coupling that has some.
 
         Raises:
             ValueError: the last axis has another length.
         """
-        parts = split_last_axis(self._checked_weights(weights), [math.prod(ins.path_shape) for ins in self.weighted])
-        return [w.reshape((*w.shape[:-1], *ins.path_shape)) for w, ins in zip(parts, self.weighted, strict=True)]
+        self._check_packed(weights)
+        parts = split_last_axis(weights, [math.prod(c.path_shape) for c in self.weighted])
+        return [w.reshape((*w.shape[:-1], *c.path_shape)) for w, c in zip(parts, self.weighted, strict=True)]
 
     def polynomial(self, *, own_weights: bool = False) -> Polynomial:
-        """What the compute core is given first; ``print(f.polynomial().explain())`` shows it.
+        """Return the polynomial that is evaluated first; ``print(f.polynomial().explain())`` describes it.
 
-        Sums over multiplicities ("uvw" where mul1 or mul2 is 1, "uuw", "u<vw") are made of its outputs in a second
-        polynomial, which takes the weights of these instructions: a matrix product for each item of the output.
+        Sums over multiplicities ("uvw" where mul1 or mul2 is 1, "uuw", "u<vw") are a second step, a linear map of the
+        outputs of this polynomial, which takes the weights of these instructions: one matrix product for each item of
+        the output.
 
         Args:
-            own_weights: each row of the data has its own weights.
+            own_weights: whether each element of the batch has its own weights.
         """
-        connections = self._connections(Access.BATCHED if own_weights else Access.BROADCAST)
-        return product_polynomial(self.irreps_in1, self.irreps_in2, self.irreps_out, tuple(connections)).polynomial
+        accesses = (Access.BATCHED, Access.BATCHED, Access.BATCHED if own_weights else Access.BROADCAST)
+        irreps = (self.irreps_in1, self.irreps_in2)
+        live = tuple(n for n, c in enumerate(self.couplings) if not c.is_empty(*irreps, self.irreps_out))
+        return product_lowering(irreps, self.irreps_out, self.couplings, live, accesses, packed=True).polynomial
 
     def __call__(
         self, weights: jax.Array | Sequence[jax.Array], x: IrrepsArray, y: IrrepsArray, *, executor: Choice = None
@@ -211,95 +240,77 @@ class FunctionalTensorProduct:
         """Apply the product.
 
         Args:
-            weights: for each instruction that has weights an array of shape (*path_shape) or, when every row of the
-                data has its own, (..., *path_shape); or one array of shape (..., num_weights).
+            weights: for each coupling that has weights an array of shape (*path_shape) or, where elements of the batch
+                have weights of their own, (..., *path_shape); or one array of shape (..., num_weights).
             x: data of shape (..., irreps_in1.dim).
             y: data of shape (..., irreps_in2.dim); leading axes broadcast.
-            executor: who computes it, see :func:`evaluate`.
+            executor: the executor, see :func:`evaluate`.
 
         Returns:
             Data of shape (..., irreps_out.dim).
 
         Raises:
-            ValueError: other irreps, or wrong shapes of weights.
+            ValueError: other irreps, or weights of a wrong shape.
         """
-        shapes = [ins.path_shape for ins in self.weighted]
-        if isinstance(weights, (list, tuple)):
-            arrays = self._flat(weights)
+        packed = not isinstance(weights, (list, tuple))
+        if packed:
+            arrays = [jnp.asarray(weights)]
+            self._check_packed(arrays[0])
         else:
-            arrays = [self._checked_weights(jnp.asarray(weights))] if shapes else []
+            arrays = [jnp.asarray(w) for w in weights]
+            self._check_shapes(arrays)
         x, y = floating(x, y)
         x, y = x.rechunk(self.irreps_in1), y.rechunk(self.irreps_in2)
-        return evaluate_product(
-            x, y, self.irreps_out, self._connections(Access.BROADCAST), arrays, shapes, executor=executor
-        )
+        return evaluate_product(x, y, self.irreps_out, self.couplings, arrays, packed=packed, executor=executor)
 
-    def _flat(self, weights: Sequence[jax.Array]) -> list[jax.Array]:
-        """The weights of each instruction as an array of shape (..., numbers)."""
-        if len(weights) != len(self.weighted):
-            raise ValueError(f"expected {len(self.weighted)} arrays of weights, got {len(weights)}")
-        found = []
-        for w, ins in zip(weights, self.weighted, strict=True):
-            axes = jnp.ndim(w) - len(ins.path_shape)
-            if jnp.shape(w)[max(axes, 0) :] != ins.path_shape:
-                raise ValueError(
-                    f"weights {self.parameter_name(ins)} must have shape (..., {', '.join(map(str, ins.path_shape))}), "
-                    f"got {jnp.shape(w)}"
-                )
-            found.append(jnp.reshape(w, (*jnp.shape(w)[:axes], math.prod(ins.path_shape))))
-        return found
-
-    def _checked_weights(self, weights: jax.Array) -> jax.Array:
-        """One array of the weights of all instructions."""
+    def _check_packed(self, weights: jax.Array) -> None:
         if weights.shape[-1:] != (self.num_weights,):
             raise ValueError(f"expected weights of shape (..., {self.num_weights}), got {tuple(weights.shape)}")
-        return weights
 
-    def _connections(self, weights: str) -> list[Connection]:
-        found = []
-        for ins in self.instructions:
-            places = ins.i_in1, ins.i_in2, ins.i_out
-            kind = weights if ins.has_weight else None
-            found.append(Connection(*places, ins.connection_mode, ins.path_weight, kind))
-        return found
+    def _check_shapes(self, weights: Sequence[jax.Array]) -> None:
+        if len(weights) != len(self.weighted):
+            raise ValueError(f"expected {len(self.weighted)} arrays of weights, got {len(weights)}")
+        for w, c in zip(weights, self.weighted, strict=True):
+            if w.shape[max(w.ndim - len(c.path_shape), 0) :] != c.path_shape:
+                expected = ", ".join(map(str, c.path_shape))
+                raise ValueError(f"weights {self.parameter_name(c)} must have shape (..., {expected}), got {w.shape}")
 
     def matrix(self, weights: jax.Array | Sequence[jax.Array], y: IrrepsArray) -> jax.Array:
-        """The product with `y` as a matrix that acts on the first input.
+        """Return the product with `y` as a matrix that acts on the first input.
 
         Args:
             weights: as for calling, without leading axes.
             y: data of shape (..., irreps_in2.dim).
 
         Returns:
-            Of shape (..., irreps_in1.dim, irreps_out.dim).
+            Matrices of shape (..., irreps_in1.dim, irreps_out.dim).
         """
         unit = IrrepsArray(self.irreps_in1, jnp.eye(self.irreps_in1.dim, dtype=y.dtype))
         return self(weights, unit, y.reshape((*y.shape[:-1], 1, y.shape[-1]))).array
 
 
 class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
-    """Description of a tensor product in which everything that may be connected is, with weights: mode "uvw".
+    """Description of a tensor product with weights of mode "uvw" for all items that the selection rules allow.
 
     Args:
         irreps_in1: irreps of the first input.
         irreps_in2: irreps of the second input.
         irreps_out: irreps of the output.
         in1_var: see :class:`FunctionalTensorProduct`, as the rest.
-        in2_var: variance of the second input.
-        out_var: variance of the output.
-        irrep_normalization: of the Clebsch-Gordan coefficients.
-        path_normalization: of the sum of paths.
-        gradient_normalization: of weights and paths.
-        convention: of the signs of the coefficients.
+        in2_var: variance of the components of each item of the second input.
+        out_var: wanted variance of the components of each item of the output.
+        irrep_normalization: normalization of the Clebsch-Gordan coefficients.
+        path_normalization: normalization of the sum of paths.
+        gradient_normalization: share of the normalization in the initial weights.
+        convention: convention for the signs of the coefficients.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> f = irr.FunctionalFullyConnectedTensorProduct("8x0e + 8x1o", "0e + 1o", "4x0e + 4x1o")
-        >>> [f.parameter_name(ins) for ins in f.instructions][:2]
+        >>> [f.parameter_name(c) for c in f.couplings][:2]
         ['w[0,0,0] 8x0e,1x0e,4x0e', 'w[0,1,1] 8x0e,1x1o,4x1o']
-        >>> f(jnp.ones(f.num_weights), ic.ones("8x0e + 8x1o"), ic.ones("0e + 1o")).irreps
+        >>> f(jnp.ones(f.num_weights), irr.ones("8x0e + 8x1o"), irr.ones("0e + 1o")).irreps
         4x0e+4x1o
     """
 
@@ -334,7 +345,7 @@ class FunctionalFullyConnectedTensorProduct(FunctionalTensorProduct):
 
 
 def fully_connected(in1: Irreps, in2: Irreps, out: Irreps) -> list[tuple[int, int, int, str, bool]]:
-    """The instructions that connect everything that may be connected, with weights."""
+    """Return the instructions with weights for all items that the selection rules allow."""
     return [
         (i1, i2, i_out, "uvw", True)
         for i1, (_, ir1) in enumerate(in1)
@@ -344,53 +355,27 @@ def fully_connected(in1: Irreps, in2: Irreps, out: Irreps) -> list[tuple[int, in
     ]
 
 
-class _Sizes(NamedTuple):
-    """Of an instruction.
-
-    Attributes:
-        weights: shape of its weights.
-        fan_in: how many products of multiplicities each multiplicity of the output is a sum of.
-    """
-
-    weights: tuple[int, ...]
-    fan_in: int
-
-
-def _checked(
-    instruction: tuple[Any, ...], irreps: tuple[Irreps, ...]
-) -> tuple[tuple[int, int, int], str, bool, float, _Sizes]:
-    """Places, mode, whether it has weights, its factor and sizes."""
-    if len(instruction) not in (5, 6):
-        raise ValueError(
-            "an instruction is (i_in1, i_in2, i_out, mode, has_weight[, path_weight]), got " + repr(instruction)
-        )
-    places, mode, has_weight = instruction[:3], instruction[3], bool(instruction[4])
-    weight = float(instruction[5]) if len(instruction) == 6 else 1.0
-    if mode not in MODES:
-        raise ValueError(f"the connection mode of instruction {instruction} must be one of {', '.join(MODES)}")
-    for place, of, name in zip(places, irreps, ("irreps_in1", "irreps_in2", "irreps_out"), strict=True):
+def _check_instruction(instruction: Instruction, irreps: tuple[Irreps, Irreps, Irreps]) -> None:
+    """Check that an instruction names items that exist, obeys the selection rules and fits the multiplicities."""
+    shown = instruction[: 5 if instruction.path_weight == 1 else 6]
+    if instruction.connection_mode not in MODES:
+        raise ValueError(f"the connection mode of instruction {shown} must be one of {', '.join(MODES)}")
+    for place, of, name in zip(instruction[:3], irreps, ("irreps_in1", "irreps_in2", "irreps_out"), strict=True):
         if not 0 <= place < len(of):
-            raise ValueError(f"instruction {instruction}: {name}={of} has no item {place}")
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"the path_weight of instruction {instruction} must be 0 or more, got {weight}")
-    (mul1, ir1), (mul2, ir2), (mul, ir) = (of[i] for of, i in zip(irreps, places, strict=True))
+            raise ValueError(f"instruction {shown}: {name}={of} has no item {place}")
+    if not 0 <= instruction.path_weight < math.inf:
+        raise ValueError(f"the path_weight of instruction {shown} must be 0 or more, got {instruction.path_weight}")
+    (mul1, ir1), (mul2, ir2), (mul, ir) = (of[i] for of, i in zip(irreps, instruction[:3], strict=True))
     if ir not in ir1 * ir2:
-        raise ValueError(f"instruction {instruction}: {ir} is not in {ir1} x {ir2}, which is {Irreps(ir1 * ir2)}")
-    letters, first, second, out = MODES[mode]
-    found = extents(mul1, mul2, mul)
-    if first == second and mul1 != mul2:
+        raise ValueError(f"instruction {shown}: {ir} is not in {ir1} x {ir2}, which is {Irreps(ir1 * ir2)}")
+    mode, found = MODES[instruction.connection_mode], extents(mul1, mul2, mul)
+    if mode.in1 == mode.in2 and mul1 != mul2:
         raise ValueError(
-            f"instruction {instruction}: {mode} needs equal multiplicities, got {mul1}x{ir1} and {mul2}x{ir2}"
+            f"instruction {shown}: {instruction.connection_mode} needs equal multiplicities, got {mul1}x{ir1} and "
+            f"{mul2}x{ir2}"
         )
-    if mul != math.prod(found[letter] for letter in out):
-        expected = math.prod(found[letter] for letter in out)
-        raise ValueError(f"instruction {instruction}: {mode} makes {expected}x{ir}, but the output has {mul}x{ir}")
-    fan_in = math.prod(found[letter] for letter in dict.fromkeys(first + second) if letter not in out)
-    return places, mode, has_weight, weight, _Sizes(tuple(found[letter] for letter in letters), fan_in)
-
-
-def _variances(name: str, given: Sequence[float] | None, irreps: Irreps) -> list[float]:
-    found = [1.0] * len(irreps) if given is None else [float(v) for v in given]
-    if len(found) != len(irreps) or not all(0 <= v < math.inf for v in found):
-        raise ValueError(f"{name} must be {len(irreps)} variances of 0 or more, for the items of {irreps}, got {given}")
-    return found
+    expected = math.prod(found[letter] for letter in mode.out)
+    if mul != expected:
+        raise ValueError(
+            f"instruction {shown}: {instruction.connection_mode} makes {expected}x{ir}, but the output has {mul}x{ir}"
+        )

@@ -11,7 +11,7 @@ from irreps_ops._inputs._operands import floating
 from irreps_ops.signals._s2_irreps import s2_irreps
 
 from ._aligned_frame import AlignedFrames, central, path_numbers, same_axes, vector_parity
-from ._tensor_product import Keep, _paths
+from ._selection_rules import Keep, allowed_products
 
 
 def tensor_product_with_spherical_harmonics(
@@ -62,7 +62,7 @@ def tensor_product_with_spherical_harmonics(
     x, v, leading = same_axes(x, v)
     pairs = ((i, l) for i in range(len(x.irreps)) for l in range(degree + 1))
     paths: dict[tuple[Irrep, int], list[int]] = {}
-    for i, l, ir in _paths(x.irreps, s2_irreps(degree, 1, parity), pairs, filter_ir_out):
+    for i, l, ir in allowed_products(x.irreps, s2_irreps(degree, 1, parity), pairs, filter_ir_out):
         paths.setdefault((ir, i), []).append(l)
     paths = dict(sorted(paths.items()))
 
