@@ -134,7 +134,7 @@ class LinenBinding:
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
         """Linen's variables; see :class:`irreps_ops.bindings.Binding`."""
         specs = irr.bindings.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
-        make = flax_init(lambda scope: irr.bindings.make_all(_LinenScope(scope), specs))
+        make = flax_init(lambda scope: irr.bindings.request_all(_LinenScope(scope), specs))
         return dict(make({"params": key})[1])
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:

@@ -86,7 +86,7 @@ class HaikuBinding:
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
         """Parameters and state of one layer, under names within it; see :class:`irreps_ops.bindings.Binding`."""
         specs = irr.bindings.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
-        made = hk.transform_with_state(lambda: irr.bindings.make_all(self._module(layer), specs)).init(key)
+        made = hk.transform_with_state(lambda: irr.bindings.request_all(self._module(layer), specs)).init(key)
         return tuple(_renamed(part, f"{_TOP}/", "") for part in made)
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:

@@ -1,15 +1,15 @@
-"""Parameters in files that every framework reads: a tree of names, and a header that says what they belong to.
+"""Checkpoints: files of parameters that every framework can read, with a header that describes the model.
 
-The file is of the format safetensors: a JSON header, then the arrays; no pickle, nothing is run. It needs the package
-safetensors (``pip install irreps-ops[checkpoint]``). A binding takes the parameters of a model of its framework apart,
-``binding.to_trees``, and puts them into one, ``binding.from_trees``; the names are the same in all frameworks.
+The file format is safetensors: a JSON header, then the arrays. It contains no pickle, so reading a file runs no code.
+The package safetensors is needed (``pip install irreps-ops[checkpoint]``). A binding converts the parameters of a model
+to a tree of names, ``binding.to_trees``, and back, ``binding.from_trees``; the names are the same in all frameworks.
 
 Example:
     >>> import os, tempfile
     >>> import jax
-    >>> import irreps_core as ic, irreps_ops as irr
+    >>> import irreps_ops as irr
     >>> from irreps_ops import checkpoint
-    >>> layer, x = irr.Linear("4x0e + 1o"), ic.normal("2x0e + 1o", jax.random.key(0), (3,))
+    >>> layer, x = irr.Linear("4x0e + 1o"), irr.normal("2x0e + 1o", jax.random.key(0), (3,))
     >>> parameters = irr.init(layer, jax.random.key(1), x)
     >>> path = os.path.join(tempfile.mkdtemp(), "linear.safetensors")
     >>> checkpoint.save(path, parameters, layer=layer, irreps_in=x.irreps)
@@ -19,7 +19,7 @@ Example:
     >>> checkpoint.load(path, layer=irr.Linear("8x0e + 1o"))
     Traceback (most recent call last):
     ...
-    ValueError: ...linear.safetensors is of another model: its layer.irreps_out is '4x0e+1x1o', wanted is '8x0e+1x1o'
+    ValueError: ...linear.safetensors belongs to another model: layer.irreps_out is '4x0e+1x1o', expected '8x0e+1x1o'
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -40,26 +41,28 @@ from irreps_ops.scope._trees import check_tree, tree_leaves, tree_of_leaves
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
-FORMAT = 1  # the number of the format of the header
-# What parameters mean depends on these; see docs/conventions.md.
+__all__ = ["CONVENTION", "FORMAT", "NORMALIZATION", "Checkpoint", "load", "read_header", "save"]
+
+FORMAT = 1  # version of the header
+# The meaning of parameters depends on these; see docs/conventions.md.
 CONVENTION = "e3nn: polar axis y, components of degree l in the order -l .. l, multiplicity before component"
 NORMALIZATION = "component"
 
-_KEY = "irreps"  # under which the header is in the metadata of the file
-# What safetensors calls dtypes; those of integers and bool are regular.
+_KEY = "irreps"  # key of our header in the metadata of the file
+# The names that safetensors gives to dtypes; those of integers and bool follow a rule.
 _DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-# Arguments of layers that may be left open, and change nothing when they are given.
+# Optional arguments of layers that only state the expected input.
 _EXPECTATIONS = ("irreps", "irreps_in", "irreps_in1", "irreps_in2")
 _BRANCHES = ("parameters", "state")
 
 
 class Checkpoint(NamedTuple):
-    """What is in a file.
+    """The content of a file.
 
     Attributes:
-        parameters: a tree of names: dicts of dicts of arrays.
-        state: another one, of running statistics and the like; empty if there is none.
-        header: what they belong to, see :func:`save`.
+        parameters: a tree of names: nested dicts of arrays.
+        state: a tree of state, for example of running statistics; empty if there is none.
+        header: a description of the model, see :func:`save`.
     """
 
     parameters: dict[str, Any]
@@ -76,32 +79,30 @@ def save(
     irreps_in: IntoIrreps | Sequence[Any] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write parameters to a file, with a header that says what they belong to.
+    """Write parameters to a file, with a header that describes the model.
 
-    The header has ``format``, ``convention`` and ``normalization`` (which both say what numbers mean), ``version`` (of
-    irreps-ops), ``layer`` (its name and arguments), ``irreps_in`` and ``about``.
+    The header has the entries ``format``, ``convention`` and ``normalization`` (which define the meaning of the
+    numbers), ``version`` (of irreps-ops), ``layer`` (its name and arguments), ``irreps_in`` and ``about``.
 
     Args:
-        path: of the file, which is replaced if it is there, and never half written.
-        parameters: a tree of names, as `init` of irreps_ops or `to_trees` of a binding give it.
-        state: another one, of state.
-        layer: the layer that they belong to; of a model of several, leave it out or give the one that says most.
+        path: path of the file. An existing file is replaced in one step, so no file is ever incomplete.
+        parameters: a tree of names, as :func:`irreps_ops.init` or `to_trees` of a binding returns it.
+        state: a tree of state.
+        layer: the layer of the parameters. For a model of several layers, omit it or pass the most informative one.
         irreps_in: irreps of the inputs.
-        about: anything else that JSON can hold, as dates and settings.
+        about: further information that can be written as JSON, for example dates and settings.
 
     Raises:
         ImportError: safetensors is not installed.
-        TypeError: something in `about` is nothing that JSON can hold.
-        ValueError: a name with a slash, or a leaf that is no array.
+        TypeError: `about` cannot be written as JSON.
+        ValueError: a name contains a slash, or a leaf is not an array.
     """
     module = _safetensors()
-    from . import __version__
-
     header = {
         "format": FORMAT,
         "convention": CONVENTION,
         "normalization": NORMALIZATION,
-        "version": __version__,
+        "version": version("irreps-ops"),
         "layer": None if layer is None else _layer_header(layer),
         "irreps_in": None if irreps_in is None else _irreps_header(irreps_in),
         "about": dict(about or {}),
@@ -111,7 +112,7 @@ def save(
         _check_names(tree)
         for name, leaf in tree_leaves(tree, f"{branch}/"):
             if not hasattr(leaf, "dtype"):
-                raise ValueError(f"{name!r} is no array but of type {type(leaf).__name__}: nothing else can be saved")
+                raise ValueError(f"{name!r} is of type {type(leaf).__name__}: only arrays can be saved")
             arrays[name] = np.asarray(leaf, order="C")
     text = module.numpy.save(arrays, {_KEY: json.dumps(header, sort_keys=True)})
     path = os.fspath(path)
@@ -129,36 +130,36 @@ def load(
     like: Parameters | None = None,
     dtype: Any = None,
 ) -> Checkpoint:
-    """Read parameters from a file; refuse those that belong to something else.
+    """Read parameters from a file, and refuse those of another model.
 
     Args:
-        path: of the file.
-        layer: the layer that they must belong to.
-        irreps_in: the irreps of the inputs that they must belong to.
-        like: parameters of the same names and shapes, of a model that is to get these.
-        dtype: of floating-point arrays; default: that of the file.
+        path: path of the file.
+        layer: the expected layer.
+        irreps_in: the expected irreps of the inputs.
+        like: parameters with the expected names and shapes.
+        dtype: dtype of floating-point arrays (default: that of the file).
 
     Returns:
-        Parameters, state and header; the arrays are JAX's.
+        Parameters, state and header; the arrays are JAX arrays.
 
     Raises:
         ImportError: safetensors is not installed.
-        FileNotFoundError: there is no file of that name.
-        ValueError: it is no checkpoint, of a newer format, of another convention, or of another model: names both
-            sides; or it has numbers of float64, which JAX has switched off.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a checkpoint, or has a newer format, another convention or another model, where the
+            message names both sides; or it contains float64 numbers while JAX has them disabled.
     """
     module = _safetensors()
     with open(path, "rb") as file:
         data = file.read()
     header = _header(path, data)
-    wanted: dict[str, Any] = {"convention": CONVENTION, "normalization": NORMALIZATION}
+    expected: dict[str, Any] = {"convention": CONVENTION, "normalization": NORMALIZATION}
     if layer is not None:
-        wanted["layer"] = _layer_header(layer)
+        expected["layer"] = _layer_header(layer)
     if irreps_in is not None:
-        wanted["irreps_in"] = _irreps_header(irreps_in)
-    differences = [line for name, value in wanted.items() for line in _differences(name, header.get(name), value)]
+        expected["irreps_in"] = _irreps_header(irreps_in)
+    differences = [line for name, value in expected.items() for line in _differences(name, header.get(name), value)]
     if differences:
-        raise ValueError(f"{path} is of another model: its {'; its '.join(differences)}")
+        raise ValueError(f"{path} belongs to another model: {'; '.join(differences)}")
     try:
         arrays = dict(module.deserialize(data))
     except module.SafetensorError as error:
@@ -174,11 +175,14 @@ def load(
 
 
 def read_header(path: PathLike) -> dict[str, Any]:
-    """The header of a file, without the arrays. Needs no safetensors.
+    """Return the header of a file without reading the arrays. Does not need safetensors.
+
+    Args:
+        path: path of the file.
 
     Raises:
-        FileNotFoundError: there is no file of that name.
-        ValueError: it is no checkpoint, or of a newer format.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not a checkpoint, or has a newer format.
     """
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
@@ -191,39 +195,39 @@ def _array(path: PathLike, found: Mapping[str, Any], dtype: Any) -> jax.Array:
     array = np.frombuffer(found["data"], stored).reshape(found["shape"])
     dtype = dtype if dtype is not None and jnp.issubdtype(array.dtype, jnp.floating) else array.dtype
     if jax.dtypes.canonicalize_dtype(dtype) != dtype:
-        raise ValueError(f"{path} has {dtype} numbers, which JAX has switched off: set jax_enable_x64, or give a dtype")
+        raise ValueError(f"{path} has {dtype} numbers, which JAX has disabled: set jax_enable_x64, or pass a dtype")
     return jnp.asarray(array, dtype)
 
 
 def _header(path: PathLike, data: bytes) -> dict[str, Any]:
-    """Ours, in the metadata of the header of safetensors: eight bytes that give its length, then JSON."""
+    """Return our header, from the metadata of the header of safetensors: eight bytes for its length, then JSON."""
     try:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_KEY])
         written = header["format"]
     except (KeyError, TypeError, ValueError):
         raise ValueError(
-            f"{path} is no checkpoint of irreps: expected a file of safetensors with the metadata {_KEY!r}"
+            f"{path} is not a checkpoint of irreps: expected a file of safetensors with the metadata {_KEY!r}"
         ) from None
     if written != FORMAT:
-        raise ValueError(f"{path} is of format {written}, this irreps-ops reads {FORMAT}: install a newer one")
+        raise ValueError(f"{path} has format {written}, but this irreps-ops reads {FORMAT}: install a newer version")
     return header
 
 
 def _layer_header(layer: Any) -> dict[str, Any]:
-    """Name and arguments, but for the dtype, which the arrays have."""
+    """Return the name and the arguments of a layer, except for the dtype, which the arrays have."""
     arguments = {name: _plain(value) for name, value in layer_arguments(layer).items() if name != "dtype"}
     return {"name": type(layer).__name__, **arguments}
 
 
 def _irreps_header(irreps_in: Any) -> list[Any]:
-    """A list, one item for each input: irreps, or how many plain features."""
+    """Return a list with an item for each input: its irreps, or its number of plain features."""
     several = isinstance(irreps_in, Sequence) and not isinstance(irreps_in, str | Irreps)
     return [x if isinstance(x, int) else str(Irreps(x).simplify()) for x in (irreps_in if several else [irreps_in])]
 
 
 def _plain(value: Any) -> Any:
-    """An argument of a layer as JSON has it; of functions the name."""
+    """Return an argument of a layer as JSON; for a function, its name."""
     if isinstance(value, Irreps):
         return str(value)
     if value is None or isinstance(value, bool | int | float | str):
@@ -241,20 +245,20 @@ def _plain(value: Any) -> Any:
     return name or type(value).__name__
 
 
-def _differences(name: str, found: Any, wanted: Any) -> Iterator[str]:
-    if isinstance(found, dict) and isinstance(wanted, dict) and found.get("name") == wanted.get("name"):
-        for key in dict.fromkeys((*found, *wanted)):
-            if key in _EXPECTATIONS and None in (found.get(key), wanted.get(key)):
+def _differences(name: str, found: Any, expected: Any) -> Iterator[str]:
+    if isinstance(found, dict) and isinstance(expected, dict) and found.get("name") == expected.get("name"):
+        for key in dict.fromkeys((*found, *expected)):
+            if key in _EXPECTATIONS and None in (found.get(key), expected.get(key)):
                 continue
-            yield from _differences(f"{name}.{key}", found.get(key), wanted.get(key))
-    elif found != wanted:
-        yield f"{name} is {found!r}, wanted is {wanted!r}"
+            yield from _differences(f"{name}.{key}", found.get(key), expected.get(key))
+    elif found != expected:
+        yield f"{name} is {found!r}, expected {expected!r}"
 
 
 def _check_names(tree: Parameters) -> None:
     for name, branch in tree.items():
         if "/" in str(name):
-            raise ValueError(f"{name!r} has a slash, which separates names: save a tree, as `to_trees` gives it")
+            raise ValueError(f"{name!r} has a slash, which separates names: save a tree, as `to_trees` returns it")
         if isinstance(branch, Mapping):
             _check_names(branch)
 

@@ -162,10 +162,10 @@ def test_keys_are_different_each_time_and_the_same_again():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, r"the layer has state, 'count': make it with irreps_ops.init_state"),
+        ({}, r"the layer has state, 'count': create it with irreps_ops.init_state"),
         ({"state": {"inner": {"count": 0}}}, r"state 'count' is missing, there are \['inner'\]"),
         ({"state": {"count": jnp.zeros(2)}}, r"state 'count' must have shape \(\), got \(2,\)"),
-        ({"state": {"count": jnp.zeros(())}}, r"the layer asks for a random key, 'noise'"),
+        ({"state": {"count": jnp.zeros(())}}, r"the layer needs a random key, 'noise'"),
     ],
 )
 def test_missing_state_and_keys_are_named(given, message):

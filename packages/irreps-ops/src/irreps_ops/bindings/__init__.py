@@ -1,11 +1,13 @@
-"""Layers and bindings, for people who write them.
+"""The interfaces of layers and bindings, and the functions with which to write them.
 
-A layer is a frozen dataclass that is called with a :class:`Scope`, which supplies parameters, state and random keys, and
-with its inputs. A binding makes a module of its framework from any layer. So every layer exists in every framework.
+A layer is a frozen dataclass. It is called with a :class:`Scope`, which supplies parameters, state and random keys, and
+with its inputs. A binding makes a module of its framework from any layer, so every layer exists in every framework.
 
-* write a layer: :class:`Layer`, :class:`Scope`, :func:`example_inputs`, :func:`check_irreps`, :func:`describe_layer`;
-* write a binding: :class:`Binding`, :func:`module_class`, :func:`module_lookup`, :func:`layer_specs`, :func:`check_tree`;
-* find them by name: :func:`layer`, :func:`layers`, :func:`binding`.
+* To write a layer: :class:`Layer`, :class:`Scope`, :func:`example_inputs`, :func:`check_irreps`,
+  :func:`describe_layer`; and :func:`irreps_core.frozen`, :func:`irreps_core.converted` for its fields.
+* To write a binding: :class:`Binding`, :func:`module_class`, :func:`module_lookup`, :func:`layer_specs`,
+  :func:`check_tree`.
+* To find them by name: :func:`layer`, :func:`layers`, :func:`binding`.
 
 The conformance kit is :mod:`irreps_ops.testing`.
 """
@@ -22,10 +24,10 @@ from irreps_ops.scope._scope import (
     find_parameter,
     named_key,
 )
-from irreps_ops.scope._specs import KeySpec, ParameterSpec, StateSpec, layer_specs, parameter_specs
+from irreps_ops.scope._specs import KeySpec, ParameterSpec, StateSpec, layer_specs, parameter_specs, parameters_of
 from irreps_ops.scope._trees import check_tree, tree_leaves, tree_of_leaves
 
-from ._module_class import describe_call, layer_arguments, layer_for, make_all, module_class, module_lookup
+from ._module_class import describe_call, layer_arguments, layer_for, module_class, module_lookup, request_all
 from ._registry import Binding, Layer, binding, layer, layers
 
 __all__ = [
@@ -51,11 +53,12 @@ __all__ = [
     "layer_for",
     "layer_specs",
     "layers",
-    "make_all",
     "module_class",
     "module_lookup",
     "named_key",
     "parameter_specs",
+    "parameters_of",
+    "request_all",
     "tree_leaves",
     "tree_of_leaves",
 ]

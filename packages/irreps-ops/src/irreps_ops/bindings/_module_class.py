@@ -1,4 +1,4 @@
-"""What every binding needs: a module class with the signature of a layer, its arguments, all its parameters made."""
+"""Functions that bindings share: module classes with the signature of a layer, and the creation of parameters."""
 
 import dataclasses
 import inspect
@@ -21,17 +21,28 @@ def module_class(
     keywords: Mapping[str, tuple[Any, Any]] | None = None,
     same_call: bool = True,
 ) -> type:
-    """A subclass of a framework's module class for one layer class.
+    """Return a subclass of a framework's module class for one layer class.
 
-    The subclass has the layer's name, documentation and signatures, and the class attribute `layer_class`.
+    The subclass has the name, the documentation and the signature of the layer, and the class attribute `layer_class`.
 
     Args:
         base: module class of the framework; its ``__init__`` takes the arguments of the layer.
-        layer_class: the layer.
-        first: positional arguments that the framework adds before those of the layer: name and type.
-        keywords: keyword arguments that the framework adds: name, type and default
-            (``inspect.Parameter.empty`` for none).
-        same_call: whether modules are called as layers are, but for the scope; then their calls show it, too.
+        layer_class: the layer class.
+        first: positional arguments that the framework adds before those of the layer: types by name.
+        keywords: keyword arguments that the framework adds: pairs of type and default by name
+            (``inspect.Parameter.empty`` for no default).
+        same_call: whether modules are called like the layer, without the scope; the call then shows its signature.
+
+    Example:
+        >>> import inspect
+        >>> import irreps_ops as irr
+        >>> class Module:
+        ...     def __init__(self, *args, name=None, **kwargs):
+        ...         self.layer, self.name = self.layer_class(*args, **kwargs), name
+        ...     def __call__(self, *inputs): ...
+        >>> Dropout = irr.bindings.module_class(Module, irr.Dropout, keywords={"name": (str, None)})
+        >>> list(inspect.signature(Dropout).parameters), Dropout(0.5, name="noise").layer.p
+        (['p', 'irreps', 'name'], 0.5)
     """
     parameter = inspect.Parameter
     own = list(inspect.signature(layer_class).parameters.values())
@@ -52,12 +63,12 @@ def module_class(
         "__doc__": layer_class.__doc__,
         "__init__": __init__,
         "__module__": base.__module__,
-        # Metaclasses of frameworks hide the signature of __init__; some have their own of this name.
-        "__signature__": _OfTheClass(inspect.Signature(signature)),
+        # The metaclasses of some frameworks hide the signature of __init__; others set this attribute themselves.
+        "__signature__": _ClassAttribute(inspect.Signature(signature)),
         "layer_class": layer_class,
     }
     if same_call:
-        # Without what the framework's metaclass has wrapped it in: it will do so again.
+        # Unwrap the method, since the framework's metaclass will wrap it again.
         call = inspect.unwrap(base.__call__)
 
         def __call__(self: Any, *inputs: Any, **options: Any) -> Any:
@@ -69,26 +80,26 @@ def module_class(
 
 
 def describe_call(function: Any, layer_class: type) -> None:
-    """Give a module's ``__call__`` the signature and the documentation of the layer's, which has a scope besides."""
+    """Give a module's ``__call__`` the documentation and, except for the scope, the signature of the layer's."""
     own = inspect.signature(layer_class.__call__)
     function.__signature__ = own.replace(parameters=[p for p in own.parameters.values() if p.name != "scope"])
     function.__doc__ = layer_class.__call__.__doc__
 
 
-class _OfTheClass:
-    """An attribute of a class that its instances do not have: they are called with other arguments."""
+class _ClassAttribute:
+    """An attribute of a class that its instances do not have, since they are called with other arguments."""
 
     def __init__(self, value: Any) -> None:
         self._value = value
 
     def __get__(self, instance: Any, owner: type) -> Any:
         if instance is not None:
-            raise AttributeError("this is an attribute of the class alone")
+            raise AttributeError("only the class has this attribute")
         return self._value
 
 
 def layer_arguments(layer: Any) -> dict[str, Any]:
-    """The arguments that make a layer: what its module class takes, too.
+    """Return the arguments with which a layer was made, which its module class also takes.
 
     Example:
         >>> import irreps_ops as irr
@@ -105,18 +116,20 @@ def layer_for(
     kwargs: Mapping[str, Any] | None = None,
     dtype: Any = jnp.float32,
 ) -> tuple[Any, tuple[Any, ...]]:
-    """A layer for inputs that are known, and examples of these: for modules that make their parameters at once.
+    """Return a layer for given irreps of the inputs, and abstract inputs.
+
+    For frameworks whose modules create their parameters in the constructor.
 
     Args:
-        layer_class: makes the layer. Where it has the arguments `irreps_in` (of the last input) and `dtype`, they are
-            filled in.
-        irreps_in: what :func:`example_inputs` takes; for a layer of several inputs a tuple of these.
+        layer_class: the layer class. Its arguments `irreps_in` (of the last input) and `dtype` are filled in, if it has
+            them.
+        irreps_in: irreps as :func:`example_inputs` takes them; for a layer with several inputs a tuple of these.
         args: positional arguments of the layer.
         kwargs: keyword arguments of the layer.
-        dtype: of inputs and parameters.
+        dtype: dtype of the inputs and parameters.
 
     Returns:
-        The layer, and the inputs that `layer_specs` takes.
+        The layer, and abstract inputs for :func:`layer_specs`.
 
     Example:
         >>> import irreps_ops as irr
@@ -124,7 +137,7 @@ def layer_for(
         >>> layer.irreps_out, x.irreps
         (4x0e, 2x0e+1x1o)
     """
-    # Irreps are tuples too, but stand for one input.
+    # Irreps are tuples, too, but describe one input.
     inputs = irreps_in if type(irreps_in) is tuple else (irreps_in,)
     arguments, kwargs = inspect.signature(layer_class).parameters, dict(kwargs or {})
     if "irreps_in" in arguments:
@@ -135,16 +148,18 @@ def layer_for(
     return layer, layer.example(*inputs, dtype=dtype)
 
 
-def make_all(scope: Scope, specs: Mapping[str, Any]) -> None:
-    """Ask a scope for all that a layer asks for, so that it makes it; nothing is computed but first values.
+def request_all(scope: Scope, specs: Mapping[str, Any]) -> None:
+    """Request from a scope the parameters and the state of a layer, so that it creates them.
+
+    For frameworks that create parameters where they are requested. The layer itself is not computed.
 
     Args:
-        scope: of the framework, where parameters and state are being made.
-        specs: what :func:`layer_specs` gives.
+        scope: scope of the framework, during initialization.
+        specs: the result of :func:`layer_specs`.
     """
     for name, spec in specs.items():
         if isinstance(spec, Mapping):
-            make_all(scope.child(name), spec)
+            request_all(scope.child(name), spec)
         elif isinstance(spec, ParameterSpec):
             scope.parameter(name, spec.shape, spec.dtype, spec.initializer)
         elif isinstance(spec, StateSpec):
@@ -152,11 +167,15 @@ def make_all(scope: Scope, specs: Mapping[str, Any]) -> None:
 
 
 def module_lookup(package: str, binding: Binding) -> Callable[[str], Any]:
-    """``__getattr__`` of a binding's package: its attributes are the modules of all layers.
+    """Return the ``__getattr__`` of a binding's package, whose attributes are the modules of all layers.
 
     Args:
         package: name of the package, for the error message.
         binding: the binding.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> __getattr__ = irr.bindings.module_lookup(__name__, irr.bindings.binding("haiku"))  # doctest: +SKIP
     """
 
     def __getattr__(name: str) -> Any:

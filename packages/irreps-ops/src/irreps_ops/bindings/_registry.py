@@ -1,8 +1,4 @@
-"""Layers and bindings by name: our own, and those that other distributions offer through entry points.
-
-A *layer* is a frozen dataclass whose instances are called with a :class:`Scope` and inputs. A *binding* makes
-a module of its framework out of a layer. So every layer exists in every framework.
-"""
+"""Registry of layers and bindings: our own, and those that other distributions offer through entry points."""
 
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
@@ -16,53 +12,59 @@ from irreps_ops.scope._scope import Parameters, Scope
 
 @runtime_checkable
 class Layer(Protocol):
-    """What a layer is: a frozen dataclass with these two methods (and ``irreps_api = 1`` in a plugin)."""
+    """A layer: a frozen dataclass with these two methods (and, in a plugin, the attribute ``irreps_api = 1``).
+
+    Its fields are its arguments. :func:`irreps_core.frozen` and :func:`irreps_core.converted` declare fields that are
+    converted, and a method `validate` that checks them together.
+    """
 
     def example(self, *irreps_in: Any, dtype: Any = ...) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of parameters follow: see `example_inputs`."""
+        """Return abstract inputs, which determine the shapes of the parameters: see :func:`example_inputs`."""
         ...
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
-        """Compute; ask the scope for parameters, state and keys.
+        """Compute the output, with parameters, state and random keys from the scope.
 
-        It may have keyword arguments. One called `is_training`, default True, says whether statistics are taken
-        and noise is made; frameworks that have a switch for it set it.
+        The method may have keyword arguments. The argument `is_training`, whose default is True, says whether to update
+        statistics and to add noise; frameworks that have a switch between training and evaluation set it.
         """
         ...
 
 
 @runtime_checkable
 class Binding(Protocol):
-    """What a binding is: it makes modules of its framework (and has ``irreps_api = 1``).
+    """A binding, which makes modules of its framework from layers (and has the attribute ``irreps_api = 1``).
 
-    `module` is for people. The others are for programs that know no framework, as checkpoints and the conformance
-    kit: a model of one layer as pure functions, and its parameters and state as trees of names, which are the same
-    in all frameworks. What *variables* are is the framework's affair: a model, or what its `init` gives.
+    Users call `module`. Programs that support every framework, such as checkpoints and the conformance kit, use the
+    other methods: they make and run a module of one layer as pure functions, and convert its parameters and state to
+    and from trees of names, which are the same in all frameworks. Each framework defines what *variables* are: a model,
+    or the result of its `init`.
     """
 
     def module(self, layer: type) -> type:
-        """The framework's module class of a layer class; constructed with the arguments of the layer."""
+        """Return the framework's module class for a layer class; its constructor takes the arguments of the layer."""
         ...
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = ...) -> Any:
-        """Variables of the module of a layer, for inputs as the layer's `example` takes them."""
+        """Return the variables of the module of a layer, for inputs as the layer's `example` takes them."""
         ...
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
-        """What the module of a layer gives, and its variables afterwards, whose state may be new. Changes nothing.
+        """Return the output of the module of a layer, and its variables with the new state. Change no argument.
 
-        Random keys come from `key` if it is given, others for another one.
+        Random keys are derived from `key`.
         """
         ...
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Parameters and state of any model of the framework, as trees of names."""
+        """Return parameters and state of any model of the framework as trees of names."""
         ...
 
     def from_trees(self, variables: Any, parameters: Parameters, state: Parameters | None = None) -> Any:
-        """The same model with other parameters and, if it is given, other state. Changes nothing.
+        """Return the model with other parameters and, if given, other state. Change no argument.
 
-        Raises ValueError, see :func:`check_tree`, if they are not those of the model.
+        Raises:
+            ValueError: the trees do not belong to the model, see :func:`check_tree`.
         """
         ...
 
@@ -82,7 +84,7 @@ BINDINGS = plugins.Group(
 
 
 def layers() -> tuple[str, ...]:
-    """The names of all layers, ours and those of plugins. Imports no plugin.
+    """Return the names of all layers, ours and those of plugins. No plugin is imported.
 
     Example:
         >>> import irreps_ops as irr
@@ -93,10 +95,10 @@ def layers() -> tuple[str, ...]:
 
 
 def layer(name: str | type) -> Any:
-    """The layer class of that name, ours or a plugin's; a class is checked and given back.
+    """Return the layer class of a name, ours or a plugin's; a layer class is checked and returned.
 
     Raises:
-        irreps_core.plugins.PluginLoadError: there is none, or the plugin is broken; says why.
+        irreps_core.plugins.PluginLoadError: the layer is not installed, or its plugin is broken; says why.
         TypeError: neither a name nor a layer class.
 
     Example:
@@ -117,10 +119,10 @@ def layer(name: str | type) -> Any:
 
 
 def binding(name: str | Binding) -> Any:
-    """The binding of that name (``"nnx"``, ``"linen"``, ``"haiku"``, or a plugin's); an object is given back.
+    """Return the binding of a name (``"nnx"``, ``"linen"``, ``"haiku"``, or a plugin's); objects pass through.
 
     Raises:
-        irreps_core.plugins.PluginLoadError: it is not installed, or broken; says why and how to install it.
+        irreps_core.plugins.PluginLoadError: the binding is not installed, or broken; says why and how to install it.
 
     Example:
         >>> import irreps_ops as irr

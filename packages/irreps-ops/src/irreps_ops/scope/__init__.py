@@ -1,1 +1,1 @@
-"""The scope: how a layer asks for parameters, state and random keys, and how to run it without a framework."""
+"""The scope, from which a layer gets parameters, state and random keys, and its implementation without a framework."""

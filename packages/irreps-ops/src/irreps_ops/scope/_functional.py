@@ -1,4 +1,4 @@
-"""Layers without a framework: pure functions of a tree of parameters, a tree of state and a random key."""
+"""Layers as pure functions of a tree of parameters, a tree of state and a random key."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,16 +10,16 @@ from ._specs import StateSpec, layer_specs, of_kind, parameter_specs
 
 
 def init(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any) -> dict[str, Any]:
-    """Parameters of a layer, without any framework.
+    """Return the initial parameters of a layer.
 
     Args:
         layer: a layer, called as ``layer(scope, *inputs, **options)``.
         key: a JAX random key.
-        inputs: what the layer is applied to; only shapes and dtypes matter.
+        inputs: inputs of the layer; only their shapes and dtypes matter.
         options: keyword arguments of the call.
 
     Returns:
-        A tree of names: dicts of dicts of arrays.
+        A tree of names: nested dicts of arrays.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -37,16 +37,23 @@ def init(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any
 
 
 def init_state(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any) -> dict[str, Any]:
-    """State of a layer before its first use, without any framework.
+    """Return the initial state of a layer.
 
     Args:
         layer: a layer, called as ``layer(scope, *inputs, **options)``.
         key: a JAX random key.
-        inputs: what the layer is applied to; only shapes and dtypes matter.
+        inputs: inputs of the layer; only their shapes and dtypes matter.
         options: keyword arguments of the call.
 
     Returns:
-        A tree of names: dicts of dicts of arrays; empty if the layer has no state.
+        A tree of names: nested dicts of arrays; empty if the layer has no state.
+
+    Example:
+        >>> import jax
+        >>> import irreps_ops as irr
+        >>> state = irr.init_state(irr.BatchNorm(), jax.random.key(0), irr.ones("2x0e + 1o", (5,)))
+        >>> {name: value.shape for name, value in state.items()}
+        {'running_mean': (2,), 'running_var': (3,)}
     """
     return _make(of_kind(layer_specs(layer, *inputs, **options), StateSpec), key)
 
@@ -60,30 +67,36 @@ def apply(
     path: Callable[[], str] = str,
     **options: Any,
 ) -> Any:
-    """What a layer computes with given parameters, without any framework.
+    """Apply a layer with given parameters.
 
     Args:
         layer: a layer, called as ``layer(scope, *inputs, **options)``.
-        parameters: a tree of names as :func:`init` makes it.
-        inputs: what the layer is applied to.
-        state: a tree of names as :func:`init_state` makes it, for a layer that has state.
-        key: a JAX random key, for a layer that asks for keys; each layer within gets one of its own.
-        path: for messages alone, gives the place of the layer in a model, "model/linear" say (default: none).
+        parameters: a tree of names, as :func:`init` returns it.
+        inputs: inputs of the layer.
+        state: a tree of names, as :func:`init_state` returns it, for a layer that has state.
+        key: a JAX random key, for a layer that uses random keys. Each inner layer gets a key of its own.
+        path: returns the path of the layer in a model, for example "model/linear", for error messages only.
         options: keyword arguments of the call.
 
     Returns:
-        What the layer gives back; if `state` is given, a pair of that and the new state.
+        The output of the layer; if `state` is given, a pair of the output and the new state.
 
     Raises:
-        ValueError: a parameter, state or a key is missing, or has another shape; names it.
+        ValueError: a parameter, state or key is missing or has another shape; the message names it.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_ops as irr
+        >>> irr.apply(irr.Linear("2x1o"), {"w[0,0] 1x1o,2x1o": jnp.ones((1, 2))}, irr.ones("1o"))
+        2x1o [1. 1. 1. 1. 1. 1.]
     """
     new = None if state is None else _copy(state)
-    out = layer(_Apply(parameters, new, key, path), *inputs, **options)
+    out = layer(_TreeScope(parameters, new, key, path), *inputs, **options)
     return out if new is None else (out, new)
 
 
 def _make(specs: Mapping[str, Any], key: jax.Array) -> dict[str, Any]:
-    """First values, each from a key of its name."""
+    """Return the initial values, each made with a key that is derived from its name."""
     return {
         name: (_make(spec, named_key(key, name)) if isinstance(spec, dict) else spec.make(named_key(key, name)))
         for name, spec in specs.items()
@@ -94,8 +107,8 @@ def _copy(state: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _copy(value) if isinstance(value, Mapping) else value for name, value in state.items()}
 
 
-class _Apply:
-    """Finds parameters in a tree of names, finds and replaces state in another, and derives keys from one."""
+class _TreeScope:
+    """A scope that reads parameters from a tree, reads and writes state in another, and derives keys from one key."""
 
     def __init__(
         self,
@@ -107,7 +120,7 @@ class _Apply:
         asked: dict[str, int] | None = None,
     ) -> None:
         self._parameters, self._state, self._key, self._root, self._branch = parameters, state, key, root, branch
-        # How often a key of each name has been asked for.
+        # The number of requests for each key, by path.
         self._asked: dict[str, int] = {} if asked is None else asked
 
     @property
@@ -121,7 +134,7 @@ class _Apply:
         if self._state is None:
             raise ValueError(
                 f"the layer has state, {self._path_of(name)!r}: "
-                "make it with irreps_ops.init_state and pass it as state="
+                "create it with irreps_ops.init_state and pass it as state="
             )
         return self._checked(self._state, name, shape, "state")
 
@@ -134,15 +147,15 @@ class _Apply:
 
     def key(self, name: str) -> jax.Array:
         if self._key is None:
-            raise ValueError(f"the layer asks for a random key, {self._path_of(name)!r}: pass one as key=")
+            raise ValueError(f"the layer needs a random key, {self._path_of(name)!r}: pass one as key=")
         branch = self._branch + name
         self._asked[branch] = self._asked.get(branch, 0) + 1
         return jax.random.fold_in(named_key(self._key, branch), self._asked[branch])
 
-    def child(self, name: str) -> "_Apply":
+    def child(self, name: str) -> "_TreeScope":
         state = None if self._state is None else self._state.get(name, {})
         parameters = self._parameters.get(name, {})
-        return _Apply(parameters, state, self._key, self._root, f"{self._branch}{name}/", self._asked)
+        return _TreeScope(parameters, state, self._key, self._root, f"{self._branch}{name}/", self._asked)
 
     def _checked(self, tree: Parameters, name: str, shape: tuple[int, ...], kind: str) -> Any:
         value = self._found(tree, name, kind)

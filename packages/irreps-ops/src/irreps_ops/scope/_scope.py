@@ -1,4 +1,4 @@
-"""What a layer asks of a framework: parameters, state and random keys, by name."""
+"""The interface between layers and frameworks: parameters, state and random keys by name."""
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,48 +15,56 @@ Parameters: TypeAlias = Mapping[str, Any]
 
 @runtime_checkable
 class Scope(Protocol):
-    """Supplies a layer with what it does not compute: the interface between a layer and a framework.
+    """The supplier of the parameters, state and random keys of a layer.
 
-    A binding implements it for its framework; a layer only uses it. The parameters of a layer form a tree of
-    names: `parameter` makes or finds a leaf, `child` is the branch of a layer within the layer. A name that is
-    asked for twice is one parameter, shared. The state (running statistics, say) is another tree of the same
-    branches. In one branch a name is either a parameter or state or a source of keys.
+    A binding implements it for its framework; a layer only uses it. The parameters of a layer form a tree of names:
+    `parameter` creates or finds a leaf, and `child` is the branch of an inner layer. If a layer requests one name
+    twice, both requests refer to one shared parameter. The state (for example running statistics) is another tree with
+    the same branches. Within one branch, a name refers to either a parameter, state, or a stream of random keys.
 
-    A scope may know where it is in the tree of modules: an attribute `path`, "model/linear" say, for messages.
+    A scope may have an attribute `path`, its path in the tree of modules, for example "model/linear", for error
+    messages.
     """
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        """The parameter of this name: made by ``initializer(key, shape, dtype)`` at first, found later."""
+        """Return the parameter of this name; at initialization create it with ``initializer(key, shape, dtype)``."""
         ...
 
     def state(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
-        """The state of this name: made like a parameter at first, later what was written last."""
+        """Return the state of this name, created like a parameter, or the value that was written last."""
         ...
 
     def set_state(self, name: str, value: jax.Array) -> None:
-        """Write the state of this name, which must have been asked for; a model that is made has its first values."""
+        """Write the state of this name, which must have been requested before; initialization ignores the value."""
         ...
 
     def key(self, name: str) -> jax.Array:
-        """A random key, another one each time; the name, "dropout" say, is that of a framework's stream of keys."""
+        """Return a new random key from the framework's stream of this name, for example "dropout"."""
         ...
 
     def child(self, name: str) -> "Scope":
-        """The scope of a layer within this one."""
+        """Return the scope of an inner layer."""
         ...
 
 
 def find_parameter(path: str, parameters: Parameters, name: str, kind: str = "parameter") -> Any:
-    """The parameter `name`.
+    """Return a parameter of a branch, or raise an error that names what the branch contains.
 
     Args:
-        path: its path in the tree, for the message.
+        path: path of the parameter in the tree, for the message.
         parameters: the branch.
-        name: its name in the branch.
-        kind: what it is called in the message.
+        name: name of the parameter in the branch.
+        kind: the word for a parameter in the message.
 
     Raises:
-        ValueError: there is none; names its path and what there is.
+        ValueError: the branch does not contain the parameter.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> irr.bindings.find_parameter("linear/b", {"w": 1.0}, "b")
+        Traceback (most recent call last):
+        ...
+        ValueError: parameter 'linear/b' is missing, there are ['w']: these belong to a layer of other ...
     """
     if name not in parameters:
         raise ValueError(
@@ -67,16 +75,22 @@ def find_parameter(path: str, parameters: Parameters, name: str, kind: str = "pa
 
 
 def check_parameter(name: str, value: Any, shape: tuple[int, ...], kind: str = "parameter") -> Any:
-    """`value`, if it has the shape that the layer expects.
+    """Return a parameter, or raise an error if it does not have the shape that the layer expects.
 
     Args:
-        name: its path in the tree, for the message.
-        value: an array.
-        shape: what it must have.
-        kind: what it is called in the message.
+        name: path of the parameter in the tree, for the message.
+        value: the parameter, an array.
+        shape: the expected shape.
+        kind: the word for a parameter in the message.
 
     Raises:
-        ValueError: another shape; names the parameter and both shapes.
+        ValueError: another shape; the message names the parameter and both shapes.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import irreps_ops as irr
+        >>> irr.bindings.check_parameter("linear/w", jnp.ones(3), (3,))
+        Array([1., 1., 1.], dtype=float...)
     """
     if tuple(value.shape) != tuple(shape):
         raise ValueError(
@@ -87,22 +101,22 @@ def check_parameter(name: str, value: Any, shape: tuple[int, ...], kind: str = "
 
 
 def describe_layer(scope: Scope, layer: Any) -> str:
-    """A layer and its place in the tree of modules, for messages: ``Linear 'model/linear'``."""
+    """Return the name of a layer and its path in the tree of modules, for error messages: ``Linear 'model/linear'``."""
     path = getattr(scope, "path", "")
     return f"{type(layer).__name__} {path!r}" if path else type(layer).__name__
 
 
-def check_irreps(where: str, name: str, expected: IntoIrreps, x: IrrepsArray) -> IrrepsArray:
-    """`x` in the items of `expected`, if its irreps are these, merged or not.
+def check_irreps(layer: str, name: str, expected: IntoIrreps, x: IrrepsArray) -> IrrepsArray:
+    """Return data in the items of the expected irreps; only the grouping of equal neighbours may differ.
 
     Args:
-        where: the layer, for the message.
-        name: what the irreps are called there, `irreps_in` say.
+        layer: description of the layer for the message, see :func:`describe_layer`.
+        name: name of the argument that holds the expected irreps, for example `irreps_in`.
         expected: the irreps that the layer was made for.
-        x: what it is called with.
+        x: the data.
 
     Raises:
-        ValueError: other irreps; names both.
+        ValueError: other irreps; the message names both.
 
     Example:
         >>> import irreps_core as ic
@@ -116,23 +130,24 @@ def check_irreps(where: str, name: str, expected: IntoIrreps, x: IrrepsArray) ->
     """
     expected = Irreps(expected)
     if x.irreps.simplify() != expected.simplify():
-        raise ValueError(f"{where} was made for {name}={expected}, got input of irreps {x.irreps}")
+        raise ValueError(f"{layer} was made for {name}={expected}, got input of irreps {x.irreps}")
     return x.rechunk(expected)
 
 
 def check_inputs(scope: Scope, layer: Any, irreps_in: Sequence[IntoIrreps], inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """`inputs` in the items that a module was made for; for bindings whose modules are made before there is data.
+    """Return inputs in the items of the irreps that a module was made for.
 
-    A layer that has an argument `irreps_in` looks itself: it may take another order of them.
+    For bindings whose modules create their parameters before they see data. A layer that has an argument `irreps_in`
+    checks its input itself, since it may accept another order of the irreps.
 
     Args:
-        scope: of the module, for the message.
-        layer: of the module.
-        irreps_in: those of the inputs that are IrrepsArrays, when the module was made.
-        inputs: what it is called with.
+        scope: scope of the module, for the message.
+        layer: layer of the module.
+        irreps_in: irreps of the inputs that are IrrepsArrays, given when the module was made.
+        inputs: the inputs.
 
     Raises:
-        ValueError: other irreps; names both, and the place of the module.
+        ValueError: other irreps; the message names both and the path of the module.
 
     Example:
         >>> import irreps_core as ic
@@ -150,19 +165,19 @@ def check_inputs(scope: Scope, layer: Any, irreps_in: Sequence[IntoIrreps], inpu
 
 
 def _in_items_of(expected: Irreps, x: IrrepsArray, scope: Scope, layer: Any) -> IrrepsArray:
-    # Where the module is, is only sought for the message: that takes long.
+    # Look for the path of the module only if there is an error: the search is slow.
     if x.irreps.simplify() == expected.simplify():
         return x.rechunk(expected)
     return check_irreps(describe_layer(scope, layer), "irreps_in", expected, x)
 
 
 def example_inputs(*irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-    """Abstract data of one row, from which the shapes of parameters follow.
+    """Return abstract data without a batch, which determines the shapes of parameters.
 
     Args:
-        irreps_in: for each input its irreps; or an int, for that many plain features; or data, which is taken
-            as it is.
-        dtype: of the data.
+        irreps_in: for each input its irreps; or an int, for that many plain features; or data, which is returned as it
+            is.
+        dtype: dtype of the data.
 
     Example:
         >>> import irreps_ops as irr
@@ -183,5 +198,5 @@ def example_inputs(*irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]
 
 
 def named_key(key: jax.Array, name: str) -> jax.Array:
-    """A random key for a name: every parameter has its own, whatever order it is made in."""
+    """Return a random key that depends on a name, so that the order in which parameters are created is irrelevant."""
     return jax.random.fold_in(key, zlib.crc32(name.encode()))

@@ -1,4 +1,4 @@
-"""What a layer asks its scope for, found without computing anything."""
+"""The parameters, state and random keys that a layer requests, found without computing anything."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,34 +19,34 @@ class _Spec:
     initializer: Initializer
 
     def make(self, key: jax.Array) -> jax.Array:
-        """The first value, from a random key."""
+        """Return the initial value, made with a random key."""
         return self.initializer(key, self.shape, self.dtype)
 
 
 class ParameterSpec(_Spec):
-    """A parameter that a layer asks for.
+    """A parameter that a layer requests.
 
     Attributes:
-        shape: its shape.
-        dtype: its dtype.
-        initializer: ``initializer(key, shape, dtype)`` makes its first value.
+        shape: shape of the parameter.
+        dtype: dtype of the parameter.
+        initializer: ``initializer(key, shape, dtype)`` returns the initial value.
     """
 
 
 class StateSpec(_Spec):
-    """State that a layer asks for: attributes as of :class:`ParameterSpec`."""
+    """State that a layer requests, with the attributes of :class:`ParameterSpec`."""
 
 
 @dataclass(frozen=True)
 class KeySpec:
-    """A source of random keys that a layer asks for."""
+    """A stream of random keys that a layer requests."""
 
 
-class _Record:
-    """Notes what a layer asks for, and hands out zeros."""
+class _RecordingScope:
+    """A scope that records the requests of a layer and returns zeros."""
 
-    def __init__(self, asked: dict[str, Any], path: str = "") -> None:
-        self._asked, self._path = asked, path
+    def __init__(self, requests: dict[str, Any], path: str = "") -> None:
+        self._requests, self._path = requests, path
 
     @property
     def path(self) -> str:
@@ -63,76 +63,81 @@ class _Record:
         return jnp.zeros(shape, dtype)
 
     def set_state(self, name: str, value: jax.Array) -> None:
-        spec = self._asked.get(name)
+        spec = self._requests.get(name)
         if not isinstance(spec, StateSpec):
-            raise ValueError(f"a layer writes the state {self._path + name!r} that it has not asked for")
+            raise ValueError(f"a layer writes the state {self._path + name!r}, which it has not requested")
         check_parameter(self._path + name, value, spec.shape, "state")
 
     def key(self, name: str) -> jax.Array:
         self._once(name, KeySpec())
         return jax.random.key(0)
 
-    def child(self, name: str) -> "_Record":
-        return _Record(self._once(name, {}), f"{self._path}{name}/")
+    def child(self, name: str) -> "_RecordingScope":
+        return _RecordingScope(self._once(name, {}), f"{self._path}{name}/")
 
     def _once(self, name: str, spec: Any) -> Any:
-        """What was first asked for by this name, which must be of the same kind."""
-        first = self._asked.setdefault(name, spec)
+        """Return the first request of this name, which must be of the same kind."""
+        first = self._requests.setdefault(name, spec)
         if type(first) is not type(spec):
             raise ValueError(
-                f"a layer asks for {self._path + name!r} as {type(first).__name__} and as {type(spec).__name__}: "
-                "one of them needs another name"
+                f"a layer requests {self._path + name!r} as {type(first).__name__} and as {type(spec).__name__}: "
+                "rename one of them"
             )
         return first
 
 
 def layer_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict[str, Any]:
-    """All that a layer asks for: a tree of names, as bindings need it that make parameters before there is data.
+    """Return a tree of all that a layer requests, for bindings that create parameters before they see data.
 
     Args:
         layer: a layer, called as ``layer(scope, *inputs, **options)``.
-        inputs: what the layer is applied to; of arrays only shapes and dtypes matter (``jax.ShapeDtypeStruct`` is
-            enough), nothing is computed.
+        inputs: inputs of the layer. Nothing is computed; only the shapes and dtypes of arrays matter, so
+            ``jax.ShapeDtypeStruct`` is enough.
         options: keyword arguments of the call.
 
     Returns:
-        Dicts of dicts of :class:`ParameterSpec`, :class:`StateSpec` and :class:`KeySpec`.
+        Nested dicts of :class:`ParameterSpec`, :class:`StateSpec` and :class:`KeySpec`.
 
     Raises:
-        ValueError: one name for things of different kinds or shapes, or state that is written but never asked for.
+        ValueError: one name for requests of different kinds or shapes, or state that is written but not requested.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> irr.bindings.layer_specs(irr.Dropout(0.5), irr.ones("1o"))
+        {'dropout': KeySpec()}
     """
-    asked: dict[str, Any] = {}
+    requests: dict[str, Any] = {}
     leaves, tree = jax.tree.flatten((inputs, options), is_leaf=lambda x: isinstance(x, IrrepsArray))
     arrays = [leaf.array if isinstance(leaf, IrrepsArray) else leaf for leaf in leaves]
-    # Numbers, flags and functions are what they are; only arrays are abstract.
+    # Numbers, flags and functions stay as they are; only arrays become abstract.
     places = [i for i, array in enumerate(arrays) if hasattr(array, "shape")]
 
     def record(abstract: list[Any]) -> None:
         known = list(leaves)
         for i, array in zip(places, abstract, strict=True):
             leaf = leaves[i]
-            # What is known to be zero decides, too, which parameters there are; a JAX tree does not keep it.
+            # Zero flags, too, determine which parameters there are; a JAX tree does not keep them.
             is_irreps = isinstance(leaf, IrrepsArray)
             known[i] = IrrepsArray(leaf.irreps, array, zero_flags=leaf.zero_flags) if is_irreps else array
         inputs, options = jax.tree.unflatten(tree, known)
-        layer(_Record(asked), *inputs, **options)
+        layer(_RecordingScope(requests), *inputs, **options)
 
     jax.eval_shape(record, [arrays[i] for i in places])
-    return asked
+    return requests
 
 
 def of_kind(specs: dict[str, Any], kind: type) -> dict[str, Any]:
-    """The part of a tree that asks for one kind of thing, without branches that have none."""
+    """Return the part of a tree of specs that are of one kind, without empty branches."""
     found = {name: of_kind(spec, kind) if isinstance(spec, dict) else spec for name, spec in specs.items()}
     return {name: spec for name, spec in found.items() if isinstance(spec, kind) or (isinstance(spec, dict) and spec)}
 
 
 def parameter_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict[str, Any]:
-    """The parameters that a layer asks for, without making them: a tree of names with :class:`ParameterSpec`.
+    """Return a tree of the parameters that a layer requests, as :class:`ParameterSpec`, without creating them.
 
     Args:
         layer: a layer, called as ``layer(scope, *inputs, **options)``.
-        inputs: what the layer is applied to; only shapes and dtypes matter, see :func:`layer_specs`.
+        inputs: inputs of the layer; only their shapes and dtypes matter, see :func:`layer_specs`.
         options: keyword arguments of the call.
 
     Example:
@@ -147,15 +152,15 @@ def parameter_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> 
 
 
 def parameters_of(scope: Scope, layer: Callable[..., Any], *inputs: Any) -> dict[str, Any]:
-    """Return the parameters of a layer within a layer, before the layer is called.
+    """Return the parameters of an inner layer, before it is called.
 
-    For a layer that is called inside a loop, where a framework cannot create parameters: :func:`irreps_ops.apply`
-    takes them.
+    For an inner layer that is called inside a loop, where a framework cannot create parameters; pass the result to
+    :func:`irreps_ops.apply`.
 
     Args:
-        scope: of the inner layer.
+        scope: scope of the inner layer.
         layer: the inner layer, called as ``layer(scope, *inputs)``.
-        inputs: what it is applied to; only shapes and dtypes matter, see :func:`layer_specs`.
+        inputs: inputs of the inner layer; only their shapes and dtypes matter, see :func:`layer_specs`.
     """
 
     def find(scope: Scope, specs: dict[str, Any]) -> dict[str, Any]:

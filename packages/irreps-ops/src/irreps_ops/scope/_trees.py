@@ -1,15 +1,15 @@
-"""Trees of parameters as bindings exchange them: dicts of dicts of arrays, the names those that layers ask for."""
+"""Trees of names, in which bindings exchange parameters and state: nested dicts of arrays."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
 def tree_leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Path and value of all leaves, in the order of the tree.
+    """Yield the path and the value of each leaf, in the order of the tree.
 
     Args:
-        tree: dicts of dicts of arrays.
-        path: what all paths begin with.
+        tree: nested dicts of arrays.
+        path: prefix of all paths.
 
     Example:
         >>> import irreps_ops as irr
@@ -24,10 +24,10 @@ def tree_leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, 
 
 
 def tree_of_leaves(leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree of leaves named by their paths: the inverse of :func:`tree_leaves`.
+    """Return the tree that has the given leaves: the inverse of :func:`tree_leaves`.
 
     Args:
-        leaves: for each path, names with ``/`` between them, an array.
+        leaves: arrays by path, which is a sequence of names separated by ``/``.
 
     Example:
         >>> import irreps_ops as irr
@@ -45,15 +45,15 @@ def tree_of_leaves(leaves: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_tree(found: Mapping[str, Any], expected: Mapping[str, Any], kind: str = "parameter") -> None:
-    """Refuse a tree of parameters that has other names or shapes than a model.
+    """Raise an error if a tree of parameters has other names or shapes than a model.
 
     Args:
-        found: the tree that is given, from a file say.
-        expected: the tree of the model, or anything with its names and shapes.
-        kind: what the leaves are called in the message.
+        found: the tree to check, for example from a file.
+        expected: the tree of the model, or any tree with its names and shapes.
+        kind: the word for a leaf in the message.
 
     Raises:
-        ValueError: names what is missing, what nobody asked for, and both shapes of what differs.
+        ValueError: the message names the parameters that are missing or unknown, and both shapes where they differ.
 
     Example:
         >>> import jax.numpy as jnp
@@ -61,15 +61,16 @@ def check_tree(found: Mapping[str, Any], expected: Mapping[str, Any], kind: str 
         >>> irr.bindings.check_tree({"w": jnp.ones(2)}, {"w": jnp.ones(3)})
         Traceback (most recent call last):
         ...
-        ValueError: these are parameters of another model: 'w' is of shape (2,), the model's of (3,)
+        ValueError: these parameters belong to another model: 'w' has shape (2,), that of the model is (3,)
     """
     given, wanted = dict(tree_leaves(found)), dict(tree_leaves(expected))
     wrong = [f"{path!r} is missing" for path in wanted if path not in given]
-    wrong += [f"{path!r} is none of the model's" for path in given if path not in wanted]
+    wrong += [f"{path!r} is unknown to the model" for path in given if path not in wanted]
     wrong += [
-        f"{path!r} is of shape {tuple(given[path].shape)}, the model's of {tuple(value.shape)}"
+        f"{path!r} has shape {tuple(given[path].shape)}, that of the model is {tuple(value.shape)}"
         for path, value in wanted.items()
         if path in given and tuple(given[path].shape) != tuple(value.shape)
     ]
     if wrong:
-        raise ValueError(f"these are {kind}s of another model: {'; '.join(wrong)}")
+        subject = "this state belongs" if kind == "state" else f"these {kind}s belong"
+        raise ValueError(f"{subject} to another model: {'; '.join(wrong)}")
