@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reference"))
-from public_names import SOURCES
+from public_names import SOURCES, source
 
 WIDTH, FLOOR, BOX, GAP, LEFT = 760, 58, 44, 10, 16
 INK, FAINT = "#222222", "#777777"
@@ -75,10 +75,12 @@ def imports(package: str) -> dict[str, set[str]]:
 def imported(package: str, parts: list[str], path: Path) -> Iterator[str]:
     """Yield the chapters that a file imports."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.level or node.module):
+        if isinstance(node, ast.ImportFrom):
             base = [package, *parts][: -node.level] if node.level else []
             names = [*base, *(node.module.split(".") if node.module else [])]
-            if names[0] == package and len(names) > 1:
+            if names == [package]:  # from irreps_ops import layers
+                yield from (alias.name for alias in node.names if source(f"{package}.{alias.name}"))
+            elif names[:1] == [package]:
                 yield names[1]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import griffe
 import latex2mathml.converter
-from public_names import MODULES, home, public_names
+from public_names import MODULES, home, origin, public_names
 
 ROLE = re.compile(r":(?:func|class|meth|attr|mod|data|exc|obj):`~?([\w.]+)`")
 # The entry of each name; those of irreps_core and irreps_ops come before those of bindings and compat.
@@ -41,6 +41,9 @@ class Docstrings(griffe.Extension):
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Adapt all objects of a package."""
         self._adapt(pkg)
+        for module in MODULES:
+            if module.split(".")[0] == pkg.name:
+                _show_functions(pkg.modules_collection[module], module)
 
     def _adapt(self, obj: griffe.Object) -> None:
         if obj.docstring:
@@ -56,6 +59,14 @@ class Docstrings(griffe.Extension):
         for member in list(obj.members.values()):
             if not member.is_alias:
                 self._adapt(member)
+
+
+def _show_functions(obj: griffe.Module, module: str) -> None:
+    """Show a function, and not the module of the same name, where a package has both."""
+    for name in public_names(module):
+        where = origin(module, name)
+        if where is not None and where.name and obj.members[name].is_module:
+            obj.set_member(name, griffe.Alias(name, f"{where.module}.{where.name}", parent=obj))
 
 
 def _formula(block: re.Match[str]) -> str:
