@@ -235,7 +235,7 @@ def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], tm
     out = run(python, "-m", "irreps_ops.testing", *words, "-p", "no:cacheprovider", cwd=tmp_path)
     rows = [line.split() for line in out.splitlines() if line.startswith(("FeedForward", "Dropout"))]
     assert len(rows) == 4
-    assert all(row[-4:] == ["10", "hold"] * 2 for row in rows)
+    assert all(row[-4:] == ["10", "passed"] * 2 for row in rows)
 
 
 @pytest.mark.parametrize("package", PACKAGES)

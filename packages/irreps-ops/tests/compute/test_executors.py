@@ -247,7 +247,7 @@ def test_a_refusal_is_no_failure_unless_it_refuses_everything() -> None:
     assert "ok       batch of one" in table
     with pytest.raises(AssertionError, match="refused  many terms: refusing: it is closed"):
         check_executor(Refusing(), dtypes=["float32"], only="many terms")
-    with pytest.raises(ValueError, match=r"no check of .* is called 'banana'"):
+    with pytest.raises(ValueError, match=r"no check has 'banana' in its name: the checks are"):
         check_executor("xla", only="banana")
     with pytest.raises(TypeError, match="lacks the attribute"):
         check_executor(object())  # pyright: ignore[reportArgumentType]

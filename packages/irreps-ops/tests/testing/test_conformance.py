@@ -1,4 +1,4 @@
-"""What does not hold of a layer or of a binding is found, each by the check for it; what holds passes."""
+"""Each check of the conformance kit finds the fault that it is for; correct layers and bindings pass."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -11,23 +11,21 @@ import pytest
 import irreps_core as ic
 import irreps_ops as irr
 from irreps_core.plugins import PluginLoadError
-from irreps_ops.testing._layer_checks import Alone
 from irreps_ops.testing import LayerCase, check_binding, check_layer, layer_cases
+from irreps_ops.testing._layer_checks import Alone
 from irreps_ops.testing.conformance import conftest
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A layer that holds: a factor for each scalar and each row of three, a running mean, and noise."""
+    """A correct layer: a learned factor over the root of a running mean square."""
 
     initial: float = 1.0
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """As it should be."""
         return irr.bindings.example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
-        """As it should be."""
         inner, other = scope.child("inner"), scope.child("other")
         seen = inner.state("seen", (), x.dtype, jax.nn.initializers.ones)
         weight = inner.parameter("w", (), x.dtype, jax.nn.initializers.normal(1.0))
@@ -39,16 +37,15 @@ class Scale:
 
 @dataclass(frozen=True)
 class Noise(Scale):
-    """With random numbers."""
+    """A correct layer with random numbers."""
 
     def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
-        """As it should be."""
         y = super().__call__(scope, x, is_training=is_training)
         return y * jax.random.normal(scope.key("dropout"), (), x.dtype) if is_training else y
 
 
 def made_of(call: Any, **body: Any) -> Any:
-    """A layer that is wrong: `call` in place of what it does."""
+    """A wrong layer, whose call is `call`."""
     return dataclass(frozen=True)(type("Wrong", (Scale,), {"__call__": call, "__doc__": "Wrong.", **body}))()
 
 
@@ -85,20 +82,20 @@ LAYERS = {
 }
 
 
-def test_layers_that_hold():
+def test_a_correct_layer_passes():
     table = check_layer(LayerCase(Noise(), ("0e + 1o",)), bindings=[])
-    assert table.splitlines() == ["       alone", "Noise  10 hold"]
+    assert table.splitlines() == ["       alone", "Noise  10 passed"]
 
 
 @pytest.mark.parametrize("what", LAYERS)
-def test_layers_that_do_not_hold(what):
+def test_each_check_finds_a_wrong_layer(what):
     inputs = (ic.normal("0e + 1o", jax.random.key(0), (3,), dtype=jnp.float64),)
     with pytest.raises(AssertionError, match=f"FAILED  Wrong, alone: {what}"):
         check_layer(LayerCase(LAYERS[what], ("0e + 1o",), inputs), bindings=[], only=what)
 
 
 class Sharing(Alone):
-    """Two children are one."""
+    """Two children share their parameters."""
 
     def apply(self, layer, variables, *inputs, **options):
         parameters, state = variables
@@ -108,35 +105,35 @@ class Sharing(Alone):
 
 
 class Forgetful(Alone):
-    """State is never written."""
+    """State is never updated."""
 
     def apply(self, layer, variables, *inputs, **options):
         return super().apply(layer, variables, *inputs, **options)[0], variables
 
 
 class Frozen(Alone):
-    """No derivatives of parameters."""
+    """Parameters have no derivatives."""
 
     def apply(self, layer, variables, *inputs, **options):
         return super().apply(layer, jax.lax.stop_gradient(variables), *inputs, **options)
 
 
 class Narrow(Alone):
-    """Parameters are of another dtype than was asked for."""
+    """Parameters have another dtype than the one requested."""
 
     def init(self, layer, key, *irreps_in, dtype=jnp.float32):
         return super().init(layer, key, *irreps_in, dtype=jnp.float32)
 
 
 class SameKey(Alone):
-    """One key for all calls."""
+    """All calls use one key."""
 
     def apply(self, layer, variables, *inputs, key=None, **options):
         return super().apply(layer, variables, *inputs, key=jax.random.key(0), **options)
 
 
 class Eager(Alone):
-    """Works on numbers alone."""
+    """The call needs concrete numbers."""
 
     def apply(self, layer, variables, *inputs, **options):
         float(jax.tree.leaves(variables[0])[0])
@@ -144,14 +141,14 @@ class Eager(Alone):
 
 
 class Anything(Alone):
-    """Takes parameters of other shapes."""
+    """Parameters of other shapes are accepted."""
 
     def from_trees(self, variables, parameters, state=None):
         return parameters, variables[1] if state is None else state
 
 
 class Careful(Alone):
-    """Holds, but by another program: numbers and derivatives are compared."""
+    """Correct, but by another program, so that numbers and derivatives are compared."""
 
     def apply(self, layer, variables, *inputs, **options):
         out, new = super().apply(layer, variables, *inputs, **options)
@@ -159,14 +156,14 @@ class Careful(Alone):
 
 
 class Fixed(Alone):
-    """First values of parameters do not depend on the key."""
+    """Initial parameters do not depend on the key."""
 
     def init(self, layer, key, *irreps_in, dtype=jnp.float32):
         return super().init(layer, jax.random.key(5), *irreps_in, dtype=dtype)
 
 
 class Nameless(Alone):
-    """Its module is no class of the layer's name."""
+    """The module does not have the name of the layer."""
 
     def module(self, layer):
         return object
@@ -186,19 +183,19 @@ BINDINGS = {
 
 
 @pytest.mark.parametrize("wrong", BINDINGS)
-def test_bindings_that_do_not_hold(wrong):
+def test_the_checks_find_a_wrong_binding(wrong):
     case = LayerCase(Noise() if wrong is SameKey else Scale(), ("0e + 1o",))
     for what in BINDINGS[wrong]:
         with pytest.raises(AssertionError, match=rf"FAILED  \w+, {wrong.__name__}: {what}"):
             check_layer(case, bindings=[wrong()], only=what)
 
 
-def test_a_binding_that_holds_by_another_program():
+def test_a_correct_binding_passes_with_another_program():
     table = check_layer(LayerCase(Scale(), ("0e + 1o",)), bindings=[Careful()])
-    assert table.splitlines()[1].split() == ["Scale", "10", "hold", "10", "hold"]
+    assert table.splitlines()[1].split() == ["Scale", "10", "passed", "10", "passed"]
 
 
-def test_what_to_check_is_named():
+def test_layers_and_checks_are_chosen_by_name():
     assert "Dropout, with a key" in check_binding(Careful(), layers=["Dropout"], only="module")
     with pytest.raises(ValueError, match="irreps of its inputs"):
         check_layer(irr.Linear("0e"))
@@ -207,7 +204,7 @@ def test_what_to_check_is_named():
 
 
 @pytest.mark.parametrize(("option", "name"), [("--binding", "nothing"), ("--layer", "Linea")])
-def test_the_command_says_once_that_a_plugin_is_not_there(option, name):
+def test_the_command_reports_a_missing_plugin_once(option, name):
     def getoption(asked: str, default: Any) -> Any:
         return [name] if asked == option else default
 
@@ -216,7 +213,7 @@ def test_the_command_says_once_that_a_plugin_is_not_there(option, name):
         conftest.pytest_configure(config)
 
 
-def test_data_of_cases():
+def test_cases_convert_their_data_and_refuse_to_draw_integers():
     (case,) = [case for case in layer_cases("Linear") if case.name == "Linear, indexed"]
     assert [x.shape for x in case.empty()] == [(0,), (0, 5)]
     assert case.astype(jnp.float32).inputs[1].dtype == jnp.float32

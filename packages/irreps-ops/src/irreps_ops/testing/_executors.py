@@ -28,15 +28,15 @@ _TOLERANCE = {"float32": 1e-5, "float64": 1e-12, "bfloat16": 1e-2}
 
 
 class _Check(NamedTuple):
-    """A check: `run`, given an executor and a dtype, answers with what is wrong, if anything is."""
+    """A check, whose `run` returns a description of the fault of an executor with a dtype, or None."""
 
     name: str
     run: Callable[[Executor, str], str | None]
-    among: slice = slice(None)  # in which of the dtypes; compiling takes the time, so not always in all of them
+    among: slice = slice(None)  # the dtypes to check; not always all, because compiling is slow
 
 
 class _Result(NamedTuple):
-    """What came out of a check with one dtype: state is ``"ok"``, ``"FAILED"`` or ``"refused"``."""
+    """The result of a check with one dtype; `state` is ``"ok"``, ``"FAILED"`` or ``"refused"``."""
 
     name: str
     dtype: str
@@ -45,38 +45,38 @@ class _Result(NamedTuple):
 
 
 def check_executor(executor: Named, *, dtypes: Sequence[str] = ("float32", "float64"), only: str = "") -> str:
-    """Check an executor of the compute core against the reference: does it compute what it says it can?
+    """Compare an executor with the reference executor.
 
-    Small polynomials of every kind are evaluated: all kinds of channels, shared and indexed operands, indices out of
-    range, several outputs, products of many factors, no rows and one; then derivatives to third order, batches
-    (``jax.vmap``) with and without indices, and operands that are stored as bfloat16. What an executor refuses with a
-    reason (:meth:`Executor.why_not`) is no failure.
+    The checks evaluate small polynomials of every kind: all kinds of channels, broadcast and indexed operands, indices
+    out of range, several outputs, products of many factors, an empty batch and a batch of one, and random polynomials;
+    then derivatives to third order, batches (``jax.vmap``) with and without indices, and operands that are stored as
+    bfloat16. A contraction that the executor refuses with a reason (:meth:`Executor.why_not`) is not a failure.
 
     Args:
         executor: the name of an executor, or an executor.
-        dtypes: dtypes to compute in; float64 is left out where JAX has it switched off.
-        only: do only those checks in whose name this occurs.
+        dtypes: dtypes to compute in; float64 is omitted where JAX has it disabled.
+        only: run only the checks whose name contains this text.
 
     Returns:
-        A table for people: a line for each check, with the dtypes in which it holds, fails, or is refused and why.
+        A table for people to read: a line for each check, with the dtypes in which it passes, fails, or is refused.
 
     Raises:
-        AssertionError: something does not hold, or everything is refused; the message is the table.
-        ValueError: no check is called that.
+        AssertionError: a check fails, or every check is refused; the message is the table with the faults.
+        ValueError: no check has `only` in its name.
 
     Example:
         >>> from irreps_ops.testing import check_executor
-        >>> print(check_executor("reference", dtypes=["float32"], only="broadcast"))
+        >>> print(check_executor("reference", dtypes=["float32"], only="empty batch"))
         the executor 'reference' in float32
-        ok       broadcast to channels
-        ok       sum and broadcast
+        ok       empty batch, indexed
+        ok       empty batch
     """
     candidate = plugins.load(EXECUTORS, executor)
     wanted = [d for d in dtypes if jax.dtypes.canonicalize_dtype(d) == d]
     checks = [check for check in _checks() if only in check.name]
     results = [_result(check, candidate, dtype) for check in checks for dtype in wanted[check.among]]
     if not results:
-        raise ValueError(f"no check of {[check.name for check in _checks()]} is called {only!r}")
+        raise ValueError(f"no check has {only!r} in its name: the checks are {[check.name for check in _checks()]}")
     table = _table(candidate, wanted, results)
     if any(r.state == "FAILED" for r in results) or all(r.state == "refused" for r in results):
         raise AssertionError(table)
@@ -108,7 +108,7 @@ def _result(check: _Check, executor: Executor, dtype: str) -> _Result:
     except ExecutorRefused as refusal:
         first = str(refusal).split("(", 1)[-1].split("):\n")[0]
         return _Result(check.name, dtype, "refused", first)
-    except Exception as error:  # whatever goes wrong in somebody else's executor is a line of the table
+    except Exception as error:  # any error in an executor becomes a line of the table
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return _Result(check.name, dtype, "FAILED", f"{type(error).__name__}: {lines[-1] if lines else ''}"[:300])
     return _Result(check.name, dtype, "FAILED" if wrong else "ok", wrong or "")
@@ -132,7 +132,7 @@ def _function(case: ExecutorCase, executor: Named, **options: Any) -> Callable[.
 
 
 def _both(case: ExecutorCase, executor: Executor, what: Callable[[Any], Any], inputs: Sequence[Any]) -> str | None:
-    """Something made of the function of a case, by the executor and by the reference: where they differ."""
+    """Return the difference between executor and reference, after a transformation `what` of the case's function."""
 
     def compute(*arrays: Any) -> tuple[Any, Any]:
         return what(_function(case, executor))(*arrays), what(_function(case, "reference"))(*arrays)
@@ -216,7 +216,7 @@ def _batches(executor: Executor, dtype: str) -> str | None:
 
 
 def _batched(axes: tuple[int | None, ...], f: Any) -> Any:
-    """A function and its gradient, each for a batch."""
+    """Return a function and its gradient, each for a batch."""
 
     def scalar(*inputs: Any) -> Any:
         return sum(jnp.sum(jnp.sin(y)) for y in f(*inputs))
@@ -252,7 +252,7 @@ def _eager(executor: Executor, dtype: str) -> str | None:
 
 
 def _stored(executor: Executor, dtype: str) -> str | None:
-    """Arrays of bfloat16 give what the same numbers as float32 give, rounded at the end."""
+    """Compare operands of bfloat16 with the same numbers as float32, rounded at the end."""
     for case in (convolution(), fully_connected()):
         narrow = [x.astype(jnp.bfloat16) for x in case.inputs(dtype)]
         wide = [x.astype(dtype) for x in narrow]

@@ -1,7 +1,8 @@
-"""Does a layer hold what layers promise, and a binding what bindings promise? Each check is a function of a subject."""
+"""The checks of layers and bindings, each a function of a subject: a case in a framework."""
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,36 +18,36 @@ from irreps_ops.scope._functional import apply, init, init_state
 from irreps_ops.scope._specs import KeySpec, ParameterSpec, StateSpec, layer_specs, of_kind
 from irreps_ops.scope._trees import check_tree, tree_leaves, tree_of_leaves
 
-from ._layer_cases import LayerCase, as_dtype, widest
+from ._layer_cases import LayerCase, as_dtype, widest_dtype
 
 _KEY = jax.random.key(0)
 
 
 class Alone:
-    """The binding of no framework: the layer itself, with which frameworks are compared."""
+    """A binding without a framework, which runs the layer itself; frameworks are compared with it."""
 
     irreps_api = 1
 
     def module(self, layer: type) -> type:
-        """The layer class itself."""
+        """Return the layer class itself."""
         return layer
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """A pair of trees."""
+        """Return a pair of trees, parameters and state."""
         examples = layer.example(*irreps_in, dtype=dtype)
         return init(layer, key, *examples), init_state(layer, key, *examples)
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
-        """See :func:`irreps_ops.apply`."""
+        """Apply the layer, see :func:`irreps_ops.apply`."""
         out, state = apply(layer, variables[0], *inputs, state=variables[1], key=key, **options)
         return out, (variables[0], state)
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """They are trees."""
+        """Return the trees."""
         return variables
 
     def from_trees(self, variables: Any, parameters: Any, state: Any = None) -> Any:
-        """They are trees."""
+        """Check and return the trees."""
         state = variables[1] if state is None else state
         for found, expected, kind in zip((parameters, state), variables, ("parameter", "state"), strict=True):
             check_tree(found, expected, kind)
@@ -54,34 +55,34 @@ class Alone:
 
 
 class Subject:
-    """A case in a framework, or without one, and what it gives."""
+    """A case in a framework or without one, and its results."""
 
     def __init__(self, case: LayerCase, binding: Any, alone: "Subject | None" = None) -> None:
         self.case, self.binding, self._alone = case, binding, alone
 
     @property
     def alone(self) -> "Subject":
-        """The same without a framework."""
+        """The same case without a framework."""
         return self._alone or self
 
     @functools.cached_property
     def specs(self) -> dict[str, Any]:
-        """What the layer asks for."""
+        """The parameters, state and keys that the layer requests."""
         return layer_specs(self.case.layer, *self.case.inputs)
 
     @functools.cached_property
-    def asks_for_keys(self) -> bool:
-        """Whether it makes random numbers."""
+    def uses_keys(self) -> bool:
+        """Whether the layer uses random keys."""
         return bool(of_kind(self.alone.specs, KeySpec))
 
     @functools.cached_property
     def options(self) -> dict[str, Any]:
-        """How it is called to be compared: without noise."""
-        return {"is_training": False} if self.asks_for_keys else {}
+        """Keyword arguments that switch off the noise."""
+        return {"is_training": False} if self.uses_keys else {}
 
     @functools.cached_property
     def trees(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Random parameters, and a state that is not the first: zeros and ones would prove little."""
+        """Random parameters and state: initial values such as zeros and ones would prove little."""
         random = np.random.default_rng(0)
         trees = []
         for kind, draw in (
@@ -94,23 +95,22 @@ class Subject:
 
     @functools.cached_property
     def variables(self) -> Any:
-        """Those of the framework as it makes them."""
-        dtype = widest()
-        return self.binding.init(self.case.layer, _KEY, *self.case.irreps_in, dtype=dtype)
+        """Variables as the framework creates them."""
+        return self.binding.init(self.case.layer, _KEY, *self.case.irreps_in, dtype=widest_dtype())
 
     def run(self, trees: Any, inputs: Any, **options: Any) -> tuple[Any, Any]:
-        """Output and new state, as a pure function."""
+        """Return output and new state, as a pure function."""
         variables = self.binding.from_trees(self.variables, *trees)
         out, new = self.binding.apply(self.case.layer, variables, *inputs, **{**self.options, **options})
         return out, self.binding.to_trees(new)[1]
 
-    def made(self) -> "Subject":
-        """All that is kept of a subject is made, lest it be made while something is traced."""
+    def prepared(self) -> "Subject":
+        """Compute cached values before tracing."""
         _ = self.variables, self.options, self.alone.trees
         return self
 
     def of_floats(self, floats: Any) -> Any:
-        """Output and new state as a function of all that is floating-point: parameters, state, inputs."""
+        """Return output and new state as a function of all floating-point parameters, state and inputs."""
         leaves, structure = jax.tree.flatten((self.alone.trees, self.case.inputs))
         places = [n for n, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
         for n, leaf in zip(places, floats, strict=True):
@@ -119,23 +119,23 @@ class Subject:
 
     @functools.cached_property
     def floats(self) -> list[jax.Array]:
-        """The argument of `of_floats`."""
+        """The floating-point parameters, state and inputs."""
         leaves = jax.tree.leaves((self.alone.trees, self.case.inputs))
         return [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)]
 
     @functools.cached_property
     def program(self) -> str:
-        """What JAX traces: two functions of one program have the same derivatives, batches and compiled code."""
+        """The program that JAX traces. Equal programs have equal derivatives, batches and compiled code."""
         return str(jax.make_jaxpr(self.of_floats)(self.floats))
 
     @functools.cached_property
     def compiled(self) -> Callable[[list[jax.Array]], Any]:
-        """A scalar function of the floats, output and state, the gradient; and their derivatives along `direction`."""
+        """A function of the floats: a scalar with output and state, its gradient, and derivatives along `direction`."""
         direction = self.direction
 
         def scalar(floats: Any) -> Any:
             out = self.of_floats(floats)
-            return _scalar(out[0]), out  # not of the state: statistics that are kept are no function to derive
+            return _scalar(out[0]), out  # without the state, whose derivatives are stopped
 
         def both_orders(floats: Any) -> Any:
             return jax.jvp(jax.value_and_grad(scalar, has_aux=True), (floats,), (direction,))
@@ -144,29 +144,29 @@ class Subject:
 
     @functools.cached_property
     def derived(self) -> Any:
-        """Value, output and state, gradient at the random parameters; and derivatives of them."""
+        """The values of `compiled` at the random parameters."""
         return self.compiled(self.floats)
 
     @property
     def value(self) -> tuple[Any, Any]:
-        """Output and new state of the random parameters."""
+        """Output and new state at the random parameters."""
         return self.derived[0][0][1]
 
     @functools.cached_property
     def direction(self) -> list[jax.Array]:
-        """A random one."""
+        """A random direction in the space of the floats."""
         random = np.random.default_rng(1)
         return [jnp.asarray(random.standard_normal(x.shape), x.dtype) for x in self.floats]
 
     @functools.cached_property
     def batched(self) -> Any:
-        """Output and state of a batch of two."""
+        """Output and state for a batch of two."""
         stacked = [jnp.asarray(np.stack([x, _less(x)])) for x in self.floats]
         return _compiled(jax.vmap(self.of_floats), stacked)(stacked)
 
 
 def _compiled(function: Callable[[Any], Any], argument: Any) -> Callable[[Any], Any]:
-    """Without the expensive optimizations: it runs a few times."""
+    """Compile without expensive optimizations, since the function runs only a few times."""
     quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
     return jax.jit(function).lower(argument).compile(compiler_options=quick)
 
@@ -176,18 +176,18 @@ def _less(x: jax.Array) -> np.ndarray:
 
 
 def _scalar(tree: Any) -> jax.Array:
-    return sum((jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(tree)), jnp.zeros((), widest()))
+    return sum((jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(tree)), jnp.zeros((), widest_dtype()))
 
 
 class Check(NamedTuple):
-    """`run` answers with what is wrong, if anything is."""
+    """A check, whose `run` returns a description of the fault, or None."""
 
     name: str
     run: Callable[[Subject], str | None]
 
 
 def layer_checks() -> Iterator[Check]:
-    """What is checked of a layer without a framework."""
+    """Yield the checks of a layer without a framework."""
     yield Check("description", _description)
     yield Check("example", _example)
     yield Check("finite", _finite)
@@ -201,7 +201,7 @@ def layer_checks() -> Iterator[Check]:
 
 
 def binding_checks() -> Iterator[Check]:
-    """What is checked of a layer in a framework, beyond what holds of the layer alone."""
+    """Yield the checks of a layer in a framework, in addition to those of the layer itself."""
     yield Check("module", _module)
     yield Check("init", _init)
     yield Check("init under eval_shape", _abstract_init)
@@ -236,26 +236,26 @@ def _description(subject: Subject) -> str | None:
     layer_class(type(layer))
     again = dataclasses.replace(layer)
     if again != layer or hash(again) != hash(layer):
-        return "two layers of equal arguments are not equal with equal hashes, as frameworks need"
-    return None if (type(layer).__doc__ or "").strip() else "the class has no documentation"
+        return "two layers with equal arguments are not equal or have different hashes, but frameworks compare them"
+    return None if (type(layer).__doc__ or "").strip() else "the class has no docstring"
 
 
 def _example(subject: Subject) -> str | None:
     case = subject.case
-    abstract = layer_specs(case.layer, *case.layer.example(*case.irreps_in, dtype=widest()))
+    abstract = layer_specs(case.layer, *case.layer.example(*case.irreps_in, dtype=widest_dtype()))
     for kind, what in ((ParameterSpec, "parameters"), (StateSpec, "state")):
         one, other = (
             {path: (spec.shape, jnp.dtype(spec.dtype).name) for path, spec in tree_leaves(of_kind(specs, kind))}
             for specs in (abstract, subject.specs)
         )
         if one != other:
-            return f"{what} from `example` are {one}, those from data {other}"
+            return f"{what} for `example` are {one}, for data {other}"
     return None
 
 
 def _finite(subject: Subject) -> str | None:
     finite = all(np.all(np.isfinite(np.asarray(leaf))) for leaf in jax.tree.leaves(subject.value))
-    return None if finite else "it gives NaN or infinity"
+    return None if finite else "the output contains NaN or infinity"
 
 
 def _equivariance(subject: Subject) -> str | None:
@@ -282,34 +282,34 @@ def _dtype(subject: Subject) -> str | None:
         out, new = binding.apply(case.layer, binding.from_trees(variables, *trees), *case.inputs, **options)
         return out, binding.to_trees(new)
 
-    for dtype in dict.fromkeys(("float32", str(widest()))):
+    for dtype in dict.fromkeys(("float32", str(widest_dtype()))):
         trees = as_dtype(subject.alone.trees, dtype)
         found = jax.eval_shape(functools.partial(run, subject.case.astype(dtype), trees, dtype))
         others = {str(leaf.dtype) for leaf in jax.tree.leaves(found) if jnp.issubdtype(leaf.dtype, jnp.floating)}
         if others - {dtype}:
-            return f"of {dtype} it makes {', '.join(sorted(others))}"
+            return f"data of {dtype} leads to {', '.join(sorted(others))}"
     return None
 
 
 def _abstract_init(subject: Subject) -> str | None:
-    case, binding, dtype = subject.case, subject.binding, widest()
+    case, binding, dtype = subject.case, subject.binding, widest_dtype()
 
     def trees(key: jax.Array) -> Any:
         return binding.to_trees(binding.init(case.layer, key, *case.irreps_in, dtype=dtype))
 
     found = jax.eval_shape(trees, _KEY)
     one, other = (jax.tree.map(lambda a: (a.shape, str(a.dtype)), t) for t in (found, subject.alone.trees))
-    return None if _plain(one) == _plain(other) else f"it makes {one}, expected {other}"
+    return None if _plain(one) == _plain(other) else f"the parameters and state are {one}, expected {other}"
 
 
 def _plain(pair: Any) -> Any:
-    """Trees as dicts, whatever mappings they are."""
+    """Return trees of any mappings as dicts."""
     return [dict(tree_leaves(tree)) for tree in pair]
 
 
 def _finite_differences(subject: Subject) -> str | None:
-    """Of the value against the gradient, of the gradient against the second derivative."""
-    exact = widest() == jnp.float64
+    """Compare differences of the value with the gradient, and differences of the gradient with second derivatives."""
+    exact = widest_dtype() == jnp.float64
     step, allowed = (1e-4, 1e-5) if exact else (1e-2, 3e-2)
     floats, direction = (jax.tree.map(np.asarray, x) for x in (subject.floats, subject.direction))
     (_, gradient), ((slope, _), second) = jax.tree.map(np.asarray, subject.derived)
@@ -319,7 +319,7 @@ def _finite_differences(subject: Subject) -> str | None:
         ((value, _), slopes), _ = jax.tree.map(np.asarray, subject.compiled(near))
         moved.append((value, slopes))
     of_value, of_gradient = jax.tree.map(lambda a, b: (a - b) / np.asarray(2 * step, a.dtype), *moved)
-    projected = sum((np.sum(g * d) for g, d in zip(gradient, direction, strict=True)), np.zeros((), widest()))
+    projected = sum((np.sum(g * d) for g, d in zip(gradient, direction, strict=True)), np.zeros((), widest_dtype()))
     return (
         _difference(slope, of_value, allowed, "the derivative forwards")
         or _difference(projected, of_value, allowed, "the derivative backwards")
@@ -330,7 +330,7 @@ def _finite_differences(subject: Subject) -> str | None:
 def _vmap(subject: Subject) -> str | None:
     one, other = subject.value, subject.compiled([jnp.asarray(_less(x)) for x in subject.floats])[0][0][1]
     expected = jax.tree.map(lambda a, b: np.stack([a, b]), one, other)
-    return _difference(subject.batched, expected, _tolerance(widest()))
+    return _difference(subject.batched, expected, _tolerance(widest_dtype()))
 
 
 def _empty(subject: Subject) -> str | None:
@@ -338,56 +338,50 @@ def _empty(subject: Subject) -> str | None:
         return subject.run(subject.alone.trees, inputs)
 
     empty = subject.case.empty()
-    if subject is not subject.alone:  # whose numbers are known: none
+    if subject is not subject.alone:  # the alone subject has checked the numbers
         found, expected = jax.eval_shape(run, empty), subject.alone.value
     else:
         found, expected = _compiled(run, empty)(empty), subject.value
     for a, b in zip(jax.tree.leaves(found[0]), jax.tree.leaves(expected[0]), strict=True):
         if a.shape != (0, *b.shape[1:]) or a.dtype != b.dtype:
-            return f"without rows it gives {a.dtype}{a.shape}, expected {b.dtype}{(0, *b.shape[1:])}"
+            return f"an empty batch leads to {a.dtype}{a.shape}, expected {b.dtype}{(0, *b.shape[1:])}"
     if subject is subject.alone and not all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(found[1])):
-        return "without rows its state becomes NaN or infinite"
+        return "an empty batch makes the state NaN or infinite"
     return None
 
 
 def _keys(subject: Subject) -> str | None:
-    if not subject.asks_for_keys:
+    if not subject.uses_keys:
         return None
     one, same, other = (
         subject.run(subject.alone.trees, subject.case.inputs, is_training=True, key=jax.random.key(n))[0]
         for n in (1, 1, 2)
     )
     if _difference(one, same):
-        return "one key gives two outputs"
-    # A few random numbers may be equal; not those of three more keys.
+        return "one key leads to two outputs"
+    # With few random numbers the outputs of two keys may be equal, but not those of four more.
     others = [other] + [
         subject.run(subject.alone.trees, subject.case.inputs, is_training=True, key=jax.random.key(n))[0]
         for n in (3, 4, 5)
     ]
-    return None if any(_difference(one, each) for each in others) else "other keys give the same output"
+    return None if any(_difference(one, each) for each in others) else "other keys lead to the same output"
 
 
 def _module(subject: Subject) -> str | None:
     layer = subject.case.layer
     module = subject.binding.module(type(layer))
     if not isinstance(module, type):
-        return f"module() gives {module!r}, no class"
+        return f"module() returns {module!r}, which is not a class"
     for what in ("__name__", "__doc__"):
         if getattr(module, what) != getattr(type(layer), what):
             return f"the module class has another {what} than the layer"
-    lacks = set(layer_arguments(layer)) - {"irreps_in"} - set(_parameters_of(module))
+    lacks = set(layer_arguments(layer)) - {"irreps_in"} - set(inspect.signature(module).parameters)
     return f"the signature of the module class lacks {sorted(lacks)}" if lacks else None
 
 
-def _parameters_of(module: type) -> list[str]:
-    import inspect
-
-    return list(inspect.signature(module).parameters)
-
-
 def _init(subject: Subject) -> str | None:
-    """Names, shapes and dtypes; and numbers random or constant as the initializers have it."""
-    case, binding, dtype = subject.case, subject.binding, widest()
+    """Compare names, shapes, dtypes and initial values with those that the initializers determine."""
+    case, binding, dtype = subject.case, subject.binding, widest_dtype()
     again = binding.init(case.layer, jax.random.key(1), *case.irreps_in, dtype=dtype)
     made = [
         [dict(tree_leaves(tree)) for tree in binding.to_trees(variables)] for variables in (subject.variables, again)
@@ -397,7 +391,7 @@ def _init(subject: Subject) -> str | None:
         specs = dict(tree_leaves(of_kind(subject.alone.specs, kind)))
         one, other = made[0][place], made[1][place]
         if set(one) != set(specs):
-            return f"there is {what} {sorted(one)}, expected {sorted(specs)}"
+            return f"the names of {what} are {sorted(one)}, expected {sorted(specs)}"
         for path, spec in specs.items():
             if one[path].shape != spec.shape or one[path].dtype != spec.dtype:
                 return f"{path!r} is {one[path].dtype}{one[path].shape}, expected {spec.dtype}{spec.shape}"
@@ -406,14 +400,14 @@ def _init(subject: Subject) -> str | None:
             if np.array_equal(one[path], other[path]) != constant or (
                 np.array_equal(one[path], draws[0]) and not constant
             ):
-                return f"{path!r} is not made by its initializer, with a key of its own"
+                return f"{path!r} is not made by its initializer with a key of its own"
             if constant and not np.array_equal(one[path], draws[0]):
-                return f"{path!r} does not have the first value that its initializer gives"
+                return f"{path!r} does not have the initial value that its initializer returns"
     return None
 
 
 def _trees(subject: Subject) -> str | None:
-    """There and back again; what belongs to another model is refused."""
+    """Compare parameters and state after a round trip; trees of another model must be refused."""
     binding, trees = subject.binding, subject.alone.trees
     before = binding.to_trees(subject.variables)
     found = binding.to_trees(binding.from_trees(subject.variables, *trees))
@@ -421,7 +415,7 @@ def _trees(subject: Subject) -> str | None:
         if wrong := _difference(one, other, what=what):
             return wrong
     if _difference(_plain(binding.to_trees(subject.variables)), _plain(before)):
-        return "from_trees changes the variables that it is given"
+        return "from_trees changes its arguments"
     leaves = dict(tree_leaves(trees[0]))
     for path in list(leaves)[:1]:
         wrong_shape = tree_of_leaves(leaves | {path: jnp.zeros((*leaves[path].shape, 2))})
@@ -435,10 +429,10 @@ def _trees(subject: Subject) -> str | None:
 
 
 def _equal_numbers(subject: Subject) -> str | None:
-    """The same program, or else bit for bit on a CPU, where the order of sums is fixed."""
+    """Compare the programs or, if they differ, the numbers: bit for bit on a CPU, where the order of sums is fixed."""
     if subject.program == subject.alone.program:
         return None
-    allowed = 0.0 if jax.default_backend() == "cpu" else _tolerance(widest())
+    allowed = 0.0 if jax.default_backend() == "cpu" else _tolerance(widest_dtype())
     found, expected = (each.of_floats(each.floats) for each in (subject, subject.alone))
     wrong = _difference(found[0], expected[0], allowed)
     return wrong or _difference(_plain([found[1]]), _plain([expected[1]]), allowed, "state")
@@ -448,11 +442,11 @@ def _equal_derivatives(subject: Subject) -> str | None:
     if subject.program == subject.alone.program:
         return None
     found, expected = (jax.tree.leaves(each.derived) for each in (subject, subject.alone))
-    return _difference(found, expected, _tolerance(widest()), "derivative")
+    return _difference(found, expected, _tolerance(widest_dtype()), "derivative")
 
 
 def _equal_batches(subject: Subject) -> str | None:
     if subject.program == subject.alone.program:
         return None
     found, expected = (jax.tree.leaves(each.batched) for each in (subject, subject.alone))
-    return _difference(found, expected, _tolerance(widest()))
+    return _difference(found, expected, _tolerance(widest_dtype()))

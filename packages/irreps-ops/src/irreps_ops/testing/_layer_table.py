@@ -1,4 +1,4 @@
-"""The conformance table: layers, alone and in frameworks, and what holds of them."""
+"""The conformance table: a row for each case, a column for each framework, and the faults below."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,16 +10,16 @@ ALONE = "alone"
 
 
 class Cell(NamedTuple):
-    """A case in a framework, or alone: how many checks hold, and what is wrong."""
+    """The result of a case in a framework, or alone: the number of passed checks, and the faults."""
 
     case: str
     where: str
-    holds: int
+    passed: int
     wrong: tuple[str, ...] = ()
 
 
 def cell(subject: Subject, where: str, only: str = "") -> Cell:
-    """Do the checks of a layer without a framework (`where` is "alone") or in one."""
+    """Run the checks of a layer without a framework (`where` is "alone") or in a framework."""
     checks = layer_checks() if where == ALONE else binding_checks()
     found = [(check.name, _reason(check, subject)) for check in checks if only in check.name]
     wrong = tuple(f"{name}: {reason}" for name, reason in found if reason)
@@ -27,7 +27,7 @@ def cell(subject: Subject, where: str, only: str = "") -> Cell:
 
 
 def cells(cases: Iterable[LayerCase], bindings: Mapping[str, Any], alone: bool, only: str = "") -> Iterator[Cell]:
-    """A row for each case: alone, if wanted, and in each framework."""
+    """Yield a cell for each case and framework, and one without a framework if `alone`."""
     for case in cases:
         layer = Subject(case, Alone())
         if alone:
@@ -37,11 +37,11 @@ def cells(cases: Iterable[LayerCase], bindings: Mapping[str, Any], alone: bool, 
 
 
 def table(found: Iterable[Cell]) -> str:
-    """For people: a row for each case, a column for each framework; then what does not hold."""
+    """Return the table as text, for people to read."""
     found = list(found)
     columns = list(dict.fromkeys(c.where for c in found))
     rows = list(dict.fromkeys(c.case for c in found))
-    texts = {(c.case, c.where): "FAILED" if c.wrong else f"{c.holds} hold" for c in found}
+    texts = {(c.case, c.where): "FAILED" if c.wrong else f"{c.passed} passed" for c in found}
     lines = [["", *columns], *[[row, *(texts.get((row, column), "") for column in columns)] for row in rows]]
     widths = [max(len(line[n]) for line in lines) for n in range(len(columns) + 1)]
     told = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -51,7 +51,7 @@ def table(found: Iterable[Cell]) -> str:
 
 def _reason(check: Check, subject: Subject) -> str | None:
     try:
-        return check.run(subject.made())
-    except Exception as error:  # whatever goes wrong in somebody else's layer or binding is a line of the table
+        return check.run(subject.prepared())
+    except Exception as error:  # any error in a layer or binding becomes a line of the table
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         return f"{type(error).__name__}: {' '.join(lines)}"[:400]
