@@ -12,12 +12,12 @@ from irreps_ops._inputs._normalization import IrrepNormalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
 from irreps_ops.compute._dispatch import Choice
-from irreps_ops.compute._primitive import evaluate
+from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._terms import Index
 from irreps_ops.compute._tiled_sum import tiled_sum
-from irreps_ops.products._selection_rules import Keep, allowed_products
+from irreps_ops.products._selection_rules import Keep, all_pairs, allowed_products
 
-from ._convolution_lowering import component_first, convolution_plan
+from ._convolution_lowering import component_first, convolution_lowering, convolution_plan
 from ._edge_index import EdgeIndex
 
 Weights: TypeAlias = "jax.Array | Callable[[Any], Any] | None"
@@ -96,20 +96,19 @@ def edge_convolution(
     index = _edge_index(edges, num_nodes, x)
     x, harmonics = x.regroup(), harmonics.regroup()
     _check_shapes(x, harmonics, index)
-    pairs = ((i, j) for i in range(len(x.irreps)) for j in range(len(harmonics.irreps)))
-    paths = tuple(allowed_products(x.irreps, harmonics.irreps, pairs, filter_ir_out))
-    plan = convolution_plan(x.irreps, harmonics.irreps, paths, x.zero_flags, harmonics.zero_flags, irrep_normalization)
+    irreps = (x.irreps, harmonics.irreps)
+    products = tuple(allowed_products(*irreps, all_pairs(*irreps), filter_ir_out))
+    plan = convolution_plan(*irreps, products, x.zero_flags, harmonics.zero_flags, irrep_normalization)
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
+    lowering = convolution_lowering(plan, index.width, weights is not None)
 
     def sum_of_rows(features: jax.Array, harmonics: jax.Array, *data: jax.Array) -> list[jax.Array]:
         rows, width = features.shape[:2]
         w = make_weights([leaf.reshape(rows * width, *leaf.shape[2:]) for leaf in data])
-        w = None if w is None else w.reshape(rows, width, -1)
-        polynomial = plan.polynomial(width, w is not None)
-        outputs = evaluate(polynomial, plan.factors(w, features, harmonics), precision=precision, executor=executor)
-        return [plan.joined(outputs)]
+        arrays = [features, harmonics, *([] if w is None else [w.reshape(rows, width, -1)])]
+        return [evaluate_lowering(lowering, arrays, precision=precision, executor=executor)]
 
     tile = _tile_rows(index, tile_edges)
     used = jnp.sum(index.receivers < index.num_nodes, dtype=jnp.int32)  # rows with edges come first

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import Irreps, IrrepsArray, cached, concatenate, ones
-from irreps_ops.products._selection_rules import allowed_products
+from irreps_ops.products._selection_rules import all_pairs, allowed_products
 from irreps_ops.products._tensor_product import tensor_product
 
 from ._convolution_lowering import convolution_plan
@@ -90,10 +90,9 @@ def _columns(irreps_x: Irreps, irreps_y: Irreps, keep: Irreps) -> np.ndarray:
     In the messages the features come before the products; in the convolution both are in the order of the features.
     """
     irreps_y = Irreps([(1, "0e"), *irreps_y])
-    pairs = ((i, j) for i in range(len(irreps_x)) for j in range(len(irreps_y)))
-    paths = tuple(allowed_products(irreps_x, irreps_y, pairs, keep))
+    products = tuple(allowed_products(irreps_x, irreps_y, all_pairs(irreps_x, irreps_y), keep))
     nonzero = (False,) * len(irreps_x), (False,) * len(irreps_y)
-    couplings = convolution_plan(irreps_x, irreps_y, paths, *nonzero, "component").couplings
+    couplings = convolution_plan(irreps_x, irreps_y, products, *nonzero, "component").couplings
     order = sorted(couplings, key=lambda c: (c.ir, c.y > 0))
     columns = np.concatenate([np.arange(0), *(np.arange(c.start, c.stop) for c in order)])
     columns.flags.writeable = False
