@@ -25,11 +25,14 @@ MODULES = (
     "irreps_ops",
     "irreps_ops.checkpoint",
     "irreps_ops.testing",
+    "irreps_ops.testing.conformance",
     "irreps_flax.nnx",
     "irreps_flax.linen",
     "irreps_haiku",
     "irreps_compat.e3nn_jax",
+    "irreps_compat.e3nn_jax.legacy",
     "irreps_compat.e3nn_jax.utils",
+    "irreps_compat.e3nn_jax.util",
     "irreps_compat.e3nn",
 )
 
