@@ -29,8 +29,8 @@ SOURCES = {
     package: ROOT / "packages" / package.replace("_", "-") / "src" / package
     for package in ("irreps_core", "irreps_ops", "irreps_haiku", "irreps_flax", "irreps_compat")
 }
-# Irrep and Irreps belong together: each makes the other.
-ALLOWED_CYCLES = [{"irreps_core.irreps._irrep", "irreps_core.irreps._irreps"}]
+# The one import that closes a cycle: Irrep and Irreps belong together, each makes the other.
+ALLOWED_BACKWARDS = {("irreps_core.irreps._irrep", "irreps_core.irreps._irreps")}
 
 
 class Import(NamedTuple):
@@ -108,6 +108,8 @@ def cycles(package: str) -> list[set[str]]:
     """The strongly connected components of more than one file, by Tarjan's algorithm; packages' faces left out."""
     graph: dict[str, set[str]] = {module: set() for module in modules(package)}
     for found in all_imports(package):
+        if (found.module, found.imported) in ALLOWED_BACKWARDS:
+            continue
         if not found.imported.endswith("__init__") and found.imported in graph:
             graph[found.module].add(found.imported)
     index: dict[str, int] = {}
@@ -138,7 +140,7 @@ def cycles(package: str) -> list[set[str]]:
 
 @pytest.mark.parametrize("package", SOURCES)
 def test_no_files_import_each_other(package: str) -> None:
-    assert [cycle for cycle in cycles(package) if cycle not in ALLOWED_CYCLES] == []
+    assert cycles(package) == []
 
 
 @pytest.mark.parametrize("package", SOURCES)

@@ -12,7 +12,7 @@ from importlib import import_module
 from inspect import isclass, isfunction
 from typing import TYPE_CHECKING, Any
 
-from ._inputs._caches import cached, clear_caches
+from ._inputs._caches import cached, clear_caches, register_cache
 from ._inputs._frozen import converted, frozen
 from .coupling._clebsch_gordan import change_basis_real_to_complex, clebsch_gordan, clebsch_gordan_sparse, generators
 from .coupling._su2 import su2_clebsch_gordan, su2_generators
@@ -205,6 +205,7 @@ __all__ = [
     "rand_log_coordinates",
     "rand_matrix",
     "rand_quaternion",
+    "register_cache",
     "rotation_angle_from_angles",
     "rotation_angle_from_axis_angle",
     "rotation_angle_from_log_coordinates",

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from irreps_core._inputs._caches import _clearers
+from irreps_core._inputs._caches import register_cache
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints  # at run time only where used: slow to import
@@ -208,7 +208,7 @@ def _installed() -> "EntryPoints":
     return EntryPoints(entry for group in found.groups for entry in found.select(group=group))
 
 
-_clearers.append(refresh)
+register_cache(refresh)
 
 
 def _record(entry: "EntryPoint") -> Plugin:

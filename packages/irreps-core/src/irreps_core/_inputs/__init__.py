@@ -1,1 +1,1 @@
-"""Array namespaces, caches and checks of arguments. Shared by all chapters."""
+"""Array namespaces, caches and checks of arguments, shared by all chapters."""

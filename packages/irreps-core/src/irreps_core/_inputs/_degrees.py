@@ -1,4 +1,4 @@
-"""Checks of degrees l = 0, 1, 2, ... and spins j = 0, 1/2, 1, ... given by a user."""
+"""Checks of degrees l = 0, 1, 2, ... and spins j = 0, 1/2, 1, ..."""
 
 import operator
 from typing import SupportsFloat, SupportsIndex
@@ -7,7 +7,15 @@ import numpy as np
 
 
 def check_degree(name: str, degree: SupportsIndex) -> int:
-    """The degree as an int; TypeError or ValueError, naming it, unless it is an integer >= 0.
+    """Return the degree as an int.
+
+    Args:
+        name: name of the argument, for the error message.
+        degree: the degree.
+
+    Raises:
+        TypeError: it is not an integer.
+        ValueError: it is negative.
 
     Example:
         >>> check_degree("l1", -1)
@@ -26,7 +34,15 @@ def check_degree(name: str, degree: SupportsIndex) -> int:
 
 
 def check_spin(name: str, spin: SupportsFloat) -> int:
-    """Twice the spin, as an int; TypeError or ValueError, naming it, unless it is 0, 1/2, 1, 3/2, ...
+    """Return twice the spin, as an int.
+
+    Args:
+        name: name of the argument, for the error message.
+        spin: the spin.
+
+    Raises:
+        TypeError: it is not a number.
+        ValueError: it is not 0, 1/2, 1, 3/2, ...
 
     Example:
         >>> check_spin("j", 1.5)

@@ -11,8 +11,17 @@ def converted(converter: Callable[[Any], Any], **options: Any) -> Any:
     """Declare a field of a :func:`frozen` class that is passed through `converter`.
 
     Args:
-        converter: called with the value given for the field, or with its default.
+        converter: a function that is called with the value of the field, given or default, and returns the value to
+            keep.
         options: options of :func:`dataclasses.field`.
+
+    Example:
+        >>> from irreps_core import Irreps, converted, frozen
+        >>> @frozen
+        ... class Layer:
+        ...     irreps: Irreps = converted(Irreps, default="0e")
+        >>> Layer()
+        Layer(irreps=1x0e)
     """
     return dataclasses.field(metadata={"converter": converter}, **options)
 

@@ -1,4 +1,4 @@
-"""NumPy in, NumPy out; JAX in, JAX out: which array library answers."""
+"""Array libraries: NumPy arrays in, NumPy arrays out; JAX arrays in, JAX arrays out."""
 
 import sys
 from collections.abc import Callable
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def is_jax(x: object) -> bool:
-    """Whether `x` is a JAX array or tracer. Never imports JAX: without JAX nothing is a JAX array."""
+    """Return whether `x` is a JAX array or tracer. JAX is never imported: until it is, nothing is a JAX array."""
     jax = sys.modules.get("jax")
     return jax is not None and isinstance(x, jax.Array)
 
 
 def array_namespace(*arrays: Any) -> Any:
-    """The array library of `arrays`: ``jax.numpy`` if any of them is a JAX array, else ``numpy``.
+    """Return the array library of `arrays`: ``jax.numpy`` if any of them is a JAX array, else ``numpy``.
 
-    Python numbers, lists and None belong to no library and follow the others.
+    Python numbers, lists and None are compatible with both.
 
     Example:
         >>> array_namespace(np.ones(3), 1.0).__name__
@@ -47,9 +47,9 @@ def as_float_arrays(*arrays: Any) -> tuple[Any, ...]:
 
 
 def matmul(a: Any, b: Any) -> Any:
-    """``a @ b`` in the full precision of its dtype: float32 means float32, no TF32 on a GPU."""
+    """Return ``a @ b`` in the full precision of its dtype: float32 is not rounded to TF32 on a GPU."""
     if is_jax(a) or is_jax(b):
-        import jax
+        import jax  # optional; an array is JAX's
 
         return jax.numpy.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
     return a @ b

@@ -1,4 +1,4 @@
-"""Vectors along the last axis: checked, measured and normalized without overflow or NaN."""
+"""Vectors along the last axis: shape checks, lengths and directions, without overflow or NaN."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from ._namespace import array_namespace, as_float_arrays, is_jax
 
 
 def checked(shape: tuple[int, ...], **arrays: Any) -> tuple[Any, ...]:
-    """The named arrays in one library and floating dtype, if each ends in `shape`.
+    """Return the named arrays in one library and floating dtype, after checking that their shapes end in `shape`.
 
     Raises:
-        ValueError: if an array does not, naming it.
+        ValueError: the shape of an array does not, which the message names; or an array is complex.
     """
     floats = as_float_arrays(*arrays.values())
     for name, x in zip(arrays, floats, strict=True):
@@ -20,7 +20,7 @@ def checked(shape: tuple[int, ...], **arrays: Any) -> tuple[Any, ...]:
 
 
 def normalize(v: Any, fallback: tuple[float, ...]) -> Any:
-    """The unit vector v / |v|; `fallback`, with zero derivative, where v is zero.
+    """Return the unit vectors v / |v|; `fallback`, with zero derivative, where v is zero.
 
     Args:
         v: array of shape ``(..., n)``.
@@ -34,7 +34,7 @@ def normalize(v: Any, fallback: tuple[float, ...]) -> Any:
 
 
 def length(v: Any) -> Any:
-    """The length |v|, of shape ``(...)``; its derivative at v = 0 is taken as zero."""
+    """Return the lengths |v|, of shape ``(...)``; the derivative at v = 0 is taken as zero."""
     xp = array_namespace(v)
     scaled, scale, zero = _scaled(v)
     safe = xp.where(zero, 1, scaled)
@@ -42,9 +42,9 @@ def length(v: Any) -> Any:
 
 
 def _scaled(v: Any) -> tuple[Any, Any, Any]:
-    """V divided by its largest component, that component, and where it is too small to divide by."""
+    """Return v divided by its largest component, that component, and where it is too small to divide by."""
     xp = array_namespace(v)
-    # The scale cancels out of every result, so its derivative may be left out.
+    # The scale cancels in every result, so its derivative may be left out.
     scale = xp.max(xp.abs(constant(v)), axis=-1, keepdims=True)
     zero = scale < xp.finfo(v.dtype).tiny
     scale = xp.where(zero, 1, scale)
@@ -52,9 +52,9 @@ def _scaled(v: Any) -> tuple[Any, Any, Any]:
 
 
 def constant(x: Any) -> Any:
-    """The same values, without derivative."""
+    """Return the same values, without derivative."""
     if is_jax(x):
-        from jax.lax import stop_gradient
+        from jax.lax import stop_gradient  # optional; the array is JAX's
 
         return stop_gradient(x)
     return x

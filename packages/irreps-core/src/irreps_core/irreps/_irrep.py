@@ -1,62 +1,22 @@
 """`Irrep` and `MulIrrep`: one irreducible representation of O(3), and several copies of it."""
 
-import operator
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from irreps_core.coupling._clebsch_gordan import generators
+
+from ._matrices import HasMatrices
+from ._parsing import EXPECTED, non_negative_integer, parse_term
 
 if TYPE_CHECKING:
     from ._irreps import IntoIrreps, Irreps
 
 IntoIrrep: TypeAlias = Union[str, "Irrep", "MulIrrep", tuple[int, int]]
 
-_TERM = re.compile(r"\s*(?:([0-9]+)\s*x\s*)?([0-9]+)\s*([eoy])\s*")
-_EXPECTED = "a degree and a parity such as '0e', '1o', '2e' (y: the parity (-1)^degree of the harmonics)"
-
-
-def _non_negative_integer(value: object, what: str, shown: object) -> int:
-    """`value` as an int, or a ValueError that says what it was to be."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        integer = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
-    except TypeError:
-        raise ValueError(f"{what} must be a non-negative integer, got {value!r} in {shown!r}") from None
-    if integer < 0:
-        raise ValueError(f"{what} must be a non-negative integer, got {value!r} in {shown!r}")
-    return integer
-
-
-def parse_term(text: str, whole: str) -> tuple[int, int, int]:
-    """Multiplicity, degree and parity written in one term such as ``"16x1o"``.
-
-    Args:
-        text: the term.
-        whole: the expression that it stands in, for the error message.
-
-    Raises:
-        ValueError: the term is malformed; names the term and the whole expression.
-    """
-    match = _TERM.fullmatch(text)
-    if match is None:
-        where = "" if text == whole else f" in {whole!r}"
-        raise ValueError(
-            f"malformed irrep {text!r}{where}: expected {_EXPECTED}, "
-            "with an optional multiplicity such as '16x1o'; terms are joined by '+'"
-        )
-    try:
-        mul, degree = int(match[1] or 1), int(match[2])
-    except ValueError as error:  # more digits than Python reads
-        raise ValueError(f"malformed irrep {text!r} in {whole!r}: {error}") from None
-    parity = {"e": 1, "o": -1, "y": (-1) ** degree}[match[3]]
-    return mul, degree, parity
-
 
 @dataclass(frozen=True, init=False, eq=False, repr=False, slots=True)
-class Irrep:
+class Irrep(HasMatrices):
     """Irreducible representation of O(3): a degree `l` and a parity `p`.
 
     The representation has dimension 2l+1; a rotation acts by the real Wigner D matrix of degree l, the
@@ -107,8 +67,8 @@ class Irrep:
             elif isinstance(l, tuple) and len(l) == 2:
                 l, p = l
             else:
-                raise ValueError(f"expected {_EXPECTED}, or Irrep(l, p), got {l!r}")
-        degree = _non_negative_integer(l, "the degree of an irrep", (l, p))
+                raise ValueError(f"expected {EXPECTED}, or Irrep(l, p), got {l!r}")
+        degree = non_negative_integer(l, "the degree of an irrep", (l, p))
         if isinstance(p, bool) or p not in (1, -1):
             raise ValueError(f"the parity of an irrep must be 1 (even) or -1 (odd), got {p!r} in {(l, p)!r}")
         object.__setattr__(self, "l", degree)
@@ -159,20 +119,14 @@ class Irrep:
         return (Irrep(l, self.p * other.p) for l in range(abs(self.l - other.l), self.l + other.l + 1))
 
     def __rmul__(self, other: int) -> "Irreps":
-        """`n` copies: ``3 * Irrep("1o")`` is ``3x1o``."""
-        from ._irreps import Irreps
-
-        return Irreps([MulIrrep(other, self)])
+        """Return `other` copies: ``3 * Irrep("1o")`` is ``3x1o``."""
+        return _irreps(MulIrrep(other, self))
 
     def __add__(self, other: "IntoIrreps") -> "Irreps":
-        from ._irreps import Irreps
-
-        return Irreps(self) + Irreps(other)
+        return _irreps(self) + _irreps(other)
 
     def __radd__(self, other: "IntoIrreps") -> "Irreps":
-        from ._irreps import Irreps
-
-        return Irreps(other) + Irreps(self)
+        return _irreps(other) + _irreps(self)
 
     @property
     def dim(self) -> int:
@@ -211,35 +165,8 @@ class Irrep:
         """
         return generators(self.l)
 
-    def D_from_angles(self, alpha: Any, beta: Any, gamma: Any, k: Any = 0) -> Any:
-        """Representation matrix of the y-x-y Euler angles, see :meth:`Irreps.D_from_angles`."""
-        from ._irreps import Irreps
-
-        return Irreps(self).D_from_angles(alpha, beta, gamma, k)
-
-    def D_from_quaternion(self, q: Any, k: Any = 0) -> Any:
-        """Representation matrix of a quaternion, see :meth:`Irreps.D_from_quaternion`."""
-        from ._irreps import Irreps
-
-        return Irreps(self).D_from_quaternion(q, k)
-
-    def D_from_matrix(self, R: Any) -> Any:
-        """Representation matrix of a rotation or a mirror, see :meth:`Irreps.D_from_matrix`."""
-        from ._irreps import Irreps
-
-        return Irreps(self).D_from_matrix(R)
-
-    def D_from_axis_angle(self, axis: Any, angle: Any, k: Any = 0) -> Any:
-        """Representation matrix of an axis and an angle, see :meth:`Irreps.D_from_axis_angle`."""
-        from ._irreps import Irreps
-
-        return Irreps(self).D_from_axis_angle(axis, angle, k)
-
-    def D_from_log_coordinates(self, log_coordinates: Any, k: Any = 0) -> Any:
-        """Representation matrix of log coordinates, see :meth:`Irreps.D_from_log_coordinates`."""
-        from ._irreps import Irreps
-
-        return Irreps(self).D_from_log_coordinates(log_coordinates, k)
+    def _items(self) -> "Sequence[MulIrrep]":
+        return (MulIrrep(1, self),)
 
 
 @dataclass(frozen=True, init=False, repr=False, slots=True)
@@ -273,7 +200,7 @@ class MulIrrep:
                 mul, ir = mul
             except (TypeError, ValueError):
                 raise ValueError(f"expected a multiplicity and an irrep, got {mul!r}") from None
-        object.__setattr__(self, "mul", _non_negative_integer(mul, "a multiplicity", f"{mul}x{ir}"))
+        object.__setattr__(self, "mul", non_negative_integer(mul, "a multiplicity", f"{mul}x{ir}"))
         object.__setattr__(self, "ir", Irrep(ir))  # type: ignore[arg-type]  # Irrep checks it
 
     @property
@@ -296,3 +223,9 @@ class MulIrrep:
         if not isinstance(other, MulIrrep):
             return NotImplemented
         return (self.ir._order(), self.mul) < (other.ir._order(), other.mul)
+
+
+def _irreps(irreps: "IntoIrreps") -> "Irreps":
+    from ._irreps import Irreps  # imports this file: sums of irreps are Irreps, which consist of irreps
+
+    return Irreps(irreps)

@@ -2,20 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeAlias, Union, overload
 
 import numpy as np
 
-from irreps_core._inputs._caches import cached
 from irreps_core._inputs._renamed import renamed_attribute
-from irreps_core.representations._direct_sum import block_diagonal_of, representation_matrix, rotation_and_inversions
-from irreps_core.rotations._angles import angles_to_quaternion
-from irreps_core.rotations._axis_angle import axis_angle_to_quaternion
-from irreps_core.rotations._log_coordinates import log_coordinates_to_quaternion
+from irreps_core.representations._direct_sum import block_diagonal_of
 
-from ._irrep import IntoIrrep, Irrep, MulIrrep, _non_negative_integer, parse_term
+from ._irrep import IntoIrrep, Irrep, MulIrrep
+from ._items import items_of
+from ._matrices import HasMatrices
+from ._parsing import non_negative_integer
 from ._renamed import RENAMED
+from ._selection import selection_mask
 from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
 
 
@@ -33,7 +33,7 @@ class Sorted(NamedTuple):
     inv: tuple[int, ...]
 
 
-class Irreps(tuple[MulIrrep, ...]):
+class Irreps(HasMatrices, tuple[MulIrrep, ...]):
     """Direct sum of irreps, each with a multiplicity: the type of equivariant data.
 
     A tuple of :class:`MulIrrep`. Data of these irreps is an array whose last axis has length `dim`; the items
@@ -63,19 +63,7 @@ class Irreps(tuple[MulIrrep, ...]):
 
     def __new__(cls, irreps: "IntoIrreps" = None) -> "Irreps":
         """See the class."""
-        if isinstance(irreps, Irreps):
-            return irreps
-        if irreps is None:
-            return super().__new__(cls, ())
-        if isinstance(irreps, str):
-            return super().__new__(cls, _parse(irreps))
-        if isinstance(irreps, (Irrep, MulIrrep)):
-            irreps = (irreps,)
-        try:
-            items = list(irreps)
-        except TypeError:
-            raise ValueError(f"expected irreps such as '16x0e + 8x1o', got {irreps!r}") from None
-        return super().__new__(cls, [_item(x) for x in items])
+        return irreps if isinstance(irreps, Irreps) else super().__new__(cls, items_of(irreps))
 
     def __getnewargs__(self) -> tuple[tuple[MulIrrep, ...]]:
         return (tuple(self),)
@@ -96,7 +84,7 @@ class Irreps(tuple[MulIrrep, ...]):
             >>> Irreps.spherical_harmonics(2, p=1)
             1x0e+1x1e+1x2e
         """
-        lmax = _non_negative_integer(lmax, "lmax", lmax)
+        lmax = non_negative_integer(lmax, "lmax", lmax)
         return Irreps([(1, Irrep(l, p**l)) for l in range(lmax + 1)])
 
     # Sizes
@@ -257,7 +245,7 @@ class Irreps(tuple[MulIrrep, ...]):
             raise TypeError(
                 f"Irreps * {other!r}: only integers multiply; for a tensor product use irreps_ops.tensor_product"
             )
-        factor = _non_negative_integer(other, "the factor of irreps", other)
+        factor = non_negative_integer(other, "the factor of irreps", other)
         return Irreps([(item.mul * factor, item.ir) for item in self])
 
     __rmul__ = __mul__  # as __mul__
@@ -270,7 +258,7 @@ class Irreps(tuple[MulIrrep, ...]):
             >>> Irreps("12x0e + 7x1o") // 2
             6x0e+3x1o
         """
-        divisor = _non_negative_integer(other, "the divisor of irreps", other)
+        divisor = non_negative_integer(other, "the divisor of irreps", other)
         return Irreps([(item.mul // divisor, item.ir) for item in self])
 
     def repeat(self, n: int) -> "Irreps":
@@ -281,7 +269,7 @@ class Irreps(tuple[MulIrrep, ...]):
             >>> Irreps("0e + 1o").repeat(2)
             1x0e+1x1o+1x0e+1x1o
         """
-        return Irreps(tuple(self) * _non_negative_integer(n, "the number of repetitions", n))
+        return Irreps(tuple(self) * non_negative_integer(n, "the number of repetitions", n))
 
     def set_mul(self, mul: int) -> "Irreps":
         """The same irreps, each with multiplicity `mul`.
@@ -400,23 +388,7 @@ class Irreps(tuple[MulIrrep, ...]):
             >>> Irreps("8x0e + 4x1o + 2e").filter_mask(drop="1o")
             (True, False, True)
         """
-        given = {"keep": keep, "drop": drop, "lmax": lmax, "mask": mask}
-        names = [name for name, value in given.items() if value is not None]
-        if len(names) > 1:
-            raise ValueError(f"filter takes one criterion, got {' and '.join(names)}")
-        if keep is not None:
-            selects = _selector(keep)
-            return tuple(selects(item) for item in self)
-        if drop is not None:
-            selects = _selector(drop)
-            return tuple(not selects(item) for item in self)
-        if lmax is not None:
-            return tuple(item.ir.l <= lmax for item in self)
-        if mask is None:
-            return (True,) * len(self)
-        if len(mask) != len(self):
-            raise ValueError(f"the mask has {len(mask)} entries for the {len(self)} items of {self!r}")
-        return tuple(bool(yes) for yes in mask)
+        return selection_mask(self, keep, drop, lmax, mask)
 
     @property
     def slice_by_mul(self) -> MulSlicer["Irreps"]:
@@ -451,73 +423,14 @@ class Irreps(tuple[MulIrrep, ...]):
         """
         return ChunkSlicer(self, lambda irreps, _places: irreps)
 
-    # Representation matrices
+    # Representation matrices, whose methods D_from_* are inherited
+
+    def _items(self) -> "Irreps":
+        return self
 
     def generators(self) -> np.ndarray:
         """Generators of the rotations about x, y and z, float64 of shape (3, dim, dim), block diagonal."""
         return block_diagonal_of(self, {ir: ir.generators() for _, ir in self}, (3,))
-
-    def D_from_angles(self, alpha: Any, beta: Any, gamma: Any, k: Any = 0) -> Any:
-        """Representation matrix of the rotation Ry(alpha) Rx(beta) Ry(gamma) after `k` inversions.
-
-        Args:
-            alpha: third rotation, about y, in radians, shape (...).
-            beta: second rotation, about x, in radians, shape (...).
-            gamma: first rotation, about y, in radians, shape (...).
-            k: how many times space is inverted, integers of shape (...).
-
-        Returns:
-            Block diagonal orthogonal matrices of shape (..., dim, dim), in the kind of array that came.
-
-        Example:
-            >>> import numpy as np
-            >>> from irreps_core import Irreps
-            >>> Irreps("0e + 0o").D_from_angles(0.0, 0.0, 0.0, k=1)
-            array([[ 1.,  0.],
-                   [ 0., -1.]])
-        """
-        return self.D_from_quaternion(angles_to_quaternion(alpha, beta, gamma), k)
-
-    def D_from_quaternion(self, q: Any, k: Any = 0) -> Any:
-        """Representation matrix of quaternions (w, x, y, z) of shape (..., 4), of any length but zero.
-
-        Returns:
-            Matrices of shape (..., dim, dim), see :meth:`D_from_angles`.
-        """
-        return representation_matrix(self, q, k)
-
-    def D_from_matrix(self, R: Any) -> Any:
-        """Representation matrix of orthogonal matrices, rotations or (determinant -1) mirrors.
-
-        Args:
-            R: orthogonal matrices of shape (..., 3, 3).
-
-        Returns:
-            Matrices of shape (..., dim, dim), see :meth:`D_from_angles`.
-
-        Example:
-            >>> import numpy as np
-            >>> from irreps_core import Irreps
-            >>> Irreps("1o + 1e").D_from_matrix(-np.eye(3)).diagonal()
-            array([-1., -1., -1.,  1.,  1.,  1.])
-        """
-        return self.D_from_quaternion(*rotation_and_inversions(R))
-
-    def D_from_axis_angle(self, axis: Any, angle: Any, k: Any = 0) -> Any:
-        """Representation matrix of rotations about `axis` (..., 3) by `angle` (...) radians.
-
-        Returns:
-            Matrices of shape (..., dim, dim), see :meth:`D_from_angles`.
-        """
-        return self.D_from_quaternion(axis_angle_to_quaternion(axis, angle), k)
-
-    def D_from_log_coordinates(self, log_coordinates: Any, k: Any = 0) -> Any:
-        """Representation matrix of log coordinates (axis times angle) of shape (..., 3).
-
-        Returns:
-            Matrices exp(sum_a v_a X_a) of shape (..., dim, dim), see :meth:`D_from_angles`.
-        """
-        return self.D_from_quaternion(log_coordinates_to_quaternion(log_coordinates), k)
 
 
 # What can be written where irreps are expected.
@@ -526,40 +439,3 @@ IntoIrreps: TypeAlias = (
 )
 # What can be written to choose some of the items.
 Selection: TypeAlias = IntoIrreps | Iterable[IntoIrrep] | Callable[[MulIrrep], bool]
-
-
-@cached()
-def _parse(text: str) -> tuple[MulIrrep, ...]:
-    if text.strip() in ("", "Irreps()"):  # the second is how the empty sum prints
-        return ()
-    terms = [parse_term(term, text) for term in text.split("+")]
-    return tuple(MulIrrep(mul, Irrep(l, p)) for mul, l, p in terms)
-
-
-def _item(x: Any) -> MulIrrep:
-    if isinstance(x, MulIrrep):
-        return x
-    if isinstance(x, Irrep):
-        return MulIrrep(1, x)
-    if isinstance(x, str):
-        items = _parse(x)
-        if len(items) == 1:
-            return items[0]
-    elif isinstance(x, Sequence) and len(x) == 2:
-        return MulIrrep(x[0], x[1])
-    raise ValueError(f"expected an irrep, '16x1o' or a pair (multiplicity, irrep), got {x!r}")
-
-
-def _selector(chosen: "Selection") -> Callable[[MulIrrep], bool]:
-    if callable(chosen):
-        return chosen
-    if isinstance(chosen, (str, Irrep, MulIrrep, Irreps)) or chosen is None:
-        wanted = {ir for _, ir in Irreps(chosen)}
-    else:
-        wanted = {Irrep(ir) for ir in _without_multiplicities(chosen)}
-    return lambda item: item.ir in wanted
-
-
-def _without_multiplicities(chosen: Iterable[Any]) -> Iterator[Any]:
-    for x in chosen:
-        yield x if isinstance(x, (Irrep, MulIrrep, tuple)) else Irreps(x)[0].ir

@@ -1,16 +1,15 @@
 """Slices of irreps, and of data of these irreps, counted in irreps, in components or in items."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from ._irreps import Irreps
+from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-# What makes the result of a contiguous slice: (sliced irreps, the item each comes from, first and last
-# component) -> result.
-Cut = Callable[["Irreps", Sequence[int], int, int], T]
+# The class `Irreps` is not imported, because its methods use this file.
+_Irreps: TypeAlias = Any
+# A function that makes the result of a contiguous slice from the sliced irreps, the place of the item that each of them
+# comes from, the first component of the slice and the one after its last.
+Cut = Callable[[_Irreps, Sequence[int], int, int], T]
 
 
 def _bounds(index: object, length: int, name: str) -> tuple[int, int]:
@@ -25,12 +24,12 @@ def _bounds(index: object, length: int, name: str) -> tuple[int, int]:
 class MulSlicer(Generic[T]):
     """Slices that count irreps: item ``mul x ir`` is `mul` long."""
 
-    def __init__(self, irreps: "Irreps", cut: Cut[T]) -> None:
-        """Slice `irreps`; `cut` makes the result."""
+    def __init__(self, irreps: _Irreps, cut: Cut[T]) -> None:
+        """Slice `irreps`, and pass what was sliced to `cut`."""
         self._irreps, self._cut = irreps, cut
 
     def __getitem__(self, index: slice) -> T:
-        """The irreps from the start-th to before the stop-th."""
+        """Return the irreps from number start to before number stop."""
         start, stop = _bounds(index, self._irreps.num_irreps, "slice_by_mul")
         items, sources = [], []
         seen, first, length = 0, 0, 0
@@ -49,12 +48,12 @@ class MulSlicer(Generic[T]):
 class DimSlicer(Generic[T]):
     """Slices that count components; the cuts must fall between irreps."""
 
-    def __init__(self, irreps: "Irreps", cut: Cut[T]) -> None:
-        """Slice `irreps`; `cut` makes the result."""
+    def __init__(self, irreps: _Irreps, cut: Cut[T]) -> None:
+        """Slice `irreps`, and pass what was sliced to `cut`."""
         self._irreps, self._by_mul = irreps, MulSlicer(irreps, cut)
 
     def __getitem__(self, index: slice) -> T:
-        """The components from start to before stop.
+        """Return the components from start to before stop.
 
         Raises:
             IndexError: a cut falls inside an irrep.
@@ -63,7 +62,7 @@ class DimSlicer(Generic[T]):
         return self._by_mul[self._irreps_before(start) : self._irreps_before(stop)]
 
     def _irreps_before(self, component: int) -> int:
-        """How many irreps lie before a component."""
+        """Return the number of irreps before a component."""
         before = count = 0
         for mul, ir in self._irreps:
             if component < before + mul * ir.dim:
@@ -82,12 +81,12 @@ class DimSlicer(Generic[T]):
 class ChunkSlicer(Generic[T]):
     """Slices that count items."""
 
-    def __init__(self, irreps: "Irreps", pick: Callable[["Irreps", Sequence[int]], T]) -> None:
-        """Slice `irreps`; `pick` makes the result of the sliced irreps and the places of the items."""
+    def __init__(self, irreps: _Irreps, pick: Callable[[_Irreps, Sequence[int]], T]) -> None:
+        """Slice `irreps`, and pass the sliced irreps and the places of their items to `pick`."""
         self._irreps, self._pick = irreps, pick
 
     def __getitem__(self, index: slice) -> T:
-        """The items of the slice (any step)."""
+        """Return the items of the slice, which may have any step."""
         if not isinstance(index, slice):
             raise IndexError(f"slice_by_chunk takes a slice such as slice_by_chunk[1:3], got {index!r}")
         places = range(*index.indices(len(self._irreps)))

@@ -1,6 +1,7 @@
-"""Derivative rules, for JAX, of the two families of analytic functions: plain differentiation fails near zero.
+"""Derivative rules, for JAX, of the two families of analytic functions. Plain differentiation fails near zero.
 
-Each rule is made of functions that have such a rule: derivatives of every order, forward and reverse, are exact.
+Each rule calls functions that have such a rule themselves, so that derivatives of every order, forward and reverse, are
+exact.
 """
 
 from functools import partial
@@ -12,7 +13,7 @@ from . import _analytic_values
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def bessel(n: int, t: jax.Array) -> jax.Array:
-    """f_n(t) = j_n(sqrt(t)) / sqrt(t)^n; f_n' = -f_{n+1} / 2."""
+    """Return f_n(t) = j_n(sqrt(t)) / sqrt(t)^n; f_n' = -f_{n+1} / 2."""
     return _analytic_values.bessel(n, t)
 
 
@@ -24,7 +25,7 @@ def _bessel_jvp(n: int, primals: tuple[jax.Array], tangents: tuple[jax.Array]) -
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def arc(n: int, s: jax.Array) -> jax.Array:
-    """The n-th derivative of arcsin(sqrt(s)) / sqrt(s (1 - s))."""
+    """Return the n-th derivative of arcsin(sqrt(s)) / sqrt(s (1 - s))."""
     return _analytic_values.arc(n, s)
 
 

@@ -19,7 +19,7 @@ ARC_CUT, ARC_TERMS = 0.2, 36
 
 
 def bessel(n: int, t: Any) -> Any:
-    """f_n(t) = j_n(sqrt(t)) / sqrt(t)^n, n >= -1."""
+    """Return f_n(t) = j_n(sqrt(t)) / sqrt(t)^n, n >= -1."""
     xp = array_namespace(t)
     if n == -1:
         return xp.cos(xp.sqrt(t))
@@ -39,7 +39,7 @@ def bessel(n: int, t: Any) -> Any:
 
 
 def arc(n: int, s: Any) -> Any:
-    """The n-th derivative of 2F1(1, 1; 3/2; s) at 0 <= s <= 1/2."""
+    """Return the n-th derivative of 2F1(1, 1; 3/2; s) at 0 <= s <= 1/2."""
     xp = array_namespace(s)
     near = s < ARC_CUT
     far_s = xp.where(near, ARC_CUT, s)

@@ -1,0 +1,54 @@
+"""Reading irreps from text: degrees, parities and multiplicities, with messages that quote the text."""
+
+import operator
+import re
+
+EXPECTED = "a degree and a parity such as '0e', '1o', '2e' (y: the parity (-1)^degree of the harmonics)"
+_TERM = re.compile(r"\s*(?:([0-9]+)\s*x\s*)?([0-9]+)\s*([eoy])\s*")
+
+
+def non_negative_integer(value: object, name: str, shown: object) -> int:
+    """Return `value` as an int.
+
+    Args:
+        value: the value.
+        name: what it is, for the error message.
+        shown: the expression that contains it, for the error message.
+
+    Raises:
+        ValueError: it is not an integer, or negative.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        integer = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
+    except TypeError:
+        raise ValueError(f"{name} must be a non-negative integer, got {value!r} in {shown!r}") from None
+    if integer < 0:
+        raise ValueError(f"{name} must be a non-negative integer, got {value!r} in {shown!r}")
+    return integer
+
+
+def parse_term(text: str, whole: str) -> tuple[int, int, int]:
+    """Return the multiplicity, degree and parity that a term such as ``"16x1o"`` denotes.
+
+    Args:
+        text: the term.
+        whole: the expression that contains it, for the error message.
+
+    Raises:
+        ValueError: the term is malformed.
+    """
+    match = _TERM.fullmatch(text)
+    if match is None:
+        where = "" if text == whole else f" in {whole!r}"
+        raise ValueError(
+            f"malformed irrep {text!r}{where}: expected {EXPECTED}, "
+            "with an optional multiplicity such as '16x1o'; terms are joined by '+'"
+        )
+    try:
+        mul, degree = int(match[1] or 1), int(match[2])
+    except ValueError as error:  # more digits than Python reads
+        raise ValueError(f"malformed irrep {text!r} in {whole!r}: {error}") from None
+    parity = {"e": 1, "o": -1, "y": (-1) ** degree}[match[3]]
+    return mul, degree, parity
