@@ -1,10 +1,11 @@
-"""Checkpoints written by e3nn-jax, kept in a file: they load into our modules and give the same numbers.
+"""Checkpoints of e3nn-jax, stored in a file, load into the modules of irreps and give the same numbers.
 
-Where e3nn-jax is installed, test_e3nn_jax_checkpoints.py compares with it itself. The file is made by
-golden/make_e3nn_jax.py.
+Where e3nn-jax is installed, test_e3nn_jax_checkpoints.py compares with e3nn-jax itself. golden/make_e3nn_jax.py makes
+the file.
 """
 
 import json
+from functools import partial
 from pathlib import Path
 
 import haiku as hk
@@ -34,7 +35,7 @@ def unpacked(tree):
 
 
 def composed(package, modules):
-    """The modules one after the other."""
+    """Return a function that applies the modules one after another."""
 
     def model(*x):
         for name, options in modules:
@@ -68,7 +69,8 @@ def run_flax(modules, variables, inputs):
 def test_a_checkpoint_of_e3nn_jax_loads_and_gives_its_numbers(case):
     arrays = {name: unpacked(case[name]) for name in ("inputs", "variables", "output", "after")}
     run = {"haiku": run_haiku, "flax": run_flax}[case["framework"]]
-    found, after = run(case["modules"], arrays["variables"], arrays["inputs"])
+    # Compiled, because each operation would otherwise be compiled on its own.
+    found, after = jax.jit(partial(run, case["modules"]))(arrays["variables"], arrays["inputs"])
     expected = arrays["output"]
     if isinstance(expected, ic.IrrepsArray):
         assert found.irreps == expected.irreps

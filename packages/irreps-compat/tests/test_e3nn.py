@@ -1,4 +1,4 @@
-"""Modules of PyTorch's e3nn as our layers: golden pairs of two versions of it, made by golden/make_e3nn_torch.py."""
+"""Modules of PyTorch's e3nn as layers: golden pairs of two versions of it, made by golden/make_e3nn_torch.py."""
 
 import json
 from functools import partial
@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import irreps_core as ic
 import irreps_ops as irr
 from irreps_compat import e3nn as e3nn_torch
 
@@ -24,7 +23,7 @@ FUNCTIONS = {
 
 
 class Case(NamedTuple):
-    """A module of e3nn: how it was made, its state dict under "net.m", and other arrays."""
+    """A module of e3nn: its class and arguments, its state dict under "net.m", and other arrays."""
 
     kind: str
     args: list[Any]
@@ -42,7 +41,7 @@ class Case(NamedTuple):
 
 
 def read(file: str) -> dict[str, Case]:
-    """The cases of a file, by name, functions in place of their names."""
+    """Return the cases of a file by name, with functions in place of their names."""
 
     def real(value: Any) -> Any:
         if isinstance(value, list):
@@ -77,25 +76,25 @@ def case_of(version: str, name: str) -> Case:
 
 
 def data_of(case: Case, layer: Any) -> list[Any]:
-    """Inputs in our order, weights first, with their irreps."""
-    inputs = [jnp.asarray(x) for x in case.inputs]
+    """Return the inputs in the order of the layer, weights first, with their irreps."""
+    inputs = case.inputs
     if case.kind == "fully_connected_net":
         return inputs
     if case.kind in ("linear", "gate", "norm_activation"):
-        return [ic.IrrepsArray(layer.irreps_in, inputs[0]), *inputs[1:]]
+        return [irr.IrrepsArray(layer.irreps_in, inputs[0]), *inputs[1:]]
     if case.kind == "tensor_square":
-        x = ic.IrrepsArray(layer.irreps_in1, inputs[0])
+        x = irr.IrrepsArray(layer.irreps_in1, inputs[0])
         return [*inputs[1:], x, x]
     irreps = layer.irreps_in1, layer.irreps_in2
-    return [*inputs[2:], *map(ic.IrrepsArray, irreps, inputs[:2])]
+    return [*inputs[2:], *map(irr.IrrepsArray, irreps, inputs[:2])]
 
 
-# Each program runs once, so that compiling it well takes more time than it saves.
+# Compiled without optimization, which takes longer than a single run; run eagerly, each operation would be compiled.
 compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def array_of(out: Any) -> jax.Array:
-    return out.array if isinstance(out, ic.IrrepsArray) else out
+    return out.array if isinstance(out, irr.IrrepsArray) else out
 
 
 @pytest.mark.parametrize(("version", "name"), [n for n in ALL if case_of(*n).kind != "batch_norm"])
@@ -103,7 +102,7 @@ def test_outputs_are_equal(version: str, name: str) -> None:
     case = case_of(version, name)
     if name == "linear, weights of each row":
         f = irr.FunctionalLinear(*case.args)
-        out = f(jnp.asarray(case.inputs[1]), ic.IrrepsArray(f.irreps_in, case.inputs[0]))
+        out = f(jnp.asarray(case.inputs[1]), irr.IrrepsArray(f.irreps_in, case.inputs[0]))
         np.testing.assert_allclose(out.array, case.arrays["out"], rtol=1e-13, atol=1e-13)
         return
     layer, params = case.convert()
@@ -115,7 +114,7 @@ def test_outputs_are_equal(version: str, name: str) -> None:
 
 @pytest.mark.parametrize(("version", "name"), [n for n in ALL if case_of(*n).kind != "batch_norm"])
 def test_parameters_are_those_of_the_layer(version: str, name: str) -> None:
-    """Names, shapes and dtypes, and so every framework loads them."""
+    """Their names, shapes and dtypes are those that the layer asks for."""
     case = case_of(version, name)
     if case.options.get("internal_weights") is False:
         return
@@ -125,7 +124,7 @@ def test_parameters_are_those_of_the_layer(version: str, name: str) -> None:
 
 
 def test_weights_keep_their_scale_and_place() -> None:
-    """Where nothing has to be merged, what e3nn has is what we have, path by path."""
+    """Where nothing has to be merged, the weights of each path are those of e3nn."""
     for name in ("linear", "uvw, weights", "square, weights"):
         case = NEW[name]
         params = case.convert().params
@@ -149,12 +148,17 @@ NORMS = [n for n in ALL if case_of(*n).kind == "batch_norm"]
 
 @pytest.mark.parametrize(("version", "name"), NORMS)
 def test_batch_norm(version: str, name: str) -> None:
-    """In evaluation, in training, and what training leaves in the state."""
+    """Outputs in evaluation and in training, and the state after training."""
     case = case_of(version, name)
     layer, params, state = case.convert()
-    x = ic.IrrepsArray(layer.irreps, jnp.asarray(case.inputs[0]))
-    for out, is_training in (("out", False), ("out, training", True)):
-        found, then = irr.apply(layer, params, x, is_training=is_training, state=state)
+    x = irr.IrrepsArray(layer.irreps, case.inputs[0])
+
+    @compiled
+    def both(params: Any, state: Any, x: Any) -> Any:
+        return [irr.apply(layer, params, x, is_training=is_training, state=state) for is_training in (False, True)]
+
+    for (found, then), out in zip(both(params, state, x), ("out", "out, training"), strict=True):
+        is_training = out == "out, training"
         np.testing.assert_allclose(found.array, case.arrays[out], rtol=1e-13, atol=1e-13)
         for key in state:
             expected = case.arrays[f"then {key}"] if is_training else case.state[f"net.m.{key}"]
@@ -210,7 +214,7 @@ def test_the_convention_is_found_in_the_state_dict() -> None:
         NEW["uvw, weights"].convert(broken)
 
 
-def test_without_coefficients_the_convention_must_be_said_where_it_matters() -> None:
+def test_without_coefficients_the_convention_must_be_given_where_it_matters() -> None:
     for case, convention in ((NEW["uvw, weights"], "e3nn"), (OLD["uvw, weights"], "e3nn-0.4")):
         state = without_coefficients(case)
         with pytest.raises(ValueError, match=r"also of the degrees \[\(1, 2, 2\), .*lacks 'net.m._compiled_main"):
@@ -223,7 +227,7 @@ def test_without_coefficients_the_convention_must_be_said_where_it_matters() -> 
 # Errors
 
 
-def test_what_is_missing_is_named_with_what_there_is() -> None:
+def test_a_missing_array_is_named_with_those_present() -> None:
     state = {"a.lin.weight": np.ones(2), "b.fc.layer0.weight": np.ones((2, 3))}
     with pytest.raises(
         ValueError, match=r"no key begins with 'lin\.'; there are the modules \['a.lin', 'b.fc.layer0'\]"
@@ -239,7 +243,7 @@ def test_what_is_missing_is_named_with_what_there_is() -> None:
         e3nn_torch.linear({"a.lin.weight": np.ones(0)}, "a.lin", "0e", "0e")
 
 
-def test_what_should_not_be_there_is_refused() -> None:
+def test_an_unexpected_array_is_refused() -> None:
     state = {"lin.weight": np.ones(2), "lin.bias": np.ones(1), "gate.mul.weight": np.ones(0)}
     with pytest.raises(ValueError, match=r"Linear\(2x0e, 1x0e\) has no 'lin.bias', but the state dict does"):
         e3nn_torch.linear(state, "lin", "2x0e", "0e")
@@ -251,14 +255,14 @@ def test_what_should_not_be_there_is_refused() -> None:
 
 
 class Tensor:
-    """As PyTorch's, one that needs a gradient."""
+    """Stands for a PyTorch tensor that requires a gradient."""
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
 
 
 @pytest.mark.parametrize("value", [Tensor(), [1.0, 2.0], np.array(["a", "b"]), np.array([1j, 1])])
-def test_only_arrays_of_numbers_are_taken(value: Any) -> None:
+def test_only_arrays_of_numbers_are_accepted(value: Any) -> None:
     with pytest.raises(TypeError, match=r"'weight'.*array"):
         e3nn_torch.linear({"weight": value}, "", "2x0e", "0e")
 
@@ -336,7 +340,7 @@ def test_float32_stays_float32() -> None:
     case = NEW["fully connected, by path"]
     layer, params = case.convert({key: value.astype(np.float32) for key, value in case.state.items()})
     assert {w.dtype for w in params.values()} == {jnp.dtype("float32")}
-    data = [ic.IrrepsArray(x.irreps, x.array.astype(jnp.float32)) for x in data_of(case, layer)]
+    data = [irr.IrrepsArray(x.irreps, x.array.astype(np.float32)) for x in data_of(case, layer)]
     out = compiled(partial(irr.apply, layer))(params, *data).array
     assert out.dtype == jnp.float32
     np.testing.assert_allclose(out, case.arrays["out"], rtol=1e-5, atol=1e-5)

@@ -36,7 +36,7 @@ def test_irrep_equals_every_multiple_of_it(other):
 def test_irreps_equal_the_tuple_of_their_items():
     irreps = e3nn.Irreps("2x0e + 3x1o")
     assert irreps == tuple(irreps) == irreps
-    assert not irreps != tuple(irreps)
+    assert (irreps != tuple(irreps)) is False
     assert irreps == ic.Irreps("2x0e + 3x1o") == irreps == "2x0e + 3x1o"
     assert irreps != tuple(irreps[:1])
     assert irreps != 1

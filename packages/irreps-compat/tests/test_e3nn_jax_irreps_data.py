@@ -10,22 +10,15 @@ import pytest
 
 import irreps_compat.e3nn_jax as e3nn
 import irreps_core as ic
-import irreps_ops as irr
 from irreps_compat.e3nn_jax import FunctionalFullyConnectedTensorProduct, IrrepsData
-from irreps_compat.e3nn_jax._layers import _configured as _layers
-from irreps_compat.e3nn_jax._layers import _earlier as voxel
-from irreps_compat.e3nn_jax._layers._point_convolution import Convolution
-from irreps_compat.e3nn_jax._layers._tensor_square import TensorSquare
 
-KEY = jax.random.key(0)
 F = jnp.float64
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
-# Each program runs once, so that compiling it well takes more time than it saves.
+# Compiled without optimization, which takes longer than a single run; run eagerly, each operation would be compiled.
 compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def random(seed, *shape):
-    """NumPy's: what is done with them is not compiled."""
     return np.random.default_rng(seed).normal(size=shape)
 
 
@@ -33,8 +26,8 @@ def data(irreps, seed, *shape):
     return IrrepsData.from_contiguous(irreps, random(seed, *shape, e3nn.Irreps(irreps).dim))
 
 
-def twin(tp, weights, x, y):
-    """The product of one row, from its definition: mode uvw."""
+def uvw_product(tp, weights, x, y):
+    """Return the product of two vectors in mode uvw, from its definition."""
     x, y = (np.split(a, np.cumsum([i.dim for i in of])[:-1]) for a, of in ((x, tp.irreps_in1), (y, tp.irreps_in2)))
     out = [np.zeros((mul, ir.dim)) for mul, ir in tp.irreps_out]
     for ins, w in zip(tp.instructions, weights, strict=True):
@@ -48,7 +41,7 @@ def twin(tp, weights, x, y):
 def test_product_of_two_vectors():
     x = IrrepsData.from_contiguous("1o", jnp.array([2.0, 0.0, 0.0]))
     y = IrrepsData.from_contiguous("1o", jnp.array([0.0, 2.0, 0.0]))
-    out = e3nn.full_tensor_product(x, y)
+    out = compiled(e3nn.full_tensor_product)(x, y)
     assert isinstance(out, IrrepsData)
     assert out.irreps == "0e + 1e + 2e"
     # x cross y is along z; half of xy + yx is the component xy of degree 2.
@@ -60,13 +53,17 @@ def test_product_of_two_vectors():
 
 def test_full_product_is_sorted_but_not_merged():
     x, y = data("0e + 1o", 0, 3), data("0e + 1o", 1)
-    out = e3nn.full_tensor_product(x, y)
+
+    @compiled
+    def products(x, y):
+        only = e3nn.full_tensor_product(x, y, filter_ir_out=("1e",))
+        return e3nn.full_tensor_product(x, y), only, e3nn.tensor_product(x.irreps_array, y.irreps_array)
+
+    out, only, merged = products(x, y)
     assert repr(out.irreps) == "1x0e+1x0e+1x1o+1x1o+1x1e+1x2e"
     assert out.shape == (3,)
-    merged = e3nn.tensor_product(x.irreps_array, y.irreps_array)
     np.testing.assert_allclose(out.simplify().contiguous, merged.array, **CLOSE)
     assert repr(e3nn.full_tensor_product("0e + 1o", "0e + 1o")) == repr(out.irreps)
-    only = e3nn.full_tensor_product(x, y, filter_ir_out=("1e",))
     np.testing.assert_allclose(only.contiguous, out.list[4][..., 0, :], **CLOSE)
 
 
@@ -83,7 +80,7 @@ def test_weights_and_data_are_mapped_in_any_combination(axes):
     assert isinstance(out, IrrepsData)
     assert out.shape == (n,)
     expected = [
-        twin(
+        uvw_product(
             PRODUCT,
             [np.asarray(v[i] if axes[0] == 0 else v) for v in w],
             *(np.asarray(v[i] if axis == 0 else v) for v, axis in zip((x, y), axes[1:], strict=True)),
@@ -105,7 +102,7 @@ def test_extra_channels():
     z = compiled(jax.vmap(tp.left_right, (None, 0, 0), 0))(w, x, y)
     assert z.shape == (5, 4, irreps.dim)
     row = sum(
-        twin(tp, [np.asarray(v[a, b, 3]) for v in w], np.asarray(x[1, a]), np.asarray(y[1, b]))
+        uvw_product(tp, [np.asarray(v[a, b, 3]) for v in w], np.asarray(x[1, a]), np.asarray(y[1, b]))
         for a in range(2)
         for b in range(3)
     )
@@ -117,20 +114,25 @@ def test_flat_weights_and_the_matrix_of_the_second_input():
     parts = np.split(np.asarray(w), np.cumsum([np.prod(ins.path_shape) for ins in PRODUCT.instructions])[:-1])
     parts = [part.reshape(ins.path_shape) for part, ins in zip(parts, PRODUCT.instructions, strict=True)]
     x, y = random(1, 5), random(2, 7)
-    expected = twin(PRODUCT, parts, np.asarray(x), np.asarray(y))
-    for options in ({}, {"fuse_all": True}, {"custom_einsum_vjp": True, "optimize_einsums": False}, {"fused": True}):
-        np.testing.assert_allclose(PRODUCT.left_right(w, x, y, **options).contiguous, expected, **CLOSE)
-    np.testing.assert_allclose(x @ PRODUCT.right(w, y), expected, **CLOSE)
-    today = [e3nn.IrrepsArray(PRODUCT.irreps_in1, x), e3nn.IrrepsArray(PRODUCT.irreps_in2, y)]
-    assert isinstance(PRODUCT.left_right(w, *today), e3nn.IrrepsArray)
-    assert isinstance(PRODUCT.left_right(w, today[0], y), e3nn.IrrepsArray)
-    assert isinstance(PRODUCT.left_right(w, today[0], IrrepsData.of(today[1])), IrrepsData)
-    chunks = [None if i == 0 else chunk for i, chunk in enumerate(today[0].chunks)]
-    np.testing.assert_allclose(
-        PRODUCT.left_right(w, chunks, y).contiguous,
-        twin(PRODUCT, parts, np.asarray(x) * [0, 0, 1, 1, 1], np.asarray(y)),
-        **CLOSE,
-    )
+    expected = uvw_product(PRODUCT, parts, np.asarray(x), np.asarray(y))
+    present = e3nn.IrrepsArray(PRODUCT.irreps_in1, x), e3nn.IrrepsArray(PRODUCT.irreps_in2, y)
+    chunks = [None if i == 0 else chunk for i, chunk in enumerate(present[0].chunks)]
+
+    @compiled
+    def products(w):
+        arrays = PRODUCT.left_right(w, x, y), PRODUCT.left_right(w, chunks, y), PRODUCT.right(w, y)
+        types = PRODUCT.left_right(w, *present), PRODUCT.left_right(w, present[0], y)
+        return arrays, types, PRODUCT.left_right(w, present[0], IrrepsData.of(present[1]))
+
+    (product, without_first, matrix), types, mixed = products(w)
+    np.testing.assert_allclose(product.contiguous, expected, **CLOSE)
+    np.testing.assert_allclose(x @ matrix, expected, **CLOSE)
+    first_is_zero = uvw_product(PRODUCT, parts, x * [0, 0, 1, 1, 1], y)
+    np.testing.assert_allclose(without_first.contiguous, first_is_zero, **CLOSE)
+    assert all(isinstance(z, e3nn.IrrepsArray) for z in types)
+    assert isinstance(mixed, IrrepsData)
+    for options in ({"fuse_all": True}, {"custom_einsum_vjp": True, "optimize_einsums": False}, {"fused": True}):
+        assert isinstance(jax.eval_shape(partial(PRODUCT.left_right, **options), w, x, y), IrrepsData)
     with pytest.raises(ValueError, match="weights"):
         PRODUCT.left_right(w[1:], x, y)
 
@@ -138,10 +140,14 @@ def test_flat_weights_and_the_matrix_of_the_second_input():
 def test_product_without_weights():
     tp = e3nn.FunctionalTensorProduct("2x1o", "2x1o", "2x0e + 2x1e", [(0, 0, 0, "uuu", False), (0, 0, 1, "uuu", False)])
     x, y = data("2x1o", 0), data("2x1o", 1)
-    out = tp.left_right(x, y)
-    expected = e3nn.elementwise_tensor_product(x, y, filter_ir_out=["0e", "1e"])
+
+    @compiled
+    def products(x, y):
+        return tp.left_right(x, y), e3nn.elementwise_tensor_product(x, y, filter_ir_out=["0e", "1e"]), tp.right(y)
+
+    out, expected, matrix = products(x, y)
     np.testing.assert_allclose(out.contiguous, expected.contiguous, **CLOSE)
-    np.testing.assert_allclose(x.contiguous @ tp.right(y), out.contiguous, **CLOSE)
+    np.testing.assert_allclose(x.contiguous @ matrix, out.contiguous, **CLOSE)
     assert repr(tp) == "FunctionalTensorProduct(2x1o x 2x1o -> 2x0e+2x1e | 4 paths | 0 weights)"
 
 
@@ -225,16 +231,18 @@ def test_operations_take_irreps_data_and_give_it():
         lambda x: e3nn.index_add(dst, x, out_dim=3),
         lambda x: e3nn.tensor_product(x, v if isinstance(x, IrrepsData) else v.irreps_array),
     ):
-        out, expected = f(x), f(x.irreps_array)
+        out, expected = compiled(lambda x, f=f: (f(x), f(x.irreps_array)))(x)
         assert isinstance(out, IrrepsData)
         assert isinstance(expected, e3nn.IrrepsArray)
         np.testing.assert_array_equal(out.contiguous, expected.array)
-    assert isinstance(e3nn.spherical_harmonics("0e + 1o", v, True), IrrepsData)
-    assert e3nn.spherical_harmonics("1o", v.contiguous, True).contiguous.shape == (4, 3)
+    harmonics = partial(e3nn.spherical_harmonics, "1o", normalize=True)
+    assert isinstance(jax.eval_shape(lambda v: harmonics(input=v), v), IrrepsData)
+    assert jax.eval_shape(lambda v: harmonics(input=v), v.contiguous).contiguous.shape == (4, 3)
     linear = e3nn.FunctionalLinear(x.irreps, "1o + 0e")
     w = random(2, linear.num_weights)
-    np.testing.assert_allclose(linear(w, x).contiguous, x.contiguous @ linear.matrix(linear.split_weights(w)), **CLOSE)
-    assert isinstance(linear(w, x.irreps_array), e3nn.IrrepsArray)
+    mapped, matrix = compiled(lambda w, x: (linear(w, x), linear.matrix(linear.split_weights(w))))(w, x)
+    np.testing.assert_allclose(mapped.contiguous, x.contiguous @ matrix, **CLOSE)
+    assert isinstance(jax.eval_shape(linear, w, x.irreps_array), e3nn.IrrepsArray)
 
 
 def test_paths_of_a_linear_map_are_added_up():
@@ -242,218 +250,10 @@ def test_paths_of_a_linear_map_are_added_up():
     w = [random(i, *ins.path_shape) for i, ins in enumerate(linear.instructions)]
     x = data(linear.irreps_in, 7)
     paths = [
-        ins.path_weight * (v if ins.i_in == -1 else jnp.einsum("uw,ui->wi", v, x.list[ins.i_in]))
+        ins.path_weight * (v if ins.i_in == -1 else np.einsum("uw,ui->wi", v, x.list[ins.i_in]))
         for ins, v in zip(linear.instructions, w, strict=True)
     ]
     out = linear.aggregate_paths(paths, x.shape, x.dtype)
     assert out.zero_flags == (False, False, True)
-    np.testing.assert_allclose(linear(w, x).contiguous, out.array, **CLOSE)
+    np.testing.assert_allclose(compiled(linear)(w, x).contiguous, out.array, **CLOSE)
     assert repr(linear) == "FunctionalLinear(2x0e+3x0e+1x1o -> 2x0e+1x1o+1x2e, 4 instructions, 13 weights)"
-
-
-def test_defaults():
-    x = e3nn.IrrepsArray("2x1o", random(0, 6))
-    component, norm = (e3nn.tensor_product(x, x, irrep_normalization=n) for n in ("component", "norm"))
-    assert not np.allclose(component.array, norm.array)
-    with e3nn.config.using(irrep_normalization="norm", spherical_harmonics_normalization="integral"):
-        np.testing.assert_array_equal(e3nn.tensor_product(x, x).array, norm.array)
-        np.testing.assert_allclose(e3nn.sh("0e", x.array[:3], True), (4 * np.pi) ** -0.5)
-    np.testing.assert_array_equal(e3nn.tensor_product(x, x).array, component.array)
-    before = e3nn.config("gradient_normalization")
-    e3nn.config("gradient_normalization", 0.5)
-    assert e3nn.FunctionalLinear("4x0e", "0e").instructions[0].path_weight == 0.5**0.5
-    e3nn.config("gradient_normalization", before)
-    with pytest.raises(ValueError, match="unknown name"):
-        e3nn.config("banana")
-    with pytest.raises(ValueError, match="'element', 'path'"):
-        e3nn.config("path_normalization", "banana")
-    with pytest.raises(ValueError, match="integral"):
-        e3nn.config("spherical_harmonics_normalization", "none")
-
-
-def test_checks_of_functions():
-    key = jax.random.key(0)
-    e3nn.util.test.assert_equivariant(e3nn.norm, key, irreps_in=("2x1o + 0e",), atol=1e-5)
-    with pytest.raises(AssertionError):
-        e3nn.utils.assert_equivariant(lambda x: e3nn.IrrepsArray(x.irreps, jnp.abs(x.array)), key, "1o")
-    e3nn.utils.assert_output_dtype_matches_input_dtype(e3nn.norm, e3nn.IrrepsArray("1o", jnp.ones(3)))
-    with pytest.raises(AssertionError, match="float32"):
-        e3nn.utils.assert_output_dtype_matches_input_dtype(lambda x: x.astype(F), jnp.ones(3))
-    assert e3nn.util.prod([2, 3]) == 6
-    twice = e3nn.util.decorators.overload_for_irreps_without_data((0,))(lambda x: (e3nn.concatenate([x, x]), 1))
-    assert twice("0e")[0] == "0e + 0e"
-    assert e3nn.perm.sign((1, 0)) == -1
-    assert e3nn.irrep.l1o == "1o"
-
-
-def test_checks_of_functions_of_plain_arrays():
-    irreps = {"irreps_in": ["0e + 1o", None], "irreps_out": [e3nn.Irreps("1o + 0e")]}
-    args = random(0, 5, 4), random(1, 5, 2)
-
-    def swapped(x, scalars):
-        return jnp.concatenate([x[:, 1:], x[:, :1] * scalars[:, 1:]], axis=1)
-
-    e3nn.util.test.assert_equivariant(swapped, KEY, args_in=args, **irreps)
-    with pytest.raises(AssertionError):
-        e3nn.util.test.assert_equivariant(lambda x, s: swapped(x, s) + 1, KEY, args_in=args, **irreps)
-    double = e3nn.Irreps("1o")
-    e3nn.util.assert_equivariant(lambda x: 2 * x, KEY, irreps_in=double, irreps_out=double, tolerance=1e-12)
-
-
-def normal_numbers():
-    """Points and probabilities that give polynomials of degree four in five normal numbers their mean."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(3)
-    points = np.array(list(itertools.product(nodes, repeat=5)))
-    return points, np.array([np.prod(w) for w in itertools.product(weights / np.sqrt(2 * np.pi), repeat=5)])
-
-
-def unit_numbers():
-    """Likewise for two signs and a vector of length one: corners of the octahedron and of the cube."""
-    octahedron, cube = np.concatenate([np.eye(3), -np.eye(3)]), np.array(list(itertools.product([1, -1], repeat=3)))
-    vectors = [*[(v, 1 / 15) for v in octahedron], *[(v / 3**0.5, 3 / 40) for v in cube]]
-    signs = itertools.product([1, -1], repeat=2)
-    points = [([*s, *v], p / 4) for s in signs for v, p in vectors]
-    return np.array([x for x, _ in points]), np.array([p for _, p in points])
-
-
-@pytest.mark.parametrize(("normalization", "numbers"), [("component", normal_numbers), ("norm", unit_numbers)])
-def test_squares_with_weights_have_normal_output(normalization, numbers):
-    tp = e3nn.FunctionalTensorSquare("2x0e + 1o", "0e + 2x1o + 2e", normalization)
-    x, p = numbers()
-    weights = np.eye(sum(int(np.prod(ins.path_shape)) for ins in tp.instructions))[:, None]  # one after another
-    square = np.einsum("p,wpi->i", p, np.square(tp.left_right(weights, x[None], x[None]).array))
-    for place, (_, ir) in zip(tp.irreps_out.slices(), tp.irreps_out, strict=True):
-        np.testing.assert_allclose(square[place], 1 if normalization == "component" else 1 / ir.dim, rtol=1e-12)
-
-
-def test_layer_of_squares():
-    layer, x = TensorSquare("2x0e + 2e", irreps_in="2x0e + 1o"), random(0, 3, 5)
-    params = {name: random(1, *spec.shape) for name, spec in irr.bindings.parameter_specs(layer, x).items()}
-    tp = e3nn.FunctionalTensorSquare("2x0e + 1o", "2x0e + 2e")
-    expected = tp.left_right(list(params.values()), x, x).contiguous
-    found = irr.apply(layer, params, x)
-    assert isinstance(found, IrrepsData)
-    np.testing.assert_allclose(found.contiguous, expected, **CLOSE)
-    with pytest.raises(ValueError, match="'component', 'norm' or 'none'"):
-        e3nn.FunctionalTensorSquare("0e", "0e", "element")
-
-
-def test_modules_made_for_irreps_take_plain_arrays():
-    x = random(0, 4, 5)
-    for layer, inputs in (
-        (_layers.Linear("0e + 1o", irreps_in="2x0e + 1o"), (x,)),
-        (_layers.FullyConnectedTensorProduct("1o", irreps_in1="2x0e + 1o", irreps_in2="1o"), (x, x[:, 2:])),
-        (_layers.BatchNorm(irreps="2x0e + 1o", instance=True), (x, True)),
-        (_layers.Dropout(0.5, irreps="2x0e + 1o"), (KEY, x, False)),
-    ):
-        irreps = iter(["2x0e + 1o", "1o"])
-        data = [e3nn.IrrepsArray(next(irreps), a) if isinstance(a, np.ndarray) else a for a in inputs]
-        params = jax.tree.map(lambda spec: random(1, *spec.shape), irr.bindings.parameter_specs(layer, *data))
-        found, expected = irr.apply(layer, params, *inputs), irr.apply(layer, params, *data)
-        assert isinstance(found, IrrepsData)
-        assert found.irreps == expected.irreps
-        np.testing.assert_allclose(found.array, expected.array, **CLOSE)
-    # Scalars are what they are today.
-    assert isinstance(irr.apply(_layers.BatchNorm(irreps="5x0e", instance=True, affine=False), {}, x), ic.IrrepsArray)
-
-
-def test_instructions_of_a_linear_layer_count_what_is_not_dropped():
-    options = {"irreps_in": "2x0e + 1o", "simplify_irreps_internally": False}
-    layer = _layers.Linear("2e + 0e + 1o", instructions=[(1, 1)], **options)
-    x = e3nn.IrrepsArray("2x0e + 1o", random(0, 5))
-    out = irr.apply(layer, {"w[1,1] 1x1o,1x1o": np.array([[2.0]])}, x)
-    assert (out.irreps, out.zero_flags) == ("0e + 1o", (True, False))
-    np.testing.assert_allclose(out.array, [0, *2 * x.array[2:]], **CLOSE)
-
-
-def test_convolution_of_voxels_with_steps_to_compute_with():
-    args = "0e + 1o", "0e + 1o", 3.0, {0: 2, 1: 1}
-    steps = (1.0, 1.0, 1.0)
-    x, traced = random(0, 1, 3, 3, 2, 3), np.array([1.0, 1.1, 0.9])
-    field = e3nn.IrrepsArray("1o", x)
-    today = irr.VoxelConvolution(*args, steps)
-    params = jax.tree.map(lambda spec: random(1, *spec.shape), irr.bindings.parameter_specs(today, field))
-    found = irr.apply(voxel.Convolution(*args, (steps, traced), irreps_in="1o"), params, x)
-    np.testing.assert_allclose(found.contiguous, irr.apply(today, params, field, traced).array, **CLOSE)
-    found = irr.apply(voxel.Convolution(*args, steps), params, field)
-    np.testing.assert_allclose(found.array, irr.apply(today, params, field).array, **CLOSE)
-
-
-def test_signals_on_grids_beside_their_values():
-    """The functions of e3nn-jax 0.15 and 0.16 give what today's SphericalSignal gives."""
-    coefficients = e3nn.IrrepsArray(e3nn.s2_irreps(2), random(0, 9))
-    signal = e3nn.to_s2grid(coefficients, 6, 5, quadrature="soft")
-    y, alpha, weights = e3nn.s2grid(6, 5, quadrature="soft")
-    np.testing.assert_allclose(weights.sum(), 1)
-    np.testing.assert_allclose(e3nn.s2grid_vectors(y, alpha), signal.grid_vectors, **CLOSE)
-    padded = e3nn.pad_to_plot_on_s2grid(
-        y, alpha, signal.grid_values, translation=np.array([1.0, 0.0, 2.0]), scale_radius_by_amplitude=True
-    )
-    expected = signal.pad_to_plot(translation=np.array([1.0, 0.0, 2.0]), scale_radius_by_amplitude=True)
-    for found, wanted in zip(padded, expected, strict=True):
-        assert isinstance(found, np.ndarray)
-        np.testing.assert_allclose(found, wanted, **CLOSE)
-    # A delta function of integral w: its scalar product with f is w f(position).
-    positions, w = random(1, 3, 3), random(2, 3)
-    diracs = e3nn.s2_sum_of_diracs(positions, w, 2, p_val=1, p_arg=-1)
-    values = e3nn.to_s2point(coefficients, e3nn.IrrepsArray("1o", positions)).array[:, 0]
-    np.testing.assert_allclose(4 * np.pi * diracs.array @ coefficients.array, w @ values, **CLOSE)
-    with pytest.raises(ValueError, match=r"shape \(6, 5\)"):
-        e3nn.pad_to_plot_on_s2grid(y, alpha, signal.grid_values.T)
-    with pytest.raises(ValueError, match="alpha of shape"):
-        e3nn.s2grid_vectors(y, alpha[:, None])
-
-
-SRC, DST = np.array([0, 1, 2, 0, 3]), np.array([1, 0, 1, 2, 1])
-
-
-@pytest.mark.parametrize("attributes", [False, True])
-def test_convolution_of_points(attributes):
-    """Edge by edge, as its definition says."""
-    out = "2x0e + 1o + 0o"
-    layer = Convolution(out, [3], 1.5, mixing=0.2)
-    x = e3nn.IrrepsArray("2x0e + 1o", random(0, 4, 5))
-    edge_attr, scalars = e3nn.IrrepsArray("0e + 1o", random(1, 5, 4)), random(2, 5, 2)
-    node_attr = e3nn.IrrepsArray("2x0e", random(3, 4, 2)) if attributes else None
-    inputs = x, SRC, DST, edge_attr, node_attr, scalars
-    specs = irr.bindings.parameter_specs(layer, *inputs)
-    params = jax.tree.map(lambda spec: random(len(spec.shape), *spec.shape), specs)
-    z = irr.apply(layer, params, *inputs)
-    assert (z.irreps, z.zero_flags) == (out, (False, False, True))
-
-    def mixed(irreps, name, x):
-        if node_attr is None:
-            return irr.apply(irr.Linear(irreps, force_irreps_out=True), params[f"linear{name}"], x)
-        name = f"fully_connected_tensor_product{name}"
-        return irr.apply(irr.FullyConnectedTensorProduct(irreps), params[name], x, node_attr)
-
-    mix = mixed(x.irreps + out, "", x).array
-    sent, kept = e3nn.IrrepsArray(x.irreps, mix[:, :5]), mix[:, 5:]
-    hidden = irr.apply(
-        irr.MultiLayerPerceptron((3,), jax.nn.gelu), params["multi_layer_perceptron"], jnp.asarray(scalars)
-    )
-    # 0e 0e -> 0e, 1o 1o -> 0e | 0e 1o -> 1o, 1o 0e -> 1o
-    paths = [(0, 0, "0e"), (1, 1, "0e"), (0, 1, "1o"), (1, 0, "1o")]
-    received = [0] * 4
-    for e, (s, d) in enumerate(zip(SRC, DST, strict=True)):
-        parts = []
-        for i, j, ir in paths:
-            name = next(name for name in params if name.startswith(f"w[{i},{j},"))
-            w = np.einsum("xuv,x->u", params[name], hidden[e]) / 3**0.5
-            pair = sent[s].slice_by_chunk[i : i + 1], edge_attr[e].slice_by_chunk[j : j + 1]
-            parts.append(e3nn.tensor_product(*pair, filter_ir_out=[ir]) * w)
-        received[d] = received[d] + e3nn.concatenate(parts).simplify().array / 1.5**0.5
-    received[3] = np.zeros_like(received[0])
-    messages = e3nn.IrrepsArray("3x0e + 3x1o", np.stack(received))
-    expected = 0.8**0.5 * kept + 0.2**0.5 * mixed(out, "_1", messages).array
-    np.testing.assert_allclose(z.array, expected, **CLOSE)
-    early = [IrrepsData.of(a) if isinstance(a, e3nn.IrrepsArray) else a for a in inputs]
-    assert isinstance(irr.apply(layer, params, *early), IrrepsData)
-
-
-def test_convolution_of_points_refuses():
-    x, edge_attr = e3nn.ones("0e", (4,)), e3nn.ones("2e", (5,))
-    with pytest.raises(ValueError, match="no product of 1x0e and 1x2e"):
-        irr.bindings.parameter_specs(Convolution("1o", [], 1.0), x, SRC, DST, edge_attr)
-    with pytest.raises(ValueError, match="edge_scalar_attr"):
-        irr.bindings.parameter_specs(Convolution("2e", [4], 1.0), x, SRC, DST, edge_attr)
