@@ -1,1 +1,1 @@
-"""Operations on each point alone: activations, gates, layer norm, radial functions and cutoffs."""
+"""Operations that treat each element of the leading axes independently: activations, gates, radial functions, ..."""

@@ -1,9 +1,9 @@
-"""Activation functions of scalars and of norms, parity respected.
+"""Activation functions of scalars and of norms that respect parity.
 
-Any function may act on an even scalar (0e). An odd scalar (0o) changes sign under a mirror, so only an odd function
-gives an odd scalar and only an even function gives an even one; any other function would break the symmetry. Components
-of higher degree must not be acted on one by one: their norm may be (:func:`norm_activation`), or a scalar may multiply
-them (:func:`irreps_ops.gate`).
+Any function may act on an even scalar (0e). An odd scalar (0o) changes sign under a mirror: an odd function of it is an
+odd scalar, an even function of it an even scalar, and any other function would break the symmetry. A function of single
+components of higher degree would break it, too. It may act on their norm (:func:`norm_activation`), or on a scalar that
+multiplies them (:func:`irreps_ops.gate`).
 """
 
 import math
@@ -23,12 +23,12 @@ from ._cutoffs import sus
 
 Activation: TypeAlias = Callable[[jax.Array], jax.Array]
 
-# Of the sample that normalizes a function: as e3nn-jax, so that networks and their parameters carry over.
+# Size of the sample that normalizes a function. It is that of e3nn-jax, so that networks and parameters carry over.
 _SAMPLE = 1_000_001
 
 
 def soft_odd(x: jax.Array) -> jax.Array:
-    """The smooth odd function x (1 - exp(-x²)), for odd scalars; x³ near 0, x far from it.
+    """Return x (1 - exp(-x²)), a smooth odd function for odd scalars: about x³ near 0 and about x far from 0.
 
     Example:
         >>> import irreps_ops as irr
@@ -45,19 +45,19 @@ def normalize_function(phi: Activation) -> Activation:
     .. math:: \psi(x) = \phi(x) / c, \qquad c^2 = \frac{1}{n} \sum_{i=1}^n \phi(x_i)^2
               \approx \int \phi(x)^2 \frac{e^{-x^2/2}}{\sqrt{2\pi}} dx
 
-    So inputs of variance 1 give outputs of mean square 1. The x_i are the i/(n+1) quantiles of the normal distribution,
-    n = 1,000,001, in JAX's default float: the definition of e3nn-jax, whose networks therefore carry over. A function
-    with \|c - 1\| < 1e-5 is returned as it is; so is one with the attribute ``is_normalized = True``, as the functions
-    made here have.
+    So inputs of variance 1 give outputs of mean square 1. The x_i are the i/(n+1) quantiles of the normal distribution
+    for n = 1,000,001, in JAX's default float. This is the definition of e3nn-jax, so that its networks carry over. A
+    function with \|c - 1\| < 1e-5 is returned unchanged; so is a function with the attribute ``is_normalized = True``,
+    which the returned functions have.
 
     Args:
-        phi: a function of an array, elementwise.
+        phi: an elementwise function of an array.
 
     Returns:
         The normalized function.
 
     Raises:
-        ValueError: the constant is 0, not finite, or not known while tracing.
+        ValueError: c is 0, not finite, or not known during tracing.
 
     Example:
         >>> import irreps_ops as irr
@@ -89,8 +89,8 @@ def _root_mean_square(phi: Activation, dtype: Any) -> float:
         mean = jnp.mean(phi(x) ** 2)
     if isinstance(mean, jax.core.Tracer):
         raise ValueError(
-            f"normalize_function: the values of {phi!r} are not known while tracing (does it use a traced "
-            "parameter?): pass normalize_act=False"
+            f"normalize_function: the values of {phi!r} are not known during tracing, because it uses a traced array: "
+            "pass normalize_act=False"
         )
     constant = math.sqrt(float(mean))
     if not 0 < constant < math.inf:
@@ -102,7 +102,7 @@ _known_root_mean_square = cached(maxsize=256)(_root_mean_square)
 
 
 def function_parity(phi: Activation) -> int:
-    """1 for an even function, -1 for an odd one, 0 for neither; judged by its values on [-10, 10].
+    """Return 1 for an even function, -1 for an odd one and 0 for others, judged by the values on [-10, 10].
 
     Example:
         >>> import jax.numpy as jnp
@@ -142,28 +142,27 @@ def scalar_activation(
     odd_act: Activation = soft_odd,
     normalize_act: bool = True,
 ) -> Any:
-    """Apply a function to each scalar; an odd scalar under an even function becomes even.
+    """Apply a function to each scalar. An even function of an odd scalar is an even scalar.
 
     Args:
-        input: data of shape (..., irreps.dim), a plain array of scalars, or irreps alone.
-        acts: for each item of the irreps a function, or None to leave it alone. By default `even_act` for 0e,
-            `odd_act` for 0o, None for the others.
+        input: data of shape (..., irreps.dim), a plain array of scalars, or irreps without data.
+        acts: for each item of the irreps a function, or None for the identity. By default `even_act` for 0e, `odd_act`
+            for 0o, and None for the others.
         even_act: function of the even scalars.
-        odd_act: function of the odd scalars, itself odd or even.
-        normalize_act: scale each function by :func:`normalize_function`.
+        odd_act: odd or even function of the odd scalars.
+        normalize_act: whether to normalize each function by :func:`normalize_function`.
 
     Returns:
-        Data of the same shape; of irreps alone, the irreps.
+        Data of the same shape; for irreps without data, the irreps of the result.
 
     Raises:
-        ValueError: a function for an item that is no scalar, for an odd scalar a function that is neither odd nor
-            even, or not as many functions as items.
+        ValueError: a function for an item that is not a scalar; for an odd scalar a function that is neither odd nor
+            even; or another number of functions than of items.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
-        >>> x = ic.IrrepsArray("0e + 0o + 1o", jnp.array([1.0, 0.0, 1.0, 1.0, 2.0]))
+        >>> x = irr.IrrepsArray("0e + 0o + 1o", jnp.array([1.0, 0.0, 1.0, 1.0, 2.0]))
         >>> irr.scalar_activation(x, [jnp.exp, jnp.cos, None])
         1x0e+1x0e+1x1o [1.001 1.327 1.    1.    2.   ]
         >>> irr.scalar_activation("8x0e + 8x0o")
@@ -220,7 +219,7 @@ def _activated_irreps(irreps: Irreps, acts: Sequence[Activation | None]) -> Irre
 
 
 def _runs(irreps: Irreps, acts: Sequence[Activation | None]) -> list[tuple[Activation | None, int, int]]:
-    """Stretches of the last axis that one function acts on: function, start, stop."""
+    """Return ranges of the last axis on which one function acts, as (function, start, stop)."""
     runs: list[tuple[Activation | None, int, int]] = []
     for act, place in zip(acts, irreps.slices(), strict=True):
         if runs and runs[-1][0] is act:
@@ -242,21 +241,20 @@ def norm_activation(
 
     Args:
         input: data of shape (..., irreps.dim).
-        acts: for each item of the irreps a function, or None to leave it alone.
-        normalization: "component": |x| is divided by sqrt(2l+1), the root mean square of the components;
-            "norm": it is not.
+        acts: for each item of the irreps a function, or None to leave the item unchanged.
+        normalization: ``"component"``: the functions take |x| / sqrt(2l+1), the root mean square of the components;
+            ``"norm"``: they take |x|.
 
     Returns:
         Data of the same irreps. Zero stays zero, with derivative act(0).
 
     Raises:
-        ValueError: unknown normalization, or not as many functions as items.
+        ValueError: unknown normalization, or another number of functions than of items.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
-        >>> x = ic.IrrepsArray("0e + 1o", jnp.array([1.0, 1.0, 1.0, 2.0]))
+        >>> x = irr.IrrepsArray("0e + 1o", jnp.array([1.0, 1.0, 1.0, 2.0]))
         >>> irr.norm_activation(x, [None, jnp.tanh])
         1x0e+1x1o [1.    0.888 0.888 1.777]
     """
@@ -267,7 +265,7 @@ def norm_activation(
         raise ValueError(
             f"norm_activation of {x.irreps} expects {len(x.irreps)} functions, one for each item, got {len(acts)}"
         )
-    return map_in_tiles(lambda rows: _activated_norms(rows, acts, normalization), x)
+    return map_in_tiles(lambda tile: _activated_norms(tile, acts, normalization), x)
 
 
 def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normalization: str) -> IrrepsArray:
@@ -283,13 +281,13 @@ def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normaliz
 
 @jax.custom_jvp
 def _norm(x: jax.Array) -> jax.Array:
-    """The norm along the last axis, which stays; all derivatives are zero where it is zero."""
+    """Return the norm along the last axis, which is kept; all derivatives are zero where the norm is zero."""
     return jnp.sqrt(jnp.sum(x**2, axis=-1, keepdims=True))
 
 
 @_norm.defjvp
 def _norm_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    # Written by the norm, not by its square: of that, derivatives would leave the range of the floats.
+    # In terms of the norm: derivatives in terms of its square would leave the range of the floats.
     (x,), (dx,) = primals, tangents
     norm = _norm(x)
     zero = norm == 0
@@ -299,12 +297,12 @@ def _norm_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[ja
 def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
     """Shrink large irreps smoothly, so that they stay below a limit: x -> x / (1 + t sus(t)).
 
-    t is the root mean square of the components of the irrep, divided by the limit. That of the result, in the same
-    unit, is t up to 10⁻⁶ for t = 0.1, 0.73 for t = 1, and approaches 1 for large t.
+    Here t is the root mean square of the components of the irrep divided by the limit. The same ratio for the result is
+    t within 10⁻⁶ for t = 0.1, 0.73 for t = 1, and approaches 1 for large t.
 
     Args:
         input: data of shape (..., irreps.dim).
-        max_component: the limit of the root mean square of the components of each irrep.
+        max_component: limit of the root mean square of the components of each irrep, in the unit of the data.
 
     Returns:
         Data of the same irreps.
@@ -313,10 +311,9 @@ def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
         ValueError: `max_component` is not positive.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
-        >>> irr.soft_normalization(ic.IrrepsArray("0e + 1o", jnp.array([0.1, 30.0, 40.0, 0.0])), max_component=1.0)
+        >>> irr.soft_normalization(irr.IrrepsArray("0e + 1o", jnp.array([0.1, 30.0, 40.0, 0.0])), max_component=1.0)
         1x0e+1x1o [0.1   1.039 1.385 0.   ]
     """
     max_component = check.positive("soft_normalization", "max_component", max_component)
@@ -333,12 +330,12 @@ def key_value_activation(phi: Activation, key: IrrepsArray, value: IrrepsArray) 
 @overload
 def key_value_activation(phi: Activation, key: jax.Array, value: jax.Array) -> jax.Array: ...
 def key_value_activation(phi: Activation, key: Any, value: Any) -> Any:
-    r"""A direction times an activated number: the component of one array along another.
+    r"""Return a direction times an activated number, the component of one array along another.
 
     .. math:: y = \sqrt{d} \, \psi(\hat k \cdot v) \, \hat k, \qquad \hat k = k / \sqrt{1/16 + |k|^2}
 
-    with d components and :math:`\psi` the normalized :math:`\phi` (:func:`normalize_function`). The product of k and v,
-    which have the same irreps, is invariant, so any function may act on it.
+    Here d is the number of components, and :math:`\psi` is the normalized :math:`\phi` (:func:`normalize_function`).
+    The product of k and v, which have the same irreps, is invariant, so any function may act on it.
 
     Args:
         phi: the function.
@@ -346,16 +343,15 @@ def key_value_activation(phi: Activation, key: Any, value: Any) -> Any:
         value: v, of the same shape and irreps.
 
     Returns:
-        Like `key`.
+        Data of the shape and irreps of `key`.
 
     Raises:
         ValueError: the irreps or the lengths differ.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
-        >>> k, v = ic.IrrepsArray("1o", jnp.array([3.0, 0.0, 4.0])), ic.IrrepsArray("1o", jnp.array([-1.0, 5.0, 0.0]))
+        >>> k, v = irr.IrrepsArray("1o", jnp.array([3.0, 0.0, 4.0])), irr.IrrepsArray("1o", jnp.array([-1.0, 5.0, 0.0]))
         >>> irr.key_value_activation(jnp.abs, k, v)
         1x1o [0.622 0.    0.829]
     """

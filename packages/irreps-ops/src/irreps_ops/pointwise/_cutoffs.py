@@ -1,4 +1,4 @@
-"""Functions of a distance that go to zero at a cutoff, and stay there."""
+"""Cutoff functions: functions of a distance that fall to zero at a cutoff and are zero beyond it."""
 
 import math
 from collections.abc import Callable
@@ -11,26 +11,26 @@ from irreps_ops._inputs import _checks as check
 
 
 def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.Array]:
-    r"""The polynomial that falls from 1 at 0 to 0 at the cutoff, flat at both ends.
+    r"""Return the polynomial envelope, which falls from 1 at 0 to 0 at the cutoff and is flat at both ends.
 
     .. math:: f(u) = (1 - u)^{n_1 + 1} \sum_{k=0}^{n_0} \binom{n_1 + k}{k} u^k, \qquad u = x / x_{max}
 
-    It is the only one of degree n0 + n1 + 1 whose first n0 derivatives at 0 and n1 derivatives at the cutoff are zero.
-    Zero beyond the cutoff. With n0 = p - 1 and n1 = 2 it is the envelope u_p of DimeNet.
+    It is the only polynomial of degree n0 + n1 + 1 whose first n0 derivatives at 0 and first n1 derivatives at the
+    cutoff are zero. It is zero beyond the cutoff. For n0 = p - 1 and n1 = 2 it is the envelope u_p of DimeNet.
 
     Args:
-        n0: how many derivatives vanish at 0.
-        n1: how many derivatives vanish at the cutoff.
+        n0: number of derivatives that vanish at 0.
+        n1: number of derivatives that vanish at the cutoff.
         x_max: cutoff.
 
     Returns:
-        A function of an array, elementwise.
+        An elementwise function of an array of distances, in the unit of `x_max`.
 
     Raises:
         ValueError: a negative or non-integer count, or a cutoff that is not positive.
 
     Source: Gasteiger et al., Directional Message Passing for Molecular Graphs (2020), arXiv:2003.03123, equation (8).
-    The form above has positive terms only, so nothing cancels.
+    The form above has only positive terms, so that nothing cancels.
 
     Example:
         >>> import irreps_ops as irr
@@ -54,7 +54,7 @@ def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.A
 
 
 def sus(x: jax.Array) -> jax.Array:
-    """Smooth unit step: exp(-1/x) for x > 0, else 0. All derivatives are finite everywhere, and zero at 0.
+    """Return the smooth unit step, exp(-1/x) for x > 0 and 0 otherwise; all derivatives are finite, and zero at 0.
 
     Example:
         >>> import irreps_ops as irr
@@ -63,7 +63,7 @@ def sus(x: jax.Array) -> jax.Array:
         Array([0.    , 0.    , 0.3679, 0.6065], dtype=float...)
     """
     x = check.float_array("sus", x)
-    # Below, exp(-1/x) is no normal number any more, but powers of 1/x in its derivatives would be infinite.
+    # For smaller x, exp(-1/x) is not a normal number, and the powers of 1/x in its derivatives would be infinite.
     inside = x > -1 / math.log(float(jnp.finfo(x.dtype).tiny))
     return jnp.where(inside, jnp.exp(-1 / jnp.where(inside, x, 1)), 0)
 
@@ -71,12 +71,12 @@ def sus(x: jax.Array) -> jax.Array:
 def soft_envelope(
     x: jax.Array, x_max: float = 1.0, arg_multiplicator: float = 2.0, value_at_origin: float = 1.2
 ) -> jax.Array:
-    """Infinitely smooth envelope: a multiple of sus(a (1 - x/x_max)), zero from the cutoff on.
+    """Return an infinitely smooth envelope, a multiple of sus(a (1 - x/x_max)), which is zero beyond the cutoff.
 
     Args:
         x: distances, any shape.
-        x_max: cutoff.
-        arg_multiplicator: a, larger is steeper at the cutoff.
+        x_max: cutoff, in the unit of `x`.
+        arg_multiplicator: a; a larger value makes the envelope steeper at the cutoff.
         value_at_origin: value at x = 0.
 
     Returns:
@@ -98,11 +98,11 @@ def soft_envelope(
 
 
 def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
-    """(cos(π x/x_max) + 1)/2 below the cutoff, zero beyond.
+    """Return (cos(π x/x_max) + 1)/2 below the cutoff, and zero beyond it.
 
     Args:
         x: distances, any shape.
-        x_max: cutoff.
+        x_max: cutoff, in the unit of `x`.
 
     Returns:
         Array of the shape of `x`.
@@ -125,12 +125,12 @@ def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
 
 
 def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
-    """One below x_on, zero beyond the cutoff, between them the cubic in x² with continuous slopes.
+    """Return 1 below x_on, 0 beyond the cutoff, and between them the cubic in x² with continuous slopes.
 
     Args:
         x: distances, any shape.
-        x_on: where it begins to fall, from 0 to below `x_max`.
-        x_max: cutoff.
+        x_on: distance at which the function begins to fall, from 0 to below `x_max`.
+        x_max: cutoff, in the unit of `x`.
 
     Returns:
         Array of the shape of `x`.

@@ -1,4 +1,4 @@
-"""The gate: scalars that are activated, scalars that switch, and what they switch."""
+"""The gate: activated scalars, and irreps that activated scalars multiply."""
 
 from typing import Any, overload
 
@@ -37,21 +37,21 @@ def gate(
     odd_gate_act: Activation = jax.nn.tanh,
     normalize_act: bool = True,
 ) -> Any:
-    """Activate the scalars, and multiply everything else by activated scalars.
+    """Activate the scalars, and multiply all other irreps by activated scalars, their gates.
 
-    For each irrep that is no scalar one scalar is used up as its gate: the last scalars, in order. The other scalars
-    are activated by :func:`irreps_ops.scalar_activation`. An odd gate changes the parity of what it multiplies.
+    The gates are the last scalars, one for each irrep that is not a scalar, in order. The other scalars are activated
+    by :func:`irreps_ops.scalar_activation`. An odd gate changes the parity of the irrep that it multiplies.
 
     Args:
-        input: data of shape (..., irreps.dim), a plain array of scalars, or irreps alone.
-        even_act: function of the even scalars that are no gates.
-        odd_act: function of the odd scalars that are no gates.
+        input: data of shape (..., irreps.dim), a plain array of scalars, or irreps without data.
+        even_act: function of the even scalars that are not gates.
+        odd_act: function of the odd scalars that are not gates.
         even_gate_act: function of the even gates.
         odd_gate_act: function of the odd gates.
-        normalize_act: scale each function by :func:`irreps_ops.normalize_function`.
+        normalize_act: whether to normalize each function by :func:`irreps_ops.normalize_function`.
 
     Returns:
-        The remaining scalars, then the gated irreps; of irreps alone, the irreps.
+        Data of the remaining scalars and then of the gated irreps; for irreps without data, their irreps.
 
     Raises:
         ValueError: fewer scalars than irreps to be gated, or for odd scalars a function that is neither odd nor even.
@@ -71,7 +71,7 @@ def gate(
     if isinstance(input, (str, Irreps)):
         return jax.eval_shape(lambda: gate(zeros(input, ()), *acts)).irreps
     (x,) = floating(input)
-    return map_in_tiles(lambda rows: _gate(rows, *acts), x)
+    return map_in_tiles(lambda tile: _gate(tile, *acts), x)
 
 
 def _gate(
@@ -86,7 +86,7 @@ def _gate(
     rest = scalars.irreps.num_irreps - gated.irreps.num_irreps
     if rest < 0:
         raise ValueError(
-            f"gate of {x.irreps} expects {gated.irreps.num_irreps} scalars, one for each irrep that is no scalar, "
+            f"gate of {x.irreps} expects {gated.irreps.num_irreps} scalars, one for each irrep that is not a scalar, "
             f"got {scalars.irreps.num_irreps}: put {-rest} more scalars (0e or 0o) in front"
         )
     activated = scalar_activation(

@@ -1,4 +1,4 @@
-"""Normalization of the data of one place (an atom, say) over its channels, by what no rotation or mirror changes."""
+"""Layer normalization: normalization over channels by invariant sizes, for each element of the batch by itself."""
 
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
@@ -22,39 +22,38 @@ def layer_norm(
     eps: float = 1e-5,
     normalization: LayerNormalization = "component",
 ) -> IrrepsArray:
-    r"""Bring each item of the irreps to size 1, taken over its channels.
+    r"""Scale each item of the irreps to size 1, the root mean square over its channels.
 
     .. math:: y_{um} = a_u \frac{x_{um} - \bar x}{\sqrt{s^2 + \epsilon}} + b_u, \qquad
               s^2 = \frac{1}{n} \sum_{u=1}^n \sum_m (x_{um} - \bar x)^2 / d
 
-    for an item n x ir of dimension d = 2l+1: u counts its channels, m the components. Only scalars 0e are centred,
-    :math:`\bar x` is their mean over the channels, and get a bias; for all others both are zero, because a constant
-    that does not turn with the axes may not be added to them. So for scalars it is the usual layer normalization.
+    Here n is the multiplicity and d = 2l+1 the dimension of an item; u counts channels, m components. Only scalars 0e
+    are centred, with :math:`\bar x` their mean over the channels, and have a bias. For all other irreps both are zero,
+    because adding a constant is not equivariant. So for scalars this is the usual layer normalization.
 
-    Each row is normalized by itself, so batches, padding and masks make no difference to it.
+    Each element of the leading axes is normalized by itself, so that padding and masks do not influence the others.
 
     Args:
         input: data of shape (..., irreps.dim).
         scale: a, a factor for each irrep, of shape (irreps.num_irreps,). Default: 1.
         bias: b, a number for each scalar 0e, of shape (irreps.count("0e"),). Default: 0.
-        eps: added to the mean square, so that zeros stay zeros and have derivatives.
-        normalization: "component": d as above, so that components have mean square 1; "norm": d = 1, so that the
-            norms have.
+        eps: ε, so that zeros stay zeros and have derivatives.
+        normalization: ``"component"``: d as above, so that components have mean square 1; ``"norm"``: d = 1, so that
+            norms have mean square 1.
 
     Returns:
         Data of the same shape and irreps.
 
     Raises:
-        ValueError: `scale` or `bias` of a wrong shape, an `eps` that is not positive, an unknown normalization.
+        ValueError: `scale` or `bias` of a wrong shape, an `eps` that is not positive, or an unknown normalization.
 
     Source: Liao and Smidt, Equiformer (2023), arXiv:2206.11990, section 4.1, after Ba et al., Layer Normalization
     (2016), arXiv:1607.06450.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
-        >>> x = ic.IrrepsArray("2x0e + 2x1o", jnp.array([1.0, 3.0, 0.0, 0.0, 2.0, 0.0, 4.0, 0.0]))
+        >>> x = irr.IrrepsArray("2x0e + 2x1o", jnp.array([1.0, 3.0, 0.0, 0.0, 2.0, 0.0, 4.0, 0.0]))
         >>> irr.layer_norm(x)
         2x0e+2x1o [-1.     1.     0.     0.     1.095  0.     2.191  0.   ]
         >>> irr.layer_norm(x, scale=jnp.array([1.0, 1.0, 10.0, 0.0]), bias=jnp.array([5.0, 5.0]))
@@ -66,7 +65,7 @@ def layer_norm(
     (x,) = floating(input)
     scales = _of_items("scale", scale, x, [mul for mul, _ in x.irreps])
     biases = _of_items("bias", bias, x, [mul if ir.is_scalar() else 0 for mul, ir in x.irreps])
-    y = map_in_tiles(lambda rows: _normalized(rows, scales, biases, eps, normalization), x)
+    y = map_in_tiles(lambda tile: _normalized(tile, scales, biases, eps, normalization), x)
     return IrrepsArray(
         x.irreps,
         y.array,
@@ -78,7 +77,7 @@ def layer_norm(
 
 
 def _of_items(name: str, values: jax.Array | None, x: IrrepsArray, sizes: Sequence[int]) -> Sequence[jax.Array | None]:
-    """The part of `values` that belongs to each item."""
+    """Return the part of `values` that belongs to each item."""
     if values is None:
         return [None] * len(sizes)
     values = jnp.asarray(values, x.dtype)

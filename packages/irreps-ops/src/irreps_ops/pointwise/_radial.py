@@ -1,4 +1,4 @@
-"""Bases of functions of a distance."""
+"""Radial functions: bases of functions of a distance."""
 
 import math
 from typing import Literal, TypeAlias
@@ -15,23 +15,24 @@ SoftOneHotBasis: TypeAlias = Literal["gaussian", "cosine", "smooth_finite", "fou
 
 
 def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
-    r"""Spherical Bessel functions of degree 0 that vanish at the cutoff.
+    r"""Return the spherical Bessel functions of degree 0 that vanish at the cutoff.
 
     .. math:: B_k(x) = \sqrt{2 / x_{max}} \, \frac{\sin(k \pi x / x_{max})}{x}, \qquad k = 1, \ldots, n
 
-    They are orthonormal: the integral of r² B_j(r) B_k(r) over [0, x_max] is 1 for j = k, else 0. Even and analytic in
-    x, at 0 too. Not cut off beyond x_max: multiply by an envelope, :func:`irreps_ops.poly_envelope`.
+    They are orthonormal: the integral of r² B_j(r) B_k(r) over [0, x_max] is 1 for j = k and 0 otherwise. They are even
+    and analytic in x, also at 0. They are not cut off beyond x_max: multiply them by an envelope,
+    :func:`irreps_ops.poly_envelope`.
 
     Args:
         x: distances, any shape.
-        n: how many functions, 1 or more.
-        x_max: cutoff.
+        n: number of functions, 1 or more.
+        x_max: cutoff, in the unit of `x`.
 
     Returns:
         Array of shape (..., n).
 
     Raises:
-        ValueError: `n` is no positive integer, or `x_max` is not positive.
+        ValueError: `n` is not a positive integer, or `x_max` is not positive.
 
     Source: Gasteiger et al., Directional Message Passing for Molecular Graphs (2020), arXiv:2003.03123, equation (7).
 
@@ -51,7 +52,7 @@ def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
 
 
 def _sinc(t: jax.Array) -> jax.Array:
-    """sin(t)/t, which near 0 is its power series: so derivatives do not cancel there, and exist at 0."""
+    """Return sin(t)/t, near 0 by its power series, so that derivatives do not cancel there and exist at 0."""
     small = jnp.abs(t) < 1
     square = jnp.where(small, t, 0) ** 2
     # 16 terms: derivatives up to order 15 are exact to float64.
@@ -63,7 +64,7 @@ def _sinc(t: jax.Array) -> jax.Array:
 
 
 def _last_axis(values: np.ndarray, x: jax.Array) -> jax.Array:
-    """A vector of constants in the dtype of `x`, on a new last axis."""
+    """Return a vector of constants in the dtype of `x`, on a new last axis."""
     return jnp.asarray(values.reshape((1,) * x.ndim + (-1,)), x.dtype)
 
 
@@ -78,29 +79,29 @@ def soft_one_hot_linspace(
     start_zero: bool | None = None,
     end_zero: bool | None = None,
 ) -> jax.Array:
-    """Overlapping bumps at equal distances: a one-hot code of a number, made continuous.
+    """Return a continuous one-hot encoding of a number: overlapping bumps with equally spaced centres.
 
-    Scaled such that the squares sum to about 1 anywhere between `start` and `end`.
+    The functions are scaled such that their squares sum to about 1 anywhere between `start` and `end`.
 
     Args:
-        input: any shape.
-        start: begin of the interval.
+        input: numbers, any shape.
+        start: start of the interval.
         end: end of the interval.
-        number: how many functions.
-        basis: "gaussian": exp(-d²)/1.12, d the distance to the centre in units of the spacing;
-            "cosine": cos(π d / 2) for |d| < 1; "smooth_finite": infinitely smooth, zero for |d| >= 1;
-            "fourier": sines (cutoff) or cosines over the whole interval.
-        cutoff: sets both `start_zero` and `end_zero`.
-        start_zero: whether the functions vanish at `start` (the centres begin one spacing after it; for the
-            gaussians "vanish" is exp(-1)).
-        end_zero: whether they vanish at `end`.
+        number: number of functions.
+        basis: ``"gaussian"``: exp(-d²)/1.12, where d is the distance to the centre in units of the spacing;
+            ``"cosine"``: cos(π d / 2) for |d| < 1; ``"smooth_finite"``: infinitely smooth, zero for |d| >= 1;
+            ``"fourier"``: sines (with a cutoff) or cosines over the whole interval.
+        cutoff: value for both `start_zero` and `end_zero`.
+        start_zero: whether the functions vanish at `start`. Then the centres begin one spacing after it, where
+            Gaussians are exp(-1).
+        end_zero: whether the functions vanish at `end`.
 
     Returns:
         Array of shape (..., number).
 
     Raises:
-        ValueError: an unknown basis; neither `cutoff` nor both of the others given, or all; too few functions; an empty
-            interval; "fourier" that vanishes at one end only.
+        ValueError: an unknown basis; neither `cutoff` nor both `start_zero` and `end_zero`, or all of them; too few
+            functions; an empty interval; "fourier" with functions that vanish at one end only.
 
     Example:
         >>> import irreps_ops as irr
@@ -156,19 +157,19 @@ def _fourier(u: jax.Array, number: int, zero: tuple[bool, bool]) -> jax.Array:
 
 
 def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None = None) -> jax.Array:
-    """Gaussians exp(-(x - c)²/(2 width²)) with centres c from 0 to `x_max` at equal distances.
+    """Return Gaussians exp(-(x - c)²/(2 width²)) with equally spaced centres c from 0 to `x_max`.
 
     Args:
         x: distances, any shape.
-        n: how many functions, 2 or more.
-        x_max: the last centre.
+        n: number of functions, 2 or more.
+        x_max: the last centre, in the unit of `x`.
         width: standard deviation; by default the distance between centres.
 
     Returns:
         Array of shape (..., n).
 
     Raises:
-        ValueError: `n` is no integer above 1, or `x_max` or `width` is not positive.
+        ValueError: `n` is not an integer above 1, or `x_max` or `width` is not positive.
 
     Source: Schütt et al., SchNet (2017), arXiv:1706.08566, section 4.1.
 
@@ -186,18 +187,18 @@ def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None
 
 
 def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
-    """Chebyshev polynomials T_0, ..., T_(n-1) of 2 x/x_max - 1: cos(k arccos(...)) for distances up to x_max.
+    """Return the Chebyshev polynomials T_0, ..., T_(n-1) of 2 x/x_max - 1.
 
     Args:
         x: distances, any shape.
-        n: how many functions, 1 or more.
-        x_max: end of the interval on which they stay between -1 and 1.
+        n: number of functions, 1 or more.
+        x_max: end of the interval on which the functions stay between -1 and 1, in the unit of `x`.
 
     Returns:
         Array of shape (..., n).
 
     Raises:
-        ValueError: `n` is no positive integer, or `x_max` is not positive.
+        ValueError: `n` is not a positive integer, or `x_max` is not positive.
 
     Source: NIST Digital Library of Mathematical Functions, 18.9.
 
@@ -219,20 +220,20 @@ def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
 
 
 def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax.Array:
-    """Bernstein polynomials of exp(-gamma x): positive, and their sum is 1.
+    """Return the Bernstein polynomials of exp(-gamma x), which are positive and sum to 1.
 
     B_k(x) = C(n-1, k) exp(-gamma x)^k (1 - exp(-gamma x))^(n-1-k), k = 0, ..., n-1.
 
     Args:
         x: distances, any shape.
-        n: how many functions, 1 or more.
-        gamma: decay per unit of distance. (The default is PhysNet's and SpookyNet's, in 1/Bohr.)
+        n: number of functions, 1 or more.
+        gamma: decay per unit of distance. The default is that of PhysNet and SpookyNet, in 1/Bohr.
 
     Returns:
         Array of shape (..., n).
 
     Raises:
-        ValueError: `n` is no positive integer, or `gamma` is not positive.
+        ValueError: `n` is not a positive integer, or `gamma` is not positive.
 
     Source: Unke et al., SpookyNet (2021), arXiv:2105.00304, equation (13).
 
@@ -251,7 +252,7 @@ def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax
     def factor(k: int, i: int, j: int) -> jax.Array:
         return math.sqrt(math.comb(n - 1, k)) * near**i * far**j
 
-    # Two factors, each about the square root: binomial coefficients and powers alone leave the range of the floats.
+    # Two factors, each about the square root, because binomial coefficients and powers leave the range of the floats.
     pairs = [(k // 2, (n - 1 - k) // 2) for k in range(n)]
     return jnp.stack([factor(k, i, j) * factor(k, k - i, n - 1 - k - j) for k, (i, j) in enumerate(pairs)], axis=-1)
 

@@ -1,8 +1,8 @@
-r"""The product of functions on the sphere, as a product of irreps: one path for each two degrees and each third.
+r"""The Gaunt tensor product: the product of functions on the sphere, as a product of irreps.
 
-A function is Σ c_lm Y_lm, and the product of two has as coefficients the sum over all pairs of degrees of their
-Clebsch-Gordan products, times the coefficients <l1 0 l2 0 | l3 0>: those paths where l1 + l2 + l3 is even. It is made
-by values in place of sums over paths, on a grid on the sphere or, by FFT, on a torus.
+A function is Σ c_lm Y_lm. The coefficients of the product of two functions are sums over all pairs of degrees of their
+Clebsch-Gordan products, times the coefficients <l1 0 l2 0 | l3 0>, which are not zero where l1 + l2 + l3 is even. They
+are computed from values of the functions instead, on a grid on the sphere or, by FFT, on a torus.
 """
 
 import itertools
@@ -33,46 +33,46 @@ def gaunt_tensor_product(
     normalization: HarmonicNormalization = "component",
     method: Method = "grid",
 ) -> IrrepsArray:
-    r"""Product of functions on the sphere that are given by their coefficients of spherical harmonics.
+    r"""Return the product of functions on the sphere that are given by their coefficients of spherical harmonics.
 
     .. math:: f(r) = \sum_{lm} x_{lm} Y_{lm}(r), \quad g(r) = \sum_{lm} y_{lm} Y_{lm}(r), \quad
               f(r) \, g(r) = \sum_{lm} z_{lm} Y_{lm}(r)
 
-    So z is a sum over paths of the tensor product: of degrees l1 and l2 to l3, where l1 + l2 + l3 is even, with the
-    weight sqrt((2l1+1)(2l2+1)(2l3+1)) C_000 times bare Clebsch-Gordan coefficients C (in "component" normalization).
-    It costs O(L³) in place of O(L⁶); but there is one irrep of each kind in the result, the weights are those, and
-    antisymmetric paths such as the cross product are missing. To learn weights, scale the irreps of both inputs and of
-    the result. docs/products.md says when it is faster, and which method.
+    So z is a sum of Clebsch-Gordan products of degrees l1 and l2 to l3 for which l1 + l2 + l3 is even, with the weights
+    sqrt((2l1+1)(2l2+1)(2l3+1)) C_000 and the bare coefficients C (in "component" normalization). It costs O(L³) instead
+    of O(L⁶). But the result has each irrep once, the weights are fixed, and antisymmetric products such as the cross
+    product are missing. To learn weights, scale the irreps of both inputs and of the result. docs/products.md says when
+    it is faster, and with which method.
 
-    Multiplicities are functions: all items of an input have the same multiplicity, channel by channel one function,
-    and channels of both inputs go together one by one; or one of the inputs has one.
+    Each channel is a function: all items of an input have the same multiplicity, and channels of both inputs are
+    multiplied one by one; or one of the inputs has a single channel.
 
-    Parities: irreps that Y_lm cannot have, such as 0o or 1e, are those of pseudoscalar functions, which change
-    sign under the inversion of space, (I f)(r) = -f(-r). An input is the sum of an ordinary function (0e, 1o, 2e, ...)
-    and of one of these (0o, 1e, 2o, ...). Products of two of a kind are ordinary, others pseudoscalar.
+    Irreps that Y_lm cannot have, such as 0o or 1e, belong to pseudoscalar functions, which change sign under the
+    inversion of space, (I f)(r) = -f(-r). An input is the sum of an ordinary function (0e, 1o, 2e, ...) and of a
+    pseudoscalar function (0o, 1e, 2o, ...). The product of two functions of one kind is ordinary, otherwise it is
+    pseudoscalar.
 
     Args:
         input1: data of shape (..., irreps.dim); each irrep once.
-        input2: as well; leading axes broadcast.
+        input2: data of shape (..., irreps.dim); each irrep once. Leading axes broadcast.
         filter_ir_out: the irreps to compute (default: all up to the sum of the highest degrees).
-        normalization: of the harmonics, see :func:`spherical_harmonics`.
-        method: "grid": values on rings, which integrate exactly by Gauss and Legendre's quadrature;
-            "fourier": Fourier coefficients on a torus, multiplied by FFT. Both are exact up to rounding.
+        normalization: normalization of the harmonics, see :func:`spherical_harmonics`.
+        method: ``"grid"``: values on rings of a Gauss-Legendre grid, which integrates the product exactly;
+            ``"fourier"``: Fourier coefficients on a torus, multiplied by FFT. Both are exact up to rounding.
 
     Returns:
         Data of shape (..., irreps_out.dim), sorted, each irrep once.
 
     Raises:
-        ValueError: an irrep that is there twice, multiplicities that differ, an unknown normalization or method.
+        ValueError: an irrep that occurs twice, multiplicities that differ, or an unknown normalization or method.
 
     Source: Luo, Chen and Krishnapriyan, Enabling Efficient Equivariant Operations in the Fourier Basis via Gaunt Tensor
     Products, ICLR 2024, arXiv:2401.10216.
 
     Example:
         >>> import jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("0e + 1o", jnp.array([1.0, 0.0, 2.0, 0.0]))
+        >>> x = irr.IrrepsArray("0e + 1o", jnp.array([1.0, 0.0, 2.0, 0.0]))
         >>> v = jnp.array([0.0, 0.6, 0.8])
         >>> values = lambda a: jnp.dot(a.array, irr.sh(sorted(a.irreps.ls), v, True))
         >>> bool(jnp.allclose(values(irr.gaunt_tensor_product(x, x)), values(x) ** 2))
@@ -97,24 +97,24 @@ def gaunt_tensor_product(
 
 
 def _parity_of_values(ir: Irrep) -> int:
-    """1 for an irrep of ordinary functions, -1 for one of pseudoscalar functions."""
+    """Return 1 for an irrep of ordinary functions, -1 for an irrep of pseudoscalar functions."""
     return ir.p * (-1) ** ir.l
 
 
 def _multiplicity(*irreps: Irreps) -> int:
-    """How many functions there are, in both inputs or in the one that has more than one."""
+    """Return the number of functions, in both inputs or in the input that has more than one."""
     found = [{mul for mul, _ in items} for items in irreps]
     both = set().union(*found) - {1}
     if any(len(muls) > 1 for muls in found) or len(both) > 1:
         raise ValueError(
-            "gaunt_tensor_product expects irreps of one multiplicity, that of the functions, the same in both or 1 in "
-            f"one of them; got {irreps[0]} and {irreps[1]}"
+            "gaunt_tensor_product expects irreps of one multiplicity, the number of functions, equal in both inputs or "
+            f"1 in one of them; got {irreps[0]} and {irreps[1]}"
         )
     return both.pop() if both else 1
 
 
 def _irreps_out(irreps1: Irreps, irreps2: Irreps, filter_ir_out: Keep) -> list[Irrep]:
-    """The irreps of the product, in order."""
+    """Return the irreps of the product, in order."""
     found = {
         Irrep(l, ir1.p * ir2.p)
         for _, ir1 in irreps1
@@ -125,7 +125,7 @@ def _irreps_out(irreps1: Irreps, irreps2: Irreps, filter_ir_out: Keep) -> list[I
 
 
 def _by_parity(irreps: Iterable[Irrep]) -> dict[int, tuple[int, ...]]:
-    """The degrees of the ordinary and of the pseudoscalar functions, if there are some."""
+    """Return the degrees of the ordinary (1) and of the pseudoscalar (-1) functions, if there are any."""
     found: dict[int, list[int]] = {}
     for ir in irreps:
         found.setdefault(_parity_of_values(ir), []).append(ir.l)
@@ -137,7 +137,7 @@ def _series(degrees: tuple[int, ...], normalization: HarmonicNormalization) -> S
 
 
 def _functions(x: IrrepsArray, normalization: HarmonicNormalization) -> Functions:
-    """The ordinary and the pseudoscalar functions that are not known to be zero: coefficients (..., mul, dim)."""
+    """Return the functions of each kind that are not known to be zero, with coefficients of shape (..., mul, dim)."""
     there = [(ir, chunk) for (_, ir), chunk in zip(x.irreps, x.chunks, strict=True) if chunk is not None]
     return {
         val: (
@@ -153,7 +153,10 @@ def _highest(functions: Iterable[Series]) -> int:
 
 
 def _on_grid(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, jax.Array]:
-    """Coefficients of the products, by values on a grid that integrates the product of three harmonics exactly."""
+    """Return the coefficients of the products, from values on a grid.
+
+    The grid integrates products of three harmonics exactly.
+    """
     degree = sum(_highest(some) for some in (_series_of(f), _series_of(g), out.values()))
 
     def on_grid(series: Series) -> Expansion:
@@ -166,9 +169,9 @@ def _on_grid(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, ja
 
 
 def _on_torus(f: Functions, g: Functions, out: dict[int, Series]) -> dict[int, jax.Array]:
-    """Coefficients of the products, by values on a torus that has room for their Fourier series."""
+    """Return the coefficients of the products, from values on a torus that resolves their Fourier series."""
     l1, l2, l3 = (_highest(some) for some in (_series_of(f), _series_of(g), out.values()))
-    # Of the angle around the axis no more is asked than that frequencies do not alias up to l3.
+    # Around the axis, frequencies above l3 may alias.
     size = fast_size(2 * (l1 + l2) + 1), fast_size(max(l1 + l2 + l3, 2 * l1, 2 * l2) + 1)
 
     def values(functions: Functions) -> dict[int, jax.Array]:
@@ -182,7 +185,7 @@ def _series_of(functions: Functions) -> list[Series]:
 
 
 def _products(f: dict[int, jax.Array], g: dict[int, jax.Array], wanted: Iterable[int]) -> dict[int, jax.Array]:
-    """Values of the products, of ordinary and of pseudoscalar functions."""
+    """Return the values of the products, of ordinary and of pseudoscalar functions."""
     found: dict[int, jax.Array] = {}
     for (a, x), (b, y) in itertools.product(f.items(), g.items()):
         if a * b in wanted:

@@ -37,10 +37,9 @@ def shtp(input: IrrepsArray | jax.Array, direction: IrrepsArray, filter_irreps_o
 
     Example:
         >>> import jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("1o", jnp.array([1.0, 2.0, 3.0]))
-        >>> v = ic.IrrepsArray("1o", jnp.array([0.0, 5.0, 0.0]))
+        >>> x = irr.IrrepsArray("1o", jnp.array([1.0, 2.0, 3.0]))
+        >>> v = irr.IrrepsArray("1o", jnp.array([0.0, 5.0, 0.0]))
         >>> irr.shtp(x, v, "0e + 1o")
         1x0e+2x1o [2. 0. 2. 0. 1. 0. 3.]
     """
@@ -104,7 +103,9 @@ class HarmonicProduct:
             for odd in (False, True)
             if not x.zero_flags[i_in] and is_reached(ir_in, ir_out, parity, odd)
         ]
-        self._frames, self._seen = AlignedFrames.seeing(self.x, v.array, [(p.ir_out, p.i_in) for p in self.paths])
+        self._frames, self._in_frames = AlignedFrames.with_data(
+            self.x, v.array, [(p.ir_out, p.i_in) for p in self.paths]
+        )
 
     def __call__(self, terms: Sequence[tuple[HarmonicPath, jax.Array]], subscripts: str) -> jax.Array:
         """Return the weighted sum of products that lead to one irrep, of shape (..., mul, dim).
@@ -124,16 +125,16 @@ class HarmonicProduct:
                 w = w - mean[None]
             if path.ir_in.l == path.ir_out.l == 0:
                 continue
-            seen: Any = self._seen[path.i_in]
-            seen = seen[..., central(seen.shape[-1] // 2, path.highest)]
+            rotated: Any = self._in_frames[path.i_in]
+            rotated = rotated[..., central(rotated.shape[-1] // 2, path.highest)]
             zero = jnp.zeros_like(w, shape=(1, *w.shape[1:]))
             w = jnp.concatenate([-w[::-1], zero, w] if path.odd else [w[:0:-1], w])
-            z = _einsum(subscripts, seen[..., ::-1] if path.odd else seen, w)
+            z = _einsum(subscripts, rotated[..., ::-1] if path.odd else rotated, w)
             beyond = highest - path.highest
             turned.append(jnp.pad(z, [(0, 0)] * (z.ndim - 1) + [(beyond, beyond)]))
         total = [self._channels(sum(terms[1:], terms[0])) for terms in (plain, turned) if terms]
         if turned:
-            total[-1] = self._frames.leave(total[-1], ir.l)
+            total[-1] = self._frames.from_frames(total[-1], ir.l)
         total = sum(total[1:], total[0])
         return jnp.broadcast_to(total, (*self.leading, *total.shape[-2:]))
 

@@ -151,8 +151,8 @@ class ProductLowering:
         batch, dtype = len(outputs[0]), outputs[0].dtype
         sums = []
         for item, found in zip(self.irreps_out, terms, strict=True):
-            rows = [term.reshape(batch, item.dim) for term in found]
-            sums.append(sum(rows[1:], rows[0]) if rows else jnp.zeros((batch, item.dim), dtype))
+            flat = [term.reshape(batch, item.dim) for term in found]
+            sums.append(sum(flat[1:], flat[0]) if flat else jnp.zeros((batch, item.dim), dtype))
         return jnp.concatenate(sums, axis=1)
 
     def _by_coupling(self, weights: Sequence[jax.Array]) -> dict[int, jax.Array]:
@@ -244,7 +244,7 @@ def product_lowering(
             subscripts = _subscripts(step.letters[0 if step.coupling.has_weight else 1 :])
             coefficients = _coefficients(step, irreps_in, irreps_out, starts[_key(step)])
             paths.append(Path(tuple(place[source] for source in sources), len(outputs), subscripts, coefficients))
-        # Data has the components last; matrix products read fastest what they sum last.
+        # Data has the components last; products that are summed in a second step have the summed channels last.
         items = sorted({step.coupling.i_out for step in group})
         size, last = sum(piece.components for piece in found.values()), not group[0].mixed
         outputs.append(Operand(size, _axes(group[0].letters[3]), name=f"z{items}", components_last=last))
@@ -271,7 +271,7 @@ def _steps(
     live: Sequence[int],
     square: bool,
 ) -> list[_Step]:
-    """Return what the polynomial computes of each live coupling."""
+    """Return the part of each live coupling that the polynomial computes."""
     # All items of the second input of one multiplicity are one operand.
     alike: dict[int, set[int]] = {}
     for c in (couplings[n] for n in live):
@@ -323,7 +323,7 @@ def _pieces(group: Sequence[_Step], irreps_out: Irreps) -> dict[tuple[int, int |
 def _mixing(
     steps: Sequence[_Step], access: Mapping[int, Access], irreps_out: Irreps
 ) -> tuple[tuple[Mixture, ...], LinearLowering | None]:
-    """Return the linear map that sums the products of steps, with what is mixed by it.
+    """Return the mixtures of products that a second step sums, and the linear map that sums them.
 
     The products that contribute to one item, by weights of one access, are one matrix product.
     """

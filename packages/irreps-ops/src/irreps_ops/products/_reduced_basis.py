@@ -1,4 +1,4 @@
-"""Bases of the tensor products of several irreps that obey a symmetry of their indices."""
+"""Bases of tensors with a symmetry of their indices, reduced to irreps."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,37 +31,37 @@ def reduced_tensor_product_basis(
     max_order: int | None = None,
     **irreps: IntoIrreps,
 ) -> IrrepsArray:
-    """Orthonormal basis of the tensors T[i, j, ...] that obey a symmetry of their indices, reduced to irreps.
+    """Return an orthonormal basis of the tensors T[i, j, ...] with a symmetry of their indices, reduced to irreps.
 
-    The formula says the indices, and what equals them: "ij=ji" symmetric matrices, "ijk=-jik=-ikj" what changes
-    sign whenever two indices are exchanged, "ijkl=jikl=klij" an elasticity, "ij" all matrices. Everything
-    that follows from it holds.
+    The formula names the indices and their symmetries: "ij=ji" is a symmetric matrix, "ijk=-jik=-ikj" a tensor that
+    changes sign whenever two indices are exchanged, "ijkl=jikl=klij" an elasticity tensor, "ij" any matrix. The tensors
+    have the whole group of symmetries that the formula generates.
 
-    Each column of an irrep transforms with it: T(R x, R y, ...) = D(R) T(x, y, ...) for the multilinear map
+    The columns of an irrep transform with it: T(R x, R y, ...) = D(R) T(x, y, ...) for the multilinear map
     T(x, y, ...)[k] = sum of basis[i, j, ..., k] x[i] y[j] ...
 
     Args:
         formula_or_irreps_list: a formula, with the irreps of its indices as keywords; or, for tensors without symmetry,
             the irreps of each index.
-        epsilon: a positive number, accepted for programs written for e3nn-jax. Nothing depends on it: how many tensors
-            are linearly independent is counted, not measured.
-        keep_ir: the irreps wanted (default: all); what cannot lead to them is not made.
-        max_order: only components of the indices whose degrees have at most this sum (default: all): the
-            degree as polynomials of what is made of spherical harmonics of one vector.
-        irreps: for each index of the formula its irreps. For indices that the formula exchanges one of them suffices.
+        epsilon: a positive number, for compatibility with e3nn-jax. It has no effect: the number of linearly
+            independent tensors is counted exactly.
+        keep_ir: the wanted irreps (default: all). Intermediate irreps that cannot lead to them are skipped.
+        max_order: upper limit for the sum of the degrees of the components (default: none). For indices that are
+            spherical harmonics of one vector, this is the degree of the polynomials.
+        irreps: for each index of the formula its irreps. For indices that the formula exchanges, one of them suffices.
 
     Returns:
         NumPy IrrepsArray, read-only, of shape (d_1, ..., d_n, irreps_out.dim); irreps_out sorted, each once. As a
         matrix of shape (d_1 ... d_n, irreps_out.dim) it has orthonormal columns, in float64.
 
-        The basis depends on the arguments alone: no signs are left to a linear algebra library. Multiplicities of one
-        irrep could be mixed by any orthogonal matrix; here they are ordered as in :func:`tensor_product`, from left to
-        right. Fully symmetric bases are those of :func:`reduced_symmetric_tensor_product_basis`, and those without
-        symmetry are those of e3nn-jax, copy by copy.
+        The basis depends on the arguments alone, not on a linear algebra library. The copies of an irrep, which an
+        orthogonal matrix could mix, are ordered as in :func:`tensor_product`, from left to right. Fully symmetric bases
+        are those of :func:`reduced_symmetric_tensor_product_basis`; bases without symmetry are those of e3nn-jax, copy
+        by copy.
 
     Raises:
-        ValueError: a malformed formula; an index without irreps, or irreps of no index; indices that are exchanged but
-            differ in their irreps.
+        ValueError: a malformed formula; an index without irreps; irreps of an index that the formula does not have;
+            indices that are exchanged but differ in their irreps.
         TypeError: an unknown argument.
 
     Example:
@@ -88,7 +88,7 @@ def reduced_tensor_product_basis(
         chosen = _irreps_of_indices(formula_or_irreps_list, indices, group, irreps)
     else:
         if irreps:
-            raise TypeError(f"irreps of indices go with a formula, got {sorted(irreps)} with a list of irreps")
+            raise TypeError(f"irreps of indices belong to a formula, got {sorted(irreps)} with a list of irreps")
         chosen = tuple(map(Irreps, formula_or_irreps_list))
         group = frozenset({(1, perm.identity(len(chosen)))})
     return _basis("reduced_tensor_product_basis", chosen, group, epsilon, keep_ir, max_order)
@@ -102,22 +102,22 @@ def reduced_symmetric_tensor_product_basis(
     keep_ir: IntoIrreps | Sequence[str | Irrep] = None,
     max_order: int | None = None,
 ) -> IrrepsArray:
-    """Orthonormal basis of the symmetric tensors of `degree` indices: the equivariant polynomials of that degree.
+    """Return an orthonormal basis of the symmetric tensors of `degree` indices, the equivariant polynomials.
 
-    Copy by copy the basis of e3nn-jax's function of this name, and of :class:`FunctionalSymmetricContraction`.
+    It is, copy by copy, the basis of e3nn-jax's function of this name and of :class:`FunctionalSymmetricContraction`.
 
     Args:
-        irreps: of each index.
+        irreps: irreps of each index.
         degree: the number of indices.
-        epsilon: as in :func:`reduced_tensor_product_basis`, and so the following.
-        keep_ir: the irreps wanted (default: all).
-        max_order: only components whose degrees have at most this sum (default: all).
+        epsilon: see :func:`reduced_tensor_product_basis`, as the rest.
+        keep_ir: the wanted irreps (default: all).
+        max_order: upper limit for the sum of the degrees of the components (default: none).
 
     Returns:
         NumPy IrrepsArray, read-only, of shape (d, ..., d, irreps_out.dim).
 
     Raises:
-        ValueError: a degree that is no positive integer.
+        ValueError: a degree that is not a positive integer.
 
     Example:
         >>> import irreps_ops as irr
@@ -139,20 +139,20 @@ def reduced_antisymmetric_tensor_product_basis(
     keep_ir: IntoIrreps | Sequence[str | Irrep] = None,
     max_order: int | None = None,
 ) -> IrrepsArray:
-    """Orthonormal basis of the tensors of `degree` indices that change sign whenever two indices are exchanged.
+    """Return an orthonormal basis of the tensors that change sign whenever two of their `degree` indices are exchanged.
 
     Args:
-        irreps: of each index.
+        irreps: irreps of each index.
         degree: the number of indices.
-        epsilon: as in :func:`reduced_tensor_product_basis`, and so the following.
-        keep_ir: the irreps wanted (default: all).
-        max_order: only components whose degrees have at most this sum (default: all).
+        epsilon: see :func:`reduced_tensor_product_basis`, as the rest.
+        keep_ir: the wanted irreps (default: all).
+        max_order: upper limit for the sum of the degrees of the components (default: none).
 
     Returns:
         NumPy IrrepsArray, read-only, of shape (d, ..., d, irreps_out.dim).
 
     Raises:
-        ValueError: a degree that is no positive integer.
+        ValueError: a degree that is not a positive integer.
 
     Example:
         >>> import irreps_ops as irr
@@ -168,7 +168,7 @@ def reduced_antisymmetric_tensor_product_basis(
 def _irreps_of_indices(
     formula: str, indices: str, group: SymmetryGroup, given: dict[str, IntoIrreps]
 ) -> tuple[Irreps, ...]:
-    """The irreps of each index; those of exchanged indices follow from one another."""
+    """Return the irreps of each index; those of exchanged indices follow from one another."""
     for name in given:
         if len(name) != 1:
             raise TypeError(f"reduced_tensor_product_basis has no argument {name!r}")

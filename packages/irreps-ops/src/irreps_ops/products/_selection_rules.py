@@ -1,4 +1,4 @@
-"""Selection rules: which irreps occur in the products of two items, and which of these are wanted."""
+"""Selection rules: the irreps that occur in the products of two items."""
 
 import itertools
 from collections.abc import Iterable

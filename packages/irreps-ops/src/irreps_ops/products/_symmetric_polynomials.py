@@ -1,49 +1,46 @@
-"""Equivariant homogeneous polynomials: all ways to make irreps of degree n in the components of some irreps.
+"""Equivariant homogeneous polynomials: a basis of the polynomials of degree n that map some irreps to an irrep.
 
-A symmetric tensor of n indices and a homogeneous polynomial of degree n are the same thing: p(x) = T x x ... x. As
-polynomials they are small (816 monomials of 16 variables in degree 3, where the tensor has 4096 components), so the
-basis is made of them and the tensors never are. Tensors of Frobenius norm 1 are polynomials of norm 1 in Bombieri's
-inner product, <p, q> = sum over monomials of p_m q_m / multinomial(m).
+A symmetric tensor of n indices and a homogeneous polynomial of degree n are equivalent: p(x) = T x x ... x. Polynomials
+are smaller (816 monomials of 16 variables in degree 3, where the tensor has 4096 components), so only polynomials are
+computed. Tensors of Frobenius norm 1 are polynomials of norm 1 in Bombieri's inner product, <p, q> = sum over monomials
+of p_m q_m / multinomial(m).
 
-The basis is that of e3nn-jax's ``reduced_symmetric_tensor_product_basis``, copy by copy, because weights are saved
-for it: first the powers of each single irrep, by coupling smaller powers and making what results symmetric and, by
-Gram-Schmidt in the order of the couplings, orthonormal; then the products of powers of different irreps.
+The basis is that of e3nn-jax's ``reduced_symmetric_tensor_product_basis``, copy by copy, because saved weights refer to
+it. First come the powers of each single irrep: smaller powers are coupled, then symmetrized and, by Gram-Schmidt in the
+order of the couplings, made orthonormal. Then come the products of powers of different irreps.
 """
 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from irreps_core import Irrep, Irreps, cached, clebsch_gordan, orthonormal_range
 
-_Keep = frozenset[Irrep] | None
+_Keep: TypeAlias = frozenset[Irrep] | None
 
 
-class Monomials(NamedTuple):
-    """Polynomials of an irrep, monomial by monomial.
+class Polynomials(NamedTuple):
+    """Polynomials to several irreps, in terms of the same monomials.
 
     Attributes:
         variables: the components of x in each monomial, ascending; shape (monomials, degree).
-        values: shape (copies, monomials, 2 l + 1): the coefficients of each component of each copy.
+        values: for each irrep the coefficients, of shape (copies, monomials, 2l+1).
     """
 
     variables: np.ndarray
-    values: np.ndarray
-
-
-_Power = tuple[np.ndarray, dict[Irrep, np.ndarray]]  # variables, and for each irrep the values
+    values: dict[Irrep, np.ndarray]
 
 
 class Terms(NamedTuple):
-    """Polynomials of an irrep, term by term.
+    """The terms of all polynomials to an irrep.
 
     Attributes:
-        copies: how many there are.
-        terms: copy, components of x, component of the irrep; shape (terms, degree + 2).
-        values: shape (terms,).
+        copies: the number of polynomials.
+        terms: for each term the copy, the components of x and the component of the irrep; shape (terms, degree + 2).
+        values: coefficient of each term, of shape (terms,).
     """
 
     copies: int
@@ -55,13 +52,13 @@ class Terms(NamedTuple):
 def equivariant_polynomials(
     irreps: Irreps, degree: int, keep: _Keep = None, max_order: int | None = None
 ) -> dict[Irrep, Terms]:
-    """Orthonormal basis of the equivariant polynomials of a degree, by irrep, in the order of the irreps.
+    """Return an orthonormal basis of the equivariant polynomials of a degree, by irrep, in the order of the irreps.
 
     Args:
-        irreps: what x transforms with.
-        degree: of the polynomials, at least 1.
-        keep: the irreps wanted (default: all).
-        max_order: only products of components whose degrees l have at most this sum (default: all).
+        irreps: irreps of x.
+        degree: degree of the polynomials, at least 1.
+        keep: the wanted irreps (default: all).
+        max_order: upper limit for the sum of the degrees l of the components in a product (default: none).
 
     Example:
         >>> from irreps_core import Irrep, Irreps
@@ -86,7 +83,7 @@ def equivariant_polynomials(
 
 
 def _compositions(total: int, length: int) -> Iterator[tuple[int, ...]]:
-    """All tuples of `length` numbers of a given sum, the largest first number first."""
+    """Generate all tuples of `length` numbers of a given sum, the largest first number first."""
     if length == 0:
         if total == 0:
             yield ()
@@ -97,7 +94,7 @@ def _compositions(total: int, length: int) -> Iterator[tuple[int, ...]]:
 
 
 def _terms(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Terms:
-    """The nonzeros of the copies of several products, one after another."""
+    """Return the nonzero terms of several products, whose copies are counted one after another."""
     copies, terms, numbers = 0, [], []
     for variables, values in parts:
         at = np.argwhere(np.abs(values) > 1e-12)
@@ -108,7 +105,7 @@ def _terms(parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Terms:
 
 
 def _partners(keep: _Keep, others: Sequence[Irrep]) -> _Keep:
-    """The irreps whose product with the others contains one that is wanted."""
+    """Return the irreps whose product with the others contains a wanted irrep."""
     if keep is None:
         return None
     for other in others:
@@ -116,23 +113,23 @@ def _partners(keep: _Keep, others: Sequence[Irrep]) -> _Keep:
     return keep
 
 
-def _product(factors: Sequence[tuple[Irrep, int, int]], keep: _Keep) -> _Power:
-    """Products of powers of different irreps, each given as (irrep, power, its first component)."""
+def _product(factors: Sequence[tuple[Irrep, int, int]], keep: _Keep) -> Polynomials:
+    """Return the products of powers of different irreps, given as (irrep, power, its first component)."""
     rest = [ir for ir, n, _ in factors for _ in range(n)]
-    current: _Power | None = None
+    current: Polynomials | None = None
     for ir, n, start in factors:
         del rest[:n]
         done = [i for other, m, s in factors if s < start for i in [other] * m]
         variables, values = power(ir, n, _partners(keep, done + rest))
-        here = (variables + start, values)
+        here = Polynomials(variables + start, values)
         current = here if current is None else _couple(current, here, _partners(keep, rest))
     if current is None:
         raise ValueError("expected a degree of 1 or more, got 0")
     return current
 
 
-def _couple(first: _Power, second: _Power, keep: _Keep) -> _Power:
-    """All products of polynomials in different variables, reduced to irreps."""
+def _couple(first: Polynomials, second: Polynomials, keep: _Keep) -> Polynomials:
+    """Return all products of polynomials in different variables, reduced to irreps."""
     (variables1, basis1), (variables2, basis2) = first, second
     found: dict[Irrep, list[np.ndarray]] = {}
     for ir1, a in basis1.items():
@@ -143,15 +140,15 @@ def _couple(first: _Power, second: _Power, keep: _Keep) -> _Power:
                     y = np.einsum("umi,vnj,ijk->uvmnk", a, b, c, optimize=True)
                     found.setdefault(ir, []).append(y.reshape(len(a) * len(b), -1, ir.dim))
     variables = [(*m, *n) for m in variables1 for n in variables2]
-    return np.array(variables), {ir: np.concatenate(found[ir]) for ir in sorted(found)}
+    return Polynomials(np.array(variables), {ir: np.concatenate(found[ir]) for ir in sorted(found)})
 
 
 @cached(maxsize=1024)
-def power(ir: Irrep, degree: int, keep: _Keep = None) -> _Power:
-    """The equivariant polynomials of a degree in the components of one irrep: monomials, and for each irrep values."""
+def power(ir: Irrep, degree: int, keep: _Keep = None) -> Polynomials:
+    """Return the equivariant polynomials of a degree in the components of one irrep."""
     if degree == 1:
         own = {ir: np.eye(ir.dim)[None]} if keep is None or ir in keep else {}
-        return np.arange(ir.dim)[:, None], own
+        return Polynomials(np.arange(ir.dim)[:, None], own)
     first, second = _halves(ir.dim, degree)
     a, b = (power(ir, n, _partners(keep, [ir] * (degree - n))) for n in (first, second))
     pairs, products = _couple(a, b, keep)
@@ -162,17 +159,18 @@ def power(ir: Irrep, degree: int, keep: _Keep = None) -> _Power:
     found = {}
     for ir_out, values in products.items():
         symmetric = np.einsum("upk,pm->umk", values, same, optimize=True)
-        one = symmetric[..., 0]  # by Schur's lemma every component tells the same
+        one = symmetric[..., 0]  # by Schur's lemma one component is enough
         rows = orthonormal_range((one * norm) @ one.T)
         if len(rows):
             found[ir_out] = np.tensordot(rows, symmetric, 1)
-    return variables, found
+    return Polynomials(variables, found)
 
 
 def _halves(dim: int, degree: int) -> tuple[int, int]:
-    """Which two smaller powers e3nn couples: of all factors it joins again and again the two with the fewest monomials.
+    """Return the two smaller powers that e3nn couples.
 
-    It starts from single factors, and puts what it has joined before the others.
+    Starting from single factors, e3nn repeatedly joins the two factors with the fewest monomials, and puts the result
+    before the others.
     """
     sizes = [1] * degree
     while len(sizes) > 2:
@@ -184,10 +182,10 @@ def _halves(dim: int, degree: int) -> tuple[int, int]:
 
 
 def as_tensors(found: Terms, dim: int, components: int) -> np.ndarray:
-    """Polynomials as symmetric tensors, of shape (copies, dim, ..., dim, components)."""
+    """Return polynomials as symmetric tensors, of shape (copies, dim, ..., dim, components)."""
     copy, *variables, component = found.terms.T
     out = np.zeros((found.copies, *(dim,) * len(variables), components))
-    # Each arrangement of the variables gets its share; arrangements of equal variables meet, and add up.
+    # Each arrangement of the variables gets an equal share; shares of equal arrangements add up.
     share = found.values / math.factorial(len(variables))
     for arranged in itertools.permutations(variables):
         out[(copy, *arranged, component)] += share

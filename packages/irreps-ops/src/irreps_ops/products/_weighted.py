@@ -181,7 +181,7 @@ class FunctionalTensorProduct:
         return extents(*(of[i].mul for of, i in zip(irreps, ins[:3], strict=True)))
 
     def _variance(self, ins: Instruction) -> float:
-        """Return the variance of what an instruction adds to its item for weights of 1."""
+        """Return the variance of the contribution of an instruction to its item, for weights of 1."""
         var1 = 1.0 if self.in1_var is None else self.in1_var[ins.i_in1]
         var2 = 1.0 if self.in2_var is None else self.in2_var[ins.i_in2]
         mode, extents = MODES[ins.connection_mode], self._extents(ins)
