@@ -121,6 +121,34 @@ def test_modules_are_values():
     assert "irreps_out" in repr(modules.Linear("0e"))
 
 
+def test_attributes_are_irreps_also_where_linen_makes_tuples_plain():
+    """Linen makes tuples plain where it binds a module; the irreps of our modules stay irreps, and modules equal."""
+    seen = []
+
+    class Parent(linen.Module):
+        irreps: ic.Irreps
+        child: linen.Module
+
+        def setup(self) -> None:
+            self.other = modules.Linear(self.irreps)
+
+        def __call__(self, x: ic.IrrepsArray) -> ic.IrrepsArray:
+            y = self.other(self.child(x))
+            seen.extend([self.child.irreps_out, self.child.irreps_in, self.other.irreps_out])
+            return y
+
+    linear = modules.Linear("2x0e + 1o", irreps_in="2x0e + 1o")
+    parent = Parent(ic.Irreps("0e + 1o"), linear)
+    variables = parent.init(KEY, X)
+    assert parent.apply(variables, X).irreps == "0e + 1o"
+    assert all(isinstance(irreps, ic.Irreps) for irreps in seen)
+    assert seen[-3:] == ["2x0e + 1o", "2x0e + 1o", "0e + 1o"]
+    bound = linear.bind(linear.init(KEY, X))
+    assert isinstance(bound.irreps_out, ic.Irreps)
+    assert bound.clone(parent=None) == linear
+    assert hash(bound.clone(parent=None)) == hash(linear)
+
+
 def test_bad_use_is_named():
     with pytest.raises(ValueError, match="'banana'"):
         modules.Linear("0e", path_normalization="banana")

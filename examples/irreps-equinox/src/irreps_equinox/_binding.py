@@ -1,4 +1,4 @@
-"""The Equinox binding: modules are pytrees of parameters; state and random keys are given at each call."""
+"""The Equinox binding: modules are pytrees of parameters, and each call takes state and random key."""
 
 import functools
 import inspect
@@ -9,17 +9,17 @@ import jax
 import jax.numpy as jnp
 
 import irreps_ops as irr
-from irreps_core import IrrepsArray
+from irreps_core import IrrepsArray, cached
 
 
 class _LayerModule(eqx.nn.StatefulLayer):
-    """An Equinox module made of a layer class, the class attribute `layer_class`.
+    """An Equinox module made from a layer class, the class attribute `layer_class`.
 
     Attributes:
-        parameters: the tree of names, its leaves arrays.
-        state: the same of state, its leaves of type ``eqx.nn.StateIndex``.
+        parameters: tree of names whose leaves are arrays.
+        state: tree of names whose leaves are ``eqx.nn.StateIndex``.
         layer: the layer.
-        irreps_in: irreps of those of its inputs that have some.
+        irreps_in: irreps of the inputs that are IrrepsArrays.
     """
 
     parameters: dict[str, Any]
@@ -42,17 +42,20 @@ class _LayerModule(eqx.nn.StatefulLayer):
         self.state = jax.tree.map(eqx.nn.StateIndex, irr.init_state(self.layer, key, *examples))
 
     def is_stateful(self) -> bool:
-        """Whether calls take and give state."""
+        """Return whether calls take and return state."""
         return bool(self.state)
 
     def __call__(self, *inputs: Any, state: Any = None, key: jax.Array | None = None, **options: Any) -> Any:
-        """What the layer gives; of a layer with state, the pair of that and the new state.
+        """Return the output of the layer; for a layer with state, a pair of the output and the new state.
 
         Args:
-            inputs: of the layer; the state may follow them, as with Equinox's own layers.
-            state: for a layer with state, the ``eqx.nn.State`` of the model.
-            key: for a layer that makes random numbers.
+            inputs: inputs of the layer; the state may follow them, as with Equinox's own layers.
+            state: the ``eqx.nn.State`` of the model, for a layer with state.
+            key: a random key, for a layer that uses random keys.
             options: keyword arguments of the layer.
+
+        Raises:
+            ValueError: a layer with state is called without it.
         """
         if inputs and isinstance(inputs[-1], eqx.nn.State):
             inputs, state = inputs[:-1], inputs[-1]
@@ -69,7 +72,7 @@ class _LayerModule(eqx.nn.StatefulLayer):
         if state is None:
             raise ValueError(
                 f"{type(self).__name__} has state: make the model with eqx.nn.make_with_state and call it as "
-                "module(x, state), which gives y and the new state"
+                "module(x, state), which returns y and the new state"
             )
         old = jax.tree.map(state.get, self.state, is_leaf=_is_index)
         out, new = run(state=old)
@@ -80,7 +83,7 @@ class _LayerModule(eqx.nn.StatefulLayer):
         return out, state
 
     def _checked(self, scope: irr.bindings.Scope, *inputs: Any, **options: Any) -> Any:
-        """The layer, after a look at the irreps."""
+        """Check the irreps of the inputs, then apply the layer."""
         return self.layer(scope, *irr.bindings.check_inputs(scope, self.layer, self.irreps_in, inputs), **options)
 
 
@@ -88,7 +91,7 @@ class _TrainableModule(_LayerModule):
     """A module of a layer that takes `is_training`.
 
     Attributes:
-        inference: what ``eqx.nn.inference_mode`` sets: True stands for ``is_training=False``.
+        inference: the switch of ``eqx.nn.inference_mode``; True stands for ``is_training=False``.
     """
 
     inference: bool
@@ -99,15 +102,16 @@ class _TrainableModule(_LayerModule):
 
 
 class EquinoxBinding:
-    """Makes Equinox modules of layers, see :class:`irreps_ops.bindings.Binding`."""
+    """The binding of Equinox, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
-    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    @cached()
     def module(self, layer: type) -> type[eqx.Module]:
-        """The Equinox module class of a layer class: `irreps_in`, its arguments, `key` and `param_dtype`.
+        """Return the Equinox module class of a layer class.
 
-        Also `inference`, if the layer takes `is_training`. The leaves of the others are their parameters alone.
+        It takes `irreps_in`, the arguments of the layer, `key` and `param_dtype`; and `inference` if the layer takes
+        `is_training`. Otherwise its leaves are its parameters.
         """
         keywords: dict[str, tuple[Any, Any]] = {
             "key": (jax.Array, inspect.Parameter.empty),
@@ -119,9 +123,9 @@ class EquinoxBinding:
         return irr.bindings.module_class(base, layer, first={"irreps_in": Any}, keywords=keywords)
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """A module and its state; see :class:`irreps_ops.bindings.Binding`."""
+        """Return a module and its state; see :class:`irreps_ops.bindings.Binding`."""
         arguments = irr.bindings.layer_arguments(layer)
-        arguments.pop("irreps_in", None)  # the module knows
+        arguments.pop("irreps_in", None)  # the module fills it in
         make: Any = self.module(type(layer))
         return eqx.nn.make_with_state(make)(irreps_in, **arguments, key=key, param_dtype=dtype)
 
@@ -157,11 +161,11 @@ class EquinoxBinding:
 
 
 def _path_of(module: eqx.Module) -> str:
-    """Its path in the outermost module that is being called: a module of Equinox does not know what it is in."""
+    """Return the path of a module in the outermost module that is being called; Equinox does not record it."""
     found, frame = "", inspect.currentframe()
     while frame is not None:
         caller, frame = frame.f_locals.get("self"), frame.f_back
-        # Equinox's wrappers of functions are modules, too.
+        # Skip Equinox's wrappers of functions, which are modules, too.
         if isinstance(caller, eqx.Module) and not type(caller).__module__.startswith("equinox._"):
             leaves = jax.tree_util.tree_flatten_with_path(caller, is_leaf=lambda x: x is module)[0]
             found = next((_name(path) for path, part in leaves if part is module), found)
@@ -169,7 +173,7 @@ def _path_of(module: eqx.Module) -> str:
 
 
 def _name(path: Any) -> str:
-    """Of attributes, keys and positions."""
+    """Return a path of attributes, keys and positions as a name."""
     return "/".join(str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k)))) for k in path)
 
 
@@ -178,12 +182,12 @@ def _is_index(leaf: Any) -> bool:
 
 
 def _copy(state: Any) -> Any:
-    """Equinox forbids to use state that has been replaced, but of a copy."""
+    """Return a copy of a state, because Equinox invalidates a state that is updated."""
     return jax.tree.unflatten(*reversed(jax.tree.flatten(state)))
 
 
 def _named_leaves(model: Any) -> list[tuple[str, Any]]:
-    """All leaves and their paths: attributes, keys, positions; of a layer without the attribute that they are in."""
+    """Return all leaves with their paths, without the attribute of a layer that holds its parameters or state."""
     found: list[tuple[str, Any]] = []
 
     def is_leaf(x: Any) -> bool:

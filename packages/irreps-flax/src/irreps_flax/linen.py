@@ -1,7 +1,7 @@
 """Every irreps layer as a Flax linen module, ours and those of plugins.
 
-``irreps_flax.linen.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``; it takes the arguments of the layer,
-`name` and `parent`. No mathematics is here.
+``irreps_flax.linen.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``. It takes the arguments of the layer,
+`name` and `parent`.
 
 Example:
     >>> import jax, jax.numpy as jnp
@@ -15,7 +15,6 @@ Example:
 """
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -26,15 +25,16 @@ from flax.core import init as flax_init
 from flax.core import meta
 
 import irreps_ops as irr
+from irreps_core import cached
 
-# What e3nn_jax.flax calls our parameters and state: they are found by these names, too.
+# The names of our parameters and state in e3nn_jax.flax, under which they are found, too.
 _DENSE_NAMES = {"w": "kernel", "b": "bias"}  # within Dense_0, for our linear_0
 _BATCH_NORM_NAMES = {"weight": "weights", "bias": "biases", "running_mean": "mean", "running_var": "var"}
 _FLAX_NAMES = _DENSE_NAMES | _BATCH_NORM_NAMES
 
 
 class _LinenScope:
-    """Parameters, state and keys of a linen scope; branches are scopes within it."""
+    """The scope of a layer: parameters, state and keys of a linen scope, whose inner scopes are the branches."""
 
     def __init__(self, scope: FlaxScope) -> None:
         self._scope = scope
@@ -82,7 +82,7 @@ class _LinenScope:
         return _LinenScope(self._scope.push(known, reuse=True))
 
     def _known(self, collection: str, name: str) -> str:
-        """The name, or that of e3nn_jax.flax where it alone is there."""
+        """Return the name, or that of e3nn_jax.flax if only the latter exists."""
         other = _FLAX_NAMES.get(name, name)
         has = self._scope.has_variable
         return other if has(collection, other) and not has(collection, name) else name
@@ -92,24 +92,33 @@ class _LinenScope:
 
 
 class LinenBinding:
-    """Makes linen modules of layers, see :class:`irreps_ops.bindings.Binding`."""
+    """The binding of linen, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
-    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    @cached()
     def module(self, layer: Any) -> type[linen.Module]:
-        """The linen module class of a layer class: a dataclass with the fields of the layer."""
+        """Return the linen module class of a layer class, a dataclass with the fields of the layer."""
         layer = irr.bindings.layer(layer)
         fields = [field for field in dataclasses.fields(layer) if field.init]
 
         def make(self: linen.Module) -> Any:
             return layer(**{field.name: getattr(self, field.name) for field in fields})
 
-        def post_init(self: linen.Module) -> None:
-            made = make(self)  # refuses wrong arguments at once, and has them as values that can be hashed
+        def convert(self: linen.Module) -> None:
+            """Convert the fields as the layer does, which also refuses wrong arguments."""
+            made = make(self)
             for field in fields:
                 object.__setattr__(self, field.name, getattr(made, field.name))
+
+        # Linen replaces tuples, hence Irreps, by plain tuples where it binds a module and before `setup`.
+        def post_init(self: linen.Module) -> None:
+            convert(self)
             linen.Module.__post_init__(self)
+            convert(self)
+
+        def setup(self: linen.Module) -> None:
+            convert(self)
 
         @linen.compact
         def call(self: Any, *inputs: Any, **options: Any) -> Any:
@@ -124,6 +133,7 @@ class LinenBinding:
             "__module__": __name__,
             "__post_init__": post_init,
             "layer_class": layer,
+            "setup": setup,
         }
         for field in fields:
             body[field.name] = dataclasses.field(
@@ -132,19 +142,19 @@ class LinenBinding:
         return type(layer.__name__, (linen.Module,), body)
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """Linen's variables; see :class:`irreps_ops.bindings.Binding`."""
+        """Return linen's variables; see :class:`irreps_ops.bindings.Binding`."""
         specs = irr.bindings.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
         make = flax_init(lambda scope: irr.bindings.request_all(_LinenScope(scope), specs))
         return dict(make({"params": key})[1])
 
     def apply(self, layer: Any, variables: Any, *inputs: Any, key: Any = None, **options: Any) -> tuple[Any, Any]:
         """See :class:`irreps_ops.bindings.Binding`."""
-        rngs = None if key is None else {"params": key}  # what linen makes the keys of other streams of
+        rngs = None if key is None else {"params": key}  # linen derives the keys of the other streams from it
         out, new = self._made(layer).apply(variables, *inputs, rngs=rngs, mutable=["batch_stats"], **options)
         return out, {**variables, **new}
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of linen's collections "params" and "batch_stats"; see :class:`irreps_ops.bindings.Binding`."""
+        """Return linen's collections "params" and "batch_stats"; see :class:`irreps_ops.bindings.Binding`."""
         found = meta.unbox(variables)
         return dict(found.get("params", {})), dict(found.get("batch_stats", {}))
 

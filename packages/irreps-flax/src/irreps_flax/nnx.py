@@ -18,7 +18,6 @@ Example:
     ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']
 """
 
-import functools
 import inspect
 from typing import Any
 
@@ -27,16 +26,16 @@ import jax.numpy as jnp
 from flax import nnx
 
 import irreps_ops as irr
-from irreps_core import IrrepsArray
+from irreps_core import IrrepsArray, cached
 
 
 class _Branch(nnx.Module):
-    """A branch of the tree of names: parameters, state, streams of keys and branches are its attributes."""
+    """A branch of the tree of names, whose attributes are parameters, state, streams of keys and branches."""
 
     def __init__(self, specs: dict[str, Any], rngs: nnx.Rngs) -> None:
         for name, spec in specs.items():
             if hasattr(self, name):
-                raise ValueError(f"nnx modules have an attribute {name!r}: a parameter needs another name")
+                raise ValueError(f"nnx modules have an attribute {name!r}: rename the parameter of the layer")
             setattr(self, name, _attribute(name, spec, rngs))
 
 
@@ -49,7 +48,7 @@ def _attribute(name: str, spec: Any, rngs: nnx.Rngs) -> Any:
 
 
 class _NnxScope:
-    """What a branch has."""
+    """The scope of a layer that finds parameters, state and keys in the attributes of a branch."""
 
     def __init__(self, branch: _Branch, root: nnx.Module, path: str = "") -> None:
         self._root, self._path = root, path
@@ -96,7 +95,7 @@ class _NnxScope:
 
 
 def _path_of(module: nnx.Module) -> str:
-    """Its path in the outermost module that is being called: a module of nnx does not know what it is in."""
+    """Return the path of a module in the outermost module that is being called; nnx does not record it."""
     found, frame = "", inspect.currentframe()
     while frame is not None:
         caller, frame = frame.f_locals.get("self"), frame.f_back
@@ -106,7 +105,7 @@ def _path_of(module: nnx.Module) -> str:
 
 
 class _LayerModule(_Branch):
-    """An nnx module made of a layer class, the class attribute `layer_class`."""
+    """An nnx module made from a layer class, the class attribute `layer_class`."""
 
     layer_class: Any
 
@@ -115,7 +114,7 @@ class _LayerModule(_Branch):
     ) -> None:
         self.layer, examples = irr.bindings.layer_for(self.layer_class, irreps_in, args, kwargs, param_dtype)
         if "is_training" in inspect.signature(self.layer).parameters:
-            self.deterministic = False  # what nnx's own train() and eval() set
+            self.deterministic = False  # nnx's train() and eval() set it
         self.irreps_in = tuple(str(x.irreps) for x in examples if isinstance(x, IrrepsArray))
         super().__init__(irr.bindings.layer_specs(self.layer, *examples), rngs)
 
@@ -130,13 +129,13 @@ class _LayerModule(_Branch):
 
 
 class NnxBinding:
-    """Makes nnx modules of layers, see :class:`irreps_ops.bindings.Binding`."""
+    """The binding of nnx, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
-    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    @cached()
     def module(self, layer: type) -> type[nnx.Module]:
-        """The nnx module class of a layer class: `irreps_in`, the arguments of the layer, `rngs`."""
+        """Return the nnx module class of a layer class, which takes `irreps_in`, the layer's arguments and `rngs`."""
         return irr.bindings.module_class(
             _LayerModule,
             irr.bindings.layer(layer),
@@ -145,9 +144,9 @@ class NnxBinding:
         )
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """An nnx module; see :class:`irreps_ops.bindings.Binding`."""
+        """Return an nnx module; see :class:`irreps_ops.bindings.Binding`."""
         arguments = irr.bindings.layer_arguments(layer)
-        arguments.pop("irreps_in", None)  # the module knows
+        arguments.pop("irreps_in", None)  # the module fills it in
         make: Any = self.module(type(layer))
         return make(irreps_in, **arguments, rngs=nnx.Rngs(key), param_dtype=dtype)
 
@@ -159,7 +158,7 @@ class NnxBinding:
         return model(*inputs, **options), model
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of nnx.Param and nnx.BatchStat of a module; see :class:`irreps_ops.bindings.Binding`."""
+        """Return the nnx.Param and the nnx.BatchStat of a module; see :class:`irreps_ops.bindings.Binding`."""
         parameters, state, _ = nnx.state(variables, nnx.Param, nnx.BatchStat, ...)
         return _named(nnx.to_pure_dict(parameters)), _named(nnx.to_pure_dict(state))
 
@@ -179,12 +178,12 @@ class NnxBinding:
 
 
 def _named(tree: dict[Any, Any]) -> dict[str, Any]:
-    """With names for keys: what is in a list has a number."""
+    """Convert keys to names; the items of a list have numbers."""
     return {str(key): _named(value) if isinstance(value, dict) else value for key, value in tree.items()}
 
 
 def _reseed(model: nnx.Module, key: jax.Array) -> None:
-    """Let each stream of keys begin anew, with a key of its path."""
+    """Restart each stream of keys, with a key that depends on its path."""
     for path, stream in nnx.iter_graph(model):
         if isinstance(stream, nnx.RngStream):
             stream.key[...] = irr.bindings.named_key(key, "/".join(map(str, path)))

@@ -1,7 +1,7 @@
 """Every irreps layer as a Haiku module, ours and those of plugins.
 
-``irreps_haiku.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``; it takes the arguments of the layer, and
-`name`. No mathematics is here.
+``irreps_haiku.NAME`` is the module of ``irreps_ops.bindings.layer("NAME")``. It takes the arguments of the layer, and
+`name`.
 
 Example:
     >>> import haiku as hk, jax, jax.numpy as jnp

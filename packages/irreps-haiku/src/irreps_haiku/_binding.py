@@ -1,6 +1,5 @@
-"""The Haiku binding: Haiku's own parameters, state and random keys, a Haiku module for each branch of their names."""
+"""The Haiku binding: parameters, state and random keys are Haiku's, and each branch of names is a Haiku module."""
 
-import functools
 from typing import Any
 
 import haiku as hk
@@ -8,17 +7,18 @@ import jax
 import jax.numpy as jnp
 
 import irreps_ops as irr
+from irreps_core import cached
 
-_TOP = "layer"  # name of the module of one layer
+_TOP = "layer"  # name of the module where the binding runs one layer
 
 
 def _initializer(initializer: irr.bindings.Initializer) -> Any:
-    """The initializer in Haiku's form, which has no key."""
+    """Convert an initializer to Haiku's form, which gets its random key from Haiku."""
     return lambda shape, dtype: initializer(hk.next_rng_key(), tuple(shape), dtype)
 
 
 class _Branch(hk.Module):
-    """The scope of a Haiku module: its parameters and state and, as modules within it, its branches."""
+    """A Haiku module that is also the scope of a layer; its branches are modules inside it."""
 
     @property
     def path(self) -> str:
@@ -33,7 +33,7 @@ class _Branch(hk.Module):
             return hk.get_parameter(name, shape, dtype, _initializer(initializer))
         except ValueError:
             if not hk.running_init():
-                # Haiku does not say what there is: the names of our parameters tell for which irreps it was made.
+                # Haiku's own message does not list the existing names, which show the irreps of the module.
                 own = {path.removeprefix(f"{self.module_name}/"): value for path, value in self.params_dict().items()}
                 value = irr.bindings.find_parameter(f"{self.module_name}/{name}", own, name)
                 irr.bindings.check_parameter(f"{self.module_name}/{name}", value, shape)
@@ -46,7 +46,7 @@ class _Branch(hk.Module):
 
     def set_state(self, name: str, value: jax.Array) -> None:
         """See :class:`irreps_ops.bindings.Scope`."""
-        hk.set_state(name, value)  # what `init` returns are first values all the same
+        hk.set_state(name, value)  # Haiku's `init` returns the initial values nevertheless
 
     def key(self, name: str) -> jax.Array:
         """See :class:`irreps_ops.bindings.Scope`."""
@@ -54,12 +54,12 @@ class _Branch(hk.Module):
 
     def child(self, name: str) -> "_Branch":
         """See :class:`irreps_ops.bindings.Scope`."""
-        # Haiku's own choice would be module/~child/name, and name_1 for the second of that name.
+        # By default Haiku would choose module/~child/name, and name_1 for the second request of a name.
         return _Branch(name=hk.force_name(f"{self.module_name}/{name}"))
 
 
 class _LayerModule(_Branch):
-    """A Haiku module made of a layer class, the class attribute `layer_class`."""
+    """A Haiku module made from a layer class, the class attribute `layer_class`."""
 
     __module__ = "irreps_haiku"  # the public home of its subclasses: for reprs, pickles and the documentation
     layer_class: Any
@@ -73,18 +73,18 @@ class _LayerModule(_Branch):
 
 
 class HaikuBinding:
-    """Makes Haiku modules of layers, see :class:`irreps_ops.bindings.Binding`."""
+    """The binding of Haiku, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
-    @functools.cache  # noqa: B019  (there is one binding, and one module class for each layer)
+    @cached()
     def module(self, layer: type) -> type[hk.Module]:
-        """The Haiku module class of a layer class: the arguments of the layer, and `name`."""
+        """Return the Haiku module class of a layer class, which takes the arguments of the layer, and `name`."""
         keywords = {"name": (str | None, None)}
         return irr.bindings.module_class(_LayerModule, irr.bindings.layer(layer), keywords=keywords)
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
-        """Parameters and state of one layer, under names within it; see :class:`irreps_ops.bindings.Binding`."""
+        """Return parameters and state of one layer; see :class:`irreps_ops.bindings.Binding`."""
         specs = irr.bindings.layer_specs(layer, *layer.example(*irreps_in, dtype=dtype))
         made = hk.transform_with_state(lambda: irr.bindings.request_all(self._module(layer), specs)).init(key)
         return tuple(_renamed(part, f"{_TOP}/", "") for part in made)
@@ -97,7 +97,7 @@ class HaikuBinding:
         return out, (variables[0], _renamed(state, f"{_TOP}/", ""))
 
     def to_trees(self, variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Of the pair of parameters and state that Haiku's `init` gives; see :class:`irreps_ops.bindings.Binding`."""
+        """Convert a pair of parameters and state of Haiku's `init`; see :class:`irreps_ops.bindings.Binding`."""
         parameters, state = (_tree(part) for part in variables)
         return parameters, state
 
@@ -115,18 +115,18 @@ class HaikuBinding:
 
 
 def _renamed(part: Any, old: str, new: str) -> dict[str, Any]:
-    """Modules whose names begin otherwise; that of the layer itself is the empty name within it."""
+    """Replace the prefix of the names of modules; the name of the layer itself is empty."""
     return {(new + f"{name}/".removeprefix(old)).strip("/"): leaves for name, leaves in part.items()}
 
 
 def _tree(part: Any) -> dict[str, Any]:
-    """Haiku's dict of modules by path, as a tree."""
+    """Convert Haiku's dict of modules by path to a tree."""
     leaves = [(f"{path}/{name}", value) for path, module in part.items() for name, value in module.items()]
     return irr.bindings.tree_of_leaves({path.removeprefix("/"): value for path, value in leaves})
 
 
 def _like(part: Any, tree: irr.bindings.Parameters) -> dict[str, Any]:
-    """A tree as a dict of modules, those of `part`."""
+    """Convert a tree to Haiku's dict of modules by path, with the modules of `part`."""
     leaves = dict(irr.bindings.tree_leaves(tree))
     return {
         path: {name: leaves[f"{path}/{name}".removeprefix("/")] for name in module} for path, module in part.items()
