@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._checks import count
 from irreps_ops._inputs._operands import floating
-from irreps_ops.products._symmetric_contraction import FunctionalSymmetricContraction
+from irreps_ops.products._symmetric_contraction import contraction_orders
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 
 from ._linear import Linear
@@ -55,12 +55,8 @@ class SymmetricContraction:
     """
 
     irreps_out: IntoIrreps = converted(Irreps)
-    orders: Iterable[int] = converted(tuple)
+    orders: Iterable[int] = converted(contraction_orders)
     num_species: int = converted(partial(count, "SymmetricContraction", "num_species"))
-
-    def validate(self) -> None:
-        """Refuse orders that are not distinct positive integers."""
-        FunctionalSymmetricContraction("0e", self.orders)  # raises the error
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Return abstract inputs of one node, for the irreps of the features."""

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._operands import floating
-from irreps_ops.products._symmetric_contraction import FunctionalSymmetricContraction
+from irreps_ops.products._symmetric_contraction import FunctionalSymmetricContraction, contraction_orders
 from irreps_ops.products._symmetric_polynomials import equivariant_polynomials
 from irreps_ops.scope._scope import Scope, example_inputs
 
@@ -52,13 +52,9 @@ class SymmetricTensorProduct:
         (10, 8, 4)
     """
 
-    orders: Iterable[int] = converted(tuple)
+    orders: Iterable[int] = converted(contraction_orders)
     keep_irrep_out: Any = converted(irreps_to_keep, default=None)
     get_parameter: Callable[[str, tuple[int, ...], Any], jax.Array] | None = None
-
-    def validate(self) -> None:
-        """Refuse orders that are not distinct positive integers."""
-        FunctionalSymmetricContraction("0e", self.orders)  # raises the error
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
         """Return abstract inputs: data with channels as it is, irreps as data of one channel."""
