@@ -107,7 +107,7 @@ def _plugins() -> str:
 
 
 def _short(irreps: Irreps) -> str:
-    """As it prints, without 1x."""
+    """Return the irreps as text without 1x."""
     return "+".join(str(item.ir) if item.mul == 1 else str(item) for item in irreps)
 
 

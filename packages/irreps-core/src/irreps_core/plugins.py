@@ -84,7 +84,7 @@ class Group:
     providers: Mapping[str, str] = field(default_factory=dict)
 
     def _refusal(self, candidate: object) -> str | None:
-        """Why `candidate` is no plugin of this group, or None if it is one."""
+        """Return why `candidate` is not a plugin of this group, or None if it is one."""
         kind = type(candidate).__name__
         what = f"class {candidate.__name__}" if isinstance(candidate, type) else f"an object of type {kind}"
         missing = [repr(name) for name in _attributes(self.interface) if not hasattr(candidate, name)]
@@ -106,7 +106,7 @@ class Status:
 
 
 def discover(group: str | Group, entry_points: "EntryPoints | None" = None) -> Mapping[str, Plugin]:
-    """The plugins of a group according to the metadata of what is installed. Imports none of them.
+    """Return the plugins of a group that the metadata of the installed distributions lists. None is imported.
 
     Args:
         group: the entry-point group, by name or description.
@@ -135,7 +135,7 @@ def discover(group: str | Group, entry_points: "EntryPoints | None" = None) -> M
 
 
 def load(group: str | Group, which: object, entry_points: "EntryPoints | None" = None) -> Any:
-    """The plugin of that name, imported and checked; or the object itself, checked.
+    """Return the plugin of a name, imported and checked; or the given object, checked.
 
     Args:
         group: the entry-point group, by description, or by name (the published description is looked up).
@@ -166,7 +166,7 @@ def load(group: str | Group, which: object, entry_points: "EntryPoints | None" =
 
 
 def available(group: str | Group | None = None, entry_points: "EntryPoints | None" = None) -> tuple[Status, ...]:
-    """Every plugin of a group (default: of all groups ``irreps.*``) and whether it is ready. Never raises.
+    """Return the state of every plugin of a group, or of all groups ``irreps.*``. Never raises an error.
 
     To know that, it imports every plugin that is not switched off; :func:`discover` lists them without.
 
@@ -220,7 +220,7 @@ def _record(entry: "EntryPoint") -> Plugin:
 
 
 def _find(description: Group, which: str, entry_points: "EntryPoints | None") -> Plugin:
-    """The one plugin that `which` means and that is not switched off."""
+    """Find the one enabled plugin that `which` denotes."""
     plugins = discover(description, entry_points)
     found = {key: p for key, p in plugins.items() if which in (key, p.name, p.full_name)}
     enabled = {key: plugin for key, plugin in found.items() if not _disabled(plugin)}
@@ -279,7 +279,7 @@ def _status(plugin: Plugin, description: Group) -> Status:
 
 
 def _described(group: str | Group, entry_points: "EntryPoints | None") -> Group:
-    """The description itself, or the published one of that name, or one that expects nothing."""
+    """Return the description itself, or the published one of that name, or one that expects nothing."""
     if isinstance(group, Group):
         return group
     descriptions = Group(_DESCRIPTIONS, interface=Group, api=None)
@@ -293,7 +293,7 @@ def _disabled(plugin: Plugin) -> bool:
 
 
 def _attributes(interface: type | tuple[str, ...]) -> tuple[str, ...]:
-    """The names that an interface asks for; of a class its public members and ``__call__``."""
+    """Return the names that an interface asks for; of a class its public members and ``__call__``."""
     if isinstance(interface, tuple):
         return interface
     classes = [cls for cls in interface.__mro__ if cls not in (object, Protocol)]

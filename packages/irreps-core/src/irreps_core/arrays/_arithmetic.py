@@ -1,4 +1,4 @@
-"""Arithmetic of `IrrepsArray`: what is equivariant is computed, what is not is refused with the way out."""
+"""Arithmetic of `IrrepsArray`: equivariant operations only. Others raise an error that says what to do instead."""
 
 from typing import Any
 
@@ -20,7 +20,10 @@ def _not_equivariant(left: Any, sign: str, right: Any, instead: str) -> ValueErr
 
 
 def add(x: A, y: Any, sign: str = "+", shown: Any = None) -> A:
-    """`x` + `y`; `y` has the same irreps, or x is made of scalars 0e; `sign` and `shown` are for errors."""
+    """Return `x` + `y`.
+
+    `y` has the same irreps, or all irreps of `x` are 0e. `sign` and `shown` are for error messages.
+    """
     shown = y if shown is None else shown
     if isinstance(y, (int, float)) and not isinstance(y, bool) and y == 0:  # so that sum() works
         return x
@@ -39,12 +42,12 @@ def add(x: A, y: Any, sign: str = "+", shown: Any = None) -> A:
 
 
 def _per_irrep(x: ArrayBase, y: Any) -> bool:
-    """Whether the array `y` holds one number for each irrep of `x` (rather than one for all)."""
+    """Return whether the array `y` has one number for each irrep of `x` (rather than one for all)."""
     return y.ndim > 0 and y.shape[-1] != 1 and y.shape[-1] == x.irreps.num_irreps
 
 
 def multiply(x: A, y: Any) -> A:
-    """`x` y for a number, an array (..., 1) or (..., num_irreps), or scalars of as many irreps."""
+    """Return `x` * `y` for a number, an array (..., 1) or (..., num_irreps), or as many scalars as `x` has irreps."""
     if isinstance(y, ArrayBase):
         return _multiply_irreps(x, y)
     if not _is_array(y):
@@ -68,7 +71,7 @@ def _all_scalar_like(x: ArrayBase) -> bool:
 
 
 def _multiply_irreps(x: A, y: Any) -> A:
-    """Each irrep of one times the scalar at the same place of the other; an odd scalar turns the parity."""
+    """Multiply each irrep of one array by the scalar at the same place of the other; parities multiply."""
     if x.irreps.num_irreps != y.irreps.num_irreps:
         raise ValueError(
             f"{describe(x)} * {describe(y)}: the numbers of irreps differ, {x.irreps.num_irreps} and "
@@ -86,7 +89,7 @@ def _multiply_irreps(x: A, y: Any) -> A:
 
 
 def _assemble(array_class: type[A], irreps: Irreps, chunks: list[Any], *operands: Any) -> A:
-    """An IrrepsArray of chunks that were computed from `operands`, whose leading axes broadcast."""
+    """Make an IrrepsArray of chunks that were computed from `operands`, whose leading axes broadcast."""
     xp = array_namespace(*operands)
     leading = np.broadcast_shapes(*(x.shape[:-1] for x in operands))
     whole = [None if chunk is None else xp.broadcast_to(chunk, (*leading, *chunk.shape[-2:])) for chunk in chunks]
@@ -103,7 +106,7 @@ def _scale_irreps(x: A, factors: Any) -> A:
 
 
 def divide(x: A, y: Any) -> A:
-    """`x` / y for a number, an array as in :func:`multiply`, or scalars of as many irreps."""
+    """Return `x` / `y` for a number, an array as in :func:`multiply`, or as many scalars as `x` has irreps."""
     if isinstance(y, ArrayBase):
         if y.irreps.dim == 0 or not _all_scalar_like(y):
             raise _not_equivariant(x, "/", y, "only scalars divide")
@@ -118,7 +121,7 @@ def divide(x: A, y: Any) -> A:
 
 
 def reciprocal(x: A, numerator: Any) -> A:
-    """`numerator` / `x` for scalars `x`."""
+    """Return `numerator` / `x` for scalars `x`."""
     if not _all_scalar_like(x):
         raise _not_equivariant(numerator, "/", x, "only scalars divide")
     if any(x.zero_flags):
@@ -127,7 +130,7 @@ def reciprocal(x: A, numerator: Any) -> A:
 
 
 def power(x: A, exponent: Any) -> A:
-    """`x` ** exponent for scalars 0e, and for 0o when the exponent is an integer."""
+    """Return `x` ** exponent for scalars 0e, and for 0o if the exponent is an integer."""
     if all(ir.is_scalar() for _, ir in x.irreps):
         return type(x)(x.irreps, x.array**exponent)
     if _all_scalar_like(x) and isinstance(exponent, (int, float)) and exponent % 1 == 0:
@@ -137,7 +140,7 @@ def power(x: A, exponent: Any) -> A:
 
 
 def equal(x: A, y: Any) -> A:
-    """For each irrep whether all components are equal, as booleans of irreps 0e."""
+    """Return for each irrep whether all its components are equal, as booleans of irreps 0e."""
     if isinstance(y, ArrayBase):
         if x.irreps != y.irreps:
             raise _not_equivariant(x, "==", y, "the irreps must be the same")

@@ -1,6 +1,6 @@
-"""The data structure under `IrrepsArray`: an array, the irreps of its last axis, and which items are zero.
+"""The data structure of `IrrepsArray`: an array, the irreps of its last axis, and flags of the items that are zero.
 
-Modules that compute with an `IrrepsArray` depend on this class alone and build results with ``type(x)``.
+Functions that compute with an `IrrepsArray` depend on this class alone, and build results with ``type(x)``.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class ArrayBase:
     array: Any
     zero_flags: tuple[bool, ...]
 
-    # So that NumPy arrays and numbers on the left leave the operation to this class.
+    # With these, NumPy arrays and numbers on the left of an operator leave the operation to this class.
     __array_ufunc__ = None
     __array_priority__ = 1000
 
@@ -63,7 +63,7 @@ class ArrayBase:
 
     @classmethod
     def _unchecked(cls: type[A], irreps: Irreps, array: Any) -> A:
-        """Whatever JAX puts in place of the array: tracers, shapes, None, any object."""
+        """Make an instance with whatever JAX puts in place of the array: tracers, shapes, None, any object."""
         self = object.__new__(cls)
         self._fill(irreps, array, (False,) * len(irreps))
         return self
@@ -98,7 +98,8 @@ class ArrayBase:
     def chunks(self) -> list[Any]:
         """The data of each item, of shape (..., mul, 2l+1); None where it is known to be zero.
 
-        Views of the array: no copy in NumPy, and in JAX a split whose derivative is one concatenation.
+        In NumPy these are views of the array. In JAX they are the results of one split, whose derivative is one
+        concatenation.
 
         Example:
             >>> import numpy as np
@@ -119,18 +120,18 @@ def _rebuild(array_class: type[A], irreps: Irreps, array: Any, zero_flags: tuple
 
 
 def _split(array: Any, lengths: list[int]) -> list[Any]:
-    """Cut the last axis. In JAX one split, whose transpose is a concatenation instead of padded sums."""
+    """Cut the last axis. In JAX this is one split, whose transpose is a concatenation instead of a sum of paddings."""
     if len(lengths) == 1:
         return [array]
     if is_jax(array):
-        import jax
+        import jax  # optional; the array is JAX's
 
         return list(jax.lax.split(array, lengths, axis=array.ndim - 1)) if lengths else []
     return np.split(array, np.cumsum(lengths)[:-1], axis=-1) if lengths else []
 
 
 def describe(x: Any) -> str:
-    """A short name of an operand for error messages."""
+    """Return a short description of an operand for error messages."""
     if isinstance(x, ArrayBase):
         return f"IrrepsArray({x.irreps}, shape={tuple(x.shape)})"
     if hasattr(x, "shape") and tuple(x.shape) != ():
@@ -165,7 +166,7 @@ def from_chunks(
         if chunk is None:
             continue
         if not hasattr(chunk, "shape"):
-            raise TypeError(f"from_chunks: the chunk of {item} is no array but {type(chunk).__name__}")
+            raise TypeError(f"from_chunks expects arrays as chunks, got {type(chunk).__name__} for {item}")
         if tuple(chunk.shape) != (*leading, item.mul, item.ir.dim):
             raise ValueError(
                 f"from_chunks: the chunk of {item} must have shape {(*leading, item.mul, item.ir.dim)}, "

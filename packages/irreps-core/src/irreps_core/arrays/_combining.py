@@ -1,4 +1,4 @@
-"""Putting several `IrrepsArray` together: concatenate, stack, where."""
+"""Functions that join IrrepsArrays: concatenate, stack, where."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from ._irreps_array import IrrepsArray
 from ._rearranging import normalize_axis
 
 
-def _same_irreps(arrays: Sequence[IrrepsArray], what: str) -> Irreps:
+def _same_irreps(arrays: Sequence[IrrepsArray], function: str) -> Irreps:
     for x in arrays:
         if x.irreps != arrays[0].irreps:
-            raise ValueError(f"{what} expects equal irreps, got {describe(arrays[0])} and {describe(x)}")
+            raise ValueError(f"{function} expects equal irreps, got {describe(arrays[0])} and {describe(x)}")
     return arrays[0].irreps
 
 
@@ -26,10 +26,14 @@ def _all_zero(arrays: Sequence[IrrepsArray]) -> list[bool]:
 
 
 def concatenate(arrays: Sequence[Any], axis: int = -1) -> IrrepsArray:
-    """Join along an axis; along the last one this is the direct sum of the irreps.
+    """Join arrays along an axis. Along the last one this is the direct sum of the irreps.
+
+    Args:
+        arrays: IrrepsArrays, or arrays of scalars.
+        axis: the axis.
 
     Raises:
-        ValueError: no arrays, or (unless the axis is the last one) different irreps.
+        ValueError: there are no arrays, or their irreps differ although the axis is not the last one.
 
     Example:
         >>> import numpy as np
@@ -51,10 +55,14 @@ def concatenate(arrays: Sequence[Any], axis: int = -1) -> IrrepsArray:
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> IrrepsArray:
-    """Join along a new axis.
+    """Join arrays along a new axis.
+
+    Args:
+        arrays: IrrepsArrays of equal irreps, or arrays of scalars.
+        axis: the place of the new axis in the result; not the last one.
 
     Raises:
-        ValueError: no arrays, different irreps, or the new axis would be the last one.
+        ValueError: there are no arrays, their irreps differ, or the new axis would be the last one.
 
     Example:
         >>> import numpy as np
@@ -73,7 +81,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> IrrepsArray:
 
 
 def where(mask: Any, x: IrrepsArray, y: IrrepsArray) -> IrrepsArray:
-    """`x` where the mask is true, `y` elsewhere.
+    """Select `x` where the mask is true, `y` elsewhere.
 
     Args:
         mask: booleans of shape (..., 1), one for the whole last axis, or (..., num_irreps), one for each irrep.
@@ -81,7 +89,7 @@ def where(mask: Any, x: IrrepsArray, y: IrrepsArray) -> IrrepsArray:
         y: the data elsewhere, of the same irreps.
 
     Raises:
-        ValueError: different irreps, or a mask of another last axis.
+        ValueError: the irreps differ, or the last axis of the mask has another length.
 
     Example:
         >>> import numpy as np

@@ -1,5 +1,7 @@
-"""Making an `IrrepsArray`: from chunks or arrays, of zeros, of ones, of random numbers."""
+"""Functions that make an IrrepsArray: of chunks or arrays, of zeros, of ones, of random numbers."""
 
+import warnings
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,17 +24,18 @@ def from_chunks(
     *,
     backend: Any = None,
 ) -> IrrepsArray:
-    """An IrrepsArray from the data of each item.
+    """Make an IrrepsArray from the data of each item.
 
     Args:
         irreps: the irreps.
         chunks: for each item an array of shape (*leading_shape, mul, 2l+1), or None for zeros.
         leading_shape: shape without the irreps axis.
-        dtype: of the result when every chunk is None.
-        backend: the array library (``numpy`` or ``jax.numpy``) when every chunk is None.
+        dtype: dtype of the result if every chunk is None.
+        backend: array library, ``numpy`` or ``jax.numpy``, if every chunk is None.
 
     Raises:
-        ValueError: wrong number of chunks, wrong shapes, or nothing says which dtype.
+        ValueError: the number of chunks or a shape is wrong, or every chunk is None and there is no dtype.
+        TypeError: a chunk is not an array.
 
     Example:
         >>> import numpy as np
@@ -44,7 +47,7 @@ def from_chunks(
 
 
 def as_irreps_array(array: Any, *, backend: Any = None) -> IrrepsArray:
-    """An IrrepsArray unchanged; any other array as scalars ``n x 0e`` on its last axis.
+    """Return an IrrepsArray unchanged, and any other array as scalars ``n x 0e`` on its last axis.
 
     Raises:
         ValueError: the array has no axis.
@@ -60,20 +63,22 @@ def as_irreps_array(array: Any, *, backend: Any = None) -> IrrepsArray:
     if not hasattr(array, "shape"):
         array = (backend or default_backend()).asarray(array)
     if len(array.shape) == 0:
-        raise ValueError("as_irreps_array: a single number has no axis for its irreps; give it shape (1,)")
+        raise ValueError(
+            "as_irreps_array expects an array with an axis for the irreps, got a number: give it shape (1,)"
+        )
     return IrrepsArray(Irreps([(array.shape[-1], "0e")]), array)
 
 
 def zeros(
     irreps: IntoIrreps, leading_shape: Sequence[int] = (), dtype: Any = None, *, backend: Any = None
 ) -> IrrepsArray:
-    """Zeros, known to be zero.
+    """Return zeros, which are known to be zero.
 
     Args:
         irreps: the irreps.
         leading_shape: shape without the irreps axis.
-        dtype: default: the array library's default float.
-        backend: ``numpy`` or ``jax.numpy`` (default: JAX where it is installed).
+        dtype: dtype of the numbers. Default: the default float of the array library.
+        backend: array library, ``numpy`` or ``jax.numpy``. Default: JAX where it is installed.
 
     Example:
         >>> import irreps_core as ic
@@ -88,20 +93,23 @@ def zeros(
 def ones(
     irreps: IntoIrreps, leading_shape: Sequence[int] = (), dtype: Any = None, *, backend: Any = None
 ) -> IrrepsArray:
-    """Ones in every component (a constant vector is not equivariant: for tests). Arguments as :func:`zeros`."""
+    """Return ones in every component. Arguments as in :func:`zeros`.
+
+    This is for tests: a constant vector is not equivariant.
+    """
     irreps = Irreps(irreps)
     array = (backend or default_backend()).ones((*leading_shape, irreps.dim), dtype=dtype)
     return IrrepsArray(irreps, array)
 
 
 def zeros_like(irreps_array: IrrepsArray) -> IrrepsArray:
-    """Zeros of the irreps, shape and dtype of `irreps_array`."""
+    """Return zeros of the irreps, shape and dtype of `irreps_array`."""
     x = irreps_array
     return zeros(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 
 
 def ones_like(irreps_array: IrrepsArray) -> IrrepsArray:
-    """Ones of the irreps, shape and dtype of `irreps_array`."""
+    """Return ones of the irreps, shape and dtype of `irreps_array`."""
     x = irreps_array
     return ones(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 
@@ -115,21 +123,21 @@ def normal(
     normalization: str | None = None,
     dtype: Any = None,
 ) -> IrrepsArray:
-    """Normally distributed data.
+    """Return normally distributed data.
 
     Args:
         irreps: the irreps.
-        key: a JAX random key, or a ``numpy.random.Generator`` (then the result is NumPy). Without one the
-            numbers depend on the irreps alone, and a warning says so.
+        key: a JAX random key, or a ``numpy.random.Generator``, which gives NumPy arrays. Without one the numbers
+            depend on the irreps alone, and a warning says so.
         leading_shape: shape without the irreps axis.
         normalize: whether every irrep is scaled to norm 1.
         normalization: ``"component"`` (default): every component has variance 1; ``"norm"``: every irrep has mean
             squared norm 1. Not used with `normalize`.
-        dtype: default: the array library's default float.
+        dtype: dtype of the numbers. Default: the default float of the array library.
 
     Raises:
         TypeError: `key` is neither of the two.
-        ValueError: unknown normalization.
+        ValueError: the normalization is unknown.
 
     Example:
         >>> import numpy as np
@@ -145,14 +153,11 @@ def normal(
 
 
 def _key_of(irreps: Irreps) -> Any:
-    """A random key made of the irreps alone: every call gives the same numbers, which is worth a warning."""
-    import warnings
-    import zlib
-
+    """Make a random key of the irreps alone, and warn that every call gives the same numbers."""
     warnings.warn("normal without a key gives the same numbers in every call: pass a random key", stacklevel=3)
     seed = zlib.crc32(repr(irreps).encode())
     try:
-        import jax
+        import jax  # optional
     except ImportError:
         return np.random.default_rng(seed)
     return jax.random.key(seed)

@@ -1,4 +1,4 @@
-"""Indexing an `IrrepsArray`: leading axes as any array, the last axis by irreps or between irreps."""
+"""Indices of an `IrrepsArray`: leading axes as in any array, the last axis by irreps or between irreps."""
 
 from types import EllipsisType
 from typing import Any, Generic, cast
@@ -16,7 +16,7 @@ _ALLOWED = 'index it with irreps such as x[..., "0e + 1o"] or with a slice betwe
 
 
 def get(x: A, index: Any) -> A:
-    """``x[index]``, see :meth:`IrrepsArray.__getitem__`."""
+    """Return ``x[index]``; see :meth:`IrrepsArray.__getitem__`."""
     leading, last = _parse(x, index)
     if last is not None:
         x = slice_by_dim(x)[last] if isinstance(last, slice) else _find(x, last)
@@ -26,7 +26,7 @@ def get(x: A, index: Any) -> A:
 
 
 def _find(x: A, irreps: Irreps) -> A:
-    """The items `irreps`, which stand in `x` next to one another exactly once."""
+    """Return the items `irreps`, which occur in `x` next to one another exactly once."""
     start = _place(x, irreps)
     return slice_by_chunk(x)[start : start + len(irreps)]
 
@@ -45,7 +45,7 @@ def _is_irreps(index: Any) -> bool:
 
 
 def _parse(x: ArrayBase, index: Any) -> tuple[tuple[Any, ...], slice | Irreps | None]:
-    """Index of the leading axes (may be empty) and of the last one (None for all of it)."""
+    """Split an index into that of the leading axes (may be empty) and that of the last one (None for all of it)."""
     index = index if isinstance(index, tuple) else (index,)
     ellipses = sum(isinstance(i, EllipsisType) for i in index)
     if ellipses > 1:
@@ -74,7 +74,7 @@ def _parse(x: ArrayBase, index: Any) -> tuple[tuple[Any, ...], slice | Irreps | 
 
 
 def _consumed(index: Any) -> int:
-    """How many axes an entry of an index takes."""
+    """Return how many axes an entry of an index takes."""
     if index is None or isinstance(index, EllipsisType):
         return 0
     if (isinstance(index, np.ndarray) or is_jax(index)) and index.dtype == bool:
@@ -83,7 +83,7 @@ def _consumed(index: Any) -> int:
 
 
 def _leading(x: ArrayBase, index: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index of the leading axes with every leading axis named, ready for one more entry."""
+    """Return the index of the leading axes with an entry for each of them, ready for one more entry."""
     if all(isinstance(i, EllipsisType) for i in index):
         return ()
     missing = x.ndim - 1 - sum(_consumed(i) for i in index)
@@ -95,22 +95,22 @@ def _leading(x: ArrayBase, index: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 class At(Generic[A]):
-    """``x.at``: see :attr:`IrrepsArray.at`."""
+    """``x.at``; see :attr:`IrrepsArray.at`."""
 
     def __init__(self, x: A) -> None:
-        """Of `x`."""
+        """Keep the array."""
         self._x = x
 
     def __getitem__(self, index: Any) -> "Place[A]":
-        """The place to update."""
+        """Return the place to update."""
         return Place(self._x, index)
 
 
 class Place(Generic[A]):
-    """``x.at[index]``: a place in an `IrrepsArray`, to make updated copies."""
+    """``x.at[index]``: a place in an `IrrepsArray`, for updated copies."""
 
     def __init__(self, x: A, index: Any) -> None:
-        """The entries `index` of `x`."""
+        """Find the entries `index` of `x`."""
         self._x = x
         self._leading, last = _parse(x, index)
         if last is None:
@@ -125,10 +125,13 @@ class Place(Generic[A]):
             self._irreps, self._slice = last, slice(first, first + last.dim)
 
     def set(self, values: Any) -> A:
-        """A copy with `values` there: an IrrepsArray of the irreps of the place, or 0.
+        """Return a copy in which `values` replace the data there.
+
+        Args:
+            values: an IrrepsArray of the irreps of the place, or 0; or for scalars 0e any array or number.
 
         Raises:
-            ValueError: other irreps, or a number other than zero where there are irreps that are not 0e.
+            ValueError: the irreps differ, or a plain array or number is not equivariant there.
 
         Example:
             >>> import numpy as np
@@ -142,7 +145,7 @@ class Place(Generic[A]):
         return self._update("set", values)
 
     def add(self, values: Any) -> A:
-        """A copy with `values` added there (duplicate indices add up); `values` as in :meth:`set`."""
+        """Return a copy in which `values`, as in :meth:`set`, are added to the data there. Duplicate indices add up."""
         return self._update("add", values)
 
     def _update(self, how: str, values: Any) -> A:
@@ -174,7 +177,10 @@ class Place(Generic[A]):
         return values
 
     def _zero_flags(self, values: Any) -> list[bool]:
-        """Known to be zero is what was and is not touched, or is set to or gets added what is known to be zero."""
+        """Return the flags of the updated array.
+
+        An item stays known to be zero if the update does not touch it, or updates it by data that is known to be zero.
+        """
         start, touching = self._slice.start, [self._slice]
         if isinstance(values, ArrayBase):
             slices = zip(values.irreps.slices(), values.zero_flags, strict=True)

@@ -38,18 +38,21 @@ class _FindsFormerNames(type):
 class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
     """An array whose last axis holds data of given irreps.
 
-    The items of the irreps follow one another on the last axis; within ``mul x ir`` the multiplicity comes
-    first and the component (m = -l, ..., l) last. Every operation checks that it is equivariant, and says
-    what to do instead when it is not. Immutable. With JAX it is a pytree of one leaf, the array; what is
-    known to be zero (`zero_flags`) is not part of the pytree, so that it never changes a tree structure.
+    The items of the irreps follow one another on the last axis. Within ``mul x ir`` the multiplicity comes first and
+    the component (m = -l, ..., l) last. An operation that is not equivariant raises an error that says what to do
+    instead. For plain numbers take :attr:`array`: an IrrepsArray has no truth value, unless it is a single number, and
+    does not become a NumPy array by itself, unless it consists of scalars 0e.
+
+    An IrrepsArray is immutable. With JAX it is a pytree with one leaf, the array. The flags of the items that are known
+    to be zero are not part of the pytree, so that they never change a tree structure.
 
     Args:
         irreps: the irreps of the last axis.
         array: a NumPy or JAX array of shape (..., irreps.dim).
-        zero_flags: for each item of the irreps whether its data is known to be zero; that data must then be
-            zero in `array` too.
-        chunks: instead of `zero_flags`, the data of each item as in :attr:`chunks`, of which only is read what is
-            None: known to be zero.
+        zero_flags: for each item of the irreps whether its data is known to be zero; in `array`, that data must be
+            zero.
+        chunks: a list as :attr:`chunks`, instead of `zero_flags`: only the positions of None are used, which mark the
+            items that are known to be zero.
 
     Attributes:
         irreps: the irreps.
@@ -58,7 +61,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
     Raises:
         ValueError: the last axis does not have length irreps.dim, or there are not as many flags as items.
-        TypeError: `array` is no array.
+        TypeError: `array` is not an array.
 
     Example:
         >>> import numpy as np
@@ -90,7 +93,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
     # The array
 
     def __bool__(self) -> bool:
-        """Truth value of a single number, as of any array.
+        """Return the truth value of a single number, as any array does.
 
         Raises:
             ValueError: the array does not have exactly one element.
@@ -103,7 +106,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return bool(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """NumPy array of scalars 0e. A plain array would lose any other irreps: take `array` to say so.
+        """Convert scalars 0e to a NumPy array. Data of other irreps would lose them: write ``x.array``.
 
         Raises:
             TypeError: there are other irreps than 0e.
@@ -117,7 +120,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
     def __len__(self) -> int:
         if self.ndim == 1:
-            raise TypeError(f"len() of {describe(self)}, which has no axis but that of the irreps")
+            raise TypeError(f"len() of {describe(self)} is not defined: its only axis is that of the irreps")
         return self.array.shape[0]
 
     def __iter__(self) -> Iterator["IrrepsArray"]:
@@ -130,31 +133,31 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return f"{self.irreps}{chr(10) if chr(10) in data else ' '}{data}"
 
     def astype(self, dtype: Any) -> "IrrepsArray":
-        """The same data in another dtype."""
+        """Return the same data in another dtype."""
         return IrrepsArray(self.irreps, self.array.astype(dtype), zero_flags=self.zero_flags)
 
     # Indexing
 
     def __getitem__(self, index: Any) -> "IrrepsArray":
-        """Index the leading axes as any array; the last one by irreps or by a slice between irreps.
+        """Index the leading axes as in any array, and the last one by irreps or by a slice between irreps.
 
-        ``x[0]``, ``x[mask]``, ``x[..., "1o + 2e"]`` (the place where these items stand, which must be
-        unique), ``x[..., 3:6]`` (cuts between irreps), ``x[:, None]``.
+        Examples are ``x[0]``, ``x[mask]``, ``x[:, None]``, ``x[..., "1o + 2e"]`` (the items next to one another that
+        have these irreps, which must occur once) and ``x[..., 3:6]`` (from component 3 to before component 6).
 
         Raises:
-            IndexError: the irreps do not occur exactly once, a cut falls inside an irrep, or the irreps axis
-                is indexed in any other way.
+            IndexError: the irreps do not occur exactly once, a cut falls inside an irrep, or the irreps axis is indexed
+                in any other way.
         """
         return indexing.get(self, index)
 
     @property
     def at(self) -> "indexing.At[IrrepsArray]":
-        """Updated copies: ``x.at[index].set(y)`` and ``x.at[index].add(y)``; index as in ``x[index]``."""
+        """Updated copies: ``x.at[index].set(y)`` and ``x.at[index].add(y)``, with an index as in ``x[index]``."""
         return indexing.At(self)
 
     @property
     def slice_by_mul(self) -> MulSlicer["IrrepsArray"]:
-        """Slice of the last axis counting irreps: ``x.slice_by_mul[1:3]``.
+        """Slices of the last axis that count irreps: ``x.slice_by_mul[1:3]``.
 
         Example:
             >>> import numpy as np
@@ -166,12 +169,12 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
     @property
     def slice_by_dim(self) -> DimSlicer["IrrepsArray"]:
-        """Slice of the last axis counting components; the cuts must fall between irreps."""
+        """Slices of the last axis that count components, cut between irreps: ``x.slice_by_dim[2:5]``."""
         return rearranging.slice_by_dim(self)
 
     @property
     def slice_by_chunk(self) -> ChunkSlicer["IrrepsArray"]:
-        """Slice of the last axis counting items."""
+        """Slices of the last axis that count items: ``x.slice_by_chunk[1:]``."""
         return rearranging.slice_by_chunk(self)
 
     # Arithmetic
@@ -207,19 +210,19 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return arithmetic.power(self, exponent)
 
     def __eq__(self, other: object) -> "IrrepsArray":  # type: ignore[override]  # elementwise, as arrays do
-        """For each irrep whether all its components are equal, as scalars 0e."""
+        """Return for each irrep whether all its components are equal, as scalars 0e."""
         return arithmetic.equal(self, other)
 
     def __ne__(self, other: object) -> "IrrepsArray":  # type: ignore[override]  # elementwise, as arrays do
         equal = arithmetic.equal(self, other)
         return IrrepsArray(equal.irreps, ~equal.array)
 
-    __hash__ = None  # type: ignore[assignment]  # as any array
+    __hash__ = None  # type: ignore[assignment]  # unhashable, as any array
 
-    # Rearranging; see _rearranging.py
+    # Rearranging, see _rearranging.py
 
     def rechunk(self, irreps: IntoIrreps) -> "IrrepsArray":
-        """The same data cut into other items: irreps that differ only in how neighbours are merged.
+        """Cut the same data into other items: irreps that differ only in how neighbours are merged.
 
         Raises:
             ValueError: the simplified irreps differ.
@@ -233,19 +236,19 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return rearranging.rechunk(self, Irreps(irreps))
 
     def simplify(self) -> "IrrepsArray":
-        """The same data with the shortest description, see :meth:`Irreps.simplify`."""
+        """Return the same data with the shortest description; see :meth:`Irreps.simplify`."""
         return rearranging.rechunk(self, self.irreps.simplify())
 
     def unify(self) -> "IrrepsArray":
-        """The same data with neighbours merged, see :meth:`Irreps.unify`."""
+        """Merge neighbouring items of the same irrep; see :meth:`Irreps.unify`."""
         return rearranging.rechunk(self, self.irreps.unify())
 
     def sort(self) -> "IrrepsArray":
-        """The items in the order of the irreps, see :meth:`Irreps.sort`."""
+        """Sort the items by irrep; see :meth:`Irreps.sort`."""
         return rearranging.take_items(self, self.irreps.sort().inv)
 
     def regroup(self) -> "IrrepsArray":
-        """Sort, then simplify: every irrep once.
+        """Sort and simplify, so that every irrep occurs once.
 
         Example:
             >>> import numpy as np
@@ -256,7 +259,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return self.sort().simplify()
 
     def remove_zero_chunks(self) -> "IrrepsArray":
-        """Without the items that are known to be zero."""
+        """Drop the items that are known to be zero."""
         return rearranging.take_items(self, [i for i, zero in enumerate(self.zero_flags) if not zero])
 
     def filter(
@@ -267,7 +270,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         lmax: int | None = None,
         mask: Sequence[bool] | None = None,
     ) -> "IrrepsArray":
-        """Some of the items, chosen as in :meth:`Irreps.filter`.
+        """Keep some of the items, selected as in :meth:`Irreps.filter`.
 
         Example:
             >>> import numpy as np
@@ -279,7 +282,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return rearranging.take_items(self, [i for i, yes in enumerate(chosen) if yes])
 
     def extend_with_zeros(self, new_irreps: IntoIrreps) -> "IrrepsArray":
-        """Put the items in their order into larger irreps, zeros between them.
+        """Put the items, in their order, into larger irreps, with zeros between them.
 
         Raises:
             ValueError: the items of this array do not occur in that order.
@@ -305,7 +308,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
         Args:
             factor: the length of the new axis (default: the greatest common divisor of the multiplicities).
-            axis: where the new axis stands in the result.
+            axis: the place of the new axis in the result.
 
         Raises:
             ValueError: the factor does not divide every multiplicity, or the axis is the last one.
@@ -332,7 +335,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return rearranging.axis_to_mul(self, axis)
 
     def axis_to_irreps(self, axis: int = -2) -> "IrrepsArray":
-        """Put the entries of an axis one after another on the last axis; the irreps are simplified.
+        """Put the entries of an axis one after another on the last axis, and simplify the irreps.
 
         Example:
             >>> import numpy as np
@@ -358,7 +361,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         """
         return rearranging.irreps_to_axis(self, length, axis)
 
-    # Rotations and mirrors; see _transforming.py
+    # Rotations and mirrors, see _transforming.py
 
     def transform_by_angles(
         self, alpha: Any, beta: Any, gamma: Any, k: Any = 0, inverse: bool = False
@@ -402,7 +405,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
 
 def _like(array: Any, x: Any) -> Any:
-    """`x` (numbers or an array) in the library of either, in the floating dtype of `array`."""
+    """Convert `x` (numbers or an array) to the library of either, in the floating dtype of `array`."""
     xp = array_namespace(array, x)
     dtype = array.dtype if xp.isdtype(array.dtype, "real floating") else None
     return xp.asarray(x, dtype=dtype)

@@ -1,4 +1,4 @@
-"""What JAX must know of our classes: `IrrepsArray` is a tree of one leaf, irreps are static."""
+"""Registration with JAX: `IrrepsArray` is a pytree with one leaf, irreps are static."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from irreps_core.irreps._irreps import Irreps
 
 
 def register(array_class: Any) -> None:
-    """Tell JAX, if it is installed, how to look into `array_class` (an `IrrepsArray`) and irreps."""
+    """Register `array_class` (`IrrepsArray`) and the classes of irreps with JAX, if it is installed."""
     try:
-        import jax
+        import jax  # optional
         from jax import export
     except ImportError:
         return
@@ -21,7 +21,7 @@ def register(array_class: Any) -> None:
         (array,) = leaves
         return array_class._unchecked(irreps, array)
 
-    # The zero flags stay out of the tree: a loop may turn zeros into data, and must keep its structure.
+    # The zero flags are not part of the tree: a loop, which must keep the structure, may turn zeros into data.
     jax.tree_util.register_pytree_with_keys(array_class, with_keys, unflatten, lambda x: ((x.array,), x.irreps))
     export.register_pytree_node_serialization(
         array_class,

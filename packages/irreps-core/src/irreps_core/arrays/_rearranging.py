@@ -1,4 +1,4 @@
-"""Rearranging the items, multiplicities and axes of an `IrrepsArray`. The data does not change."""
+"""Functions that rearrange the items, multiplicities and axes of an `IrrepsArray`, without changing the data."""
 
 import itertools
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from irreps_core.irreps._slicing import ChunkSlicer, DimSlicer, MulSlicer
 from ._base import A, ArrayBase, describe, from_chunks
 
 
-def normalize_axis(axis: int, ndim: int, what: str) -> int:
-    """A non-negative axis among the leading ones of an array of `ndim` axes.
+def normalize_axis(axis: int, ndim: int, function: str) -> int:
+    """Return a leading axis of an array of `ndim` axes as a non-negative number.
 
     Raises:
         ValueError: the axis does not exist, or is the last one, which belongs to the irreps.
     """
     if not -ndim <= axis < ndim:
-        raise ValueError(f"{what}: axis {axis} does not exist, there are {ndim} axes")
+        raise ValueError(f"{function}: axis {axis} does not exist, there are {ndim} axes")
     if axis % ndim == ndim - 1:
-        raise ValueError(f"{what}: axis {axis} is the last one, which belongs to the irreps")
+        raise ValueError(f"{function}: axis {axis} is the last one, which belongs to the irreps")
     return axis % ndim
 
 
 def take_items(x: A, places: Sequence[int]) -> A:
-    """The items at `places`, in that order."""
+    """Return the items at `places`, in that order."""
     if list(places) == list(range(len(x.irreps))):
         return x
     irreps = Irreps([x.irreps[i] for i in places])
     zero_flags = [x.zero_flags[i] for i in places]
     slices = x.irreps.slices()
     xp = array_namespace(x.array)
-    # Neighbours that stay neighbours are cut out in one piece.
+    # Items that stay neighbours are cut out in one piece.
     pieces: list[slice] = []
     for i in places:
         if pieces and pieces[-1].stop == slices[i].start:
@@ -47,17 +47,17 @@ def take_items(x: A, places: Sequence[int]) -> A:
 
 
 def slice_by_mul(x: A) -> MulSlicer[A]:
-    """Slices of the last axis that count irreps."""
+    """Return a slicer of the last axis that counts irreps."""
     return MulSlicer(x.irreps, partial(_cut, x))
 
 
 def slice_by_dim(x: A) -> DimSlicer[A]:
-    """Slices of the last axis that count components."""
+    """Return a slicer of the last axis that counts components."""
     return DimSlicer(x.irreps, partial(_cut, x))
 
 
 def slice_by_chunk(x: A) -> ChunkSlicer[A]:
-    """Slices of the last axis that count items."""
+    """Return a slicer of the last axis that counts items."""
     return ChunkSlicer(x.irreps, lambda _irreps, places: take_items(x, places))
 
 
@@ -66,7 +66,7 @@ def _cut(x: A, irreps: Irreps, places: Sequence[int], start: int, stop: int) -> 
 
 
 def rechunk(x: A, irreps: Irreps) -> A:
-    """Cut the same data into the items of `irreps`; an item is known to be zero if all its parts are."""
+    """Cut the same data into the items of `irreps`. An item is known to be zero if all its parts are."""
     if irreps == x.irreps:
         return x
     if irreps.simplify() != x.irreps.simplify():
@@ -97,7 +97,7 @@ def _cut_at(irreps: Irreps, cuts: list[int]) -> Irreps:
 
 
 def extend_with_zeros(x: A, irreps: Irreps) -> A:
-    """Put the items of `x`, in their order, among the items of `irreps`, zeros elsewhere."""
+    """Put the items of `x`, in their order, among the items of `irreps`, and zeros elsewhere."""
     chunks: list[Any] = []
     old = list(zip(x.irreps, x.chunks, strict=True))
     for item in irreps:
@@ -107,10 +107,10 @@ def extend_with_zeros(x: A, irreps: Irreps) -> A:
     return from_chunks(type(x), irreps, chunks, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 
 
-def _leading_shape(x: ArrayBase, shape: Sequence[int], what: str) -> tuple[int, ...]:
+def _leading_shape(x: ArrayBase, shape: Sequence[int], function: str) -> tuple[int, ...]:
     if len(shape) == 0 or shape[-1] not in (-1, x.irreps.dim):
         raise ValueError(
-            f"{what} of {describe(x)}: the last entry of the shape must be {x.irreps.dim} or -1, got {tuple(shape)}"
+            f"{function} of {describe(x)}: the last entry of the shape must be {x.irreps.dim} or -1, got {tuple(shape)}"
         )
     return tuple(shape[:-1])
 
@@ -175,14 +175,14 @@ def irreps_to_axis(x: A, length: int, axis: int) -> A:
     if irreps is None:
         raise ValueError(f"irreps_to_axis: {x.irreps} is not {length} times the same sequence of irreps")
     pieces = rechunk(x, irreps.repeat(length))
-    # An item is known to be zero if it is at every place of the new axis.
+    # An item is known to be zero if it is known to be so at every place of the new axis.
     flags = [all(pieces.zero_flags[i :: len(irreps)]) for i in range(len(irreps))]
     array = x.array.reshape((*x.shape[:-1], length, irreps.dim))
     return type(x)(irreps, array_namespace(array).moveaxis(array, -2, axis), zero_flags=flags)
 
 
 def _period(irreps: Irreps, length: int) -> Irreps | None:
-    """The irreps that give `irreps` when they are repeated `length` times, if there are any."""
+    """Return the irreps that give `irreps` when repeated `length` times, or None if there are none."""
     if length <= 0 or irreps.dim % length:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Sums, means, norms, dot and cross products of `IrrepsArray`."""
+"""Sums, means, norms, dot products and cross products of IrrepsArrays."""
 
 from typing import Any
 
@@ -35,13 +35,13 @@ def _reduce(name: str, x: IrrepsArray, axis: Axis, keepdims: bool) -> IrrepsArra
         x = IrrepsArray(x.irreps, array, zero_flags=x.zero_flags)
     if len(leading) == len(axes):
         return x
-    # Over the irreps axis only the irreps of one item add up: each item becomes one irrep.
+    # On the irreps axis only the irreps of one item can be added: each item becomes one irrep.
     chunks = [None if chunk is None else reduce(chunk, axis=-2, keepdims=True) for chunk in x.chunks]
     return from_chunks(x.irreps.set_mul(1), chunks, x.shape[:-1], x.dtype, backend=xp)
 
 
 def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
-    """Sum over axes; over the last one, the sum of the irreps of each item.
+    """Sum over axes; over the last one, sum the irreps of each item.
 
     Args:
         array: the data.
@@ -61,7 +61,7 @@ def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> Irreps
 
 
 def mean(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
-    """Mean over axes; over the last one, the mean of the irreps of each item. Arguments as :func:`sum`.
+    """Return the mean over axes; over the last one, the mean of the irreps of each item. Arguments as in :func:`sum`.
 
     Example:
         >>> import numpy as np
@@ -87,9 +87,9 @@ def _root(xp: Any, squared: Any) -> Any:
 
 
 def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> IrrepsArray:
-    """Euclidean norm of each irrep, or of everything, as scalars 0e.
+    """Return the Euclidean norm of each irrep, or of the whole last axis, as scalars 0e.
 
-    The derivative at the zero vector is zero, of every order.
+    At the zero vector its derivatives of every order are zero.
 
     Args:
         array: the data.
@@ -119,7 +119,7 @@ def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -
 
 
 def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
-    """Dot product of everything, or of each irrep, as scalars 0e. `a` is conjugated if it is complex.
+    """Return the dot product of the whole last axis, or of each irrep, as scalars 0e. Complex `a` is conjugated.
 
     Raises:
         ValueError: the irreps differ.
@@ -153,10 +153,10 @@ def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
 
 
 def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
-    """Cross product of the vectors of two arrays, one by one; the parities multiply.
+    """Return the cross product of the vectors of two arrays, one by one. The parities multiply.
 
     Raises:
-        ValueError: something else than vectors (degree 1), or different numbers of vectors.
+        ValueError: the arrays contain other irreps than vectors (degree 1), or different numbers of vectors.
 
     Example:
         >>> import numpy as np

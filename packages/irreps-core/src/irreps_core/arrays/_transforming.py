@@ -1,4 +1,4 @@
-"""Rotating and mirroring an `IrrepsArray`: one small matrix for each irrep."""
+"""Rotations and mirrors of an `IrrepsArray`, by one small matrix for each irrep."""
 
 from typing import Any
 

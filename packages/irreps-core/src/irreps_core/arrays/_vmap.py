@@ -11,7 +11,7 @@ from ._irreps_array import IrrepsArray
 
 @jax.tree_util.register_pytree_node_class
 class _Flagged:
-    """An IrrepsArray whose zero flags are part of the tree, so that they survive the transformation."""
+    """An IrrepsArray whose zero flags are part of the tree, so that the transformation keeps them."""
 
     def __init__(self, irreps: Any, zero_flags: Any, array: Any) -> None:
         self.irreps, self.zero_flags, self.array = irreps, zero_flags, array
@@ -42,15 +42,15 @@ def _map(function: Callable[[Any], Any], tree: Any, kind: type) -> Any:
 
 
 def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
-    """`jax.vmap` that keeps the zero flags of `IrrepsArray` and refuses the irreps axis.
+    """Return `jax.vmap` of a function, which keeps the zero flags of IrrepsArrays and refuses the irreps axis.
 
     Args:
         fun: the function to map.
         in_axes: as in :func:`jax.vmap`; axes count the irreps axis, which cannot be mapped.
-        out_axes: likewise.
+        out_axes: as in :func:`jax.vmap`.
 
     Raises:
-        ValueError: an axis is the irreps axis.
+        ValueError: an axis to map is the irreps axis.
 
     Example:
         >>> import jax.numpy as jnp

@@ -12,7 +12,7 @@ from ._su2 import clebsch_gordan_half, in_triangle, su2_generators
 
 
 def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
-    r"""The unitary matrix Q of x_complex = Q x_real, from the real basis of degree l to the complex |l, m>.
+    r"""Return the unitary matrix Q of x_complex = Q x_real, from the real basis of degree l to the complex |l, m>.
 
     With c_m (m > 0, cosines), c_0 and c_-m (sines) the real components:
     x_m = (-i)^l (-1)^m (c_m + i c_-m) / sqrt(2),  x_0 = (-i)^l c_0,  x_-m = (-i)^l (c_m - i c_-m) / sqrt(2).
@@ -44,7 +44,7 @@ def _change_basis_real_to_complex(l: int) -> np.ndarray:
 
 
 def _phases(l: int) -> np.ndarray:
-    """The matrix of change_basis_real_to_complex but for its norms and (-i)^l: only 0, ±1 and ±i."""
+    """Return the matrix of change_basis_real_to_complex without its norms and (-i)^l: only 0, ±1 and ±i."""
     m = np.arange(1, l + 1)
     sign = (-1.0) ** m
     phases = np.zeros((2 * l + 1, 2 * l + 1), complex)
@@ -57,7 +57,7 @@ def _phases(l: int) -> np.ndarray:
 
 
 def generators(l: SupportsIndex) -> np.ndarray:
-    r"""Generators of the rotations about x, y and z on the real basis of degree l.
+    r"""Return the generators of the rotations about x, y and z on the real basis of degree l.
 
     exp(θ X_a) is the Wigner D matrix of the rotation by θ about the axis a; [X_a, X_b] = ε_abc X_c; each is
     real and antisymmetric. For l = 1 they act on (x, y, z): (X_a)_bc = -ε_abc.
@@ -92,7 +92,7 @@ def _generators(l: int) -> np.ndarray:
 
 
 def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> np.ndarray:
-    r"""Real Clebsch-Gordan coefficients: the invariant tensor C of l1 ⊗ l2 ⊗ l3, of Frobenius norm 1.
+    r"""Return the real Clebsch-Gordan coefficients: the invariant tensor C of l1 ⊗ l2 ⊗ l3, of Frobenius norm 1.
 
     C_ijk x_i y_j transforms with degree l3 when x and y transform with degrees l1 and l2:
     Σ D1_il D2_jm D3_kn C_lmn = C_ijk. All zero unless |l1 - l2| <= l3 <= l1 + l2. The sign is fixed by
@@ -129,7 +129,7 @@ def _clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
 
 
 def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> tuple[np.ndarray, np.ndarray]:
-    r"""The elements of :func:`clebsch_gordan` that are not zero.
+    r"""Return the elements of :func:`clebsch_gordan` that are not zero.
 
     Selection rules: |m3| = |m1| + |m2| or ||m1| - |m2||, and the number of negative m (sines) has the parity
     of l1 + l2 + l3. Elements that obey them and are yet zero (such as <2 0 3 2 | 3 2>) are left out too.
@@ -168,7 +168,7 @@ def _sparse(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _nonzeros(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places (3, n) and values (n,), in no order; computed for l1 <= l2 <= l3, else permuted from there."""
+    """Return places (3, n) and values (n,) in no particular order: computed for sorted degrees, then permuted."""
     degrees = (l1, l2, l3)
     order = sorted(range(3), key=degrees.__getitem__)
     indices, values = _sorted_nonzeros(*(degrees[i] for i in order))
@@ -178,7 +178,7 @@ def _nonzeros(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]:
 
 @cached()
 def _sorted_nonzeros(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]:
-    r"""Real coefficients from complex ones, for l1 <= l2 <= l3.
+    r"""Compute the real coefficients from the complex ones, for l1 <= l2 <= l3.
 
     Each real coefficient is one complex coefficient <l1 μ1 l2 μ2 | l3 μ3>, |m_i| = |μ_i|, times a phase and a
     norm: the two terms (μ1, μ2, μ3) and (-μ1, -μ2, -μ3) of Q1 Q2 conj(Q3) are equal or cancel.

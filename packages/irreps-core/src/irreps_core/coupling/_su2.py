@@ -9,7 +9,7 @@ from irreps_core._inputs._degrees import check_spin
 
 
 def su2_generators(j: SupportsFloat) -> np.ndarray:
-    r"""Generators of the spin-j representation of SU(2), anti-Hermitian: [X_a, X_b] = ε_abc X_c.
+    r"""Return the generators of the spin-j representation of SU(2), anti-Hermitian: [X_a, X_b] = ε_abc X_c.
 
     In the order of this package's axes (x, y, z), whose polar axis is y, they are
     X_x = -i J_2, X_y = i J_3, X_z = i J_1 with the textbook J_3 |m> = m |m>,
@@ -46,7 +46,7 @@ def _su2_generators(jj: int) -> np.ndarray:
 
 
 def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) -> np.ndarray:
-    r"""Clebsch-Gordan coefficients <j1 m1 j2 m2 | j3 m3> / sqrt(2 j3 + 1) of SU(2).
+    r"""Return the Clebsch-Gordan coefficients <j1 m1 j2 m2 | j3 m3> / sqrt(2 j3 + 1) of SU(2).
 
     Condon-Shortley phases; divided by sqrt(2 j3 + 1), so that the Frobenius norm is 1.
     All zero where |j1 - j2| <= j3 <= j1 + j2 fails or j1 + j2 + j3 is not an integer.
@@ -93,12 +93,12 @@ def _su2_clebsch_gordan(jj1: int, jj2: int, jj3: int) -> np.ndarray:
 
 
 def in_triangle(jj1: int, jj2: int, jj3: int) -> bool:
-    """Whether spin jj3/2 occurs in the product of jj1/2 and jj2/2."""
+    """Return whether spin jj3/2 occurs in the product of jj1/2 and jj2/2."""
     return abs(jj1 - jj2) <= jj3 <= jj1 + jj2 and (jj1 + jj2 + jj3) % 2 == 0
 
 
 def clebsch_gordan_half(jj1: int, jj2: int, jj3: int) -> np.ndarray:
-    """<j1 m1 j2 m3-m1 | j3 m3> for j1 <= j2 in the triangle: rows m1 = -j1 .. j1, columns m3 >= 0 ascending.
+    """Return <j1 m1 j2 m3-m1 | j3 m3> for j1 <= j2 in the triangle: rows m1 = -j1 .. j1, columns m3 >= 0 ascending.
 
     For each m3, the vector over m1 is the eigenvector of J² with eigenvalue j3(j3+1). J² is tridiagonal
     in m1, and where the eigenvector does not oscillate it grows from the end of the range inwards. So a
@@ -148,7 +148,10 @@ def _recursion(diagonal: np.ndarray, coupling: np.ndarray, start: np.ndarray, st
 
 
 def _join(lower: np.ndarray, upper: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Unit columns: `lower` below row `middle`, where both hold, and `upper` from it on; the last row > 0."""
+    """Join two solutions to unit columns whose last row is positive.
+
+    Below row `middle` they are `lower`, from it on `upper`; there both hold.
+    """
     lower, upper = (f / np.max(np.abs(f), axis=0) for f in (lower, upper))
     # Two neighbours are never both a node. Beyond the last row there is none: zero.
     column = np.arange(len(middle))

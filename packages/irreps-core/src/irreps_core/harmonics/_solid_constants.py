@@ -50,7 +50,7 @@ def product_table(degrees: Degrees) -> ProductTable:
 
 @cached(maxsize=256)
 def _components(l: int) -> tuple[tuple[float, tuple[bool, bool, bool], tuple[Quadric, ...]], ...]:
-    """For m = -l, ..., l: scale, which of x, y, z are factors, quadrics."""
+    """Return the scale, the coordinates x, y, z that are factors, and the quadrics, for m = -l, ..., l."""
     mantissas, exponents = harmonic_scales(l)
     components = []
     for m in range(-l, l + 1):
@@ -69,7 +69,7 @@ def _components(l: int) -> tuple[tuple[float, tuple[bool, bool, bool], tuple[Qua
 
 
 def _cones(l: int, m: int) -> list[Quadric]:
-    """Pairs of cones, the narrowest first.
+    """Return the pairs of cones, the narrowest first.
 
     P_l^(m) is a Gegenbauer polynomial; its roots are the eigenvalues of a Jacobi matrix (Golub and Welsch) whose
     diagonal is zero: plus and minus the singular values of the part that takes odd to even places.
@@ -87,7 +87,7 @@ def _cones(l: int, m: int) -> list[Quadric]:
 
 
 def _legendre_ratio(l: int, m: int, y: np.ndarray, rho2: np.ndarray) -> np.ndarray:
-    """R_l^m of :mod:`._legendre`."""
+    """Return R_l^m of :mod:`._legendre`."""
     before, ratio, e = np.zeros_like(y), np.ones_like(y), np.zeros_like(y)
     for k in range(m + 1, l + 1):
         e = (k - m - 1) / (k + m) * (y * e - rho2 * before)
@@ -96,13 +96,13 @@ def _legendre_ratio(l: int, m: int, y: np.ndarray, rho2: np.ndarray) -> np.ndarr
 
 
 def _planes(m: int) -> list[Quadric]:
-    """Pairs of planes."""
+    """Return the pairs of planes."""
     angles = [i * math.pi / (2 * abs(m)) for i in range(1, abs(m)) if (i % 2 == 1) == (m > 0)]
     return [(-4 * math.cos(a) ** 2, 0.0, 4 * math.sin(a) ** 2) for a in angles]
 
 
 def _alternating(cones: list[Quadric], planes: list[Quadric]) -> list[Quadric]:
-    """In an order in which the product of the first few is never far from the whole in size."""
+    """Order the quadrics so that the product of the first few is never far from the whole in size."""
 
     def ends_first(quadrics: list[Quadric]) -> list[tuple[float, Quadric]]:
         n = len(quadrics)

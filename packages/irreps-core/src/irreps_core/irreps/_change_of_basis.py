@@ -1,4 +1,4 @@
-"""Other software's conventions: order, axes and phases of the harmonics, signs of Clebsch-Gordan coefficients."""
+"""Conventions of other software: order, axes and phases of the harmonics, signs of Clebsch-Gordan coefficients."""
 
 from collections.abc import Callable
 from typing import SupportsIndex
@@ -48,10 +48,11 @@ _CONVENTIONS: dict[str, Callable[[int], np.ndarray]] = {
 
 
 def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps) -> np.ndarray:
-    r"""The matrix B of y_target = B y_source, for components of degree l in two conventions.
+    r"""Return the matrix B of y_target = B y_source, for components of degree l in two conventions.
 
-    It is unitary: y are harmonics of one direction r = (x, y, z), or whatever transforms like them, and both
-    sides have one normalization. What transforms with D in the source convention does with B D B⁻¹ in the target's.
+    Here y are harmonics of one direction r = (x, y, z), in one normalization, or any components that transform like
+    them. B is unitary. Components that transform with D in the source convention transform with B D B⁻¹ in the target
+    convention.
 
     * ``"e3nn"``: e3nn from 0.5 on, e3nn-jax, this package. Real, polar axis y, m = -l .. l; degree 1 is (x, y, z).
     * ``"e3nn-0.4"``: e3nn up to 0.4. The same components; :func:`clebsch_gordan_sign` gives the signs that differ.
@@ -60,8 +61,9 @@ def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps
     * ``"scipy"``: ``scipy.special.sph_harm_y``. Complex, polar axis z, m = -l .. l, Condon-Shortley phase.
     * ``"sphericart"``: sphericart and most textbooks. Real, polar axis z, m = -l .. l; degree 1 is (y, z, x).
 
-    Where the polar axis differs, B is the rotation by 120 degrees that permutes x, y and z, and so it is full from
-    degree 2 on. (To rename the axes instead, permute: y_e3nn at (x, y, z) is y_sphericart at (z, x, y).)
+    Where the polar axis differs, B is the rotation by 120 degrees that permutes x, y and z, so that it is a full matrix
+    from degree 2 on. To rename the axes instead, permute the coordinates: y_e3nn at (x, y, z) is y_sphericart at
+    (z, x, y).
 
     Args:
         source: name of a convention.
@@ -70,10 +72,10 @@ def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps
 
     Returns:
         Array of shape (2l+1, 2l+1), or (dim, dim) and block diagonal for irreps: float64, or complex128 if one of the
-        conventions is ``"scipy"``. Read-only for a degree.
+        conventions is ``"scipy"``. For a degree it is read-only.
 
     Raises:
-        ValueError: unknown convention, negative degree or malformed irreps.
+        ValueError: a convention is unknown, the degree is negative, or the irreps are malformed.
         TypeError: the degree is not an integer.
 
     Example:
@@ -111,12 +113,13 @@ def _check_convention(name: str, known: tuple[str, ...]) -> None:
 
 
 def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> int:
-    """The sign ±1 by which another convention's real Clebsch-Gordan coefficients differ from ours.
+    """Return the sign ±1 by which another convention's real Clebsch-Gordan coefficients differ from ours.
 
     C_convention(l1, l2, l3) = sign * clebsch_gordan(l1, l2, l3). For ``"e3nn"`` (e3nn from 0.5 on, e3nn-jax) the
     sign is always 1. For ``"e3nn-0.4"``: with l1 <= l2 <= l3, the coefficient at m1 = m2 = m3 = 0 is positive, or
-    where that is zero (l1 + l2 + l3 odd), the first that is not zero; other orders of the degrees follow by the
-    same transpositions as here. To use weights trained with e3nn 0.4, multiply each path l1 x l2 -> l3 by this sign.
+    where that is zero (l1 + l2 + l3 odd), the first one that is not zero. Other orders of the degrees follow by the
+    same transpositions as in :func:`clebsch_gordan`. To use weights trained with e3nn 0.4, multiply each path
+    l1 x l2 -> l3 by this sign.
 
     Args:
         convention: ``"e3nn"`` or ``"e3nn-0.4"``.
@@ -128,7 +131,7 @@ def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l
         1 or -1.
 
     Raises:
-        ValueError: unknown convention, negative degree, or no such product.
+        ValueError: the convention is unknown, a degree is negative, or l3 does not occur in l1 x l2.
         TypeError: a degree is not an integer.
 
     Example:
@@ -139,7 +142,7 @@ def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l
     _check_convention(convention, ("e3nn", "e3nn-0.4"))
     degrees = sorted(check_degree(name, l) for name, l in (("l1", l1), ("l2", l2), ("l3", l3)))
     if degrees[2] > degrees[0] + degrees[1]:
-        raise ValueError(f"{(l1, l2, l3)} have no Clebsch-Gordan coefficients: each is at most the sum of the others")
+        raise ValueError(f"degrees {(l1, l2, l3)} do not couple: each must be at most the sum of the others")
     if convention == "e3nn":
         return 1
     indices, values = clebsch_gordan_sparse(*degrees)

@@ -19,8 +19,8 @@ IntoIrrep: TypeAlias = Union[str, "Irrep", "MulIrrep", tuple[int, int]]
 class Irrep(HasMatrices):
     """Irreducible representation of O(3): a degree `l` and a parity `p`.
 
-    The representation has dimension 2l+1; a rotation acts by the real Wigner D matrix of degree l, the
-    inversion of space by multiplication with p. It holds no data.
+    The representation has dimension 2l+1. A rotation acts by the real Wigner D matrix of degree l, and the inversion of
+    space by multiplication with p. An irrep contains no data.
 
     Irreps are ordered by degree, then parity (-1)^l first: 0e, 0o, 1o, 1e, 2e, 2o, ...
     For convenience an irrep also equals every string that denotes it; it shares its hash with ``str(irrep)``.
@@ -34,7 +34,7 @@ class Irrep(HasMatrices):
         p: the parity.
 
     Raises:
-        ValueError: the degree is negative or no integer, the parity is neither 1 nor -1, or the string is
+        ValueError: the degree is negative or not an integer, the parity is neither 1 nor -1, or the string is
             malformed.
 
     Example:
@@ -88,7 +88,7 @@ class Irrep(HasMatrices):
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(repr(self))  # of the string that it equals, so that a set of irreps contains "1o"
+        return hash(repr(self))  # the hash of the string that it equals, so that a set of irreps contains "1o"
 
     def __lt__(self, other: "Irrep") -> bool:
         if not isinstance(other, Irrep):
@@ -112,7 +112,7 @@ class Irrep(HasMatrices):
         return Irrep, (self.l, self.p)
 
     def __mul__(self, other: IntoIrrep) -> Iterator["Irrep"]:
-        """The irreps in the tensor product: degrees |l1-l2|, ..., l1+l2, parity p1 p2 (selection rules)."""
+        """Yield the irreps of the tensor product: degrees |l1-l2|, ..., l1+l2, parity p1 p2 (selection rules)."""
         if isinstance(other, int):
             raise TypeError(f"to repeat an irrep write {other} * Irrep({str(self)!r})")
         other = Irrep(other)
@@ -134,7 +134,7 @@ class Irrep(HasMatrices):
         return 2 * self.l + 1
 
     def is_scalar(self) -> bool:
-        """Whether it is 0e: unchanged by rotations and mirrors.
+        """Return whether it is 0e: unchanged by rotations and mirrors.
 
         Example:
             >>> from irreps_core import Irrep
@@ -145,7 +145,7 @@ class Irrep(HasMatrices):
 
     @classmethod
     def iterator(cls, lmax: int | None = None) -> Iterator["Irrep"]:
-        """All irreps in their order, up to degree `lmax` (without end when None).
+        """Yield all irreps in their order, up to degree `lmax`; without end if it is None.
 
         Example:
             >>> from irreps_core import Irrep
@@ -159,7 +159,7 @@ class Irrep(HasMatrices):
             l += 1
 
     def generators(self) -> Any:
-        """Generators of the rotations about x, y and z, float64 of shape (3, 2l+1, 2l+1).
+        """Return the generators of the rotations about x, y and z, float64 of shape (3, 2l+1, 2l+1).
 
         D(v) = exp(sum_a v_a X_a) for log coordinates v. See :func:`irreps_core.generators`.
         """
@@ -182,7 +182,7 @@ class MulIrrep:
         ir: the irrep.
 
     Raises:
-        ValueError: the multiplicity is negative or no integer, or the irrep is malformed.
+        ValueError: the multiplicity is negative or not an integer, or the irrep is malformed.
 
     Example:
         >>> from irreps_core import MulIrrep

@@ -1,4 +1,4 @@
-"""`Irreps`: a direct sum of irreducible representations, the type of equivariant data. It holds no data."""
+"""`Irreps`: a direct sum of irreducible representations, the type of equivariant data."""
 
 import itertools
 import math
@@ -20,12 +20,12 @@ from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
 
 
 class Sorted(NamedTuple):
-    """What :meth:`Irreps.sort` returns.
+    """Result of :meth:`Irreps.sort`.
 
     Attributes:
         irreps: the sorted irreps.
-        p: ``p[i]`` is the new place of the i-th item.
-        inv: ``inv[j]`` is the old place of what is now j-th.
+        p: ``p[i]`` is the new place of item i.
+        inv: ``inv[j]`` is the old place of the item that is now at place j.
     """
 
     irreps: "Irreps"
@@ -36,8 +36,10 @@ class Sorted(NamedTuple):
 class Irreps(HasMatrices, tuple[MulIrrep, ...]):
     """Direct sum of irreps, each with a multiplicity: the type of equivariant data.
 
-    A tuple of :class:`MulIrrep`. Data of these irreps is an array whose last axis has length `dim`; the items
-    follow one another there, and within ``mul x ir`` the multiplicity comes first, the component last.
+    It is a tuple of :class:`MulIrrep`, the items, and contains no data. Data of these irreps is an array whose last
+    axis has length `dim`: the items follow one another there, and within ``mul x ir`` the multiplicity comes first, the
+    component last.
+
     For convenience irreps also equal every string that denotes them; they share their hash with ``str(irreps)``. They
     do not equal a plain tuple of the same items.
 
@@ -46,7 +48,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
             (mul, irrep). None and ``""`` are the empty sum.
 
     Raises:
-        ValueError: malformed; quotes what came.
+        ValueError: the argument does not denote irreps.
 
     Example:
         >>> from irreps_core import Irreps
@@ -75,7 +77,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
 
     @staticmethod
     def spherical_harmonics(lmax: int, p: int = -1) -> "Irreps":
-        """Irreps of the spherical harmonics of degrees 0 to `lmax` of a vector of parity `p`.
+        """Return the irreps of the spherical harmonics of degrees 0 to `lmax` of a vector of parity `p`.
 
         Example:
             >>> from irreps_core import Irreps
@@ -126,15 +128,15 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         """The highest degree of a multiplicity that is not zero.
 
         Raises:
-            ValueError: there is no irrep.
+            ValueError: there are no irreps.
         """
         degrees = [ir.l for mul, ir in self if mul > 0]
         if not degrees:
-            raise ValueError(f"lmax of irreps without any irrep: {self!r}")
+            raise ValueError(f"lmax of {self!r}, which has no irreps, is not defined")
         return max(degrees)
 
-    def count(self, ir: IntoIrrep) -> int:  # of an irrep, as in e3nn, not of an item
-        """Total multiplicity of an irrep.
+    def count(self, ir: IntoIrrep) -> int:  # counts an irrep, as e3nn does, where a tuple counts an item
+        """Return the total multiplicity of an irrep.
 
         Example:
             >>> from irreps_core import Irreps
@@ -144,11 +146,11 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         wanted = Irrep(ir)
         return sum(mul for mul, ir in self if ir == wanted)
 
-    def index(self, ir: IntoIrrep) -> int:  # type: ignore[override]  # as `count`
-        """Place of the first item of an irrep.
+    def index(self, ir: IntoIrrep) -> int:  # type: ignore[override]  # see `count`
+        """Return the place of the first item of an irrep.
 
         Raises:
-            ValueError: there is none.
+            ValueError: it does not occur.
 
         Example:
             >>> from irreps_core import Irreps
@@ -162,7 +164,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         raise ValueError(f"{wanted} is not in {self!r}")
 
     def is_scalar(self) -> bool:
-        """Whether every irrep is 0e (and there is one).
+        """Return whether every irrep is 0e (and there is at least one).
 
         Example:
             >>> from irreps_core import Irreps
@@ -172,7 +174,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return {ir for _, ir in self} == {Irrep(0, 1)}
 
     def slices(self) -> list[slice]:
-        """Where each item lies on the last axis of data.
+        """Return the slice of each item on the last axis of data.
 
         Example:
             >>> from irreps_core import Irreps
@@ -193,7 +195,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return item if isinstance(item, MulIrrep) else Irreps(item)
 
     def __contains__(self, ir: Any) -> bool:
-        """Whether an irrep occurs (with multiplicity zero too)."""
+        """Return whether an irrep occurs, also with multiplicity zero."""
         wanted = Irrep(ir)
         return any(ir == wanted for _, ir in self)
 
@@ -214,12 +216,12 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(repr(self))  # of the string that they equal
+        return hash(repr(self))  # the hash of the string that they equal
 
     # Algebra
 
     def __add__(self, other: "IntoIrreps") -> "Irreps":  # type: ignore[override]  # a direct sum is again Irreps
-        """Direct sum.
+        """Return the direct sum.
 
         Example:
             >>> from irreps_core import Irreps
@@ -233,8 +235,8 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
             return self
         return Irreps(other) + self
 
-    def __mul__(self, other: SupportsIndex) -> "Irreps":  # multiplies, not repeats
-        """Multiply every multiplicity (to repeat the whole sequence use :meth:`repeat`).
+    def __mul__(self, other: SupportsIndex) -> "Irreps":
+        """Multiply every multiplicity. To repeat the whole sequence use :meth:`repeat`.
 
         Example:
             >>> from irreps_core import Irreps
@@ -248,7 +250,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         factor = non_negative_integer(other, "the factor of irreps", other)
         return Irreps([(item.mul * factor, item.ir) for item in self])
 
-    __rmul__ = __mul__  # as __mul__
+    __rmul__ = __mul__
 
     def __floordiv__(self, other: SupportsIndex) -> "Irreps":
         """Divide every multiplicity, rounding down.
@@ -262,7 +264,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return Irreps([(item.mul // divisor, item.ir) for item in self])
 
     def repeat(self, n: int) -> "Irreps":
-        """The sequence `n` times.
+        """Repeat the whole sequence `n` times.
 
         Example:
             >>> from irreps_core import Irreps
@@ -272,7 +274,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return Irreps(tuple(self) * non_negative_integer(n, "the number of repetitions", n))
 
     def set_mul(self, mul: int) -> "Irreps":
-        """The same irreps, each with multiplicity `mul`.
+        """Return the same irreps, each with multiplicity `mul`.
 
         Example:
             >>> from irreps_core import Irreps
@@ -284,7 +286,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
     # Rearranging
 
     def remove_zero_multiplicities(self) -> "Irreps":
-        """Without the items of multiplicity zero.
+        """Drop the items of multiplicity zero.
 
         Example:
             >>> from irreps_core import Irreps
@@ -310,7 +312,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return Irreps(out)
 
     def simplify(self) -> "Irreps":
-        """Drop multiplicities of zero, then merge neighbours: the same data, the shortest description.
+        """Drop multiplicities of zero, then merge neighbours: the shortest description of the same data.
 
         Example:
             >>> from irreps_core import Irreps
@@ -335,7 +337,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return Sorted(Irreps([self[i] for i in inv]), p, inv)
 
     def regroup(self) -> "Irreps":
-        """Sort, then simplify: every irrep once.
+        """Sort and simplify, so that every irrep occurs once.
 
         Example:
             >>> from irreps_core import Irreps
@@ -352,7 +354,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         lmax: int | None = None,
         mask: Sequence[bool] | None = None,
     ) -> "Irreps":
-        """Some of the items. Give exactly one criterion (none keeps all).
+        """Keep some of the items. Give at most one criterion; without one, all items are kept.
 
         Args:
             keep: irreps to keep, or a function of a :class:`MulIrrep`.
@@ -381,7 +383,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         lmax: int | None = None,
         mask: Sequence[bool] | None = None,
     ) -> tuple[bool, ...]:
-        """For each item whether :meth:`filter` keeps it; same arguments.
+        """Return for each item whether :meth:`filter` keeps it; same arguments.
 
         Example:
             >>> from irreps_core import Irreps
@@ -392,7 +394,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
 
     @property
     def slice_by_mul(self) -> MulSlicer["Irreps"]:
-        """Slice counting irreps: ``irreps.slice_by_mul[1:3]``.
+        """Slices that count irreps: ``irreps.slice_by_mul[1:3]``.
 
         Example:
             >>> from irreps_core import Irreps
@@ -403,7 +405,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
 
     @property
     def slice_by_dim(self) -> DimSlicer["Irreps"]:
-        """Slice counting components: ``irreps.slice_by_dim[3:8]``; the cuts must fall between irreps.
+        """Slices that count components, cut between irreps: ``irreps.slice_by_dim[3:8]``.
 
         Example:
             >>> from irreps_core import Irreps
@@ -414,7 +416,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
 
     @property
     def slice_by_chunk(self) -> ChunkSlicer["Irreps"]:
-        """Slice counting items: ``irreps.slice_by_chunk[1:]``.
+        """Slices that count items: ``irreps.slice_by_chunk[1:]``.
 
         Example:
             >>> from irreps_core import Irreps
@@ -423,19 +425,19 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         """
         return ChunkSlicer(self, lambda irreps, _places: irreps)
 
-    # Representation matrices, whose methods D_from_* are inherited
+    # Representation matrices; the methods D_from_* are inherited
 
     def _items(self) -> "Irreps":
         return self
 
     def generators(self) -> np.ndarray:
-        """Generators of the rotations about x, y and z, float64 of shape (3, dim, dim), block diagonal."""
+        """Return the generators of the rotations about x, y and z, float64 of shape (3, dim, dim), block diagonal."""
         return block_diagonal_of(self, {ir: ir.generators() for _, ir in self}, (3,))
 
 
-# What can be written where irreps are expected.
+# The types that functions accept as irreps.
 IntoIrreps: TypeAlias = (
     Irreps | Irrep | MulIrrep | str | Iterable[str | Irrep | MulIrrep | tuple[int, IntoIrrep]] | None
 )
-# What can be written to choose some of the items.
+# The types that `filter` accepts as a selection of irreps.
 Selection: TypeAlias = IntoIrreps | Iterable[IntoIrrep] | Callable[[MulIrrep], bool]

@@ -12,7 +12,7 @@ def non_negative_integer(value: object, name: str, shown: object) -> int:
 
     Args:
         value: the value.
-        name: what it is, for the error message.
+        name: name of the quantity, for the error message.
         shown: the expression that contains it, for the error message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Slices of irreps, and of data of these irreps, counted in irreps, in components or in items."""
+"""Slices of irreps and of their data, counted in irreps, in components or in items."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -25,7 +25,7 @@ class MulSlicer(Generic[T]):
     """Slices that count irreps: item ``mul x ir`` is `mul` long."""
 
     def __init__(self, irreps: _Irreps, cut: Cut[T]) -> None:
-        """Slice `irreps`, and pass what was sliced to `cut`."""
+        """Slice `irreps`; the result is that of `cut`."""
         self._irreps, self._cut = irreps, cut
 
     def __getitem__(self, index: slice) -> T:
@@ -49,7 +49,7 @@ class DimSlicer(Generic[T]):
     """Slices that count components; the cuts must fall between irreps."""
 
     def __init__(self, irreps: _Irreps, cut: Cut[T]) -> None:
-        """Slice `irreps`, and pass what was sliced to `cut`."""
+        """Slice `irreps`; the result is that of `cut`."""
         self._irreps, self._by_mul = irreps, MulSlicer(irreps, cut)
 
     def __getitem__(self, index: slice) -> T:
@@ -69,7 +69,7 @@ class DimSlicer(Generic[T]):
                 irreps, rest = divmod(component - before, ir.dim)
                 if rest:
                     raise IndexError(
-                        f"cannot cut {self._irreps} at component {component}: that is inside an irrep {ir}, "
+                        f"cannot cut {self._irreps} at component {component}, inside an irrep {ir}: "
                         f"cut at {component - rest} or {component - rest + ir.dim}"
                     )
                 return count + irreps
@@ -82,7 +82,7 @@ class ChunkSlicer(Generic[T]):
     """Slices that count items."""
 
     def __init__(self, irreps: _Irreps, pick: Callable[[_Irreps, Sequence[int]], T]) -> None:
-        """Slice `irreps`, and pass the sliced irreps and the places of their items to `pick`."""
+        """Slice `irreps`; the result is that of `pick`, given the sliced irreps and the places of their items."""
         self._irreps, self._pick = irreps, pick
 
     def __getitem__(self, index: slice) -> T:

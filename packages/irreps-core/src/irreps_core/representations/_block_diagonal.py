@@ -11,7 +11,7 @@ from ._block_values import written
 
 
 def block_diagonal(blocks: Sequence[Any]) -> Any:
-    """The block diagonal matrices of square blocks.
+    """Return the block diagonal matrices of square blocks.
 
     Args:
         blocks: at least one array of shape ``(..., d, d)``, each of its own d; the leading axes are broadcast.

@@ -7,7 +7,7 @@ from irreps_core._inputs._namespace import array_namespace, is_jax
 
 
 def written(blocks: Sequence[Any]) -> Any:
-    """Zeros, into which the blocks are written: touches each number of the result once."""
+    """Write the blocks into zeros, so that each number of the result is touched once."""
     xp = array_namespace(*blocks)
     dim = sum(block.shape[-1] for block in blocks)
     matrix = xp.zeros((*blocks[0].shape[:-2], dim, dim), dtype=blocks[0].dtype)
@@ -23,7 +23,7 @@ def written(blocks: Sequence[Any]) -> Any:
 
 
 def concatenated(blocks: Sequence[Any]) -> Any:
-    """Rows of zeros, block and zeros, one below the other: its transpose only reads the blocks."""
+    """Concatenate rows of zeros, block and zeros, one below the other. The transpose only reads the blocks."""
     xp = array_namespace(*blocks)
     dim = sum(block.shape[-1] for block in blocks)
     rows, stop = [], 0

@@ -18,7 +18,7 @@ from ._wigner_values import evaluate_blocks
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def blocks(ls: tuple[int, ...], q: jax.Array) -> list[jax.Array]:
-    """The Wigner D matrices of increasing degrees."""
+    """Return the Wigner D matrices of increasing degrees."""
     return evaluate_blocks(ls, q)
 
 
@@ -33,7 +33,7 @@ def _blocks_jvp(
 
 
 def angular_velocity(q: jax.Array, dq: jax.Array) -> jax.Array:
-    """2 Im(conj(q) dq) / |q|^2, of shape (..., 3), in the rotated frame; zero for the quaternion zero."""
+    """Return 2 Im(conj(q) dq) / |q|^2, of shape (..., 3), in the rotated frame; zero for the quaternion zero."""
     norm2 = jnp.sum(q * q, axis=-1, keepdims=True)
     zero = norm2 == 0
     return 2 * compose_quaternion(inverse_quaternion(q), dq)[..., 1:] / jnp.where(zero, 1, norm2)
@@ -47,7 +47,7 @@ def _times_generators(l: int, D: jax.Array, omega: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def block_diagonal(blocks: list[jax.Array]) -> jax.Array:
-    """Block diagonal matrices whose reverse derivative does not copy the whole matrix for each block."""
+    """Return block diagonal matrices, whose reverse derivative does not copy the whole matrix for each block."""
     return _block_values.written(blocks)
 
 

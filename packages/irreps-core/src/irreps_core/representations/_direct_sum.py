@@ -17,7 +17,7 @@ _MulIrrep: TypeAlias = Any
 
 
 def irrep_matrices(irreps: Iterable[_MulIrrep], q: Any, k: Any) -> dict[Any, Any]:
-    """The matrix p^k D^l(q) of each irrep that occurs, of shape (..., 2l+1, 2l+1).
+    """Return the matrix p^k D^l(q) of each irrep that occurs, of shape (..., 2l+1, 2l+1).
 
     Args:
         irreps: the irreps.
@@ -42,7 +42,7 @@ def irrep_matrices(irreps: Iterable[_MulIrrep], q: Any, k: Any) -> dict[Any, Any
 
 
 def representation_matrix(irreps: Sequence[_MulIrrep], q: Any, k: Any) -> Any:
-    """Block diagonal matrices of shape (..., dim, dim); arguments as in :func:`irrep_matrices`."""
+    """Return block diagonal matrices of shape (..., dim, dim); arguments as in :func:`irrep_matrices`."""
     blocks = irrep_matrices(irreps, q, k)
     if len(irreps) == 1 and irreps[0].mul == 1:
         return blocks[irreps[0].ir]
@@ -53,14 +53,14 @@ def representation_matrix(irreps: Sequence[_MulIrrep], q: Any, k: Any) -> Any:
 
 
 def block_diagonal_of(irreps: Sequence[_MulIrrep], blocks: Mapping[Any, Any], leading_shape: tuple[int, ...]) -> Any:
-    """The block of each irrep, repeated by its multiplicity, on the diagonal."""
+    """Put the block of each irrep on the diagonal, repeated by its multiplicity."""
     if sum(item.dim for item in irreps) == 0:
         return np.zeros((*leading_shape, 0, 0))
     return block_diagonal([blocks[ir] for mul, ir in irreps for _ in range(mul)])
 
 
 def rotation_and_inversions(R: Any) -> tuple[Any, Any]:
-    """The quaternion of det(R) R, and how many times (0 or 1) R inverts space.
+    """Return the quaternion of det(R) R, and how many times (0 or 1) R inverts space.
 
     Args:
         R: orthogonal matrices of shape (..., 3, 3).

@@ -25,7 +25,7 @@ from ._wigner_values import evaluate_blocks
 
 
 def wigner_D_from_quaternion(l: SupportsIndex, q: Any) -> Any:
-    """The Wigner D matrix of a quaternion.
+    """Return the Wigner D matrix of a quaternion.
 
     Args:
         l: degree.
@@ -48,7 +48,7 @@ def wigner_D_from_quaternion(l: SupportsIndex, q: Any) -> Any:
 
 
 def wigner_D_from_matrix(l: SupportsIndex, R: Any) -> Any:
-    """The Wigner D matrix of a rotation matrix.
+    """Return the Wigner D matrix of a rotation matrix.
 
     Args:
         l: degree.
@@ -67,7 +67,7 @@ def wigner_D_from_matrix(l: SupportsIndex, R: Any) -> Any:
 
 
 def wigner_D_from_angles(l: SupportsIndex, alpha: Any, beta: Any, gamma: Any) -> Any:
-    """The Wigner D matrix of the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+    """Return the Wigner D matrix of the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
 
     Args:
         l: degree.
@@ -86,7 +86,7 @@ def wigner_D_from_angles(l: SupportsIndex, alpha: Any, beta: Any, gamma: Any) ->
 
 
 def wigner_D_from_axis_angle(l: SupportsIndex, axis: Any, angle: Any) -> Any:
-    """The Wigner D matrix of the rotation by an angle about an axis.
+    """Return the Wigner D matrix of the rotation by an angle about an axis.
 
     Args:
         l: degree.
@@ -107,7 +107,7 @@ def wigner_D_from_axis_angle(l: SupportsIndex, axis: Any, angle: Any) -> Any:
 
 
 def wigner_D_from_log_coordinates(l: SupportsIndex, log_coordinates: Any) -> Any:
-    """The Wigner D matrix exp(v_x X_x + v_y X_y + v_z X_z) of log coordinates v, with the generators X.
+    """Return the Wigner D matrix exp(v_x X_x + v_y X_y + v_z X_z) of log coordinates v, with the generators X.
 
     Args:
         l: degree.
@@ -127,7 +127,7 @@ def wigner_D_from_log_coordinates(l: SupportsIndex, log_coordinates: Any) -> Any
 
 
 def wigner_D_blocks(ls: Sequence[SupportsIndex], q: Any) -> list[Any]:
-    """The Wigner D matrices of several degrees at once, which share the work on the angles.
+    """Return the Wigner D matrices of several degrees at once, which share the work on the angles.
 
     Args:
         ls: degrees.

@@ -7,7 +7,7 @@ from irreps_core._inputs._caches import cached
 
 @cached()
 def axis_exchange(l: int) -> np.ndarray:
-    """J = D^l of the rotation by pi about the diagonal of x and y: symmetric, and its own inverse.
+    """Return J = D^l of the rotation by pi about the diagonal of x and y: symmetric, and its own inverse.
 
     It is Z(pi/2) d(pi/2) Z(pi/2), and a rotation about x becomes one about y: d(beta) = J Z(beta) J.
 
@@ -23,7 +23,7 @@ def axis_exchange(l: int) -> np.ndarray:
 
 @cached()
 def rotation_x_table(l: int) -> np.ndarray:
-    """J Z(beta) J as a linear function of the waves sin(l b) .. sin(b), 1, cos(b) .. cos(l b).
+    """Return J Z(beta) J as a linear function of the waves sin(l b) .. sin(b), 1, cos(b) .. cos(l b).
 
     Returns:
         float64 array of shape (2l+1, (2l+1)^2). Read-only.
@@ -36,7 +36,7 @@ def rotation_x_table(l: int) -> np.ndarray:
 
 
 def real_quarter_turn(l: int) -> np.ndarray:
-    """D^l of the rotation by pi/2 about x. The cosines (m >= 0) and the sines (m < 0) do not mix.
+    """Return D^l of the rotation by pi/2 about x. The cosines (m >= 0) and the sines (m < 0) do not mix.
 
     d_{-m',m}(pi/2) = (-1)^(l+m) d_{m'm}(pi/2), so each entry of the real matrix is zero or twice one of d(pi/2).
     """
@@ -53,7 +53,7 @@ def real_quarter_turn(l: int) -> np.ndarray:
 
 
 def quarter_turn(l: int) -> np.ndarray:
-    """Wigner's d^l_{m'm}(pi/2) for m', m = 0 .. l.
+    """Return Wigner's d^l_{m'm}(pi/2) for m', m = 0 .. l.
 
     The rows run down from the closed form at m' = l by the recursion that the rotation of J_z into J_x means,
     2 m d_{m'm} = sqrt((l-m'+1)(l+m')) d_{m'-1,m} + sqrt((l+m'+1)(l-m')) d_{m'+1,m},

@@ -14,7 +14,7 @@ TABLE_DEGREE = 12
 
 
 def evaluate_blocks(ls: tuple[int, ...], q: Any) -> list[Any]:
-    """The values of :func:`wigner_D_blocks`, for increasing degrees."""
+    """Return the values of :func:`wigner_D_blocks`, for increasing degrees."""
     if not ls:
         return []
     xp = array_namespace(q)
@@ -35,7 +35,7 @@ def evaluate_blocks(ls: tuple[int, ...], q: Any) -> list[Any]:
 
 
 def multiples(cos: Any, sin: Any, lmax: int) -> tuple[Any, Any]:
-    """The cosines and sines of m times an angle, m = -lmax .. lmax on a new last axis.
+    """Return the cosines and sines of m times an angle, m = -lmax .. lmax on a new last axis.
 
     Powers of the phase, doubled in number in each step and brought back to the unit circle.
     """
@@ -53,7 +53,7 @@ def multiples(cos: Any, sin: Any, lmax: int) -> tuple[Any, Any]:
 
 
 def _rotation_x(l: int, cos: Any, sin: Any) -> Any:
-    """D of the rotation about x by the angle whose multiples these are: J Z J."""
+    """Return D of the rotation about x, J Z J, from the cosines and sines of the multiples of its angle."""
     xp = array_namespace(cos)
     n = 2 * l + 1
     if l <= TABLE_DEGREE:

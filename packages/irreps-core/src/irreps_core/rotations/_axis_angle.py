@@ -16,7 +16,7 @@ from ._quaternion import (
 
 
 def compose_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: Any) -> tuple[Any, Any]:
-    """The rotation (axis2, angle2) followed by the rotation (axis1, angle1).
+    """Return the rotation (axis2, angle2) followed by the rotation (axis1, angle1).
 
     Args:
         axis1: array of shape ``(..., 3)``.
@@ -39,7 +39,7 @@ def compose_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: Any) -> tupl
 
 
 def inverse_axis_angle(axis: Any, angle: Any) -> tuple[Any, Any]:
-    """The inverse rotation: the same axis and the opposite angle.
+    """Return the inverse rotation: the same axis and the opposite angle.
 
     Args:
         axis: array of shape ``(..., 3)``.
@@ -59,7 +59,7 @@ def inverse_axis_angle(axis: Any, angle: Any) -> tuple[Any, Any]:
 
 
 def rotation_angle_from_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: Any) -> Any:
-    """The angle, from 0 to pi, of the rotation that leads from one to the other.
+    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
 
     Args:
         axis1: array of shape ``(..., 3)``.
@@ -81,7 +81,7 @@ def rotation_angle_from_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: 
 
 
 def axis_angle_to_quaternion(axis: Any, angle: Any) -> Any:
-    """The unit quaternion (cos(t/2), n sin(t/2)).
+    """Convert an axis n and an angle t to the unit quaternion (cos(t/2), n sin(t/2)).
 
     Args:
         axis: array of shape ``(..., 3)``; zero counts as y.
@@ -102,7 +102,7 @@ def axis_angle_to_quaternion(axis: Any, angle: Any) -> Any:
 
 
 def axis_angle_to_matrix(axis: Any, angle: Any) -> Any:
-    """The rotation matrix of an axis and an angle.
+    """Convert an axis and an angle to the rotation matrix.
 
     Args:
         axis: array of shape ``(..., 3)``.
@@ -120,7 +120,7 @@ def axis_angle_to_matrix(axis: Any, angle: Any) -> Any:
 
 
 def axis_angle_to_angles(axis: Any, angle: Any) -> tuple[Any, Any, Any]:
-    """The Euler angles (alpha, beta, gamma) of an axis and an angle.
+    """Convert an axis and an angle to the Euler angles (alpha, beta, gamma).
 
     Args:
         axis: array of shape ``(..., 3)``.
@@ -138,7 +138,7 @@ def axis_angle_to_angles(axis: Any, angle: Any) -> tuple[Any, Any, Any]:
 
 
 def axis_angle_to_log_coordinates(axis: Any, angle: Any) -> Any:
-    """The log coordinates t n.
+    """Convert an axis n and an angle t to the log coordinates t n.
 
     Args:
         axis: array of shape ``(..., 3)``; zero counts as y.
@@ -157,7 +157,7 @@ def axis_angle_to_log_coordinates(axis: Any, angle: Any) -> Any:
 
 
 def _axis_and_angle(axis: Any, angle: Any) -> tuple[Any, Any]:
-    """Both checked, in one dtype, with their leading axes broadcast."""
+    """Check both, and return them in one dtype, with broadcast leading axes."""
     axis, angle = as_float_arrays(axis, angle)
     (axis,) = checked((3,), axis=axis)
     xp = array_namespace(axis)

@@ -8,7 +8,7 @@ from ._quaternion import IDENTITY, Y_AXIS
 
 
 def identity_matrix(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarray:
-    """Identity matrices.
+    """Return identity matrices.
 
     Args:
         shape: the leading axes.
@@ -27,7 +27,7 @@ def identity_matrix(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarr
 
 
 def identity_quaternion(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarray:
-    """Quaternions (1, 0, 0, 0).
+    """Return quaternions (1, 0, 0, 0).
 
     Args:
         shape: the leading axes.
@@ -44,7 +44,7 @@ def identity_quaternion(shape: tuple[int, ...] = (), dtype: Any = float) -> np.n
 
 
 def identity_angles(shape: tuple[int, ...] = (), dtype: Any = float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Euler angles alpha = beta = gamma = 0.
+    """Return Euler angles alpha = beta = gamma = 0.
 
     Args:
         shape: the leading axes.
@@ -61,7 +61,7 @@ def identity_angles(shape: tuple[int, ...] = (), dtype: Any = float) -> tuple[np
 
 
 def identity_axis_angle(shape: tuple[int, ...] = (), dtype: Any = float) -> tuple[np.ndarray, np.ndarray]:
-    """The angle 0 about the axis y, which is as good as any other.
+    """Return the axis y and the angle 0. Any other axis would do as well.
 
     Args:
         shape: the leading axes.
@@ -78,7 +78,7 @@ def identity_axis_angle(shape: tuple[int, ...] = (), dtype: Any = float) -> tupl
 
 
 def identity_log_coordinates(shape: tuple[int, ...] = (), dtype: Any = float) -> np.ndarray:
-    """Log coordinates (0, 0, 0).
+    """Return log coordinates (0, 0, 0).
 
     Args:
         shape: the leading axes.

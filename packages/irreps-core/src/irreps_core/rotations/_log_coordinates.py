@@ -17,7 +17,7 @@ from ._quaternion import (
 
 
 def compose_log_coordinates(log1: Any, log2: Any) -> Any:
-    """The rotation log2 followed by the rotation log1.
+    """Return the rotation log2 followed by the rotation log1.
 
     Args:
         log1: array of shape ``(..., 3)``, in radians.
@@ -36,7 +36,7 @@ def compose_log_coordinates(log1: Any, log2: Any) -> Any:
 
 
 def inverse_log_coordinates(log_coordinates: Any) -> Any:
-    """The inverse rotation: the opposite vector.
+    """Return the inverse rotation: the opposite vector.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.
@@ -54,7 +54,7 @@ def inverse_log_coordinates(log_coordinates: Any) -> Any:
 
 
 def rotation_angle_from_log_coordinates(log1: Any, log2: Any) -> Any:
-    """The angle, from 0 to pi, of the rotation that leads from one to the other.
+    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
 
     Args:
         log1: array of shape ``(..., 3)``, in radians.
@@ -72,7 +72,7 @@ def rotation_angle_from_log_coordinates(log1: Any, log2: Any) -> Any:
 
 
 def log_coordinates_to_quaternion(log_coordinates: Any) -> Any:
-    """The unit quaternion (cos(|v|/2), v sin(|v|/2) / |v|), smooth everywhere.
+    """Convert log coordinates v to the unit quaternion (cos(|v|/2), v sin(|v|/2) / |v|), smooth everywhere.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.
@@ -92,7 +92,9 @@ def log_coordinates_to_quaternion(log_coordinates: Any) -> Any:
 
 
 def log_coordinates_to_matrix(log_coordinates: Any) -> Any:
-    """The rotation matrix exp(v_x X_x + v_y X_y + v_z X_z) (Rodrigues' formula), smooth everywhere.
+    """Convert log coordinates to the rotation matrix, smooth everywhere.
+
+    It is exp(v_x X_x + v_y X_y + v_z X_z), by Rodrigues' formula.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.
@@ -111,7 +113,7 @@ def log_coordinates_to_matrix(log_coordinates: Any) -> Any:
 
 
 def log_coordinates_to_angles(log_coordinates: Any) -> tuple[Any, Any, Any]:
-    """The Euler angles (alpha, beta, gamma) of log coordinates.
+    """Convert log coordinates to the Euler angles (alpha, beta, gamma).
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.
@@ -128,7 +130,7 @@ def log_coordinates_to_angles(log_coordinates: Any) -> tuple[Any, Any, Any]:
 
 
 def log_coordinates_to_axis_angle(log_coordinates: Any) -> tuple[Any, Any]:
-    """The unit axis v / |v| and the angle |v|. The axis of v = 0 is arbitrary: it is y.
+    """Convert log coordinates v to the unit axis v / |v| and the angle |v|. The axis of v = 0 is y.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.

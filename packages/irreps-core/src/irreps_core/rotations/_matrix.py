@@ -15,7 +15,7 @@ from ._quaternion import (
 
 
 def compose_matrix(R1: Any, R2: Any) -> Any:
-    """The rotation R2 followed by the rotation R1: the matrix product R1 R2.
+    """Return the rotation R2 followed by the rotation R1: the matrix product R1 R2.
 
     Args:
         R1: array of shape ``(..., 3, 3)``.
@@ -37,7 +37,7 @@ def compose_matrix(R1: Any, R2: Any) -> Any:
 
 
 def inverse_matrix(R: Any) -> Any:
-    """The inverse rotation: the transposed matrix.
+    """Return the inverse rotation: the transposed matrix.
 
     Args:
         R: array of shape ``(..., 3, 3)``.
@@ -55,7 +55,7 @@ def inverse_matrix(R: Any) -> Any:
 
 
 def rotation_angle_from_matrix(R: Any, R2: Any = None) -> Any:
-    """The angle, from 0 to pi, of the rotation R; or of the rotation that leads from R to R2.
+    """Return the angle, from 0 to pi, of the rotation R, or of the rotation from R to R2.
 
     Args:
         R: array of shape ``(..., 3, 3)``.
@@ -77,7 +77,7 @@ def rotation_angle_from_matrix(R: Any, R2: Any = None) -> Any:
 
 
 def matrix_x(angle: Any) -> Any:
-    """The rotation about x, which turns y towards z.
+    """Return the rotation about x, which turns y towards z.
 
     Args:
         angle: array of shape ``(...)``, in radians.
@@ -97,7 +97,7 @@ def matrix_x(angle: Any) -> Any:
 
 
 def matrix_y(angle: Any) -> Any:
-    """The rotation about y, which turns z towards x.
+    """Return the rotation about y, which turns z towards x.
 
     Args:
         angle: array of shape ``(...)``, in radians.
@@ -117,7 +117,7 @@ def matrix_y(angle: Any) -> Any:
 
 
 def matrix_z(angle: Any) -> Any:
-    """The rotation about z, which turns x towards y.
+    """Return the rotation about z, which turns x towards y.
 
     Args:
         angle: array of shape ``(...)``, in radians.
@@ -137,7 +137,7 @@ def matrix_z(angle: Any) -> Any:
 
 
 def matrix_to_quaternion(R: Any) -> Any:
-    """The unit quaternion with w >= 0 of a rotation matrix.
+    """Convert a rotation matrix to the unit quaternion with w >= 0.
 
     A matrix that is orthogonal only to rounding stands for the rotation nearest to it. So do its derivatives, with
     respect to all nine entries, up to the third.
@@ -178,7 +178,7 @@ def matrix_to_quaternion(R: Any) -> Any:
 
 
 def _product(a: Any, b: Any) -> Any:
-    """Matrix product of small matrices as sums of products, which no device rounds to fewer bits."""
+    """Multiply small matrices by sums of products, which no device rounds to fewer bits."""
     return array_namespace(a, b).sum(a[..., :, :, None] * b[..., None, :, :], axis=-2)
 
 
@@ -187,7 +187,7 @@ def _stack(rows: list[list[Any]], xp: Any) -> Any:
 
 
 def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
-    """The Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert a rotation matrix to the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
 
     Where beta is 0 or pi, only alpha + gamma or alpha - gamma matters: there alpha is 0.
 
@@ -206,7 +206,7 @@ def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
 
 
 def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
-    """The unit axis and the angle in [0, pi] of a rotation matrix; the axis of the identity is y.
+    """Convert a rotation matrix to the unit axis and the angle in [0, pi]. The axis of the identity is y.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.
@@ -223,7 +223,7 @@ def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
 
 
 def matrix_to_log_coordinates(R: Any) -> Any:
-    """The log coordinates, of length at most pi, of a rotation matrix.
+    """Convert a rotation matrix to the log coordinates, of length at most pi.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.

@@ -15,7 +15,7 @@ Y_AXIS = (0.0, 1.0, 0.0)
 
 
 def compose_quaternion(q1: Any, q2: Any) -> Any:
-    """The rotation q2 followed by the rotation q1: Hamilton's product q1 q2.
+    """Return the rotation q2 followed by the rotation q1: Hamilton's product q1 q2.
 
     Args:
         q1: array of shape ``(..., 4)``.
@@ -46,7 +46,7 @@ def compose_quaternion(q1: Any, q2: Any) -> Any:
 
 
 def inverse_quaternion(q: Any) -> Any:
-    """The inverse rotation: the conjugate (w, -x, -y, -z), which has the same norm.
+    """Return the inverse rotation: the conjugate (w, -x, -y, -z), which has the same norm.
 
     Args:
         q: array of shape ``(..., 4)``.
@@ -66,7 +66,7 @@ def inverse_quaternion(q: Any) -> Any:
 
 
 def rotation_angle_from_quaternion(q1: Any, q2: Any) -> Any:
-    """The angle, from 0 to pi, of the rotation that leads from one to the other.
+    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
 
     Args:
         q1: array of shape ``(..., 4)``.
@@ -87,7 +87,7 @@ def rotation_angle_from_quaternion(q1: Any, q2: Any) -> Any:
 
 
 def quaternion_to_matrix(q: Any) -> Any:
-    """The rotation matrix of a quaternion; its norm does not matter, zero counts as the identity.
+    """Convert a quaternion to the rotation matrix. Its norm does not matter; zero counts as the identity.
 
     Args:
         q: array of shape ``(..., 4)``.
@@ -114,7 +114,7 @@ def quaternion_to_matrix(q: Any) -> Any:
 
 
 def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
-    """The axis n and the angle t in [0, 2 pi] of q = (cos(t/2), n sin(t/2)).
+    """Convert a quaternion to the axis n and the angle t in [0, 2 pi] of q = (cos(t/2), n sin(t/2)).
 
     The axis of the identity is arbitrary: it is y.
 
@@ -137,7 +137,7 @@ def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
 
 
 def quaternion_to_log_coordinates(q: Any) -> Any:
-    """The log coordinates v = t n of q = (cos(t/2), n sin(t/2)), t in [0, 2 pi).
+    """Convert a quaternion (cos(t/2), n sin(t/2)), t in [0, 2 pi), to the log coordinates v = t n.
 
     It is smooth everywhere but at q = (-1, 0, 0, 0), whose value is 0.
 
@@ -166,7 +166,7 @@ def quaternion_to_log_coordinates(q: Any) -> Any:
 
 
 def quaternion_to_angles(q: Any) -> tuple[Any, Any, Any]:
-    """The Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert a quaternion to the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
 
     Where beta is 0 or pi, only alpha + gamma or alpha - gamma matters: there alpha is 0.
 
@@ -189,7 +189,7 @@ def quaternion_to_angles(q: Any) -> tuple[Any, Any, Any]:
 
 
 def euler_phases(q: Any) -> tuple[Any, Any]:
-    """The cosines and the sines of the Euler angles alpha, beta, gamma, each of shape (..., 3), by algebra alone.
+    """Return the cosines and sines of the Euler angles alpha, beta and gamma, each of shape (..., 3), by algebra alone.
 
     w + iy = cos(beta/2) exp(i(alpha+gamma)/2) and x - iz = sin(beta/2) exp(i(alpha-gamma)/2), so that the phases
     of alpha and gamma are the product and the quotient of two directions. At a pole one of the two is undefined:

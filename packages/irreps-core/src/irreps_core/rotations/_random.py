@@ -20,7 +20,7 @@ from ._quaternion import (
 
 
 def rand_quaternion(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
-    """Random unit quaternions.
+    """Return random unit quaternions.
 
     Args:
         key: a :class:`numpy.random.Generator`, for NumPy arrays, or a JAX random key, for JAX arrays.
@@ -51,7 +51,7 @@ def rand_quaternion(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
 
 
 def rand_matrix(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
-    """Random rotation matrices.
+    """Return random rotation matrices.
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
@@ -70,7 +70,9 @@ def rand_matrix(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any
 
 
 def rand_angles(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tuple[Any, Any, Any]:
-    """Euler angles of random rotations: alpha and gamma uniform in [-pi, pi], cos(beta) uniform in [-1, 1].
+    """Return the Euler angles of random rotations.
+
+    alpha and gamma are uniform in [-pi, pi], cos(beta) is uniform in [-1, 1].
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
@@ -90,7 +92,7 @@ def rand_angles(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tup
 
 
 def rand_axis_angle(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tuple[Any, Any]:
-    """Axis and angle, in [0, 2 pi], of random rotations.
+    """Return the axis and the angle, in [0, 2 pi], of random rotations.
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
@@ -110,7 +112,7 @@ def rand_axis_angle(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
 
 
 def rand_log_coordinates(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
-    """Log coordinates, of length up to 2 pi, of random rotations.
+    """Return the log coordinates, of length up to 2 pi, of random rotations.
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.

@@ -9,7 +9,7 @@ from ._quaternion import Y_AXIS
 
 
 def angles_to_xyz(alpha: Any, beta: Any) -> Any:
-    """The point (sin(beta) sin(alpha), cos(beta), sin(beta) cos(alpha)).
+    """Convert angles to the point (sin(beta) sin(alpha), cos(beta), sin(beta) cos(alpha)).
 
     Args:
         alpha: array of shape ``(...)``, in radians.
@@ -32,7 +32,7 @@ def angles_to_xyz(alpha: Any, beta: Any) -> Any:
 
 
 def xyz_to_angles(xyz: Any) -> tuple[Any, Any]:
-    """The angles of a direction, to full precision everywhere.
+    """Convert a direction to angles, to full precision everywhere.
 
     On the axis y, alpha has no value: it is 0, and the derivatives with respect to x and z, which do not exist, are 0.
 

@@ -76,7 +76,7 @@ class CartesianTensor:
         return _change_of_basis(self.formula)[2]
 
     def to_irreps(self, tensor: Any) -> "IrrepsArray":
-        """The irreps of tensors. What does not obey the formula is projected out.
+        """Convert tensors to irreps. Any part that does not obey the formula is projected out.
 
         Args:
             tensor: NumPy or JAX array of shape (..., 3, ..., 3), one 3 for each index.
@@ -100,7 +100,7 @@ class CartesianTensor:
         return IrrepsArray(self.irreps, matmul(tensor.reshape(*leading, 3**n), q))
 
     def from_irreps(self, x: Any) -> Any:
-        """The tensors of irreps: the inverse of :meth:`to_irreps` on tensors that obey the formula.
+        """Convert irreps to tensors: the inverse of :meth:`to_irreps` on tensors that obey the formula.
 
         Args:
             x: IrrepsArray of the irreps of this kind of tensor, or a NumPy or JAX array of shape

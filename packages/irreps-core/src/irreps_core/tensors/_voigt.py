@@ -16,7 +16,7 @@ _PLACE[_ROW, _COLUMN] = _PLACE[_COLUMN, _ROW] = np.arange(6)
 
 
 def to_voigt(tensor: Any, kind: VoigtKind) -> Any:
-    r"""Voigt's 6 or 6x6 numbers of a tensor, in the order xx, yy, zz, yz, xz, xy.
+    r"""Convert a tensor to Voigt's 6 or 6x6 numbers, in the order xx, yy, zz, yz, xz, xy.
 
     Stress and stiffness keep their elements: σ_4 = σ_yz, C_14 = C_xxyz. Strain counts each shear twice (engineering
     strain): ε_4 = 2 ε_yz; so compliance has S_14 = 2 S_xxyz, S_44 = 4 S_yzyz. Thus σ_I = C_IJ ε_J, ε_I = S_IJ σ_J,
@@ -52,7 +52,7 @@ def to_voigt(tensor: Any, kind: VoigtKind) -> Any:
 
 
 def from_voigt(voigt: Any, kind: VoigtKind) -> Any:
-    """The tensor of Voigt's numbers: the inverse of :func:`to_voigt`.
+    """Convert Voigt's numbers to the tensor: the inverse of :func:`to_voigt`.
 
     Args:
         voigt: NumPy or JAX array of shape (..., 6) for ``"stress"`` and ``"strain"``, (..., 6, 6) for ``"stiffness"``
@@ -82,7 +82,7 @@ def from_voigt(voigt: Any, kind: VoigtKind) -> Any:
 
 
 def _kind(kind: VoigtKind) -> tuple[int, float]:
-    """How many pairs of indices, and the weight of the shears."""
+    """Return the number of pairs of indices, and the weight of the shears."""
     if kind not in _KINDS:
         raise ValueError(f"the kind of tensor must be one of {', '.join(map(repr, _KINDS))}, got {kind!r}")
     return (1 if kind in ("stress", "strain") else 2), (1.0 if kind in ("stress", "stiffness") else 2.0)

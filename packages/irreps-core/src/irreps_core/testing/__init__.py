@@ -101,7 +101,7 @@ def equivariance_error(
     leading_shape: Sequence[int] = (),
     dtype: Any = None,
 ) -> dict[str, float]:
-    """How far a function is from equivariance under each kind of transformation.
+    """Return how far a function is from equivariance under each kind of transformation.
 
     Arguments as in :func:`assert_equivariant`.
 
@@ -124,7 +124,7 @@ def equivariance_error(
 
 
 def equivariance_test(fun: Callable[..., Any], rng: Any, *args: Any) -> tuple[Any, Any]:
-    """Both sides of fun(g x) = g fun(x), for one random rotation followed by the inversion of space.
+    """Return both sides of fun(g x) = g fun(x), for one random rotation followed by the inversion of space.
 
     Arguments as in :func:`assert_equivariant`.
 
@@ -147,7 +147,7 @@ def equivariance_test(fun: Callable[..., Any], rng: Any, *args: Any) -> tuple[An
 
 
 def random_irreps(rng: Any, *, lmax: int = 3, mul_max: int = 4, length_max: int = 4) -> Irreps:
-    """Random irreps, of one to `length_max` items.
+    """Return random irreps of one to `length_max` items.
 
     Args:
         rng: a JAX random key, a ``numpy.random.Generator`` or an integer seed.

@@ -90,7 +90,7 @@ class Experiment:
                 raise ValueError(f"positions names argument {index}, which must have irreps 1o, got {_shown(arg)}")
 
     def draw_values(self) -> list[Any]:
-        """The arguments, with random data in place of irreps and floats in place of integers."""
+        """Return the arguments, with random data in place of irreps and floats in place of integers."""
 
         def draw(irreps: Irreps) -> IrrepsArray:
             data = self.generator.standard_normal((*self.leading_shape, irreps.dim))
@@ -102,11 +102,11 @@ class Experiment:
         return [draw(arg) if isinstance(arg, Irreps) else map_irreps_arrays(floating, arg) for arg in self.args]
 
     def draw_rotation(self) -> np.ndarray:
-        """A uniformly distributed rotation matrix."""
+        """Return a uniformly distributed rotation matrix."""
         return quaternion_to_matrix(self.generator.standard_normal(4))
 
     def draw_transformations(self) -> Iterator[Transformation]:
-        """One random transformation of each kind."""
+        """Yield one random transformation of each kind."""
         yield Transformation("rotation", self.draw_rotation())
         if self.mirrors:
             yield Transformation("mirror", -self.draw_rotation())
@@ -114,7 +114,7 @@ class Experiment:
             yield Transformation("translation", np.eye(3), self.generator.standard_normal(3))
 
     def apply(self, values: Sequence[Any], g: Transformation) -> Any:
-        """fun(g values)."""
+        """Return fun(g values)."""
         moved = list(values)
         for index, value in enumerate(values):
             shift = g.shift if index in self.positions else None
@@ -124,7 +124,7 @@ class Experiment:
     def worst(
         self, draws: int, atol: float | None, rtol: float | None, measure: Callable[[Defect], float]
     ) -> dict[str, Defect]:
-        """For each kind of transformation the defect of the largest measure in several draws."""
+        """Return for each kind of transformation the defect of the largest measure in several draws."""
         worst: dict[str, Defect] = {}
         for draw in range(draws):
             values = self.draw_values()
@@ -143,7 +143,7 @@ class Experiment:
         atol: float | None,
         rtol: float | None,
     ) -> list[Defect]:
-        """The differences between fun(g values) and g output in every item of the output."""
+        """Return the differences between fun(g values) and g output in every item of the output."""
         one, other = flatten(self.apply(values, g))[0], flatten(output)[0]
         shown_one, shown_other = ([f"output{path}: {_shown(leaf)}" for path, leaf in x] for x in (one, other))
         if shown_one != shown_other:
@@ -166,7 +166,7 @@ class Experiment:
         return found
 
     def report(self, worst: Mapping[str, Defect], kind: str, draws: int) -> str:
-        """What to tell when the function is not equivariant under `kind`."""
+        """Return the error message for a function that is not equivariant under `kind`."""
         bad = worst[kind]
         verdicts = [
             f"  {name}: error {d.difference:.2g}, allowed {d.allowed:.2g}: {'FAILS' if d.fails else 'holds'}"
@@ -187,7 +187,7 @@ class Experiment:
         return "\n".join(lines)
 
     def culprit(self, bad: Defect) -> str:
-        """Which argument breaks equivariance.
+        """Return which argument breaks equivariance.
 
         Scalars are invariant, and so are zeros. So the function of one argument, where all others have zeros
         in place of what is no scalar, is equivariant if `fun` is; if it is not, that argument is to blame.
@@ -213,7 +213,7 @@ class Experiment:
 
 
 def act(g: Transformation, x: IrrepsArray, shift: np.ndarray | None = None) -> IrrepsArray:
-    """The transformed `x`, in float64 and NumPy whatever the kind of `x`."""
+    """Transform `x`, in float64 and NumPy whatever the kind of `x`."""
     exact = IrrepsArray(x.irreps, _wide(x.array), zero_flags=x.zero_flags).transform_by_matrix(g.matrix)
     if shift is None:
         return exact
@@ -221,13 +221,13 @@ def act(g: Transformation, x: IrrepsArray, shift: np.ndarray | None = None) -> I
 
 
 def rounded(exact: IrrepsArray, x: IrrepsArray) -> IrrepsArray:
-    """`exact` in the dtype and array library of `x`."""
+    """Return `exact` in the dtype and array library of `x`."""
     array = array_namespace(x.array).asarray(exact.array, dtype=x.dtype)
     return IrrepsArray(exact.irreps, array, zero_flags=exact.zero_flags)
 
 
 def flatten(tree: Any) -> tuple[list[tuple[str, Any]], Callable[[Sequence[Any]], Any]]:
-    """The leaves of a tree with their paths, IrrepsArrays whole, and what rebuilds the tree from leaves.
+    """Return the leaves of a tree with their paths, IrrepsArrays whole, and a function that rebuilds the tree.
 
     With JAX the tree is any pytree; without, nested tuples, lists and dicts.
     """
@@ -257,13 +257,13 @@ def flatten(tree: Any) -> tuple[list[tuple[str, Any]], Callable[[Sequence[Any]],
 
 
 def map_irreps_arrays(change: Callable[[IrrepsArray], Any], tree: Any) -> Any:
-    """The tree with every IrrepsArray changed."""
+    """Return the tree with every IrrepsArray changed."""
     leaves, rebuild = flatten(tree)
     return rebuild([change(leaf) if isinstance(leaf, IrrepsArray) else leaf for _, leaf in leaves])
 
 
 def random_generator(rng: Any) -> np.random.Generator:
-    """A NumPy generator from one, from a JAX key or from a seed.
+    """Make a NumPy generator of one, of a JAX key or of a seed.
 
     Raises:
         TypeError: none of these.
@@ -278,7 +278,7 @@ def random_generator(rng: Any) -> np.random.Generator:
 
 
 def is_floating(x: Any) -> bool:
-    """Whether `x` is an array of real or complex floating-point numbers, of any precision."""
+    """Return whether `x` is an array of real or complex floating-point numbers, of any precision."""
     return getattr(getattr(x, "dtype", None), "name", "").startswith(("float", "bfloat", "complex"))
 
 
@@ -288,7 +288,7 @@ def _wide(array: Any) -> np.ndarray:
 
 
 def _items(left: Any, right: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """What to compare: each item of an IrrepsArray, any other array as a whole, nothing else."""
+    """Yield the arrays to compare: each item of an IrrepsArray; any other numeric array as a whole."""
     if isinstance(left, IrrepsArray):
         a, b = _wide(left.array), _wide(right.array)
         for item, place in zip(left.irreps, left.irreps.slices(), strict=True):
@@ -304,7 +304,7 @@ def _is_numeric(x: Any) -> bool:
 
 
 def _tolerance(leaves: Sequence[Any]) -> float:
-    """eps^(2/3) of the least precise floating-point dtype."""
+    """Return eps^(2/3) of the least precise floating-point dtype."""
     arrays = [leaf.array if isinstance(leaf, IrrepsArray) else leaf for leaf in leaves if is_floating(leaf)]
     eps = [float(array_namespace(array).finfo(array.dtype).eps) for array in arrays]
     return max(eps, default=float(np.finfo(np.float64).eps)) ** (2 / 3)

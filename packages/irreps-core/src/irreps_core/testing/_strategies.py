@@ -24,7 +24,7 @@ def _strategies() -> Any:
 
 
 def irrep_strategy(*, lmax: int = 4) -> "SearchStrategy[Irrep]":
-    """Irreps of degree up to `lmax`.
+    """Generate irreps of degree up to `lmax`.
 
     Raises:
         ImportError: hypothesis is not installed.
@@ -41,7 +41,7 @@ def irrep_strategy(*, lmax: int = 4) -> "SearchStrategy[Irrep]":
 def irreps_strategy(
     *, lmax: int = 4, mul_max: int = 4, mul_min: int = 0, length_max: int = 5, length_min: int = 0
 ) -> "SearchStrategy[Irreps]":
-    """Irreps: unsorted, with repetitions and, by default, multiplicities of zero and the empty sum.
+    """Generate irreps: unsorted, with repetitions and, by default, multiplicities of zero and the empty sum.
 
     Args:
         lmax: the highest degree.
@@ -66,7 +66,7 @@ def irreps_strategy(
 def irreps_expression_strategy(
     *, lmax: int = 12, mul_max: int = 300, length_max: int = 8
 ) -> "SearchStrategy[tuple[str, Irreps]]":
-    """Expressions in every accepted spelling, and the irreps that they mean.
+    """Generate expressions in every accepted spelling, and the irreps that they denote.
 
     Spaces anywhere between the parts of a term, "1x" left out or not, "y" for the parity (-1)^l.
 
@@ -99,7 +99,7 @@ def irreps_expression_strategy(
 
 
 def malformed_irreps_strategy() -> "SearchStrategy[str]":
-    """Strings that are no irreps: a well-formed expression with one term spoiled, or other text.
+    """Generate strings that do not denote irreps: expressions with one malformed term, or other text.
 
     Example:
         >>> import pytest
@@ -143,7 +143,7 @@ def malformed_irreps_strategy() -> "SearchStrategy[str]":
 
 
 def _may_be_irreps(text: str) -> bool:
-    """Whether every character could stand in irreps: what is left out is then surely malformed."""
+    """Return whether irreps could contain every character. Otherwise the text is surely malformed."""
     return all(c in "0123456789xeoy+" or c.isspace() for c in text) or text.strip() == "Irreps()"
 
 
@@ -153,7 +153,7 @@ def irreps_array_strategy(
     leading_shape: tuple[int, ...] = (),
     dtype: Any = np.float64,
 ) -> "SearchStrategy[IrrepsArray]":
-    """IrrepsArrays of NumPy arrays, with normally distributed data.
+    """Generate IrrepsArrays of NumPy arrays, with normally distributed data.
 
     Args:
         irreps: irreps, or a strategy of irreps (default: :func:`irreps_strategy`).
@@ -185,7 +185,7 @@ def irreps_array_strategy(
 
 
 def rotation_strategy() -> "SearchStrategy[np.ndarray]":
-    """Rotations as unit quaternions (w, x, y, z), float64: generic ones, and those where formulas fail.
+    """Generate rotations as unit quaternions (w, x, y, z), float64: generic ones, and those where formulas fail.
 
     The identity, turns by pi, the poles of the Euler angles, and rotations very near to these.
 
