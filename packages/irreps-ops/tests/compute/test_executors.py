@@ -126,7 +126,7 @@ def test_the_debug_mode_finds_indices_out_of_range(index: str, place: int, numbe
         return jnp.sum(jnp.sin(product(x, Y, edges)))
 
     wrong = {**EDGES, index: EDGES[index].at[place].set(number)}
-    message = f"index '{index}' is {number} at place {place} of 6; expected 0 to 3, or 4 for padding"
+    message = f"index '{index}' is {number} at position {place} of 6; expected 0 to 3, or 4 for padding"
     for f in (energy, jax.jit(energy), jax.grad(energy)):
         np.testing.assert_allclose(irr.checked(f)(X, EDGES), f(X, EDGES), rtol=1e-12)
         assert np.all(np.isfinite(f(X, wrong)))

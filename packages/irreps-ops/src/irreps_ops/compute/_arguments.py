@@ -48,8 +48,8 @@ def prepared(
     return Call(Contraction(polynomial, batch, counts, arithmetic), arrays, index_arrays)
 
 
-def _named(place: int, operand: Operand) -> str:
-    return f"input {place} ({operand.name or 'unnamed'})"
+def _named(position: int, operand: Operand) -> str:
+    return f"input {position} ({operand.name or 'unnamed'})"
 
 
 def _check_shapes(polynomial: Polynomial, arrays: Sequence[jax.Array | None]) -> None:

@@ -29,21 +29,22 @@ _MEMORY_BYTES = 512 << 20
 
 # The executor `xla`: costs in multiply-adds of a matrix product.
 
-# CPU, `sym`: an elementwise operation on one number takes as long as so many multiply-adds.
+# CPU, `sym`: the cost of one elementwise operation, in multiply-adds.
 ELEMENTWISE = 16
-# CPU, `sym`: products of thin matrices are as slow as if they had so many columns.
+# CPU, `sym`: matrix products narrower than this cost as much as if they had this many columns.
 THIN = 8
-# CPU, `uvu`: a contraction pair by pair has fewer and larger products, and gains so many times less from a cache.
+# CPU, `uvu`: a contraction pair by pair makes fewer and larger products, so it benefits this many times less from the
+# cache: its intermediate results may be this many times larger before the batch is cut into tiles.
 PAIRWISE_CACHE_GAIN = 8
-# CPU, `sym`: elements of the outer batch for which the intermediate results should fit.
+# CPU, `sym`: intermediate results for this many positions of the outer axes should fit in the cache.
 OUTER_AT_ONCE = 8
-# CPU, `full`: up to so many terms, a sum of products written out is faster than a batched matrix product.
+# CPU, `full`: with at most this many terms, a sum of products written out is faster than a batched matrix product.
 UNROLLED_TERMS = 16
 # With more tensors than this, a search over all orders of contraction takes too long; the cheapest pair is taken each
 # time. A limit on compile time, not measured.
 ALL_ORDERS = 6
 
-# Estimates of run time, in nanoseconds on two CPU cores; `conv` and `sym`.
+# Throughput on two CPU cores, per nanosecond; `conv` and `sym`.
 MULTIPLY_ADDS_PER_NS = 50
 BYTES_PER_NS = 10
 EDGE_ROWS_MULTIPLY_ADDS_PER_NS = 10

@@ -91,12 +91,12 @@ class Polynomial:
         return found
 
     def _check(self, path: Path) -> None:
-        for what, place, there in (
+        for what, position, there in (
             *(("input", i, self.inputs) for i in path.inputs),
             ("output", path.output, self.outputs),
         ):
-            if not 0 <= place < len(there):
-                raise ValueError(f"a path names {what} {place}; there are {len(there)}, counted from 0")
+            if not 0 <= position < len(there):
+                raise ValueError(f"a path names {what} {position}; there are {len(there)}, counted from 0")
         extents: dict[str, int] = {}
         for slot, (letters, operand) in enumerate(zip(path.subscripts, self.operands(path), strict=True)):
             if len(letters) != len(operand.channels):
@@ -184,7 +184,7 @@ class Polynomial:
         return Polynomial(self.inputs, self.outputs, tuple(p for p in self.paths if not gone & set(p.inputs)))
 
     def identified(self, first: Sequence[int]) -> "Polynomial":
-        """Read input ``first[i]``, an equal operand, in place of input i; keep all operands.
+        """Read input ``first[i]``, an equal operand, in position of input i; keep all operands.
 
         Where two inputs are the same array, the products of their components commute. As one operand, a product of an
         array with itself needs about half the terms.
@@ -258,12 +258,12 @@ def _plural(count: int, noun: str) -> str:
 @cached(_CACHED)
 def _derivative(polynomial: Polynomial, active: tuple[bool, ...]) -> Polynomial:
     tangents = [i for i, yes in enumerate(active) if yes]
-    place = {i: len(polynomial.inputs) + n for n, i in enumerate(tangents)}
+    position = {i: len(polynomial.inputs) + n for n, i in enumerate(tangents)}
     paths = []
     for path in polynomial.paths:
         for slot, i in enumerate(path.inputs):
             if active[i]:
-                inputs = (*path.inputs[:slot], place[i], *path.inputs[slot + 1 :])
+                inputs = (*path.inputs[:slot], position[i], *path.inputs[slot + 1 :])
                 paths.append(Path(inputs, path.output, path.subscripts, path.coefficients))
     inputs = (*polynomial.inputs, *(polynomial.inputs[i] for i in tangents))
     return Polynomial(inputs, polynomial.outputs, tuple(paths))
@@ -273,14 +273,14 @@ def _derivative(polynomial: Polynomial, active: tuple[bool, ...]) -> Polynomial:
 def _transpose(polynomial: Polynomial, linear: tuple[bool, ...]) -> Polynomial:
     kept = [i for i, yes in enumerate(linear) if not yes]
     turned = [i for i, yes in enumerate(linear) if yes]
-    place = {i: n for n, i in enumerate(kept)}
+    position = {i: n for n, i in enumerate(kept)}
     paths = []
     for path in polynomial.paths:
         slots = [s for s, i in enumerate(path.inputs) if linear[i]]
         if len(slots) != 1:
             raise ValueError(f"a path reads {len(slots)} of the inputs {turned}: it is not linear in them")
         rest = [s for s in range(len(path.inputs)) if s != slots[0]]
-        inputs = (*(place[path.inputs[s]] for s in rest), len(kept) + path.output)
+        inputs = (*(position[path.inputs[s]] for s in rest), len(kept) + path.output)
         subscripts = (*(path.subscripts[s] for s in rest), path.subscripts[-1], path.subscripts[slots[0]])
         terms = path.coefficients.terms[:, [*rest, -1, slots[0]]]
         output = turned.index(path.inputs[slots[0]])

@@ -50,8 +50,8 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
     """Check every index of the compute core when the function runs: a debug mode.
 
     Without it, entries out of range read zeros and write nothing. With it, an entry below 0 or above the number of rows
-    is an error that names the index, its place and the expected range. An entry equal to the number of rows is allowed,
-    because it marks padding. The numbers are the same; the checks run on the host and take time.
+    is an error that names the index, its position and the expected range. An entry equal to the number of rows is
+    allowed, because it marks padding. The numbers are the same; the checks run on the host and take time.
 
     Args:
         function: as for :func:`use_executor`.
@@ -75,7 +75,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         >>> checked(gather)(x, jnp.array([0, -4]))
         Traceback (most recent call last):
         ...
-        jax.errors.JaxRuntimeError: ... index 'senders' is -4 at place 1 of 2; expected 0 to 4, or 5 for padding ...
+        jax.errors.JaxRuntimeError: ... index 'senders' is -4 at position 1 of 2; expected 0 to 4, or 5 for padding ...
     """
     return _changed(function, Checked)
 
@@ -121,7 +121,7 @@ def _check(name: str, rows: int, index: Any) -> np.ndarray:
     wrong = np.flatnonzero((found < 0) | (found > rows))
     if len(wrong):
         raise IndexError(
-            f"index {name!r} is {found[wrong[0]]} at place {wrong[0]} of {len(found)}; "
+            f"index {name!r} is {found[wrong[0]]} at position {wrong[0]} of {len(found)}; "
             f"expected 0 to {rows - 1}, or {rows} for padding"
         )
     return found
@@ -133,20 +133,20 @@ def _changed(function: Callable[P, T], change: Callable[[Choice], Choice]) -> Ca
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         leaves, tree = jax.tree.flatten((args, kwargs))
-        places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
+        positions = [n for n, leaf in enumerate(leaves) if isinstance(leaf, (jax.Array, np.ndarray))]
         out_tree: Any = None
 
         def flat(*arrays: Any) -> list[Any]:
             nonlocal out_tree
             everything = list(leaves)
-            for place, array in zip(places, arrays, strict=True):
-                everything[place] = array
+            for position, array in zip(positions, arrays, strict=True):
+                everything[position] = array
             given, named = jax.tree.unflatten(tree, everything)
             call: Callable[..., T] = function
             found, out_tree = jax.tree.flatten(call(*given, **named))
             return found
 
-        arrays = [leaves[place] for place in places]
+        arrays = [leaves[position] for position in positions]
         program = _rewritten(jax.make_jaxpr(flat)(*arrays), change)
         return jax.tree.unflatten(out_tree, jaxpr_as_fun(program)(*arrays))
 

@@ -121,12 +121,12 @@ class Operand:
 
     @property
     def component_axis(self) -> int:
-        """Number of the component axis of the array."""
+        """Position of the component axis of the array."""
         return self.batch_axes + (len(self.channels) if self.components_last else 0)
 
     @property
     def channel_axis(self) -> int:
-        """Number of the first channel axis of the array."""
+        """Position of the first channel axis of the array."""
         return self.batch_axes + (0 if self.components_last else 1)
 
     @property
@@ -182,8 +182,8 @@ class Coefficients:
             raise ValueError("coefficients must be finite, got nan or inf")
         terms = terms.astype(np.int32)
         if len(values):
-            terms, place = np.unique(terms, axis=0, return_inverse=True)
-            values = np.bincount(place.reshape(-1), values, len(terms))
+            terms, position = np.unique(terms, axis=0, return_inverse=True)
+            values = np.bincount(position.reshape(-1), values, len(terms))
         kept = values != 0
         self.terms, self.values = np.ascontiguousarray(terms[kept]), values[kept]
         self.terms.flags.writeable = self.values.flags.writeable = False
@@ -224,8 +224,8 @@ class Path:
     """A sum of products of certain inputs, added to a certain output.
 
     Attributes:
-        inputs: numbers of the inputs; the same one may occur several times.
-        output: number of the output.
+        inputs: positions of the inputs in `Polynomial.inputs`; one may occur several times.
+        output: position of the output in `Polynomial.outputs`.
         subscripts: for each input, and last for the output, a letter for each of its channel axes, as in an Einstein
             sum. Letters that the output lacks are summed over; letters that only the output has are broadcast.
         coefficients: which components meet.

@@ -3,7 +3,7 @@
 A tile of the batch is read from arrays, sliced or gathered through indices (senders, edges); a function computes
 results from it; and these are added to other arrays through indices (receivers). The derivative of such a sum is such a
 sum, with the derivative of the function; its transpose is such a sum, with the transpose of the function, where reads
-and writes change places. So every derivative, in every mode and of every order, is again this primitive. It keeps
+and writes change positions. So every derivative, in every mode and of every order, is again this primitive. It keeps
 nothing but its operands: intermediate results are recomputed where they are needed, and no array for all edges exists.
 """
 
@@ -18,7 +18,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from ._cost_model import tiles_at_once
 from ._jax_compat import Zero, is_undefined, new_primitive, vary_alike, without_dead_code, zero_tangent
 from ._terms import Access, AnyAccess, Index
-from ._tiles import Shape, over_tiles, several_tiles
+from ._tile_loop import Shape, over_tiles, several_tiles
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,9 @@ def _jvp(
     return out, _bind(_traced(tangent, arrays, derived, indices), derived, arrays, indices, count)
 
 
-def _replaced(values: Sequence[Any], places: Sequence[int], new: Sequence[Any]) -> list[Any]:
+def _replaced(values: Sequence[Any], positions: Sequence[int], new: Sequence[Any]) -> list[Any]:
     out = list(values)
-    for i, x in zip(places, new, strict=True):
+    for i, x in zip(positions, new, strict=True):
         out[i] = x
     return out
 

@@ -32,7 +32,7 @@ _OUT = -1
 
 
 class _Roles(NamedTuple):
-    """The operands of a path by their kind: places of inputs, or -1 for the output."""
+    """The operands of a path by their kind: positions of inputs, or -1 for the output."""
 
     weights: tuple[int, ...]
     features: int
@@ -43,11 +43,11 @@ class _Roles(NamedTuple):
 
 def _roles(polynomial: Polynomial, path: Path) -> _Roles | None:
     """Find the roles of the operands; None if the path is not such a product."""
-    places = (*path.inputs, _OUT)
+    positions = (*path.inputs, _OUT)
     operands = polynomial.operands(path)
     double = [s for s, subscripts in enumerate(path.subscripts) if len(subscripts) == 2]
     single = {subscripts: s for s, subscripts in enumerate(path.subscripts) if len(subscripts) == 1}
-    if not double or len(double) + 2 != len(places) or len({path.subscripts[s] for s in double}) != 1:
+    if not double or len(double) + 2 != len(positions) or len({path.subscripts[s] for s in double}) != 1:
         return None
     slot, channel = path.subscripts[double[0]]
     if set(single) != {slot, channel} or any(not o.batch_axes or o.index or o.components_last for o in operands):
@@ -59,8 +59,8 @@ def _roles(polynomial: Polynomial, path: Path) -> _Roles | None:
     dense = path.coefficients.dense([o.components for o in operands])
     order = [features, single[slot], single[channel]]
     coefficients = dense.transpose(*weights, *order).reshape([dense.shape[s] for s in order])
-    found = [places[s] for s in order]
-    return _Roles(tuple(places[s] for s in weights), found[0], found[1], found[2], coefficients)
+    found = [positions[s] for s in order]
+    return _Roles(tuple(positions[s] for s in weights), found[0], found[1], found[2], coefficients)
 
 
 class EdgeRowsExecutor:
@@ -74,13 +74,14 @@ class EdgeRowsExecutor:
         paths = contraction.polynomial.paths
         operands = (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
         if any(o.dtype for o in operands):
-            return "it stores everything in the dtype of the arithmetic"
+            return "it does not support operands with a storage dtype of their own"
         if any(o.components_last for o in operands):
-            return "its operands have their components before their channels"
+            return "it needs components before channels (components_last=False)"
         if all(_roles(contraction.polynomial, path) for path in paths):
             return None
         return (
-            "it computes products [e u] [e] [u] of edges e of a row and channels u, one of the three being the output"
+            "it only computes products of one [e], one [u] and one or more [e u] operands (e: slots of a row, "
+            "u: channels), one of them the output"
         )
 
     def cost(self, contraction: Contraction) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from irreps_ops.compute._contraction import Contraction
 from irreps_ops.compute._cost_model import intermediate_bytes
 from irreps_ops.compute._terms import Access, Operand, Path
-from irreps_ops.compute._tiles import Shape, over_tiles
+from irreps_ops.compute._tile_loop import Shape, over_tiles
 
 from ._monomial_plan import BATCH, MonomialPlan
 
@@ -27,12 +27,12 @@ class Layout(NamedTuple):
     """How the array of an operand becomes one of shape (outer, components, inner).
 
     Attributes:
-        place: number of the operand.
+        position: number of the operand.
         axes: its outer axes, component axis and inner axes.
         shape: of the result; weights have no inner axes.
     """
 
-    place: int
+    position: int
     axes: tuple[int, ...]
     shape: tuple[int, ...]
 
@@ -54,15 +54,15 @@ def laid_out(contraction: Contraction, path: Path, plan: MonomialPlan) -> LaidOu
     outer_size = math.prod(extents[letter] for letter in plan.outer)
     inner_size = math.prod(extents[letter] for letter in inner)
 
-    def layout(place: int, operand: Operand, subscripts: str) -> Layout:
+    def layout(position: int, operand: Operand, subscripts: str) -> Layout:
         letters = (BATCH if operand.batch_axes else "") + operand.laid_out(_COMPONENT, subscripts)
         order = plan.outer + _COMPONENT + (inner if set(inner) <= set(letters) else "")
         axes = tuple(letters.index(letter) for letter in order)
-        return Layout(place, axes, (outer_size, operand.components, *([inner_size] if inner in order else [])))
+        return Layout(position, axes, (outer_size, operand.components, *([inner_size] if inner in order else [])))
 
     *inputs, output = (
-        layout(place, operand, subscripts)
-        for place, operand, subscripts in zip((*path.inputs, path.output), operands, path.subscripts, strict=True)
+        layout(position, operand, subscripts)
+        for position, operand, subscripts in zip((*path.inputs, path.output), operands, path.subscripts, strict=True)
     )
     return LaidOut(path, plan, tuple(inputs), output)
 
@@ -76,7 +76,7 @@ def contract_monomials(
     for outer, inner in groups:
         some = [one for one in planned if (one.output.shape[0], _inner(one)) == (outer, inner)]
         layouts = list(dict.fromkeys(layout for one in some for layout in one.inputs))
-        arrays = [_transposed(gathered[layout.place], layout) for layout in layouts]
+        arrays = [_transposed(gathered[layout.position], layout) for layout in layouts]
         numbers = sum(one.plan.numbers for one in some) * inner * contraction.dtype.itemsize
         most = max(1, min(outer, intermediate_bytes(contraction.platform) // max(numbers, 1)))
         tile = -(-outer // -(-outer // most)) if outer else 1
@@ -92,7 +92,7 @@ def contract_monomials(
             batched = ([Access.BATCHED] * len(arrays), [Access.BATCHED] * len(targets))
             values = over_tiles(function, arrays, batched[0], shapes, batched[1], {}, outer, tile)
         for layout, y in zip(targets, values, strict=True):
-            results.append((layout.place, _transposed_back(contraction, y, layout)))
+            results.append((layout.position, _transposed_back(contraction, y, layout)))
     return results
 
 
@@ -109,7 +109,7 @@ def _transposed(x: jax.Array, layout: Layout) -> jax.Array:
 
 
 def _transposed_back(contraction: Contraction, y: jax.Array, layout: Layout) -> jax.Array:
-    operand = contraction.polynomial.outputs[layout.place]
+    operand = contraction.polynomial.outputs[layout.position]
     extents = (contraction.batch,) * operand.batch_axes + operand.shape
     return jnp.transpose(y.reshape([extents[axis] for axis in layout.axes]), np.argsort(layout.axes).tolist())
 
@@ -126,35 +126,35 @@ def _evaluate(
     return sums
 
 
-def _all_components(y: jax.Array, places: np.ndarray, count: int) -> jax.Array:
+def _all_components(y: jax.Array, positions: np.ndarray, count: int) -> jax.Array:
     """Return an array of all components from one of some, which ascend; the others are zero."""
-    if len(places) == count:
+    if len(positions) == count:
         return y
-    gap = np.diff([-1, *places, count]) - 1
+    gap = np.diff([-1, *positions, count]) - 1
     parts = []
     for n, zeros in enumerate(gap):
         if zeros:
             parts.append(jnp.zeros((y.shape[0], int(zeros), *y.shape[2:]), y.dtype))
-        if n < len(places):
+        if n < len(positions):
             parts.append(y[:, n : n + 1])
     return jnp.concatenate(parts, axis=1)
 
 
-def _take(x: jax.Array, places: np.ndarray) -> jax.Array:
+def _take(x: jax.Array, positions: np.ndarray) -> jax.Array:
     """Take some components of axis 1: all, a slice, or a gather."""
-    first = int(places[0])
-    if np.array_equal(places, np.arange(first, first + len(places))):
-        return x if len(places) == x.shape[1] else jax.lax.slice_in_dim(x, first, first + len(places), axis=1)
-    return jnp.take(x, places, axis=1, mode="clip")
+    first = int(positions[0])
+    if np.array_equal(positions, np.arange(first, first + len(positions))):
+        return x if len(positions) == x.shape[1] else jax.lax.slice_in_dim(x, first, first + len(positions), axis=1)
+    return jnp.take(x, positions, axis=1, mode="clip")
 
 
 def _monomials(factors: Sequence[jax.Array], columns: np.ndarray) -> jax.Array:
     """Multiply components, a row of `columns` for each monomial; shape (outer, monomials, ...)."""
     if columns.shape[1] == 1:
         return _take(factors[0], columns[:, 0])
-    prefixes, place = np.unique(columns[:, :-1], axis=0, return_inverse=True)
+    prefixes, position = np.unique(columns[:, :-1], axis=0, return_inverse=True)
     before = _monomials(factors[:-1], prefixes)
-    return _take(before, place.reshape(-1)) * _take(factors[-1], columns[:, -1])
+    return _take(before, position.reshape(-1)) * _take(factors[-1], columns[:, -1])
 
 
 def _monomials_of(

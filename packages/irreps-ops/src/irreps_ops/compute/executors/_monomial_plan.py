@@ -114,7 +114,7 @@ def _splits(path: Path, slots: tuple[int, ...], adjoint: bool) -> list[tuple[tup
 
 
 class _Split(NamedTuple):
-    """A split of the factors: distinct monomials, which of them each term has, their places in blocks, and the cost."""
+    """A split of the factors: the distinct monomials, which one each term uses, their blocks, and the cost."""
 
     left: np.ndarray
     right: np.ndarray
@@ -125,11 +125,11 @@ class _Split(NamedTuple):
 
 
 def _unique(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct rows, and for each row its place among them."""
+    """Return the distinct rows, and for each row its position among them."""
     if not columns.shape[1]:
         return columns[:1], np.zeros(len(columns), int)
-    found, place = np.unique(columns, axis=0, return_inverse=True)
-    return found, place.reshape(-1)
+    found, position = np.unique(columns, axis=0, return_inverse=True)
+    return found, position.reshape(-1)
 
 
 def _split(path: Path, left: tuple[int, ...], right: tuple[int, ...], adjoint: bool) -> _Split:
@@ -168,7 +168,7 @@ class _PaddedBlocks(NamedTuple):
 
     Attributes:
         shape: number of padded blocks, and of right and left monomials in each.
-        left: the place of each left monomial among all of all padded blocks.
+        left: the position of each left monomial when all padded blocks are laid end to end.
         right: the same for the right monomials.
     """
 
@@ -200,13 +200,13 @@ def _packed(at_left: np.ndarray, at_right: np.ndarray) -> _PaddedBlocks:
 
 
 def _placed(block: np.ndarray, count: int) -> tuple[np.ndarray, int]:
-    """Return places in padded blocks of one size, given the block of each monomial; and that size."""
+    """Return positions in padded blocks of one size, given the block of each monomial; and that size."""
     size = int(np.bincount(block, minlength=count).max())
-    place = np.zeros(len(block), int)
+    position = np.zeros(len(block), int)
     for b in range(count):
         here = np.flatnonzero(block == b)
-        place[here] = b * size + np.arange(len(here))
-    return place, size
+        position[here] = b * size + np.arange(len(here))
+    return position, size
 
 
 def _price(a: int, b: int) -> int:
@@ -233,7 +233,7 @@ def _finished(
     components, at_component = np.unique(terms[:, -1], return_inverse=True)
     selection = np.zeros((len(components), n * n_right))
     selection[at_component.reshape(-1), at_right] = 1
-    # A place in a padded block that is not taken repeats some monomial; its coefficients are zero.
+    # A position in a padded block that is not taken repeats some monomial; its coefficients are zero.
     lefts, rights = np.zeros(n * n_left, int), np.zeros(n * n_right, int)
     lefts[split.blocks.left], rights[split.blocks.right] = np.arange(len(split.left)), np.arange(len(split.right))
     return MonomialPlan(

@@ -76,7 +76,7 @@ def contract_path(
             x = _take(gathered[path.inputs[slot]], components, operand.component_axis)
             tensors.append(_Tensor(batch + operand.laid_out(letter, subscripts), x))
     dense = np.zeros([len(components) for components, _ in occurring])
-    dense[tuple(place.reshape(-1) for _, place in occurring)] = path.coefficients.values
+    dense[tuple(position.reshape(-1) for _, position in occurring)] = path.coefficients.values
     coefficients = jnp.asarray(dense.reshape([extents[letter] for letter in axes]), contraction.dtype)
     tensors.append(_Tensor(axes, coefficients))
     return tuple(map(int, occurring[-1][0])), _contract(contraction, tensors, wanted, extents)
@@ -113,7 +113,7 @@ class _Plan(NamedTuple):
     """The order of contraction: which two of the remaining tensors to contract next; the result is put last.
 
     Attributes:
-        pairs: places among the remaining tensors.
+        pairs: positions among the remaining tensors.
         cost: in multiply-add equivalents.
         intermediate: numbers in intermediate results.
     """
@@ -197,9 +197,9 @@ def _matrix_product(contraction: Contraction, a: _Tensor, b: _Tensor, summed: Se
     a, b = (_summed(t, [x for x in summed if x not in other.letters]) for t, other in ((a, b), (b, a)))
     batch = [x for x in a.letters if x in b.letters and x in out]
     contracted = [x for x in a.letters if x in b.letters and x not in out]
-    places = [[t.letters.index(x) for x in letters] for letters in (contracted, batch) for t in (a, b)]
+    positions = [[t.letters.index(x) for x in letters] for letters in (contracted, batch) for t in (a, b)]
     y = jax.lax.dot_general(
-        a.array, b.array, ((places[0], places[1]), (places[2], places[3])), precision=contraction.precision
+        a.array, b.array, ((positions[0], positions[1]), (positions[2], positions[3])), precision=contraction.precision
     )
     return _Tensor("".join(batch + [x for t in (a, b) for x in t.letters if x not in batch + contracted]), y)
 
@@ -221,18 +221,18 @@ def _is_one_pass(summed: Sequence[str], out: str, wanted: str, extents: dict[str
 def _unrolled(a: _Tensor, b: _Tensor, summed: Sequence[str], out: str, extents: dict[str, int]) -> jax.Array:
     """Write out a sum of few products for each element of the batch: one pass over the result."""
 
-    def term(places: Sequence[int]) -> jax.Array:
-        at = dict(zip(summed, places, strict=True))
+    def term(positions: Sequence[int]) -> jax.Array:
+        at = dict(zip(summed, positions, strict=True))
         x, y = (_aligned(_at(t, at), out, extents) for t in (a, b))
         return x * y
 
     return functools.reduce(operator.add, map(term, itertools.product(*(range(extents[letter]) for letter in summed))))
 
 
-def _at(tensor: _Tensor, places: dict[str, int]) -> _Tensor:
+def _at(tensor: _Tensor, positions: dict[str, int]) -> _Tensor:
     """Index a tensor along some of its axes."""
-    index = tuple(places.get(letter, slice(None)) for letter in tensor.letters)
-    return _Tensor("".join(letter for letter in tensor.letters if letter not in places), tensor.array[index])
+    index = tuple(positions.get(letter, slice(None)) for letter in tensor.letters)
+    return _Tensor("".join(letter for letter in tensor.letters if letter not in positions), tensor.array[index])
 
 
 def _aligned(tensor: _Tensor, order: Sequence[str], extents: dict[str, int]) -> jax.Array:

@@ -24,7 +24,7 @@ from irreps_ops.compute._cost_model import (
     intermediate_bytes,
 )
 from irreps_ops.compute._terms import Access, Operand, Path
-from irreps_ops.compute._tiles import Shape, over_tiles
+from irreps_ops.compute._tile_loop import Shape, over_tiles
 
 from ._gather_scatter import gather_inputs, scatter_outputs
 from ._monomial_contraction import contract_monomials, laid_out
@@ -134,9 +134,9 @@ def _values(contraction: Contraction, gathered: list[jax.Array]) -> list[jax.Arr
             found[components] = found[components] + y if components in found else y
     values = [_assembled(o, found) for o, found in zip(contraction.polynomial.outputs, parts, strict=True)]
     planned = [laid_out(contraction, e.path, e.plan) for e in evaluations if e.plan is not None]
-    for place, y in contract_monomials(contraction, planned, gathered):
-        before = values[place]
-        values[place] = y if before is None else before + y
+    for position, y in contract_monomials(contraction, planned, gathered):
+        before = values[position]
+        values[position] = y if before is None else before + y
     return values
 
 

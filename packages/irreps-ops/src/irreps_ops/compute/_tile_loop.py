@@ -38,9 +38,10 @@ def over_tiles(
         writes: the access of each output.
         indices: for each name integers of shape (batch, ...). Entries out of range read zeros and write nothing.
         batch: size of the batch.
-        tile: length of a tile, at most `batch`. Where it does not divide the batch, the last tile starts early, and
-            the elements that were processed before reach the function as zeros; what it computes from them must not
-            contribute to a sum.
+        tile: length of a tile, at most `batch`. If it does not divide the batch, the last tile overlaps the one before.
+            Elements that were processed already are masked: batched inputs are zeros and indices are out of range, so
+            batched and indexed outputs ignore them. For a broadcast output, the function must return a sum to which
+            masked elements add zero.
         count: how many tiles to process; those beyond contribute nothing. Default: all.
     """
     sums = [jnp.zeros(s.shape, s.dtype) for s in outputs]
