@@ -1,4 +1,4 @@
-"""A layer that irreps_ops does not have, for every framework: :class:`FeedForward`. It imports no framework."""
+"""The layer :class:`FeedForward` for every framework, as a plugin of irreps_ops."""
 
 from ._feed_forward import FeedForward as FeedForward
 

@@ -1,7 +1,6 @@
 """The layer `FeedForward`: the block that follows attention in a transformer, for irreps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -12,25 +11,29 @@ import irreps_ops as irr
 from irreps_ops.testing import LayerCase
 
 
-@dataclass(frozen=True)
+@ic.frozen
 class FeedForward:
     """Equivariant feed-forward block with residual connection: y = x + s * Linear(Dropout(gate(Linear(x)))).
 
-    The factors s, one for each irrep of x, are learned and begin small, so that the block begins near the identity.
+    The factors s, one for each irrep of x, are learned. Their initial value is small, so that the block is initially
+    close to the identity.
 
     Args:
-        irreps_hidden: irreps behind the gate; the scalars that open it are added.
-        dropout: probability that an irrep behind the gate is left out in training.
-        initial_scale: first value of s.
+        irreps_hidden: irreps after the gate; the scalars that open it are added.
+        dropout: probability that an irrep after the gate is set to zero in training.
+        initial_scale: initial value of s.
+
+    Raises:
+        ValueError: irreps that cannot be parsed, or a `dropout` that is not a probability.
 
     Source: Vaswani et al., Attention Is All You Need (2017), arXiv:1706.03762; the factors: Touvron et al., Going
     deeper with Image Transformers (2021), arXiv:2103.17239.
 
     Example:
         >>> import jax
-        >>> import irreps_core as ic, irreps_ops as irr
+        >>> import irreps_ops as irr
         >>> from irreps_layer_plugin import FeedForward
-        >>> x = ic.normal("4x0e + 2x1o", jax.random.key(0), (3,))
+        >>> x = irr.normal("4x0e + 2x1o", jax.random.key(0), (3,))
         >>> layer = FeedForward("8x0e + 4x1o")
         >>> params = irr.init(layer, jax.random.key(1), x)
         >>> sorted(params)
@@ -39,36 +42,35 @@ class FeedForward:
         4x0e+2x1o
     """
 
-    irreps_hidden: ic.IntoIrreps
+    irreps_hidden: ic.IntoIrreps = ic.converted(ic.Irreps)
     dropout: float = 0.0
     initial_scale: float = 1e-2
 
-    irreps_api = 1  # the interface number of the group irreps.layers
+    irreps_api = 1  # version of the interface of the group irreps.layers
 
-    def __post_init__(self) -> None:
-        """Read the irreps; refuse a wrong probability."""
-        object.__setattr__(self, "irreps_hidden", ic.Irreps(self.irreps_hidden))
-        irr.Dropout(self.dropout)
+    def validate(self) -> None:
+        """Refuse a `dropout` that is not a probability."""
+        irr.Dropout(self.dropout)  # raises the error
 
     @classmethod
     def cases(cls) -> Iterator[LayerCase]:
-        """What the conformance kit tries."""
+        """Yield the test cases of the conformance kit."""
         yield LayerCase(cls("2x0e + 1o"), ("2x0e + 1o",))
         yield LayerCase(cls("2x0e + 1o", dropout=0.5), ("2x0e + 1o",), name="FeedForward, dropout")
 
     def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Abstract inputs of one row, from which the shapes of the parameters follow."""
+        """Return abstract inputs, which determine the shapes of the parameters."""
         return irr.bindings.example_inputs(*irreps_in, dtype=dtype)
 
     def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
-        """Data of the same irreps.
+        """Return data of the same irreps and shape.
 
         Args:
-            scope: of the layer.
+            scope: supplies the parameters.
             x: data of shape (..., irreps.dim).
-            is_training: whether anything is left out.
+            is_training: whether irreps are set to zero.
         """
-        hidden = ic.Irreps(self.irreps_hidden).filter(keep=x.irreps)  # what a linear map of x can give
+        hidden = ic.Irreps(self.irreps_hidden).filter(keep=x.irreps)  # the irreps that a linear map of x can have
         gates = ic.Irreps([(hidden.filter(drop="0e + 0o").num_irreps, "0e")])
         y = irr.Linear(hidden + gates)(scope.child("linear_in"), x)
         y = irr.gate(y)
