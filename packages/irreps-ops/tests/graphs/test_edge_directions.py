@@ -37,7 +37,8 @@ def of_neighbour_list():
 def positive(layer, *inputs):
     """Apply a layer with all parameters 1, so that its weights are positive."""
     specs = irr.bindings.parameter_specs(layer, *inputs)
-    return irr.apply(layer, jax.tree.map(lambda spec: jnp.ones(spec.shape, spec.dtype), specs), *inputs)
+    ones = jax.tree.map(lambda spec: jnp.ones(spec.shape, spec.dtype), specs)
+    return jax.jit(lambda *arrays: irr.apply(layer, ones, *arrays))(*inputs)
 
 
 def of_point_convolution():
