@@ -118,7 +118,7 @@ def test_two_distributions_with_one_name_have_no_winner(install: Install) -> Non
     install("irreps-a", GOOD, "haiku", version="1.0")
     found = install("irreps-b", GOOD, "haiku", version="2.0")
     assert list(discover(BINDINGS, found)) == ["irreps-a:haiku", "irreps-b:haiku"]
-    with pytest.raises(PluginLoadError, match=r"claimed by irreps-a 1\.0 and irreps-b 2\.0; ask for 'irreps-a:haiku'"):
+    with pytest.raises(PluginLoadError, match=r"claimed by irreps-a 1\.0 and irreps-b 2\.0; request 'irreps-a:haiku'"):
         load(BINDINGS, "haiku", found)
     assert load(BINDINGS, "irreps-b:haiku", found).__module__ == "irreps_b"
     assert [status.state for status in available(BINDINGS, found)] == ["ready", "ready"]
@@ -250,7 +250,7 @@ plugins.load("irreps.bindings", "mine")
 def test_a_plugin_that_asks_for_itself_is_told_so(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     found = install("selfish-plugin", SELFISH + GOOD)
     monkeypatch.setattr(plugins, "_installed", lambda: found)
-    with pytest.raises(PluginLoadError, match="asks for itself while it is imported") as info:
+    with pytest.raises(PluginLoadError, match="requests itself while it is imported") as info:
         load("irreps.bindings", "mine")
     assert isinstance(info.value.__cause__, PluginLoadError)
     assert plugins._importing.get() == frozenset()

@@ -1,11 +1,13 @@
 """The mathematics of rotations and mirrors in three dimensions, the group O(3).
 
-* :class:`Irrep`, :class:`MulIrrep`, :class:`Irreps`: representations, the types of equivariant data;
-* :class:`IrrepsArray` and functions of it: an array with its irreps, which checks equivariance;
-* Clebsch-Gordan coefficients, generators and Wigner D matrices of any degree.
+* :class:`Irrep`, :class:`MulIrrep` and :class:`Irreps` describe representations, the types of equivariant data.
+* :class:`IrrepsArray` is an array together with its irreps, which refuses operations that are not equivariant.
+* Clebsch-Gordan coefficients, generators, Wigner D matrices and spherical harmonics have any degree.
+* Rotations convert between matrices, Euler angles, quaternions, axis and angle, and log coordinates.
+* Cartesian tensors, index symmetries and Voigt notation connect irreps with the tensors of physics.
 
-NumPy arrays in give NumPy arrays out, JAX arrays JAX arrays. Importing this package imports NumPy alone; JAX
-is imported, where it is installed, at the first use of :class:`IrrepsArray`, which JAX has to know.
+Functions of NumPy arrays return NumPy arrays, and functions of JAX arrays return JAX arrays. Importing this package
+imports NumPy only. JAX, where it is installed, is imported when :class:`IrrepsArray` is first used, to register it.
 """
 
 from importlib import import_module
@@ -235,7 +237,7 @@ __all__ = [
     "zeros_like",
 ]
 
-# Imported at first use: IrrepsArray imports JAX where it is installed.
+# Imported when first used, because IrrepsArray imports JAX where it is installed.
 _ARRAYS = {
     "IrrepsArray",
     "align",
@@ -266,7 +268,7 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = import_module(f"{__name__}.{name}")
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
     globals()[name] = value
     return value
 

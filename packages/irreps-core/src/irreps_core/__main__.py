@@ -1,4 +1,4 @@
-"""The command line: ``python -m irreps_core show "128x0e+64x1o"``, ``product``, ``plugins``."""
+"""The command line: ``python -m irreps_core show "128x0e+64x1o"``, ``product`` and ``plugins``."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: the words after the program's name (default: those of this process).
+        arguments: the words after the name of the program. Default: those of this process.
 
     Returns:
         The exit code: 0, or 2 after bad input.
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     given = sys.argv[1:] if arguments is None else arguments
-    # "-1x0e" is malformed irreps, not an option: a space in front tells argparse so.
+    # "-1x0e" is malformed irreps, not an option. A space in front tells argparse so.
     words = parser.parse_args([f" {word}" if word[:1] == "-" and word[1:2].isdigit() else word for word in given])
     try:
         print(words.table(words))
@@ -41,21 +41,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m irreps_core", description="Look at irreps, at their products and at installed plugins."
+        prog="python -m irreps_core", description="Describe irreps, their products and the installed plugins."
     )
     parser.add_argument("--version", action="version", version=f"irreps-core {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    show = commands.add_parser("show", help="what an irreps is made of: slices, dimensions, memory")
+    show = commands.add_parser("show", help="list the items of irreps: slices, dimensions, memory")
     show.add_argument("irreps", metavar="IRREPS", help="such as '128x0e+64x1o'")
     show.set_defaults(table=lambda words: _show(_irreps(words.irreps)))
 
-    product = commands.add_parser("product", help="selection rules: the irreps in a tensor product")
+    product = commands.add_parser("product", help="list the irreps of a tensor product (selection rules)")
     product.add_argument("left", metavar="IRREPS", help="such as '1o' or '8x0e+4x1o'")
     product.add_argument("right", metavar="IRREPS")
     product.set_defaults(table=lambda words: _product(_irreps(words.left), _irreps(words.right)))
 
-    listing = commands.add_parser("plugins", help="what is installed, and whether it is ready (imports every plugin)")
+    listing = commands.add_parser("plugins", help="import the installed plugins, and list whether they are ready")
     listing.set_defaults(table=lambda words: _plugins())
     return parser
 

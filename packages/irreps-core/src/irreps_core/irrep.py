@@ -1,4 +1,4 @@
-"""Irreps by name: ``from irreps_core.irrep import l0e, l1o``.
+"""Names for irreps: ``from irreps_core.irrep import l0e, l1o``.
 
 Example:
     >>> from irreps_core.irrep import l1o, l2e

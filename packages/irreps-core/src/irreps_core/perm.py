@@ -1,6 +1,6 @@
 """Permutations of 0, 1, ..., n-1, written as tuples p: i goes to p[i].
 
-They compose like functions, (p1 ∘ p2)(i) = p1(p2(i)), and act on positions by their matrices.
+They compose like functions, (p1 ∘ p2)(i) = p1(p2(i)).
 
 Example:
     >>> from irreps_core import perm
@@ -51,7 +51,7 @@ def compose(p1: Perm, p2: Perm) -> Perm:
     """Return the permutation that applies first `p2`, then `p1`.
 
     Raises:
-        ValueError: one is not a permutation, or their lengths differ.
+        ValueError: an argument is not a permutation, or their lengths differ.
 
     Example:
         >>> compose((1, 0, 2), (0, 2, 1))
@@ -78,7 +78,7 @@ def rand(n: int, rng: "np.random.Generator | None" = None) -> Perm:  # quoted: n
 
     Args:
         n: number of objects.
-        rng: NumPy random generator; a fresh one if None.
+        rng: NumPy random generator. Default: a new one, with a random seed.
 
     Example:
         >>> import numpy as np
@@ -93,7 +93,7 @@ def from_int(i: int, n: int) -> Perm:
     """Return the permutation of n objects with number `i`, 0 <= i < n!. Number 0 is the identity.
 
     Raises:
-        ValueError: there is no such number.
+        ValueError: the number is out of range.
 
     Example:
         >>> [from_int(i, 3) for i in range(4)]
@@ -140,14 +140,14 @@ def germinate(subset: Iterable[Perm]) -> set[Perm]:
     """Return the group that some permutations of equally many objects generate.
 
     Raises:
-        ValueError: one is not a permutation, or their lengths differ.
+        ValueError: an argument is not a permutation, or their lengths differ.
 
     Example:
         >>> sorted(germinate({(1, 0, 2)}))
         [(0, 1, 2), (1, 0, 2)]
     """
     generators = [_checked(p) for p in subset]
-    # A finite set closed under composition holds the inverses and the identity: powers of its elements.
+    # A finite set that is closed under composition contains inverses and the identity, as powers of its elements.
     elements = set(generators)
     new = elements
     while new:
@@ -217,7 +217,7 @@ def natural_representation(p: Perm) -> np.ndarray:
 def standard_representation(p: Perm) -> np.ndarray:
     """Return the irreducible part of the natural representation: its complement to the invariant (1, ..., 1).
 
-    It is orthogonal, in the basis (1, ..., 1, -k, 0, ..., 0) / sqrt(k (k+1)), k = 1, ..., n-1.
+    The matrix is orthogonal, in the basis (1, ..., 1, -k, 0, ..., 0) / sqrt(k (k+1)), k = 1, ..., n-1.
 
     Args:
         p: permutation of n objects, n >= 1.

@@ -1,10 +1,11 @@
-"""Plugins of the irreps family: found by metadata, imported only when somebody asks for one by name.
+"""Plugins of the irreps packages, found by metadata and imported only when one is requested by name.
 
-A distribution offers a plugin through an entry point of a group, as ``irreps.bindings``, ``irreps.layers`` or
-``irreps.kernels``. The package that owns a group says what it expects of a plugin with a :class:`Group`, and
-publishes that as an entry point of the group ``irreps.groups``. Nothing happens at import: :func:`discover`
-reads metadata at the first question; :func:`load` imports the one plugin that was asked for, and checks it;
-what fails, fails for the one who asked. Where a name can be given, the object itself can be given.
+A distribution offers a plugin through an entry point of a group such as ``irreps.bindings``, ``irreps.layers`` or
+``irreps.executors``. The package that owns a group describes the plugins that it expects by a :class:`Group`, and
+publishes this description as an entry point of the group ``irreps.groups``. Importing this module does not look for
+plugins: :func:`discover` reads metadata when it is first called, and :func:`load` imports and checks the one requested
+plugin, so that a broken plugin disturbs only those who use it. Every function that takes the name of a plugin also
+takes the object itself.
 
 The environment variable ``IRREPS_DISABLE_PLUGINS`` turns plugins off: ``all``, or a comma-separated list of
 ``name``, ``group/name`` or ``distribution:name``.
@@ -13,6 +14,7 @@ The environment variable ``IRREPS_DISABLE_PLUGINS`` turns plugins off: ``all``, 
 import contextlib
 import difflib
 import functools
+import importlib
 import os
 import re
 from collections import Counter
@@ -25,22 +27,30 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from irreps_core._inputs._caches import register_cache
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint, EntryPoints  # at run time only where used: slow to import
+    from importlib.metadata import EntryPoint, EntryPoints  # at run time imported where it is used: slow to import
 
 _SWITCH = "IRREPS_DISABLE_PLUGINS"
 _DESCRIPTIONS = "irreps.groups"
 
-# Whose import is under way in this thread or task: a plugin that asks for itself would see half a module.
+# The plugins that this thread or task is importing: one that requests itself would get an unfinished module.
 _importing: ContextVar[frozenset["Plugin"]] = ContextVar("importing", default=frozenset())
 
 
 class PluginLoadError(ImportError):
-    """A plugin was asked for and is unknown, ambiguous, switched off, broken or not what is expected."""
+    """The error for a plugin that is unknown, ambiguous, switched off, broken or does not fit its group."""
 
 
 @dataclass(frozen=True, order=True)
 class Plugin:
-    """What metadata says about a plugin, nothing of it imported; `value` is ``"module:attribute"``."""
+    """A plugin according to its metadata, without importing it.
+
+    Attributes:
+        group: the entry-point group.
+        name: name of the plugin.
+        value: ``"module:attribute"``, which the plugin is imported from.
+        distribution: the distribution that offers it.
+        version: version of the distribution.
+    """
 
     group: str
     name: str
@@ -50,7 +60,7 @@ class Plugin:
 
     @property
     def full_name(self) -> str:
-        """``"distribution:name"``, to be asked for where two distributions claim the name."""
+        """``"distribution:name"``, which requests the plugin where two distributions claim the name."""
         return f"{self.distribution}:{self.name}"
 
     def __str__(self) -> str:
@@ -59,14 +69,15 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Group:
-    """What the owner of an entry-point group expects of its plugins.
+    """Description of an entry-point group by its owner.
 
     Attributes:
-        name: the entry-point group, as ``"irreps.bindings"``.
-        interface: what a plugin must have: a Protocol, or the names of attributes.
-        api: number of the interface, which a plugin repeats as its attribute ``irreps_api``; None: unchecked.
-        builtin: what the owner itself provides. These names are reserved: no plugin takes their place.
-        providers: the distribution known to provide a name, for the advice to a user who lacks it.
+        name: the entry-point group, such as ``"irreps.bindings"``.
+        interface: the attributes that a plugin must have: a Protocol, or their names.
+        api: version number of the interface, which a plugin repeats as its attribute ``irreps_api``; not checked if it
+            is None.
+        builtin: the objects that the owner provides, by name. A plugin cannot take these names.
+        providers: for each name the distribution that is known to provide it, for advice to users who lack it.
 
     Example:
         >>> shapes = Group("geometry.shapes", interface=("area",))
@@ -86,19 +97,19 @@ class Group:
     def _refusal(self, candidate: object) -> str | None:
         """Return why `candidate` is not a plugin of this group, or None if it is one."""
         kind = type(candidate).__name__
-        what = f"class {candidate.__name__}" if isinstance(candidate, type) else f"an object of type {kind}"
+        described = f"class {candidate.__name__}" if isinstance(candidate, type) else f"an object of type {kind}"
         missing = [repr(name) for name in _attributes(self.interface) if not hasattr(candidate, name)]
         if missing:
-            return f"{what} lacks the attribute {', '.join(missing)}"
+            return f"{described} lacks the attribute {', '.join(missing)}"
         found = getattr(candidate, "irreps_api", "missing")
         if self.api is not None and found != self.api:
-            return f"{what} was written for another interface: irreps_api is {found}, expected {self.api}"
+            return f"{described} was written for another interface: irreps_api is {found}, expected {self.api}"
         return None
 
 
 @dataclass(frozen=True)
 class Status:
-    """A plugin, its state and, if it is not ready, the reason: one line of :func:`available`."""
+    """State of a plugin, and the reason if it is not ready."""
 
     plugin: Plugin
     state: Literal["ready", "failed", "disabled"]
@@ -110,11 +121,12 @@ def discover(group: str | Group, entry_points: "EntryPoints | None" = None) -> M
 
     Args:
         group: the entry-point group, by name or description.
-        entry_points: where to look. Default: everything installed, read once (see :func:`refresh`).
+        entry_points: the entry points to search. Default: those of all installed distributions, read once (see
+            :func:`refresh`).
 
     Returns:
-        Read-only, sorted mapping from the name to ask for, to the plugin. That is the plugin's own name, or
-        ``"distribution:name"`` where that name is reserved or claimed by several distributions.
+        Read-only, sorted mapping from names to plugins. A name is the plugin's own, or ``"distribution:name"`` where
+        that name is reserved or claimed by several distributions.
 
     Example:
         >>> from importlib.metadata import EntryPoint, EntryPoints
@@ -138,20 +150,21 @@ def load(group: str | Group, which: object, entry_points: "EntryPoints | None" =
     """Return the plugin of a name, imported and checked; or the given object, checked.
 
     Args:
-        group: the entry-point group, by description, or by name (the published description is looked up).
-        which: a name, ``"distribution:name"``, or an object to be used as a plugin.
-        entry_points: where to look for names. Default: everything installed.
+        group: the entry-point group, by description, or by name, of which the published description is used.
+        which: a name, ``"distribution:name"``, or an object to use as a plugin.
+        entry_points: the entry points to search. Default: those of all installed distributions.
 
     Returns:
-        What the entry point refers to; the built-in object of that name; `which` itself if it is no string.
+        The object that the entry point refers to, or the built-in object of that name, or `which` itself if it is not
+        a string.
 
     Raises:
-        PluginLoadError: the name is unknown, claimed by several distributions or switched off; or the plugin
-            fails to import (the cause is chained) or is not what the group expects.
-        TypeError: `which` is an object and not what the group expects.
+        PluginLoadError: the name is unknown, claimed by several distributions or switched off; or the plugin fails to
+            import (the cause is chained) or does not fit the group.
+        TypeError: `which` is an object that does not fit the group.
 
     Example:
-        >>> load(Group("irreps.kernels", builtin={"xla": "the built-in one"}), "xla")
+        >>> load(Group("irreps.executors", builtin={"xla": "the built-in one"}), "xla")
         'the built-in one'
     """
     description = _described(group, entry_points)
@@ -168,7 +181,11 @@ def load(group: str | Group, which: object, entry_points: "EntryPoints | None" =
 def available(group: str | Group | None = None, entry_points: "EntryPoints | None" = None) -> tuple[Status, ...]:
     """Return the state of every plugin of a group, or of all groups ``irreps.*``. Never raises an error.
 
-    To know that, it imports every plugin that is not switched off; :func:`discover` lists them without.
+    It imports every plugin that is not switched off. :func:`discover` lists them without importing any.
+
+    Args:
+        group: the entry-point group, by name or description. Default: all groups ``irreps.*``.
+        entry_points: the entry points to search. Default: those of all installed distributions.
 
     Example:
         >>> from importlib.metadata import EntryPoint, EntryPoints
@@ -189,20 +206,20 @@ def available(group: str | Group | None = None, entry_points: "EntryPoints | Non
 
 
 def refresh() -> None:
-    """Forget what is installed; the next question looks again. Needed after an installation while running.
+    """Forget which plugins are installed, so that the next call looks again.
+
+    A running process needs this after an installation.
 
     Example:
         >>> refresh()
     """
-    import importlib
-
     importlib.invalidate_caches()
     _installed.cache_clear()
 
 
 @functools.lru_cache(maxsize=1)
 def _installed() -> "EntryPoints":
-    from importlib.metadata import EntryPoints, entry_points
+    from importlib.metadata import EntryPoints, entry_points  # slow to import
 
     found = entry_points()
     return EntryPoints(entry for group in found.groups for entry in found.select(group=group))
@@ -213,7 +230,7 @@ register_cache(refresh)
 
 def _record(entry: "EntryPoint") -> Plugin:
     name = version = None
-    with contextlib.suppress(Exception):  # damaged metadata of one distribution must not hide the others
+    with contextlib.suppress(Exception):  # damaged metadata of one distribution should not hide the others
         name, version = entry.dist and entry.dist.name, entry.dist and entry.dist.version
     name = re.sub(r"[-_.]+", "-", name or "unknown").lower()
     return Plugin(entry.group, entry.name, entry.value, name, version or "unknown")
@@ -229,7 +246,7 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
     if enabled:
         claims = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in enabled.values())
         ways = " or ".join(map(repr, enabled))
-        message = f"is claimed by {claims}; ask for {ways}, or pass the object itself"
+        message = f"is claimed by {claims}; request {ways}, or pass the object itself"
     elif found:
         message = f"is switched off by {_SWITCH}={os.environ[_SWITCH]!r}; unset it, or pass the object itself"
     else:
@@ -245,21 +262,21 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
             rest = f"{known}.{hint} Install the distribution that offers it (`pip install DISTRIBUTION`)"
         message = (
             f"is not installed; there are: {', '.join(installed) or 'none'}{rest}, "
-            "or pass the object itself. `python -m irreps_core plugins` lists what is installed."
+            "or pass the object itself. `python -m irreps_core plugins` lists the installed plugins."
         )
     raise PluginLoadError(f"plugin {which!r} of {description.name} {message}")
 
 
 def _import(plugin: Plugin, description: Group) -> Any:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint  # slow to import
 
     if plugin in _importing.get():
-        raise PluginLoadError(f"{plugin} asks for itself while it is imported; it must ask where it uses it")
+        raise PluginLoadError(f"{plugin} requests itself while it is imported: request it where it is used")
     token = _importing.set(_importing.get() | {plugin})
     try:
         candidate = EntryPoint(plugin.name, plugin.value, plugin.group).load()
         refusal = description._refusal(candidate)
-    except (Exception, SystemExit) as error:  # it may fail in any way; the one who asked is told which
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way, which the message shows
         raise PluginLoadError(f"{plugin} failed to import ({plugin.value}): {error!r}") from error
     finally:
         _importing.reset(token)

@@ -27,7 +27,7 @@ def random_quaternions(n, seed=0):
 
 
 def exponential(l, v):
-    """exp(v . X) by diagonalisation of the hermitian matrix i v . X."""
+    """exp(v . X) by diagonalization of the hermitian matrix i v . X."""
     values, vectors = np.linalg.eigh(1j * np.einsum("...a,aij->...ij", v, ic.generators(l)))
     phases = np.exp(-1j * values)[..., None, :]
     return np.real(vectors * phases @ np.conj(np.swapaxes(vectors, -1, -2)))
@@ -68,7 +68,7 @@ def test_degree_0_and_1():
 
 @pytest.mark.parametrize("l", [1, 4])
 @pytest.mark.parametrize("kind", ["matrix", "angles", "axis_angle", "log_coordinates"])
-def test_all_parametrisations_agree(kind, l):
+def test_all_parametrizations_agree(kind, l):
     q = random_quaternions(20)
     args = getattr(ic, f"quaternion_to_{kind}")(q)
     D = getattr(ic, f"wigner_D_from_{kind}")(l, *(args if isinstance(args, tuple) else (args,)))

@@ -36,7 +36,7 @@ GENERIC = {"generic": (0.5, -0.1, 0.7, -0.5), "w < 0": (-0.5, 0.1, 0.7, 0.5)}
 CASES = {**SINGULAR, **NEAR, **GENERIC}
 QUATERNIONS = np.array([np.array(q) / np.linalg.norm(q) for q in CASES.values()])
 
-# Each parametrisation as one flat vector of parameters.
+# Each parametrization as one flat vector of parameters.
 SIZES = {"quaternion": 4, "matrix": 9, "angles": 3, "axis_angle": 4, "log_coordinates": 3}
 
 

@@ -22,7 +22,7 @@ def parts(x):
 
 
 def round_trip(q):
-    """Through every conversion, and Wigner D in every parametrisation."""
+    """Through every conversion, and Wigner D in every parametrization."""
     results = {}
     for source in KINDS:
         args = parts(q if source == "quaternion" else getattr(ic, f"quaternion_to_{source}")(q))

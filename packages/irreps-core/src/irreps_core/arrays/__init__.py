@@ -1,6 +1,6 @@
-"""`IrrepsArray`, an array together with the irreps of its last axis, and functions of it.
+"""`IrrepsArray`, an array together with the irreps of its last axis, and functions of IrrepsArrays.
 
-`vmap` is not imported here, because it needs JAX.
+`vmap`, which needs JAX, is not imported here.
 """
 
 from . import _renamed as _renamed

@@ -14,7 +14,7 @@ from ._su2 import clebsch_gordan_half, in_triangle, su2_generators
 def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
     r"""Return the unitary matrix Q of x_complex = Q x_real, from the real basis of degree l to the complex |l, m>.
 
-    With c_m (m > 0, cosines), c_0 and c_-m (sines) the real components:
+    With the real components c_m (m > 0, cosines), c_0 and c_-m (sines):
     x_m = (-i)^l (-1)^m (c_m + i c_-m) / sqrt(2),  x_0 = (-i)^l c_0,  x_-m = (-i)^l (c_m - i c_-m) / sqrt(2).
     The factor (-i)^l makes all real Clebsch-Gordan coefficients real.
 
@@ -85,7 +85,7 @@ def generators(l: SupportsIndex) -> np.ndarray:
 @cached()
 def _generators(l: int) -> np.ndarray:
     phases = _phases(l)
-    # The sums are over ±1 times equal numbers, so what cancels cancels exactly; the norms come after.
+    # The sums are over ±1 times equal numbers, so that terms cancel exactly. The norms are multiplied afterwards.
     x = np.real(phases.conj().T @ su2_generators(l) @ phases)
     paired = np.arange(-l, l + 1) != 0
     return x * 0.5 ** (np.add.outer(paired, paired, dtype=float) / 2)
@@ -120,7 +120,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
     return _clebsch_gordan(check_degree("l1", l1), check_degree("l2", l2), check_degree("l3", l3))
 
 
-@cached(maxsize=1024)  # fewer than the sparse ones, from which they are made quickly: they are large
+@cached(maxsize=1024)  # they are large, and quickly made from the sparse ones
 def _clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
     table = np.zeros((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1))
     indices, values = _nonzeros(l1, l2, l3)
@@ -132,7 +132,7 @@ def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsInde
     r"""Return the elements of :func:`clebsch_gordan` that are not zero.
 
     Selection rules: |m3| = |m1| + |m2| or ||m1| - |m2||, and the number of negative m (sines) has the parity
-    of l1 + l2 + l3. Elements that obey them and are yet zero (such as <2 0 3 2 | 3 2>) are left out too.
+    of l1 + l2 + l3. Elements that obey them and are zero nevertheless, such as <2 0 3 2 | 3 2>, are left out, too.
 
     Args:
         l1: degree of the first factor.
@@ -140,8 +140,8 @@ def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsInde
         l3: degree of the product.
 
     Returns:
-        (indices, values): int64 array of shape (n, 3), the places (l1 + m1, l2 + m2, l3 + m3) in lexical
-        order, and float64 array of shape (n,). Read-only.
+        (indices, values): an int64 array of shape (n, 3), the places (l1 + m1, l2 + m2, l3 + m3) in lexical order,
+        and a float64 array of shape (n,). Both are read-only.
 
     Raises:
         TypeError: a degree is not an integer.
@@ -181,7 +181,7 @@ def _sorted_nonzeros(l1: int, l2: int, l3: int) -> tuple[np.ndarray, np.ndarray]
     r"""Compute the real coefficients from the complex ones, for l1 <= l2 <= l3.
 
     Each real coefficient is one complex coefficient <l1 μ1 l2 μ2 | l3 μ3>, |m_i| = |μ_i|, times a phase and a
-    norm: the two terms (μ1, μ2, μ3) and (-μ1, -μ2, -μ3) of Q1 Q2 conj(Q3) are equal or cancel.
+    norm, because the two terms (μ1, μ2, μ3) and (-μ1, -μ2, -μ3) of Q1 Q2 conj(Q3) are equal or cancel.
     """
     if not in_triangle(2 * l1, 2 * l2, 2 * l3):
         return np.zeros((3, 0), int), np.zeros(0)

@@ -48,10 +48,10 @@ def _su2_generators(jj: int) -> np.ndarray:
 def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) -> np.ndarray:
     r"""Return the Clebsch-Gordan coefficients <j1 m1 j2 m2 | j3 m3> / sqrt(2 j3 + 1) of SU(2).
 
-    Condon-Shortley phases; divided by sqrt(2 j3 + 1), so that the Frobenius norm is 1.
-    All zero where |j1 - j2| <= j3 <= j1 + j2 fails or j1 + j2 + j3 is not an integer.
-    Exact to rounding for every spin: the three-term recursion of J² in m1 (Schulten and Gordon,
-    J. Math. Phys. 16, 1961 (1975)) runs from both ends into the oscillating region and is matched there.
+    Their phases are those of Condon and Shortley. The factor 1 / sqrt(2 j3 + 1) makes the Frobenius norm 1.
+    They are all zero unless |j1 - j2| <= j3 <= j1 + j2 and j1 + j2 + j3 is an integer.
+    They are exact to rounding for every spin: the three-term recursion of J² in m1 (Schulten and Gordon,
+    J. Math. Phys. 16, 1961 (1975)) runs from both ends into the oscillating region, where the two are matched.
 
     Args:
         j1: first spin, 0, 1/2, 1, ...
@@ -101,8 +101,8 @@ def clebsch_gordan_half(jj1: int, jj2: int, jj3: int) -> np.ndarray:
     """Return <j1 m1 j2 m3-m1 | j3 m3> for j1 <= j2 in the triangle: rows m1 = -j1 .. j1, columns m3 >= 0 ascending.
 
     For each m3, the vector over m1 is the eigenvector of J² with eigenvalue j3(j3+1). J² is tridiagonal
-    in m1, and where the eigenvector does not oscillate it grows from the end of the range inwards. So a
-    recursion from each end is stable up to the middle of the oscillating interval; there they are matched.
+    in m1, and where the eigenvector does not oscillate, it grows from the end of the range inwards. So a
+    recursion from each end is stable up to the middle of the oscillating interval, where the two are matched.
 
     Args:
         jj1: 2 j1, at most jj2.
@@ -115,7 +115,7 @@ def clebsch_gordan_half(jj1: int, jj2: int, jj3: int) -> np.ndarray:
     mm1 = np.arange(-jj1, jj1 + 1, 2)[:, None]
     mm2 = np.arange(jj3 % 2, jj3 + 1, 2)[None, :] - mm1
     inside = mm2 <= jj2  # as j1 <= j2 and m3 >= 0, this is the only bound on m1 besides its own range
-    # Four times J² - j3(j3+1): its diagonal, and its element between m1 and m1 + 1. Integers, so exact.
+    # Four times J² - j3(j3+1): its diagonal, and its element between m1 and m1 + 1, both in exact integers.
     diagonal = jj1 * (jj1 + 2) + jj2 * (jj2 + 2) - jj3 * (jj3 + 2) + 2 * mm1 * mm2
     squared = ((jj1 - mm1) * (jj1 + mm1 + 2) * (jj2 + mm2) * (jj2 - mm2 + 2))[:-1]
     coupling = np.sqrt(np.maximum(squared, 0))
@@ -131,7 +131,7 @@ def clebsch_gordan_half(jj1: int, jj2: int, jj3: int) -> np.ndarray:
 def _recursion(diagonal: np.ndarray, coupling: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Solve diagonal[i] f[i] + coupling[i] f[i+1] + coupling[i-1] f[i-1] = 0 in every column.
 
-    Row `start` is the first that is not zero, and positive; row `stop` is the last one computed.
+    Row `start` is the first one that is not zero, and is positive; row `stop` is the last one to compute.
     """
     step = (np.arange(len(coupling))[:, None] < stop) & (coupling > 0)
     inverse = np.divide(1.0, coupling, out=np.zeros_like(coupling), where=step)
@@ -142,7 +142,7 @@ def _recursion(diagonal: np.ndarray, coupling: np.ndarray, start: np.ndarray, st
     f[start, np.arange(len(start))] = 1
     for i in range(len(f) - 1):
         f[i + 1] += first[i] * f[i] + second[i] * f[i - 1]
-        if i % 16 == 15:  # far below overflow: a step grows by less than 4 (2j + 1)
+        if i % 16 == 15:  # far from overflow: a step multiplies by less than 4 (2j + 1)
             f[: i + 2] /= np.maximum(1, np.maximum(np.abs(f[i]), np.abs(f[i + 1])))
     return f
 
@@ -150,17 +150,17 @@ def _recursion(diagonal: np.ndarray, coupling: np.ndarray, start: np.ndarray, st
 def _join(lower: np.ndarray, upper: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """Join two solutions to unit columns whose last row is positive.
 
-    Below row `middle` they are `lower`, from it on `upper`; there both hold.
+    Above row `middle` they are `lower`, from it on `upper`. At `middle` both solutions hold.
     """
     lower, upper = (f / np.max(np.abs(f), axis=0) for f in (lower, upper))
-    # Two neighbours are never both a node. Beyond the last row there is none: zero.
+    # Two neighbours are never both a node. Beyond the last row the solution is zero.
     column = np.arange(len(middle))
     a = np.stack([lower[middle, column], np.pad(lower, ((0, 1), (0, 0)))[middle + 1, column]])
     b = np.stack([upper[middle, column], np.pad(upper, ((0, 1), (0, 0)))[middle + 1, column]])
     scale = np.sum(a * b, axis=0) / np.sum(a * a, axis=0)
     joined = np.where(np.arange(len(lower))[:, None] < middle, lower * scale, upper)
-    # A node that falls on an m1 comes out as rounding error (measured to degree 25: 2e-15 of its neighbours,
-    # and what is not zero stays above 1e-6 of them). It is made the exact zero that it is.
+    # A node that falls on an m1 is computed as a rounding error: up to degree 25, at most 2e-15 of its neighbours,
+    # where other elements stay above 1e-6 of them. Such nodes are set to zero.
     size = np.abs(joined)
     around = np.pad(size, ((1, 1), (0, 0)))
     joined[size < 1e-12 * (around[:-2] + around[2:])] = 0

@@ -1,4 +1,4 @@
-"""Representation matrices of an irrep or of irreps, in every parametrisation of rotations."""
+"""Representation matrices of an irrep or of irreps, in every parametrization of rotations."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

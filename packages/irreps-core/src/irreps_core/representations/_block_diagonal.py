@@ -14,7 +14,7 @@ def block_diagonal(blocks: Sequence[Any]) -> Any:
     """Return the block diagonal matrices of square blocks.
 
     Args:
-        blocks: at least one array of shape ``(..., d, d)``, each of its own d; the leading axes are broadcast.
+        blocks: at least one array of shape ``(..., d, d)``, where d may differ; the leading axes broadcast.
 
     Returns:
         Array of shape ``(..., n, n)``, where n is the sum of the d.

@@ -1,7 +1,7 @@
 """The derivative of Wigner D for JAX: dD = D (w_x X_x + w_y X_y + w_z X_z), the law of the group.
 
-w = 2 Im(conj(q) dq) / |q|^2 is the angular velocity in the rotated frame and X are the generators. The rule is
-written with D itself: derivatives of every order, forward and reverse, are as exact as D, at every rotation.
+w = 2 Im(conj(q) dq) / |q|^2 is the angular velocity in the rotated frame and X are the generators. The rule contains
+D itself, so that derivatives of every order, forward and reverse, are as exact as D, at every rotation.
 """
 
 from functools import partial

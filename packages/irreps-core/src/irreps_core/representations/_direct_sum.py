@@ -1,4 +1,4 @@
-"""Representation matrices of a direct sum: one Wigner D for each degree, put on the diagonal."""
+"""Representation matrices of a direct sum: the Wigner D matrix of each irrep on the diagonal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -11,8 +11,8 @@ from irreps_core.rotations._matrix import matrix_to_quaternion
 from ._block_diagonal import block_diagonal
 from ._wigner import wigner_D_blocks
 
-# A pair (multiplicity, irrep), where an irrep has a degree `l`, a parity `p` and a dimension `dim`. The class is not
-# imported, because its methods call the functions of this file.
+# A pair (multiplicity, irrep), where an irrep has a degree `l`, a parity `p` and a dimension `dim`. The class belongs
+# to a chapter above this one.
 _MulIrrep: TypeAlias = Any
 
 
@@ -72,7 +72,7 @@ def rotation_and_inversions(R: Any) -> tuple[Any, Any]:
     if R.shape[-2:] != (3, 3):
         raise ValueError(f"expected matrices of shape (..., 3, 3), got shape {tuple(R.shape)}")
     xp = array_namespace(R)
-    # The determinant is 1 or -1: a triple product is exact enough, and cheaper than a factorisation.
+    # The determinant is 1 or -1: a triple product is accurate enough, and cheaper than a factorization.
     determinant = xp.sum(R[..., 0, :] * xp.cross(R[..., 1, :], R[..., 2, :]), axis=-1)
     mirrored = determinant < 0
     sign = xp.where(mirrored, -1, 1).astype(R.dtype)

@@ -5,9 +5,8 @@ is the rotation matrix on (x, y, z).
 
 With the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma), D = Z(alpha) J Z(beta) J Z(gamma): Z turns the
 components m and -m by m times the angle, and J is the constant matrix of the rotation by pi that exchanges x and y.
-Only the phases of the angles are needed, and those are algebraic in the quaternion: there is no trigonometry, and no
-pole.
-The derivative, for JAX, is the group's own: see ``_derivatives``.
+Only the phases of the angles are needed, which are algebraic functions of the quaternion. So the computation needs no
+trigonometry and has no pole. The derivative rule for JAX is in ``_derivatives``.
 """
 
 from collections.abc import Sequence
@@ -127,7 +126,7 @@ def wigner_D_from_log_coordinates(l: SupportsIndex, log_coordinates: Any) -> Any
 
 
 def wigner_D_blocks(ls: Sequence[SupportsIndex], q: Any) -> list[Any]:
-    """Return the Wigner D matrices of several degrees at once, which share the work on the angles.
+    """Return the Wigner D matrices of several degrees, which share the computation of the angles.
 
     Args:
         ls: degrees.

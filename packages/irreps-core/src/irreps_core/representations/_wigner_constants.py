@@ -1,4 +1,4 @@
-"""The constant matrices of Wigner D: the exchange of two axes, of any degree, by a stable recursion."""
+"""Constant matrices of the Wigner D computation: the exchange of two axes, of any degree, by a stable recursion."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def rotation_x_table(l: int) -> np.ndarray:
     Returns:
         float64 array of shape (2l+1, (2l+1)^2). Read-only.
     """
-    # Sum over m of J[:, m] cos(m b) J[m, :] - J[:, m] sin(m b) J[-m, :], with m and -m taken together.
+    # The sum over m of J[:, m] cos(m b) J[m, :] - J[:, m] sin(m b) J[-m, :], with m and -m combined.
     J = axis_exchange(l)
     even, odd = J.T[:, :, None] * J[:, None, :], J.T[:, :, None] * J[::-1, None, :]
     table = np.concatenate([(odd - odd[::-1])[:l], even[l : l + 1], (even + even[::-1])[l + 1 :]])
@@ -55,7 +55,7 @@ def real_quarter_turn(l: int) -> np.ndarray:
 def quarter_turn(l: int) -> np.ndarray:
     """Return Wigner's d^l_{m'm}(pi/2) for m', m = 0 .. l.
 
-    The rows run down from the closed form at m' = l by the recursion that the rotation of J_z into J_x means,
+    The rows descend from the closed form at m' = l by the recursion that follows from the rotation of J_z into J_x,
     2 m d_{m'm} = sqrt((l-m'+1)(l+m')) d_{m'-1,m} + sqrt((l+m'+1)(l-m')) d_{m'+1,m},
     which is stable in this direction (Trapani and Navaza, Acta Cryst. A62, 262, 2006).
     """

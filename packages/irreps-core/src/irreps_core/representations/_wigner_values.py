@@ -1,4 +1,4 @@
-"""Values of Wigner D matrices and block diagonal matrices, for NumPy and JAX arrays, without derivative rules."""
+"""Values of Wigner D matrices, for NumPy and JAX arrays, without derivative rules."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from irreps_core.rotations._quaternion import euler_phases
 
 from ._wigner_constants import axis_exchange, rotation_x_table
 
-# Up to here one product with a table of (2l+1)^3 numbers gives J Z(beta) J; those of higher degrees would be large.
+# Up to this degree, J Z(beta) J is one product with a table of (2l+1)^3 numbers. For higher degrees the table would be
+# large.
 TABLE_DEGREE = 12
 
 
@@ -19,7 +20,7 @@ def evaluate_blocks(ls: tuple[int, ...], q: Any) -> list[Any]:
         return []
     xp = array_namespace(q)
     lmax = ls[-1]
-    # An error of the phase grows with the degree: the few phases are computed in the default float, if that is wider.
+    # Errors of the phases grow with the degree: they are computed in the default float, if that is wider.
     wide = np.promote_types(q.dtype, xp.zeros(()).dtype)
     cos, sin = (x.astype(q.dtype) for x in multiples(*euler_phases(q.astype(wide)), lmax))
     blocks = []
@@ -37,7 +38,7 @@ def evaluate_blocks(ls: tuple[int, ...], q: Any) -> list[Any]:
 def multiples(cos: Any, sin: Any, lmax: int) -> tuple[Any, Any]:
     """Return the cosines and sines of m times an angle, m = -lmax .. lmax on a new last axis.
 
-    Powers of the phase, doubled in number in each step and brought back to the unit circle.
+    They are powers of the phase. Each step doubles their number and projects them to the unit circle.
     """
     xp = array_namespace(cos)
     c, s = xp.stack([xp.ones_like(cos), cos], axis=-1), xp.stack([xp.zeros_like(sin), sin], axis=-1)

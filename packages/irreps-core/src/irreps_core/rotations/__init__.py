@@ -1,1 +1,1 @@
-"""Parametrisations of rotations and the conversions between them."""
+"""Parametrizations of rotations, and conversions between them."""

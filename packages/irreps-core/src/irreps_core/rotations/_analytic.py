@@ -1,4 +1,4 @@
-"""Smooth functions that carry rotations through the identity, with exact derivatives for NumPy and JAX arrays.
+"""Smooth functions for formulas that are singular at the identity, with exact derivatives for JAX arrays.
 
 The values are in :mod:`._analytic_values`, the derivative rules for JAX in :mod:`._analytic_derivatives`.
 """

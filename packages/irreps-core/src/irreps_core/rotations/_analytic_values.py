@@ -1,4 +1,4 @@
-"""Two families of analytic functions, closed under differentiation, that carry rotations through the identity.
+"""Two families of analytic functions, closed under differentiation, for formulas that are singular at the identity.
 
 cos(sqrt(t)) and sin(sqrt(t)) / sqrt(t) are entire functions of t, though the formulas are singular at t = 0. They
 and all their derivatives are of the form f_n(t) = j_n(sqrt(t)) / sqrt(t)^n, j_n the spherical Bessel functions:
@@ -7,7 +7,7 @@ f_{-1} = cos(sqrt(t)), f_0 = sin(sqrt(t)) / sqrt(t), f_n' = -f_{n+1} / 2 (DLMF 1
 arcsin(sqrt(s)) / sqrt(s (1 - s)) = 2F1(1, 1; 3/2; s) (DLMF 15.4.4), and its derivatives satisfy
 s (1-s) F^(n+2) + (n (1-2s) + 3/2 - 3s) F^(n+1) - (n+1)^2 F^(n) = 0 (DLMF 15.10.1, differentiated n times).
 
-Near zero their power series are summed, elsewhere their recurrences run.
+Near zero they are evaluated by power series, elsewhere by recurrences.
 """
 
 from typing import Any

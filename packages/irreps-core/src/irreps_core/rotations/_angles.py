@@ -18,7 +18,7 @@ def compose_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: Any) -> tupl
     """Return the rotation (a2, b2, c2) followed by the rotation (a1, b1, c1).
 
     Args:
-        a1: alpha of the second rotation, array of shape ``(...)``, in radians; likewise all others.
+        a1: alpha of the second rotation, array of shape ``(...)``, in radians, as are the others.
         b1: beta of the second rotation.
         c1: gamma of the second rotation.
         a2: alpha of the first rotation.
@@ -26,7 +26,7 @@ def compose_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: Any) -> tupl
         c2: gamma of the first rotation.
 
     Returns:
-        alpha, beta and gamma, each of shape ``(...)``, as of :func:`quaternion_to_angles`.
+        alpha, beta and gamma, each of shape ``(...)``, in the ranges of :func:`quaternion_to_angles`.
 
     Example:
         >>> import numpy as np
@@ -61,7 +61,7 @@ def rotation_angle_from_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: 
     """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
 
     Args:
-        a1: alpha of one rotation, array of shape ``(...)``, in radians; likewise all others.
+        a1: alpha of one rotation, array of shape ``(...)``, in radians, as are the others.
         b1: beta of one rotation.
         c1: gamma of one rotation.
         a2: alpha of the other rotation.

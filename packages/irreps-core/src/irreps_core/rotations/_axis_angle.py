@@ -1,4 +1,4 @@
-"""Rotations as axis n and angle t, counterclockwise when n points to the viewer. The length of n does not matter."""
+"""Rotations as an axis n and an angle t, counterclockwise if n points to the viewer. Its length does not matter."""
 
 from typing import Any
 
@@ -127,7 +127,7 @@ def axis_angle_to_angles(axis: Any, angle: Any) -> tuple[Any, Any, Any]:
         angle: array of shape ``(...)``, in radians.
 
     Returns:
-        alpha, beta and gamma, each of shape ``(...)``, as of :func:`quaternion_to_angles`.
+        alpha, beta and gamma, each of shape ``(...)``, in the ranges of :func:`quaternion_to_angles`.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""The identity rotation in each parametrisation, as NumPy arrays (which JAX functions take as they are)."""
+"""The identity rotation in each parametrization, as NumPy arrays, which JAX functions accept."""
 
 from typing import Any
 

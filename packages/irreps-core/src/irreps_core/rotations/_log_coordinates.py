@@ -1,4 +1,4 @@
-"""Rotations as log coordinates v: by the angle |v| about the direction of v, R = exp(v_x X_x + v_y X_y + v_z X_z)."""
+"""Rotations as log coordinates v: by the angle |v| about v, R = exp(v_x X_x + v_y X_y + v_z X_z)."""
 
 from typing import Any
 
@@ -119,7 +119,7 @@ def log_coordinates_to_angles(log_coordinates: Any) -> tuple[Any, Any, Any]:
         log_coordinates: array of shape ``(..., 3)``, in radians.
 
     Returns:
-        alpha, beta and gamma, each of shape ``(...)``, as of :func:`quaternion_to_angles`.
+        alpha, beta and gamma, each of shape ``(...)``, in the ranges of :func:`quaternion_to_angles`.
 
     Example:
         >>> import numpy as np

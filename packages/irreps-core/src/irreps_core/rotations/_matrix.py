@@ -139,8 +139,8 @@ def matrix_z(angle: Any) -> Any:
 def matrix_to_quaternion(R: Any) -> Any:
     """Convert a rotation matrix to the unit quaternion with w >= 0.
 
-    A matrix that is orthogonal only to rounding stands for the rotation nearest to it. So do its derivatives, with
-    respect to all nine entries, up to the third.
+    The quaternion is that of the nearest rotation, if the matrix is orthogonal only up to rounding. This holds for the
+    derivatives with respect to all nine entries, too, up to third order.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.
@@ -160,7 +160,7 @@ def matrix_to_quaternion(R: Any) -> Any:
     w, x, y, z = 1 + trace, r[2][1] - r[1][2], r[0][2] - r[2][0], r[1][0] - r[0][1]
     xy, xz, yz = r[0][1] + r[1][0], r[0][2] + r[2][0], r[1][2] + r[2][1]
     squares = [w] + [1 + 2 * r[i][i] - trace for i in range(3)]
-    # The symmetric matrix 4 q q^T, of which every row is q up to a factor: the largest is free of cancellation.
+    # The symmetric matrix 4 q q^T: every row is q up to a factor, and the largest one is free of cancellation.
     K = _stack(
         [[w, x, y, z], [x, squares[1], xy, xz], [y, xy, squares[2], yz], [z, xz, yz, squares[3]]],
         xp,
@@ -170,7 +170,7 @@ def matrix_to_quaternion(R: Any) -> Any:
     )
     q = xp.sum(xp.where(largest[..., None], K, 0), axis=-2)
     # The nearest rotation is the dominant eigenvector of K (Davenport). The other eigenvalues are rounding errors, so a
-    # power of K finds it, and its derivatives: with each factor the derivatives of one more order.
+    # power of K yields it, and each factor yields its derivatives of one more order.
     for _ in range(3):
         q = xp.sum(K * q[..., None, :], axis=-1)
     q = normalize(q, IDENTITY)
@@ -189,7 +189,7 @@ def _stack(rows: list[list[Any]], xp: Any) -> Any:
 def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
     """Convert a rotation matrix to the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
 
-    Where beta is 0 or pi, only alpha + gamma or alpha - gamma matters: there alpha is 0.
+    Where beta is 0 or pi, only alpha + gamma or alpha - gamma is determined: alpha is then 0.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.

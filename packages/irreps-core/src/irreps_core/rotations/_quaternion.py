@@ -1,4 +1,4 @@
-"""Rotations as quaternions (w, x, y, z), the hub of all other parametrisations.
+"""Rotations as quaternions (w, x, y, z), through which the other parametrizations are converted.
 
 The unit quaternion q = (cos(t/2), n sin(t/2)) is the rotation by the angle t about the unit vector n. So is -q.
 """
@@ -61,7 +61,7 @@ def inverse_quaternion(q: Any) -> Any:
     """
     (q,) = checked((4,), q=q)
     xp = array_namespace(q)
-    # Subtracting from zero: there shall be no -0.
+    # Subtracting from zero avoids -0.
     return xp.concat([q[..., :1], 0 - q[..., 1:]], axis=-1)
 
 
@@ -116,7 +116,7 @@ def quaternion_to_matrix(q: Any) -> Any:
 def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
     """Convert a quaternion to the axis n and the angle t in [0, 2 pi] of q = (cos(t/2), n sin(t/2)).
 
-    The axis of the identity is arbitrary: it is y.
+    The axis of the identity, which is arbitrary, is y.
 
     Args:
         q: array of shape ``(..., 4)``; its norm does not matter.
@@ -139,7 +139,7 @@ def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
 def quaternion_to_log_coordinates(q: Any) -> Any:
     """Convert a quaternion (cos(t/2), n sin(t/2)), t in [0, 2 pi), to the log coordinates v = t n.
 
-    It is smooth everywhere but at q = (-1, 0, 0, 0), whose value is 0.
+    It is smooth everywhere except at q = (-1, 0, 0, 0), where its value is 0.
 
     Args:
         q: array of shape ``(..., 4)``; its norm does not matter.
@@ -168,7 +168,7 @@ def quaternion_to_log_coordinates(q: Any) -> Any:
 def quaternion_to_angles(q: Any) -> tuple[Any, Any, Any]:
     """Convert a quaternion to the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
 
-    Where beta is 0 or pi, only alpha + gamma or alpha - gamma matters: there alpha is 0.
+    Where beta is 0 or pi, only alpha + gamma or alpha - gamma is determined: alpha is then 0.
 
     Args:
         q: array of shape ``(..., 4)``; its norm does not matter.
@@ -192,8 +192,8 @@ def euler_phases(q: Any) -> tuple[Any, Any]:
     """Return the cosines and sines of the Euler angles alpha, beta and gamma, each of shape (..., 3), by algebra alone.
 
     w + iy = cos(beta/2) exp(i(alpha+gamma)/2) and x - iz = sin(beta/2) exp(i(alpha-gamma)/2), so that the phases
-    of alpha and gamma are the product and the quotient of two directions. At a pole one of the two is undefined:
-    it is replaced by the conjugate of the other, which makes alpha zero.
+    of alpha and gamma are the product and the quotient of two directions. At a pole one of the two is undefined, and is
+    replaced by the conjugate of the other, which makes alpha zero.
     """
     xp = array_namespace(q)
     q = normalize(q, IDENTITY)

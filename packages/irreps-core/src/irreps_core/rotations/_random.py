@@ -1,6 +1,6 @@
-"""Random rotations, all equally likely (the Haar measure), in each parametrisation.
+"""Random rotations, all equally likely (the Haar measure), in each parametrization.
 
-Four independent normal numbers have no preferred direction: divided by their length, they are a uniform quaternion.
+Four independent normal numbers have no preferred direction. Divided by their length, they are a uniform quaternion.
 """
 
 from typing import Any
@@ -25,13 +25,13 @@ def rand_quaternion(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
     Args:
         key: a :class:`numpy.random.Generator`, for NumPy arrays, or a JAX random key, for JAX arrays.
         shape: the leading axes.
-        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+        dtype: floating dtype. Default: float64 for NumPy, JAX's default float for JAX.
 
     Returns:
         Array of shape ``(*shape, 4)``.
 
     Raises:
-        TypeError: the key is neither.
+        TypeError: the key is neither of the two.
 
     Example:
         >>> import numpy as np
@@ -42,7 +42,7 @@ def rand_quaternion(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
     if isinstance(key, np.random.Generator):
         normal = key.normal(size=(*shape, 4)).astype(float if dtype is None else dtype)
     elif is_jax(key):
-        import jax
+        import jax  # optional; the key is JAX's
 
         normal = jax.random.normal(key, (*shape, 4), dtype=float if dtype is None else dtype)
     else:
@@ -56,7 +56,7 @@ def rand_matrix(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
         shape: the leading axes.
-        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+        dtype: floating dtype. Default: float64 for NumPy, JAX's default float for JAX.
 
     Returns:
         Array of shape ``(*shape, 3, 3)``.
@@ -77,10 +77,10 @@ def rand_angles(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tup
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
         shape: the leading axes.
-        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+        dtype: floating dtype. Default: float64 for NumPy, JAX's default float for JAX.
 
     Returns:
-        alpha, beta and gamma, each of that shape, in radians.
+        alpha, beta and gamma, each of shape `shape`, in radians.
 
     Example:
         >>> import numpy as np
@@ -97,10 +97,10 @@ def rand_axis_angle(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
         shape: the leading axes.
-        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+        dtype: floating dtype. Default: float64 for NumPy, JAX's default float for JAX.
 
     Returns:
-        Unit axes of shape ``(*shape, 3)`` and angles of that shape, in radians.
+        Unit axes of shape ``(*shape, 3)`` and angles of shape `shape`, in radians.
 
     Example:
         >>> import numpy as np
@@ -117,7 +117,7 @@ def rand_log_coordinates(key: Any, shape: tuple[int, ...] = (), dtype: Any = Non
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
         shape: the leading axes.
-        dtype: floating dtype; left out, it is float64 for NumPy and JAX's default float for JAX.
+        dtype: floating dtype. Default: float64 for NumPy, JAX's default float for JAX.
 
     Returns:
         Array of shape ``(*shape, 3)``, in radians.

@@ -34,10 +34,11 @@ def angles_to_xyz(alpha: Any, beta: Any) -> Any:
 def xyz_to_angles(xyz: Any) -> tuple[Any, Any]:
     """Convert a direction to angles, to full precision everywhere.
 
-    On the axis y, alpha has no value: it is 0, and the derivatives with respect to x and z, which do not exist, are 0.
+    On the axis y, alpha is not determined: it is 0, and its derivatives with respect to x and z, which do not exist,
+    are taken as 0.
 
     Args:
-        xyz: array of shape ``(..., 3)``; the length of the vectors does not matter, the angles of zero are zero.
+        xyz: array of shape ``(..., 3)``. The length of the vectors does not matter; the angles of zero are zero.
 
     Returns:
         alpha in [-pi, pi] and beta in [0, pi], each of shape ``(...)``, in radians.

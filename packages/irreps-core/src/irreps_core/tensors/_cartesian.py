@@ -1,11 +1,11 @@
-"""Cartesian tensors, such as stress and elasticity, to and from irreps."""
+"""Conversions between irreps and Cartesian tensors such as stress and elasticity."""
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from irreps_core._inputs._caches import cached
+from irreps_core._inputs._frozen import frozen
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays, matmul
 from irreps_core.irreps._irreps import Irreps
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from irreps_core.arrays._irreps_array import IrrepsArray
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(slots=True)
 class CartesianTensor:
-    """A kind of Cartesian tensor: how many indices x, y, z it has, and their symmetry.
+    """A kind of Cartesian tensor: the number of its indices x, y, z, and their symmetry.
 
-    The indices are vectors (1o). The change of basis is orthonormal: the norm of the irreps is the
-    norm of the tensor. The copies of an irrep are found by coupling the indices from left to right; their
-    order and signs depend on the formula alone. Immutable; equal formulas make equal values.
+    The indices are vectors (1o). The change of basis is orthonormal: the norm of the irreps is the norm of the tensor.
+    The copies of an irrep are found by coupling the indices from left to right; their order and signs depend on the
+    formula alone. A CartesianTensor is immutable, and equals another one with the same formula.
 
     Args:
-        formula: one letter for each index, then what equals them, with a sign: ``"ij"`` (any matrix),
-            ``"ij=ji"`` (stress), ``"ij=-ji"`` (rotation rate), ``"ijk=ikj"`` (piezoelectric), ``"ijkl=jikl=klij"``
-            (elasticity).
+        formula: one letter for each index, and the permutations of them that are equal up to a sign: ``"ij"`` (any
+            matrix), ``"ij=ji"`` (stress), ``"ij=-ji"`` (rotation rate), ``"ijk=ikj"`` (piezoelectric),
+            ``"ijkl=jikl=klij"`` (elasticity).
 
     Attributes:
         formula: the formula.
         indices: its letters, ``"ij"``.
-        irreps: the irreps of the tensors that obey it.
+        irreps: the irreps of the tensors that obey the formula.
 
     Raises:
         TypeError: the formula is not a string.
@@ -55,18 +55,24 @@ class CartesianTensor:
     """
 
     formula: str
-    indices: str = field(init=False, repr=False, compare=False)
-    irreps: Irreps = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Parse the formula."""
-        indices, irreps, _ = _change_of_basis(self.formula)
-        object.__setattr__(self, "indices", indices)
-        object.__setattr__(self, "irreps", irreps)
+    def validate(self) -> None:
+        """Check the formula."""
+        parse_symmetry(self.formula)
+
+    @property
+    def indices(self) -> str:
+        """The letters of the indices."""
+        return _change_of_basis(self.formula)[0]
+
+    @property
+    def irreps(self) -> Irreps:
+        """The irreps of the tensors that obey the formula."""
+        return _change_of_basis(self.formula)[1]
 
     @property
     def change_of_basis(self) -> np.ndarray:
-        """The tensors of the basis, float64 of shape (3, ..., 3, irreps.dim): T = Q x, and x = Qᵀ T. Read-only.
+        """The tensors Q of the basis: T = Q x, and x = Qᵀ T. Read-only float64 array of shape (3, ..., 3, irreps.dim).
 
         Example:
             >>> from irreps_core import CartesianTensor
@@ -85,9 +91,9 @@ class CartesianTensor:
             IrrepsArray of shape (..., irreps.dim), of the same kind and dtype.
 
         Raises:
-            ValueError: the last axes are not as many 3 as there are indices.
+            ValueError: the last axes do not have length 3, one for each index.
         """
-        from irreps_core.arrays._irreps_array import IrrepsArray
+        from irreps_core.arrays._irreps_array import IrrepsArray  # imports JAX, where it is installed
 
         (tensor,) = as_float_arrays(tensor)
         n = len(self.indices)
@@ -110,7 +116,7 @@ class CartesianTensor:
             Array of shape (..., 3, ..., 3), of the same kind and dtype.
 
         Raises:
-            ValueError: other irreps, or a last axis that is not irreps.dim long.
+            ValueError: the irreps are others, or the last axis does not have length irreps.dim.
         """
         irreps = getattr(x, "irreps", self.irreps)
         (array,) = as_float_arrays(getattr(x, "array", x))

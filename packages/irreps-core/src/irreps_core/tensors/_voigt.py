@@ -1,4 +1,4 @@
-"""Voigt's notation: symmetric 3x3 tensors as 6 numbers, elasticity tensors as 6x6 matrices."""
+"""Voigt notation: symmetric 3x3 tensors as 6 numbers, elasticity tensors as 6x6 matrices."""
 
 from typing import Any, Literal, get_args
 
@@ -21,18 +21,18 @@ def to_voigt(tensor: Any, kind: VoigtKind) -> Any:
     Stress and stiffness keep their elements: σ_4 = σ_yz, C_14 = C_xxyz. Strain counts each shear twice (engineering
     strain): ε_4 = 2 ε_yz; so compliance has S_14 = 2 S_xxyz, S_44 = 4 S_yzyz. Thus σ_I = C_IJ ε_J, ε_I = S_IJ σ_J,
     the 6x6 of C and S are inverse to one another, and the energy density is σ_I ε_I / 2.
-    Pairs of indices that should be symmetric are made so, by their mean.
+    Pairs of indices that should be symmetric are symmetrized by their mean.
 
     Args:
         tensor: NumPy or JAX array of shape (..., 3, 3) for ``"stress"`` and ``"strain"``, (..., 3, 3, 3, 3) for
             ``"stiffness"`` and ``"compliance"``.
-        kind: what it is.
+        kind: the kind of tensor.
 
     Returns:
         Array of shape (..., 6) or (..., 6, 6), of the same kind and dtype.
 
     Raises:
-        ValueError: unknown kind, or a shape that does not belong to it.
+        ValueError: the kind is unknown, or the shape does not belong to it.
 
     Example:
         >>> import numpy as np
@@ -56,14 +56,14 @@ def from_voigt(voigt: Any, kind: VoigtKind) -> Any:
 
     Args:
         voigt: NumPy or JAX array of shape (..., 6) for ``"stress"`` and ``"strain"``, (..., 6, 6) for ``"stiffness"``
-            and ``"compliance"``; shear strains doubled as said there.
-        kind: what it is.
+            and ``"compliance"``, with shear strains counted twice.
+        kind: the kind of tensor.
 
     Returns:
         Array of shape (..., 3, 3) or (..., 3, 3, 3, 3), of the same kind and dtype.
 
     Raises:
-        ValueError: unknown kind, or a shape that does not belong to it.
+        ValueError: the kind is unknown, or the shape does not belong to it.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""How far a function is from fun(g x) = g fun(x): under which g, in which output, due to which argument."""
+"""Measuring equivariance, fun(g x) = g fun(x): under which g it fails, in which output, and due to which argument."""
 
 import math
 import sys
@@ -17,7 +17,7 @@ from irreps_core.rotations._quaternion import quaternion_to_matrix
 
 @dataclass(frozen=True)
 class Transformation:
-    """An element g of the Euclidean group: `matrix` (3, 3) on everything, then `shift` (3,) on positions."""
+    """An element g of the Euclidean group: the orthogonal `matrix` acts on everything, then `shift` on positions."""
 
     kind: str
     matrix: np.ndarray
@@ -52,12 +52,12 @@ class Defect:
 
     @property
     def severity(self) -> float:
-        """The difference in units of what is allowed."""
+        """The difference in units of the allowed difference."""
         return _ratio(self.difference, self.allowed)
 
 
 class Experiment:
-    """A function, its arguments and the source of random numbers; see :func:`testing.assert_equivariant`."""
+    """A function, its arguments and a source of random numbers; see :func:`irreps_core.testing.assert_equivariant`."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Experiment:
         given = [leaf for arg in self.args for _, leaf in flatten(arg)[0] if isinstance(leaf, IrrepsArray)]
         if not given and not any(isinstance(arg, Irreps) for arg in self.args):
             kinds = ", ".join(type(arg).__name__ for arg in args) or "none"
-            raise TypeError(f"expected an argument that is an IrrepsArray or irreps to draw one of, got {kinds}")
+            raise TypeError(f"expected an argument that is an IrrepsArray or irreps (for random data), got {kinds}")
         self.generator = random_generator(rng)
         self.backend = sys.modules["jax"].numpy if is_jax(rng) else np
         floats = [leaf.dtype for leaf in given if is_floating(leaf)]
@@ -83,7 +83,9 @@ class Experiment:
         self.positions = [positions] if isinstance(positions, int) else sorted(set(positions))
         for index in self.positions:
             if not 0 <= index < len(args):
-                raise ValueError(f"positions names argument {index}, but there are {len(args)}, counted from 0")
+                raise ValueError(
+                    f"positions names argument {index}, but there are {len(args)} arguments, counted from 0"
+                )
             arg = self.args[index]
             irreps = arg if isinstance(arg, Irreps) else getattr(arg, "irreps", [(1, "none")])
             if any(ir != "1o" for _, ir in irreps):
@@ -189,8 +191,8 @@ class Experiment:
     def culprit(self, bad: Defect) -> str:
         """Return which argument breaks equivariance.
 
-        Scalars are invariant, and so are zeros. So the function of one argument, where all others have zeros
-        in place of what is no scalar, is equivariant if `fun` is; if it is not, that argument is to blame.
+        Scalars are invariant, and so are zeros. So if zeros replace all data but the scalars in every argument except
+        one, the function of that argument is equivariant if `fun` is. If it is not, that argument is the culprit.
         """
         names = [f"argument {i} ({_shown(arg)})" for i, arg in enumerate(self.args)]
         if bad.g.kind == "translation":
@@ -207,7 +209,7 @@ class Experiment:
         values = [x if i == index else map_irreps_arrays(_scalars_only, x) for i, x in enumerate(bad.values)]
         try:
             defects = self.defects(values, self.fun(*values), bad.g, bad.draw, bad.allowed, 0.0)
-        except Exception:  # the function may refuse zeros: that says nothing about this argument
+        except Exception:  # the function may refuse zeros, which does not tell anything about this argument
             return False
         return any(defect.fails and math.isfinite(defect.difference) for defect in defects)
 
@@ -229,7 +231,7 @@ def rounded(exact: IrrepsArray, x: IrrepsArray) -> IrrepsArray:
 def flatten(tree: Any) -> tuple[list[tuple[str, Any]], Callable[[Sequence[Any]], Any]]:
     """Return the leaves of a tree with their paths, IrrepsArrays whole, and a function that rebuilds the tree.
 
-    With JAX the tree is any pytree; without, nested tuples, lists and dicts.
+    With JAX the tree is any pytree; without JAX, nested tuples, lists and dicts.
     """
     jax = sys.modules.get("jax")
     if jax is not None:
@@ -266,7 +268,7 @@ def random_generator(rng: Any) -> np.random.Generator:
     """Make a NumPy generator of one, of a JAX key or of a seed.
 
     Raises:
-        TypeError: none of these.
+        TypeError: `rng` is none of these.
     """
     if isinstance(rng, (int, np.integer, np.random.Generator)):
         return np.random.default_rng(rng)
@@ -298,7 +300,7 @@ def _items(left: Any, right: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]
 
 
 def _is_numeric(x: Any) -> bool:
-    # A JAX key has a dtype that is none of NumPy's.
+    # The dtype of a JAX key is not one of NumPy's.
     dtype = getattr(x, "dtype", None)
     return isinstance(dtype, np.dtype) and (is_floating(x) or dtype.kind in "iub")
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for irreps, their expressions, their data, and rotations. Imports hypothesis late."""
+"""Hypothesis strategies for irreps, their expressions, their data and rotations."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _strategies() -> Any:
     try:
-        from hypothesis import strategies
+        from hypothesis import strategies  # optional
     except ImportError as error:
         raise ImportError(
             "the strategies of irreps_core.testing need hypothesis: pip install irreps-core[testing]"
@@ -68,7 +68,7 @@ def irreps_expression_strategy(
 ) -> "SearchStrategy[tuple[str, Irreps]]":
     """Generate expressions in every accepted spelling, and the irreps that they denote.
 
-    Spaces anywhere between the parts of a term, "1x" left out or not, "y" for the parity (-1)^l.
+    There may be spaces between the parts of a term, "1x" may be left out, and "y" may stand for the parity (-1)^l.
 
     Example:
         >>> from hypothesis import given
@@ -131,7 +131,7 @@ def malformed_irreps_strategy() -> "SearchStrategy[str]":
         st.just(""),
     )
     wellformed = irreps_expression_strategy(length_max=3).map(lambda pair: pair[0]).filter(bool)
-    # An empty term alone is the empty sum, so it is only spoiled beside another.
+    # An empty term alone is the empty sum: it is malformed only beside another term.
     in_context = st.builds(
         lambda term, rest, left: f"{term}+{rest}" if left else f"{rest}+{term}",
         spoiled,
@@ -156,9 +156,9 @@ def irreps_array_strategy(
     """Generate IrrepsArrays of NumPy arrays, with normally distributed data.
 
     Args:
-        irreps: irreps, or a strategy of irreps (default: :func:`irreps_strategy`).
-        leading_shape: the shape without the irreps axis.
-        dtype: the dtype.
+        irreps: irreps, or a strategy for irreps. Default: :func:`irreps_strategy`.
+        leading_shape: shape without the irreps axis.
+        dtype: dtype of the data.
 
     Example:
         >>> import numpy as np
@@ -172,7 +172,7 @@ def irreps_array_strategy(
     st = _strategies()
 
     def build(chosen: Irreps, seed: int) -> "IrrepsArray":
-        from irreps_core.arrays._irreps_array import IrrepsArray
+        from irreps_core.arrays._irreps_array import IrrepsArray  # imports JAX, where it is installed
 
         data = np.random.default_rng(seed).standard_normal((*leading_shape, chosen.dim))
         return IrrepsArray(chosen, data.astype(dtype))
@@ -187,7 +187,7 @@ def irreps_array_strategy(
 def rotation_strategy() -> "SearchStrategy[np.ndarray]":
     """Generate rotations as unit quaternions (w, x, y, z), float64: generic ones, and those where formulas fail.
 
-    The identity, turns by pi, the poles of the Euler angles, and rotations very near to these.
+    The latter are the identity, rotations by pi, the poles of the Euler angles, and rotations very close to these.
 
     Example:
         >>> import numpy as np
