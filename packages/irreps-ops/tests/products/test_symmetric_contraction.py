@@ -61,136 +61,152 @@ def test_basis_of_some_irreps_is_that_of_all() -> None:
 
 IRREPS, CHANNELS = "0e+1o+2e", 3
 
+# Irreps of x, orders, irreps of the output, leading axes.
+CASES = {
+    "all orders": (IRREPS, (1, 2, 3), "0e+1o", (4,)),
+    "one order": (IRREPS, (3,), None, ()),
+    "unsorted": (IRREPS, (2, 1), ["1o", Irrep("2e")], (2, 2)),
+    "order 4": ("1o", (4,), "0e", (2,)),
+    "multiplicities": ("2x1o+0o", (2, 3), "1e+0o", (2,)),
+    "empty": (IRREPS, (1, 3), "1o", (0,)),
+}
+
 
 def weights_of(
     f: irr.FunctionalSymmetricContraction, shape: tuple[int, ...] = (), seed: int = 1
-) -> dict[str, jax.Array]:
+) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-    return {p.name: jnp.asarray(rng.normal(size=(*shape, p.multiplicity, CHANNELS))) for p in f.weights}
+    return {w.name: rng.normal(size=(*shape, w.multiplicity, CHANNELS)) for w in f.weights}
 
 
-def data(*shape: int, irreps: str = IRREPS, seed: int = 0) -> jax.Array:
-    return jnp.asarray(np.random.default_rng(seed).normal(size=(*shape, CHANNELS, Irreps(irreps).dim)))
+def data(*shape: int, irreps: str = IRREPS, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(*shape, CHANNELS, Irreps(irreps).dim))
 
 
-def by_definition(f: irr.FunctionalSymmetricContraction, weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+def by_definition(f: irr.FunctionalSymmetricContraction, weights: dict[str, Any], x: Any, xp: Any = np) -> Any:
     """The sum with dense tensors; weights of shape (..., multiplicity, channels)."""
     out: dict[Irrep, Any] = {ir: 0.0 for _, ir in f.irreps_out}
-    for path in f.weights:
-        y = jnp.asarray(dense(str(f.irreps_in), path.order)[path.irrep])
-        letters = "ijklm"[: path.order]
+    for w in f.weights:
+        tensor = dense(str(f.irreps_in), w.order)[w.irrep]
+        letters = "ijklm"[: w.order]
         formula = f"{letters}zy,...zc,{','.join(f'...c{i}' for i in letters)}->...cy"
-        out[path.irrep] += jnp.einsum(formula, y, weights[path.name], *(x,) * path.order) / path.multiplicity
-    return jnp.concatenate([out[ir] for _, ir in f.irreps_out], axis=-1)
+        out[w.irrep] += xp.einsum(formula, tensor, weights[w.name], *(x,) * w.order) / w.multiplicity
+    return xp.concatenate([out[ir] for _, ir in f.irreps_out], axis=-1)
 
 
-@pytest.mark.parametrize(
-    ("irreps", "orders", "keep", "shape"),
-    [
-        (IRREPS, (1, 2, 3), "0e+1o", (4,)),
-        (IRREPS, (3,), None, ()),
-        (IRREPS, (2, 1), ["1o", Irrep("2e")], (2, 2)),
-        ("1o", (4,), "0e", (2,)),
-        ("2x1o+0o", (2, 3), "1e+0o", (2,)),
-        (IRREPS, (1, 3), "1o", (0,)),
-    ],
-)
-def test_values(irreps: str, orders: tuple[int, ...], keep: Any, shape: tuple[int, ...]) -> None:
-    f = irr.FunctionalSymmetricContraction(irreps, orders, keep)
-    weights, x = weights_of(f), data(*shape, irreps=irreps)
-    expected = by_definition(f, weights, x)
-    y = f(weights, ic.IrrepsArray(irreps, x))
+@pytest.fixture(scope="module")
+def contracted() -> dict[str, tuple[Any, ...]]:
+    """For each case the contraction, its weights, data, and results of each way to call it; compiled once."""
+    functions = {
+        name: irr.FunctionalSymmetricContraction(irreps, orders, keep)
+        for name, (irreps, orders, keep, _) in CASES.items()
+    }
+    inputs = {name: (weights_of(f), data(*CASES[name][3], irreps=CASES[name][0])) for name, f in functions.items()}
+
+    @jax.jit
+    def contract(inputs: Any) -> Any:
+        def forms(name: str, weights: Any, x: Any) -> Any:
+            irreps, orders, keep, _ = CASES[name]
+            x, joined = ic.IrrepsArray(irreps, x), functions[name].join_weights(weights)
+            again = irr.symmetric_contraction(x, joined, orders, keep_irrep_out=keep)
+            return functions[name](weights, x), again, joined, functions[name].split_weights(joined)
+
+        return {name: forms(name, *arguments) for name, arguments in inputs.items()}
+
+    found = contract(inputs)
+    return {name: (functions[name], *inputs[name], *found[name]) for name in CASES}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_its_definition(contracted: Any, name: str) -> None:
+    f, weights, x, y, again, *_ = contracted[name]
     assert y.irreps == f.irreps_out
-    close(y.array, expected)
-    joined = f.join_weights(weights)
-    assert joined.shape == (f.num_weights, CHANNELS)
-    np.testing.assert_array_equal(f.split_weights(joined)[f.weights[-1].name], weights[f.weights[-1].name])
-    again = irr.symmetric_contraction(ic.IrrepsArray(irreps, x), joined, orders, keep_irrep_out=keep)
+    close(y.array, by_definition(f, weights, x))
     np.testing.assert_array_equal(again.array, y.array)
 
 
-def test_weights_of_each_species() -> None:
+@pytest.mark.parametrize("name", CASES)
+def test_weights_are_joined_and_split(contracted: Any, name: str) -> None:
+    f, weights, *_, joined, split = contracted[name]
+    assert joined.shape == (f.num_weights, CHANNELS)
+    assert set(split) == set(weights)
+    for key, array in split.items():
+        np.testing.assert_array_equal(array, weights[key])
+
+
+def test_each_species_has_its_own_weights() -> None:
     f = irr.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
-    weights, x, index = weights_of(f, (3,)), data(2, 3), jnp.array([[0, 2, 1], [2, 3, -1]])
-    mine = {name: jnp.take(w, index, axis=0, mode="clip") for name, w in weights.items()}
+    weights, x, index = weights_of(f, (3,)), data(2, 3), np.array([[0, 2, 1], [2, 3, -1]])
+    mine = {name: np.take(w, index, axis=0, mode="clip") for name, w in weights.items()}
     known = ((index >= 0) & (index < 3))[..., None, None]  # others have no weights
-    y = f(weights, ic.IrrepsArray(IRREPS, x), index)
-    close(y.array, jnp.where(known, by_definition(f, mine, x), 0))
-
-
-def _derivatives(f: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]]:
-    """A function of weights and x, and its derivatives to third order, in forward and reverse mode."""
-
-    def scalar(w: Any, x: Any) -> jax.Array:
-        return jnp.sum(jnp.sin(f(w, x)))
-
-    def force_loss(w: Any, x: Any) -> jax.Array:
-        return jnp.sum(jnp.cos(jax.grad(scalar, argnums=1)(w, x)))
-
-    return {
-        "value": f,
-        "gradient": jax.grad(scalar, argnums=(0, 1)),
-        "training step": jax.grad(force_loss, argnums=(0, 1)),
-        "third": lambda w, x: jax.jvp(jax.grad(force_loss, argnums=(0, 1)), (w, x), (w, x))[1],
-        "forward": lambda w, x: jax.jvp(f, (w, x), (w, x))[1],
-    }
+    y = jax.jit(lambda weights, x: f(weights, ic.IrrepsArray(IRREPS, x), index).array)(weights, x)
+    close(y, np.where(known, by_definition(f, mine, x), 0))
 
 
 @pytest.mark.parametrize("species", [False, True])
-@pytest.mark.parametrize("which", ["value", "gradient", "training step", "third", "forward"])
-def test_derivatives(which: str, species: bool) -> None:
-    orders, keep = ((3,), "1o") if which == "third" else ((1, 2, 3), "0e+1o")
-    f = irr.FunctionalSymmetricContraction("0e+1o", orders, keep)
-    index = jnp.array([1, 0, 1, 1]) if species else None
+def test_derivatives_are_those_of_the_definition(species: bool) -> None:
+    """To second order, as in training on forces: the gradient of a loss on the gradient with respect to x."""
+    f = irr.FunctionalSymmetricContraction("0e+1o", (1, 2, 3), "0e+1o")
+    index = np.array([1, 0, 1, 1])
     weights, x = weights_of(f, (2,) if species else ()), data(4, irreps="0e+1o")
 
     def ours(w: Any, x: Any) -> jax.Array:
-        return f(w, ic.IrrepsArray("0e+1o", x), index).array
+        return f(w, ic.IrrepsArray("0e+1o", x), index if species else None).array
 
     def expected(w: Any, x: Any) -> jax.Array:
-        return by_definition(f, w if index is None else jax.tree.map(lambda a: a[index], w), x)
+        return by_definition(f, jax.tree.map(lambda a: a[index], w) if species else w, x, jnp)
 
-    a, b = (jax.jit(_derivatives(g)[which])(weights, x) for g in (ours, expected))
+    def derivatives(function: Callable[..., jax.Array], w: Any, x: Any) -> Any:
+        def energy(w: Any, x: Any) -> jax.Array:
+            return jnp.sum(jnp.sin(function(w, x)))
+
+        def force_loss(w: Any, x: Any) -> jax.Array:
+            return jnp.sum(jnp.cos(jax.grad(energy, argnums=1)(w, x)))
+
+        return jax.jvp(function, (w, x), (w, x)), jax.grad(energy, (0, 1))(w, x), jax.grad(force_loss, (0, 1))(w, x)
+
+    a, b = jax.jit(lambda w, x: (derivatives(ours, w, x), derivatives(expected, w, x)))(weights, x)
     for one, other in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
-def test_batches_and_float32() -> None:
+def test_vmap_over_data_and_weights_and_float32() -> None:
     f = irr.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
     weights, x = weights_of(f), data(2, 5)
+    narrow = jax.tree.map(lambda a: a.astype(np.float32), (weights, x))
+    twice = jax.tree.map(lambda w: np.stack([w, 2 * w]), weights)
 
     def ours(w: Any, x: Any) -> jax.Array:
         return f(w, ic.IrrepsArray(IRREPS, x)).array
 
-    expected = by_definition(f, weights, x)
-    close(jax.vmap(ours, (None, 0))(weights, x), expected)
-    twice = jax.tree.map(lambda w: jnp.stack([w, 2 * w]), weights)
-    close(jax.vmap(ours)(twice, x), expected * jnp.array([1.0, 2.0])[:, None, None, None])
-    narrow = jax.tree.map(lambda a: a.astype(jnp.float32), (weights, x))
+    @jax.jit
+    def evaluate(weights: Any, twice: Any, x: Any, narrow: Any) -> Any:
+        return jax.vmap(ours, (None, 0))(weights, x), jax.vmap(ours)(twice, x), ours(*narrow)
+
     with jax.numpy_dtype_promotion("strict"):
-        out = ours(*narrow)
-    assert out.dtype == jnp.float32
-    np.testing.assert_allclose(out, expected, rtol=2e-5, atol=2e-5)
+        of_data, of_both, single = evaluate(weights, twice, x, narrow)
+    expected = by_definition(f, weights, x)
+    close(of_data, expected)
+    close(of_both, expected * np.array([1.0, 2.0])[:, None, None, None])
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, expected, rtol=2e-5, atol=2e-5)
 
 
-def test_equivariance() -> None:
+def test_it_is_equivariant() -> None:
     f = irr.FunctionalSymmetricContraction("0e+1o+2o", (1, 2, 3), "0e+1o+1e+2o")
     weights, x = weights_of(f), data(4, irreps="0e+1o+2o")
-    y = f(weights, ic.IrrepsArray("0e+1o+2o", x)).array
-    for parity in (0, 1):
-        before, after = (irreps.D_from_angles(0.3, 1.1, -2.0, parity) for irreps in (f.irreps_in, f.irreps_out))
-        turned = f(weights, ic.IrrepsArray("0e+1o+2o", x @ before.T)).array
-        close(turned, y @ after.T)
+    turns = [[irreps.D_from_angles(0.3, 1.1, -2.0, k) for irreps in (f.irreps_in, f.irreps_out)] for k in (0, 1)]
+    inputs = np.stack([x, *(x @ before.T for before, _ in turns)])
+    y, *turned = jax.jit(lambda w, x: f(w, ic.IrrepsArray("0e+1o+2o", x)).array)(weights, inputs)
+    for (_, after), found in zip(turns, turned, strict=True):
+        close(found, y @ after.T)
 
 
-def test_values_of_e3nn_jax() -> None:
+def test_values_are_those_of_e3nn_jax() -> None:
     """Computed by ``e3nn.haiku.SymmetricTensorProduct`` of e3nn-jax 0.21 in float64."""
     f = irr.FunctionalSymmetricContraction("0e+1o+2e", (1, 2, 3), "0e+1o")
-    x = jnp.asarray(np.cos(np.arange(18.0)).reshape(2, 9))
-    weights = {
-        p.name: jnp.asarray(np.sin(np.arange(2.0 * p.multiplicity).reshape(p.multiplicity, 2) + p.order))
-        for p in f.weights
-    }
+    x = np.cos(np.arange(18.0)).reshape(2, 9)
+    weights = {w.name: np.sin(np.arange(2.0 * w.multiplicity).reshape(w.multiplicity, 2) + w.order) for w in f.weights}
     assert {name: w.shape for name, w in weights.items()} == GOLDEN_SHAPES
     np.testing.assert_allclose(f(weights, ic.IrrepsArray("0e+1o+2e", x)).array, GOLDEN, rtol=1e-13)
 
@@ -202,26 +218,28 @@ GOLDEN = [
 ]
 
 
-def test_projection_of_other_bases() -> None:
+def test_weights_of_other_bases_are_projected() -> None:
     f = irr.FunctionalSymmetricContraction(IRREPS, (1, 2, 3), "0e+1o")
     rng, x = np.random.default_rng(3), data(4)
-    for path in f.weights:
-        basis = dense(IRREPS, path.order)[path.irrep]
-        mixed = np.einsum("...ck,cm->...mk", basis, rng.normal(size=(path.multiplicity, path.multiplicity + 1)))
-        if path.order > 1:  # what is antisymmetric makes no difference
+    projected, expected = [], []
+    for w in f.weights:
+        basis = dense(IRREPS, w.order)[w.irrep]
+        mixed = np.einsum("...ck,cm->...mk", basis, rng.normal(size=(w.multiplicity, w.multiplicity + 1)))
+        if w.order > 1:  # antisymmetric parts make no difference
             noise = rng.normal(size=mixed.shape)
             mixed = mixed + noise - noise.swapaxes(0, 1)
-        theirs = rng.normal(size=(path.multiplicity + 1, CHANNELS))
-        letters = "ijk"[: path.order]
+        theirs = rng.normal(size=(w.multiplicity + 1, CHANNELS))
+        letters = "ijk"[: w.order]
         formula = f"{letters}zy,zc,{','.join(f'...c{i}' for i in letters)}->...cy"
-        expected = jnp.einsum(formula, mixed, theirs, *(x,) * path.order)
-        weights = jax.tree.map(jnp.zeros_like, weights_of(f))
-        weights[path.name] = f.projection(path.order, path.irrep, mixed) @ theirs
-        y = f(weights, ic.IrrepsArray(IRREPS, x)).filter([path.irrep]).array
-        np.testing.assert_allclose(y, expected, rtol=1e-11, atol=1e-11)
+        expected.append(np.einsum(formula, mixed, theirs, *(x,) * w.order))
+        zeros = jax.tree.map(np.zeros_like, weights_of(f))
+        projected.append(zeros | {w.name: f.projection(w.order, w.irrep, mixed) @ theirs})
+    evaluate = jax.jit(lambda weights, x: f(weights, ic.IrrepsArray(IRREPS, x)))
+    for w, weights, theirs in zip(f.weights, projected, expected, strict=True):
+        np.testing.assert_allclose(evaluate(weights, x).filter([w.irrep]).array, theirs, rtol=1e-11, atol=1e-11)
 
 
-def test_many_monomials_are_no_dense_tensors() -> None:
+def test_polynomials_with_many_monomials_need_no_dense_tensors() -> None:
     f = irr.FunctionalSymmetricContraction("0e+1o+2e+3o", (4,), "0e")
     x = jax.ShapeDtypeStruct((2, 4, 16), jnp.float64)
     w = jax.ShapeDtypeStruct((f.num_weights, 4), jnp.float64)
@@ -253,7 +271,7 @@ def _shapes(text: str) -> list[str]:
         (lambda: _scalars().projection(2, "0e", np.ones((4, 4, 1, 1))), "does not consist of equivariant polynomials"),
     ],
 )
-def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:
+def test_errors_name_the_wrong_argument(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
 
