@@ -184,6 +184,8 @@ def _each_own_case() -> Iterator[LayerCase]:
     yield LayerCase(indexed, ("2x0e + 1o",), (indices, x), "Linear, indexed")
     channels = Linear("0e + 1o", channel_out=5, force_irreps_out=True)
     yield LayerCase(channels, (several[0],), (several,), "Linear, channels")
+    per_channel = Linear("0e + 1o", num_indexed_weights=2, weights_per_channel=True)
+    yield LayerCase(per_channel, (several[0],), (indices, several), "Linear, per channel")
     yield LayerCase(LinearSHTP("2x0e + 1o + 1e"), ("2x0e + 1o", "1o"))
     messages = MessagePassingConvolution("0e + 1o", (3,), jax.nn.silu, avg_num_neighbors=1.5)
     along = (x, _data("0e + 1o", _BATCH), _data("2x0e", _BATCH).array, edges)
