@@ -1,4 +1,4 @@
-"""Modules that e3nn-jax calls in its own way: the same parameters, state and numbers, where it is installed."""
+"""Modules with the arguments of e3nn-jax; where that is installed, they have its parameters, state and numbers."""
 
 import importlib
 from functools import partial
@@ -13,6 +13,8 @@ import irreps_compat.e3nn_jax as compat
 
 KEY = jax.random.key(0)
 F = jnp.float64
+# Compiled without optimization, which takes longer than a single run; run eagerly, each operation would be compiled.
+compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
 def data(e, irreps, *shape, seed=0):
@@ -30,12 +32,12 @@ LENGTHS = jnp.asarray(np.linalg.norm(POINTS[DST] - POINTS[SRC], axis=1), F)
 
 
 def points(e):
-    """Points, their features, and edges; all but one point receive."""
+    """Points, their features and edges; one point does not receive any."""
     return e.IrrepsArray("1o", jnp.asarray(POINTS, F)), data(e, "2x0e + 1o", 5), SRC, DST
 
 
 def attention(e):
-    """Edges, their cutoffs and attributes, and features of the nodes."""
+    """Edges, their cutoffs and attributes, and node features."""
     vectors = e.IrrepsArray("1o", jnp.asarray(POINTS[DST] - POINTS[SRC], F))
     radial = e.IrrepsArray("3x0e", e.bessel(LENGTHS, 3, 5.0))
     attributes = e.concatenate([radial, e.spherical_harmonics("1o + 2e", vectors, True)])
@@ -48,7 +50,7 @@ def radial_functions(r):
 
 CONVOLUTION = {"avg_num_neighbors": 2.5, "sh_lmax": 2, "mlp_neurons": (4,), "mlp_activation": jnp.tanh}
 GRID = ("0e + 1o", "0e + 1o", 2.5, {0: 2, 1: 1}, (1.0, 1.0, 1.5))
-# For each name how the module is made, and what it is called with.
+# The constructor of each module, and its inputs.
 HAIKU = {
     "Linear-channels": (lambda e: e.haiku.Linear("3x0e + 1o", 5), lambda e: (data(e, "2x0e + 1o", 4, 3),)),
     "Linear-mixed": (
@@ -135,10 +137,9 @@ FLAX = {
 
 
 def random_like(tree):
-    """Random numbers, positive since variances are."""
-    leaves, structure = jax.tree.flatten(tree)
-    made = [jax.random.uniform(jax.random.fold_in(KEY, i), p.shape, F, 0.5, 2.0) for i, p in enumerate(leaves)]
-    return jax.tree.unflatten(structure, made)
+    """Random numbers, which are positive because variances are."""
+    generator = np.random.default_rng(0)
+    return jax.tree.map(lambda p: jnp.asarray(generator.uniform(0.5, 2.0, p.shape), F), tree)
 
 
 def same(found, expected):
@@ -154,14 +155,14 @@ def same_trees(found, expected):
 
 
 def haiku_program(e, name):
-    """A transformed module, and what makes the data that it is called with."""
+    """Return a transformed module, and a function that returns its inputs."""
     make, inputs = HAIKU[name]
     return hk.transform_with_state(lambda *x: make(e)(*x)), lambda: inputs(e)
 
 
 @pytest.mark.parametrize("name", HAIKU)
 def test_haiku(name):
-    """It is made and called with e3nn-jax's arguments; what it computes is tested with its layer."""
+    """It takes the arguments of e3nn-jax; the tests of its layer cover the numbers."""
     program, inputs = haiku_program(compat, name)
     shapes = jax.eval_shape(lambda: program.init(KEY, *inputs()))
     out, state = jax.eval_shape(lambda params, state: program.apply(params, state, None, *inputs()), *shapes)
@@ -175,17 +176,18 @@ def test_haiku_as_e3nn_jax(name):
     with jax.numpy_rank_promotion("allow"):
         shapes = jax.eval_shape(lambda: theirs.init(KEY, *their_inputs()))
         params, state = map(random_like, shapes)
-        expected, expected_state = theirs.apply(params, state, None, *their_inputs())
+        run = compiled(lambda params, state: theirs.apply(params, state, None, *their_inputs()))
+        expected, expected_state = run(params, state)
     own = jax.eval_shape(lambda: ours.init(KEY, *inputs()))
     assert jax.tree.map(jnp.shape, own) == jax.tree.map(jnp.shape, shapes)
-    out, new_state = ours.apply(params, state, None, *inputs())
+    out, new_state = compiled(lambda params, state: ours.apply(params, state, None, *inputs()))(params, state)
     same(out, expected)
     same_trees(new_state, expected_state)
 
 
 @pytest.mark.parametrize("name", FLAX)
 def test_flax(name):
-    """As for Haiku."""
+    """It takes the arguments of e3nn-jax; the tests of its layer cover the numbers."""
     make, inputs = FLAX[name]
     module = make(compat)
     variables = jax.eval_shape(lambda: module.init(KEY, *inputs(compat)))
@@ -194,7 +196,7 @@ def test_flax(name):
 
 
 def test_parameters_of_flax_have_the_names_of_e3nn_jax():
-    """What `init` makes is what a checkpoint of e3nn-jax is read into."""
+    """Checkpoints of e3nn-jax are read into the variables that `init` makes."""
     names = set()
     for name in ("MultiLayerPerceptron", "BatchNorm"):
         make, inputs = FLAX[name]
@@ -206,19 +208,24 @@ def test_parameters_of_flax_have_the_names_of_e3nn_jax():
     }
 
 
-def test_batch_norm_of_flax_takes_running_averages_and_leaves_them():
+def test_batch_norm_of_flax_uses_running_averages_without_changing_them():
     x = data(compat, "2x0e + 1o", 4)
     module = compat.flax.BatchNorm(use_running_average=True)
     variables = random_like(jax.eval_shape(lambda: module.init(KEY, x)))
-    out, updates = module.apply(variables, x, mutable=["batch_stats"])
+
+    @compiled
+    def both(variables):
+        evaluated = module.apply(variables, x, mutable=["batch_stats"])
+        # The argument of the call overrides that of the constructor.
+        return *evaluated, compat.flax.BatchNorm(True).apply(variables, x, False, mutable=["batch_stats"])[0]
+
+    out, updates, trained = both(variables)
     same_trees(updates, {"batch_stats": variables["batch_stats"]})
     mean, var, w, b = (variables[k][n] for k, n in NORM)
     scale = w / jnp.sqrt((1 - 1e-4) * var + 1e-4)
     np.testing.assert_allclose(out.array[:, :2], (x.array[:, :2] - mean[None]) * scale[None, :2] + b[None], rtol=1e-12)
     np.testing.assert_allclose(out.array[:, 2:], x.array[:, 2:] * scale[2], rtol=1e-12)
-    # What is said in the call counts.
-    trained, _ = compat.flax.BatchNorm(True).apply(variables, x, False, mutable=["batch_stats"])
-    np.testing.assert_allclose(jnp.mean(trained.array[:, :2], axis=0), b, rtol=1e-12)
+    np.testing.assert_allclose(np.mean(trained.array[:, :2], axis=0), b, rtol=1e-12)
     with pytest.raises(ValueError, match="no running averages"):
         compat.flax.BatchNorm(True, instance=True).init(KEY, x)
 
@@ -226,11 +233,11 @@ def test_batch_norm_of_flax_takes_running_averages_and_leaves_them():
 NORM = [("batch_stats", "mean"), ("batch_stats", "var"), ("params", "weights"), ("params", "biases")]
 
 
-def test_dropout_leaves_out_or_scales():
+def test_dropout_drops_or_scales_whole_irreps():
     x = data(compat, "4x0e + 4x1o", 6)
     f = hk.without_apply_rng(hk.transform(lambda *inputs: compat.haiku.Dropout(0.5)(*inputs)))
-    out = f.apply({}, KEY, x)
-    ratio = (out.array / x.array).round(6)
+    out = compiled(f.apply)({}, KEY, x)
+    ratio = np.round(np.asarray(out.array) / x.array, 6)
     assert set(np.unique(ratio)) == {0.0, 2.0}
     np.testing.assert_array_equal(ratio[:, 4::3], ratio[:, 5::3])
 
@@ -240,12 +247,12 @@ def test_linear_of_haiku_takes_initializers_of_haiku():
     x = data(compat, "2x0e + 1o", 4)
     for module in (compat.haiku.Linear, compat.Linear):
         f = hk.transform(lambda x, module=module: module("0e + 1o", parameter_initializer=make)(x))
-        leaves = jax.tree.leaves(f.init(KEY, x))
+        leaves = jax.tree.leaves(compiled(f.init)(KEY, x))
         assert [leaf.tolist() for leaf in leaves] == [[[2.0], [2.0]], [[2.0]]]
 
 
 def test_linear_of_equinox():
-    """As e3nn-jax calls it, the numbers those of the layer."""
+    """It takes the arguments of e3nn-jax, and has the numbers of the layer."""
     pytest.importorskip("irreps_equinox")
     import irreps_ops as irr
 
@@ -266,17 +273,22 @@ def test_linear_of_equinox():
         ),
         (make(**irreps, linear_type="mixed", weights_dim=3, key=KEY), (s.array, x), irr.Linear("3x0e + 1o")),
     ):
-        y = module(*inputs)
-        same(y, irr.apply(layer, module.parameters, *inputs))
+        y, expected = compiled(
+            lambda params, module=module, inputs=inputs, layer=layer: (
+                module(*inputs),
+                irr.apply(layer, params, *inputs),
+            )
+        )(module.parameters)
+        same(y, expected)
         assert module.irreps_out == y.irreps
         # Programs write the leaves to a file, or change them under a private name.
         leaves = jax.tree.leaves(module)
         assert [leaf.shape for leaf in leaves] == [module._weights[name].shape for name in sorted(module._weights)]
-    channels = make(**irreps, channel_out=5, key=KEY)(x)
+    channels = jax.eval_shape(make(**irreps, channel_out=5, key=KEY), x)
     assert (channels.irreps, channels.shape) == ("3x0e + 1o", (4, 5, 6))
     x = data(compat, "2x0e + 1o", 4, 2)
     of_channel = make(**irreps, linear_type="mixed_per_channel", weights_dim=3, channel_in=2, key=KEY)
-    assert of_channel(s, x).shape == (4, 2, 6)
+    assert jax.eval_shape(of_channel, s, x).shape == (4, 2, 6)
     with pytest.raises(ValueError, match="linear_type must be one of vanilla, "):
         make(**irreps, linear_type="plain", key=KEY)
     with pytest.raises(ValueError, match="'mixed' needs weights_dim"):
@@ -290,9 +302,10 @@ def test_flax_as_e3nn_jax(name):
     with jax.numpy_rank_promotion("allow"):
         shapes = jax.eval_shape(lambda: make(e3nn_jax).init(KEY, *inputs(e3nn_jax)))
         variables = random_like(shapes)
-        expected, expected_updates = make(e3nn_jax).apply(variables, *inputs(e3nn_jax), mutable=["batch_stats"])
+        run = compiled(lambda v: make(e3nn_jax).apply(v, *inputs(e3nn_jax), mutable=["batch_stats"]))
+        expected, expected_updates = run(variables)
     own = jax.eval_shape(lambda: make(compat).init(KEY, *inputs(compat)))
     assert jax.tree.map(jnp.shape, own) == jax.tree.map(jnp.shape, shapes)
-    out, updates = make(compat).apply(variables, *inputs(compat), mutable=["batch_stats"])
+    out, updates = compiled(lambda v: make(compat).apply(v, *inputs(compat), mutable=["batch_stats"]))(variables)
     same(out, expected)
     same_trees(updates, expected_updates)

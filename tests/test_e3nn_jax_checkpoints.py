@@ -1,4 +1,6 @@
-"""Parameters written by e3nn-jax, in haiku and flax, load into our module of that name and give the same numbers."""
+"""Parameters of e3nn-jax's Haiku and Flax modules load into the modules of irreps and give the same numbers."""
+
+from functools import partial
 
 import haiku as hk
 import jax
@@ -19,7 +21,7 @@ KEY = jax.random.key(0)
 
 @pytest.fixture(autouse=True)
 def _ranks_are_promoted():
-    """As e3nn-jax does; our own are tested without, elsewhere."""
+    """e3nn-jax needs this; other tests cover irreps without it."""
     with jax.numpy_rank_promotion("allow"):
         yield
 
@@ -84,11 +86,9 @@ NAMES = [f"{name}-{i}" for i, (name, _, _) in enumerate(CASES)]
 
 
 def random_like(params):
-    """Random values, since biases begin as zeros."""
-    leaves, tree = jax.tree.flatten(params)
-    return jax.tree.unflatten(
-        tree, [jax.random.normal(jax.random.key(i), p.shape, p.dtype) for i, p in enumerate(leaves)]
-    )
+    """Random values, because initial biases are zero."""
+    generator = np.random.default_rng(0)
+    return jax.tree.map(lambda p: jnp.asarray(generator.normal(size=p.shape), p.dtype), params)
 
 
 def assert_same(ours, expected):
@@ -107,37 +107,37 @@ def shapes(params):
     ("name", "options", "inputs"), CASES + HAIKU_ONLY, ids=[f"{c[0]}-{i}" for i, c in enumerate(CASES + HAIKU_ONLY)]
 )
 def test_haiku(name, options, inputs):
-    """Outputs and new state, in training and, for layers that differ then, after it."""
+    """Outputs and new state, in training and, for BatchNorm, in evaluation."""
     other = hk.transform_with_state(lambda *x, **options_: getattr(e3nn_haiku, name)(**options)(*x, **options_))
     ours = hk.transform_with_state(lambda *x, **options_: getattr(irreps_haiku, name)(**options)(*x, **options_))
     their_inputs = [theirs(x) for x in inputs]
     params, state = jax.jit(other.init)(KEY, *their_inputs)
-    made = ours.init(KEY, *inputs)
+    made = jax.jit(ours.init)(KEY, *inputs)
     assert jax.tree.map(jnp.shape, made) == jax.tree.map(jnp.shape, (params, state))
     if name in ("Linear", "MultiLayerPerceptron"):  # theirs of the other layers are float32 whatever the data
         assert shapes(made[0]) == shapes(params)
     params = random_like(made[0])
     state = jax.tree.map(lambda a: a + jnp.linspace(0.1, 0.9, a.size), made[1])
     for mode in [{}, {"is_training": False}] if name == "BatchNorm" else [{}]:
-        found, new = ours.apply(params, state, None, *inputs, **mode)
-        expected, expected_new = other.apply(params, state, None, *their_inputs, **mode)
+        found, new = jax.jit(partial(ours.apply, **mode))(params, state, None, *inputs)
+        expected, expected_new = jax.jit(partial(other.apply, **mode))(params, state, None, *their_inputs)
         assert_same(found, expected)
         jax.tree.map(assert_same, new, expected_new)
 
 
 def test_batch_norm_of_flax():
-    """Its parameters and statistics have other names: ours load them as they are."""
+    """Its parameters and statistics, whose names differ, load as they are."""
     other, ours = e3nn_flax.BatchNorm(momentum=0.3), irreps_flax.linen.BatchNorm(momentum=0.3)
     variables = jax.tree.map(lambda a: a + jnp.linspace(0.1, 0.9, a.size), other.init(KEY, theirs(STATISTICS)))
     rows = data("3x0e + 2x1o + 0o", 5)
     mask = jnp.array([True, True, False, True, False])
     for x, options in ((STATISTICS, {}), (rows, {"mask": mask})):
-        found, new = ours.apply(variables, x, mutable=["batch_stats"], **options)
-        expected, expected_new = other.apply(variables, theirs(x), mutable=["batch_stats"], **options)
+        found, new = jax.jit(partial(ours.apply, mutable=["batch_stats"]))(variables, x, **options)
+        expected, expected_new = jax.jit(partial(other.apply, mutable=["batch_stats"]))(variables, theirs(x), **options)
         assert_same(found, expected)
         jax.tree.map(assert_same, new, expected_new)
     found = ours.apply(variables, STATISTICS, is_training=False)
-    # Theirs writes statistics in evaluation, too, so they must be mutable; ours does not.
+    # e3nn-jax also writes statistics in evaluation, so they must be mutable.
     expected, _ = other.apply(variables, theirs(STATISTICS), use_running_average=True, mutable=["batch_stats"])
     assert_same(found, expected)
 
@@ -147,17 +147,17 @@ def test_flax(name, options, inputs):
     other = getattr(e3nn_flax, name)(**options)
     ours = getattr(irreps_flax.linen, name)(**options)
     their_inputs = [theirs(x) for x in inputs]
-    params = other.init(KEY, *their_inputs)
-    if name == "Linear":  # the dense layers of a perceptron are called as in haiku, and found under both names
-        assert shapes(ours.init(KEY, *inputs)) == shapes(params)
+    params = jax.eval_shape(other.init, KEY, *their_inputs)
+    if name == "Linear":  # the dense layers of a perceptron have the names of Haiku, and are found under both
+        assert shapes(jax.eval_shape(ours.init, KEY, *inputs)) == shapes(params)
     params = random_like(params)
-    assert_same(ours.apply(params, *inputs), other.apply(params, *their_inputs))
+    assert_same(jax.jit(ours.apply)(params, *inputs), jax.jit(other.apply)(params, *their_inputs))
 
 
 @pytest.mark.parametrize("module", [e3nn_haiku, irreps_haiku])
 @pytest.mark.parametrize("gradient_normalization", ["element", "path"])
 def test_initial_parameters_have_the_same_spread(module, gradient_normalization):
-    """Of both packages' parameters, against the same expectation."""
+    """The parameters of both packages have the expected standard deviation."""
 
     def perceptron(x):
         mlp = module.MultiLayerPerceptron((200, 100), jnp.tanh, gradient_normalization=gradient_normalization)
@@ -167,7 +167,7 @@ def test_initial_parameters_have_the_same_spread(module, gradient_normalization)
         return module.Linear("64x0e + 64x1o", gradient_normalization=gradient_normalization)(x)
 
     def spread(function, x):
-        params = hk.transform(function).init(KEY, x)
+        params = jax.jit(hk.transform(function).init)(KEY, x)
         return sorted((np.asarray(p).shape, float(np.std(p))) for p in jax.tree.leaves(params))
 
     element = gradient_normalization == "element"
