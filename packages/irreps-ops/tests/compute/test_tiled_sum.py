@@ -78,7 +78,8 @@ def derivatives(f):
 def test_values_and_derivatives_of_every_order_are_those_of_the_plain_sum(batch, at_once, monkeypatch):
     monkeypatch.setattr(_tiled_sum, "tiles_at_once", lambda platform, tile: at_once)
     arrays, indices = problem(batch)
-    found, expected = (derivatives(lambda a, f=f: f(a, indices))(arrays) for f in (tiled, plain))
+    with jax.numpy_dtype_promotion("strict"):
+        found, expected = (derivatives(lambda a, f=f: f(a, indices))(arrays) for f in (tiled, plain))
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-13 * max(1, np.abs(b).max()))
 

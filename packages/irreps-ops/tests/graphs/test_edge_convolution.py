@@ -300,7 +300,7 @@ def test_the_executor_edge_rows_is_chosen_and_refuses_other_products():
 
 def test_an_executor_that_does_not_support_the_products_is_named():
     given = problem("2x0e", "2x1o")
-    with pytest.raises(ValueError, match="edge_rows: it .*computes products"):
+    with pytest.raises(ValueError, match=r"edge_rows: it .*computes products"):
         ours(given, given.arrays, executor="edge_rows")
 
 

@@ -52,7 +52,7 @@ def over_tiles(
     def add_tile(t: jax.Array, sums: list[jax.Array]) -> list[jax.Array]:
         start = jnp.minimum(t * tile, batch - tile)
         # The elements of the last tile that were processed before.
-        done = start + jnp.arange(tile) < t * tile if ragged else None
+        done = start + jnp.arange(tile, dtype=start.dtype) < t * tile if ragged else None
 
         def part(x: jax.Array, filling: Any) -> jax.Array:
             x = jax.lax.dynamic_slice_in_dim(x, start, tile)
