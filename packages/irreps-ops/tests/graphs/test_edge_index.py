@@ -1,4 +1,4 @@
-"""The index of edges: every edge in one slot of a row of its receiver, padding in none."""
+"""The edge index: every edge in one slot of a row of its receiver, padding in none."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from irreps_ops import EdgeIndex
 
 
 def check(index, senders, receivers, num_nodes, num_senders, mask=None):
-    """By the definition."""
+    """Check the definition of each attribute."""
     senders, receivers = np.asarray(senders), np.asarray(receivers)
     slots, row_senders, row_receivers = map(np.asarray, (index.slots, index.senders, index.receivers))
     inside = (senders >= 0) & (senders < num_senders) & (receivers >= 0) & (receivers < num_nodes)
@@ -50,7 +50,7 @@ def test_each_edge_is_in_one_slot_of_a_row_of_its_receiver(graph, width, rows):
 
 @settings(max_examples=20, deadline=None)
 @given(graphs())
-def test_a_sorted_list_gives_the_same(graph):
+def test_sorted_receivers_need_no_sort(graph):
     senders, receivers, num_nodes, num_senders = graph
     receivers = np.sort(receivers)
     index = EdgeIndex.from_edges(senders, receivers, num_nodes, num_senders=num_senders, receivers_are_sorted=True)
@@ -59,7 +59,7 @@ def test_a_sorted_list_gives_the_same(graph):
 
 @pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize(("num_nodes", "num_senders", "edges"), [(5, 4, 30), (1, 1, 3), (3, 3, 0), (0, 2, 4)])
-def test_traced_arrays_give_the_same_edges_in_as_many_rows_as_any_graph_needs(num_nodes, num_senders, edges, in_order):
+def test_traced_arrays_give_an_index_of_the_bound_on_rows(num_nodes, num_senders, edges, in_order):
     rng = np.random.default_rng(edges)
     senders, receivers = rng.integers(-1, num_senders + 1, edges), rng.integers(-1, num_nodes + 1, edges)
     receivers = np.sort(receivers) if in_order else receivers
@@ -77,7 +77,7 @@ def test_traced_arrays_give_the_same_edges_in_as_many_rows_as_any_graph_needs(nu
     assert index.num_rows == bound.num_rows
 
 
-def test_a_mask_says_which_edges_count():
+def test_masked_edges_are_padding():
     senders, receivers, mask = np.array([0, 1, 0]), np.array([1, 0, 1]), np.array([True, False, True])
     for given_mask in (mask, jnp.array(mask)):
         index = EdgeIndex.from_edges(senders, receivers, 2, mask=given_mask)
@@ -86,7 +86,7 @@ def test_a_mask_says_which_edges_count():
     check(index, senders, receivers, 2, 2, mask)
 
 
-def test_uneven_degrees_need_hardly_more_slots_than_even_ones():
+def test_uneven_degrees_need_at_most_five_percent_more_slots():
     rng = np.random.default_rng(0)
     degrees = rng.integers(0, 201, 100)
     edges = degrees.sum()
@@ -96,7 +96,7 @@ def test_uneven_degrees_need_hardly_more_slots_than_even_ones():
     assert uneven.slots.size <= 1.05 * even.slots.size
 
 
-def test_it_is_an_argument_of_jitted_functions_that_compile_once():
+def test_a_jitted_function_of_indices_of_one_bound_compiles_once():
     compiled = 0
 
     @jax.jit
@@ -116,15 +116,15 @@ def test_it_is_an_argument_of_jitted_functions_that_compile_once():
         assert EdgeIndex.from_edges(senders, receivers, 6, num_rows=rows).num_rows == rows
 
 
-def test_it_can_be_made_for_a_batch():
+def test_an_index_can_be_made_under_vmap():
     rng = np.random.default_rng(0)
     senders, receivers = rng.integers(0, 5, (3, 20)), rng.integers(0, 6, (3, 20))
-    batch = jax.vmap(lambda s, r: EdgeIndex.from_edges(s, r, 5))(senders, receivers)
+    batch = jax.jit(jax.vmap(lambda s, r: EdgeIndex.from_edges(s, r, 5)))(senders, receivers)
     for n in range(3):
         check(jax.tree.map(lambda a, n=n: a[n], batch), senders[n], receivers[n], 5, 5)
 
 
-def test_printing():
+def test_the_repr_gives_the_sizes():
     assert repr(EdgeIndex.from_edges([0, 1], [1, 0], 2)) == "EdgeIndex(2 edges from 2 to 2 nodes, 2 rows of 1)"
 
 
@@ -155,7 +155,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_bad_input_is_told_what_was_expected_and_found(case):
+def test_errors_name_the_expected_and_the_received_argument(case):
     make, message = WRONG[case]
     with pytest.raises(ValueError, match=message):
         make()
