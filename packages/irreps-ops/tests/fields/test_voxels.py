@@ -14,7 +14,7 @@ import irreps_ops as irr
 
 RNG = np.random.default_rng(0)
 FIELD = RNG.normal(size=(2, 3, 4, 5))
-# Each program runs once: one program compiles faster than its many operations, and need not be compiled well.
+# One program compiles faster than its many operations.
 compiled = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 
 
@@ -32,12 +32,12 @@ def scipy_zoom(field: np.ndarray, size: tuple[int, int, int], order: int) -> np.
 
 
 @pytest.mark.parametrize("size", [(3, 4, 5), (6, 1, 3), (7, 9, 2)])
-def test_zoom_is_what_scipy_reads_at_the_centres(size):
+def test_linear_zoom_interpolates_at_the_centres_as_scipy_does(size):
     np.testing.assert_allclose(zoom(jnp.array(FIELD), output_size=size), scipy_zoom(FIELD, size, 1), atol=1e-14)
 
 
 @pytest.mark.parametrize(("n", "m"), [(2, 7), (4, 10), (9, 6), (5, 5), (3, 1)])
-def test_nearest_is_exact_and_keeps_integers(n, m):
+def test_nearest_zoom_is_exact_and_keeps_integers(n, m):
     """Positions that floating-point numbers round to the wrong side of a tie are among them: 2 to 7, 4 to 10."""
     expected = [round(Fraction((2 * i + 1) * n, 2 * m) - Fraction(1, 2)) for i in range(m)]
     found = zoom(np.arange(n)[None, :, None], output_size=(1, m, 1), interpolation="nearest")
@@ -45,13 +45,13 @@ def test_nearest_is_exact_and_keeps_integers(n, m):
     np.testing.assert_array_equal(found[0, :, 0], np.clip(expected, 0, n - 1))
 
 
-def test_rates_are_of_each_axis():
+def test_a_rate_is_for_each_axis_or_for_all():
     field = jnp.array(FIELD)
     np.testing.assert_array_equal(zoom(field, resize_rate=2), zoom(field, output_size=(6, 8, 10)))
     np.testing.assert_array_equal(zoom(field, resize_rate=(1, 0.5, 0.4)), zoom(field, output_size=(3, 2, 2)))
 
 
-def test_irreps_are_resampled_component_by_component():
+def test_each_component_of_irreps_is_resampled():
     x = ic.IrrepsArray("0e + 1o", jnp.array(RNG.normal(size=(2, 3, 4, 5, 4))))
 
     @compiled
@@ -85,7 +85,7 @@ def test_linear_zoom_keeps_the_symmetries_of_the_cube():
         np.testing.assert_allclose(one, other, atol=1e-15)
 
 
-def test_between_the_voxels_as_scipy():
+def test_interpolation_agrees_with_scipy():
     points = RNG.uniform(-2, 6, (3, 4, 5))
     found, nearest = compiled(lambda f, *p: (irr.interpolate_trilinear(f, *p), irr.interpolate_nearest(f, *p)))(
         FIELD, *points
@@ -96,7 +96,7 @@ def test_between_the_voxels_as_scipy():
     np.testing.assert_array_equal(nearest, expected)
 
 
-def test_far_beyond_the_grid_the_field_is_constant():
+def test_beyond_the_grid_the_field_is_constant():
     line = np.arange(4.0)[:, None, None]
 
     @compiled
@@ -128,19 +128,19 @@ def test_float32_stays_float32():
         ({"output_size": (1, 1, 1), "interpolation": "cubic"}, "got 'cubic'"),
     ],
 )
-def test_zoom_refuses(options, match):
+def test_errors_of_zoom_name_the_expected_and_the_received_argument(options, match):
     with pytest.raises(ValueError, match=match):
         irr.zoom(jnp.array(FIELD), **options)
 
 
-def test_fields_have_voxels():
+def test_fields_without_voxels_are_refused():
     with pytest.raises(ValueError, match=r"\(\.\.\., nx, ny, nz, irreps\)"):
         irr.zoom(ic.ones("0e", (3, 3)), resize_rate=1)
     with pytest.raises(ValueError, match="at least one voxel"):
         irr.interpolate_nearest(jnp.ones((3, 0, 3)), 0, 0, 0)
 
 
-def test_e3nn_jax():
+def test_agreement_with_e3nn_jax():
     theirs = pytest.importorskip("e3nn_jax.experimental.voxel_pooling")
     field, size = jnp.array(FIELD), (5, 2, 8)
     for interpolation in ("linear", "nearest"):
