@@ -1,4 +1,4 @@
-"""Spherical harmonics as a polynomial of the compute core: what they are, term by term."""
+"""Spherical harmonics as a polynomial of the compute core, term by term."""
 
 import math
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ Monomial = tuple[int, ...]
 
 
 def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
-    """Solid harmonics |v|^l Y_l(v / |v|), of component normalization, as homogeneous polynomials of x, y and z.
+    """Return the solid harmonics |v|^l Y_l(v / |v|), of component normalization, as homogeneous polynomials of x, y, z.
 
-    For evaluation :func:`spherical_harmonics` is the better way: it is stable at any degree and shares what the degrees
-    have in common. This is their description, to be printed, transformed, or put into an executor's own program.
+    This is a description of them, to print, transform or compile. To evaluate them use :func:`spherical_harmonics`,
+    which is stable at any degree and shares work among degrees.
 
     Args:
-        degrees: an output for each.
+        degrees: the degree of each output.
 
     Returns:
-        A polynomial of one input of shape (rows, 3), components (x, y, z), with outputs of shape (rows, 2l+1).
+        A polynomial of one input of shape (batch, 3), components (x, y, z), with outputs of shape (batch, 2l+1).
 
     Raises:
-        ValueError: a degree that is no integer of 0 or more.
+        ValueError: a degree is not an integer of 0 or more.
 
     Example:
         >>> import irreps_ops as irr
@@ -50,10 +50,10 @@ def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
 
 @cached(maxsize=256)
 def _monomials(degree: int) -> tuple[tuple[tuple[Monomial, float], ...], ...]:
-    """For each m the monomials, as sorted components, and their coefficients.
+    """Return for each m the monomials, as sorted components, and their coefficients.
 
-    Y_l is the part of degree l of v times Y_(l-1); it has norm sqrt(2l+1) on the unit sphere, as has Y_l at the pole y,
-    where only its middle component is not zero.
+    Y_l is the part of degree l of v times Y_(l-1). Its norm on the unit sphere is sqrt(2l+1), and at the pole y only its
+    middle component is not zero.
     """
     if degree == 0:
         return ((((), 1.0),),)
@@ -64,6 +64,6 @@ def _monomials(degree: int) -> tuple[tuple[tuple[Monomial, float], ...], ...]:
             product = tuple(sorted((*monomial, i)))
             sums[k][product] = sums[k].get(product, 0.0) + float(C[i, j, k]) * value
     scale = math.sqrt(2 * degree + 1) / sums[degree][(1,) * degree]
-    # What cancels leaves rounding errors behind.
+    # Terms that cancel leave rounding errors.
     least = 1e-13 * max(abs(value) for of_m in sums for value in of_m.values())
     return tuple(tuple((m, scale * v) for m, v in sorted(of_m.items()) if abs(v) > least) for of_m in sums)
