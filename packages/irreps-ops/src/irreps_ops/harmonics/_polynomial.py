@@ -52,8 +52,8 @@ def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
 def _monomials(degree: int) -> tuple[tuple[tuple[Monomial, float], ...], ...]:
     """Return for each m the monomials, as sorted components, and their coefficients.
 
-    Y_l is the part of degree l of v times Y_(l-1). Its norm on the unit sphere is sqrt(2l+1), and at the pole y only its
-    middle component is not zero.
+    Y_l is the part of degree l of v times Y_(l-1). Its norm on the unit sphere is sqrt(2l+1), and at the pole y only
+    its middle component is not zero.
     """
     if degree == 0:
         return ((((), 1.0),),)
