@@ -1,6 +1,6 @@
-"""What test_several_devices.py runs: JAX with eight virtual devices, which have to be asked for before it starts.
+"""The program of test_several_devices.py: JAX with eight virtual devices, which must be set up before JAX starts.
 
-Prints a line of JSON for each check: its name and what is wrong, or null.
+Print a line of JSON for each check: its name, and the fault or null.
 """
 
 import json
@@ -21,37 +21,34 @@ from jax.sharding import PartitionSpec as P
 
 import irreps_core as ic
 import irreps_ops as irr
+from irreps_ops.compute import Access, Coefficients, Index, Operand, Path, Polynomial, evaluate
 
 jax.config.update("jax_enable_x64", True)
 
 EDGES, NODES, U = 64, 6, 4
 RNG = np.random.default_rng(0)
-MESH = Mesh(np.array(jax.devices()), ("rows",))
+MESH = Mesh(np.array(jax.devices()), ("batch",))
 C112 = ic.clebsch_gordan(1, 1, 2)
-CONVOLUTION = irr.compute.Polynomial(
+CONVOLUTION = Polynomial(
     (
-        irr.compute.Operand(1, (U,), name="weights"),
-        irr.compute.Operand(3, (U,), Index("senders"), "x"),
-        irr.compute.Operand(3, (), name="harmonics"),
-        irr.compute.Operand(1, (U,), Access.BROADCAST, "scale"),
+        Operand(1, (U,), name="weights"),
+        Operand(3, (U,), Index("senders"), "x"),
+        Operand(3, (), name="harmonics"),
+        Operand(1, (U,), Access.BROADCAST, "scale"),
     ),
-    (irr.compute.Operand(5, (U,), Index("receivers"), "messages"),),
-    (
-        irr.compute.Path(
-            (0, 1, 2, 3), 0, ("u", "u", "", "u", "u"), irr.compute.Coefficients.from_dense(C112[None][:, :, :, None])
-        ),
-    ),
+    (Operand(5, (U,), Index("receivers"), "messages"),),
+    (Path((0, 1, 2, 3), 0, ("u", "u", "", "u", "u"), Coefficients.from_dense(C112[None][:, :, :, None])),),
 )
-FULL = irr.compute.Polynomial(
+FULL = Polynomial(
     (
-        irr.compute.Operand(1, (U, U), Access.BROADCAST, "weights"),
-        irr.compute.Operand(3, (U,), name="x"),
-        irr.compute.Operand(3, (U,), name="y"),
+        Operand(1, (U, U), Access.BROADCAST, "weights"),
+        Operand(3, (U,), name="x"),
+        Operand(3, (U,), name="y"),
     ),
-    (irr.compute.Operand(5, (U,), name="product"), irr.compute.Operand(5, (), Access.BROADCAST, "total")),
+    (Operand(5, (U,), name="product"), Operand(5, (), Access.BROADCAST, "total")),
     (
-        irr.compute.Path((0, 1, 2), 0, ("uv", "u", "v", "v"), irr.compute.Coefficients.from_dense(C112[None])),
-        irr.compute.Path((1, 2), 1, ("u", "u", ""), irr.compute.Coefficients.from_dense(C112)),
+        Path((0, 1, 2), 0, ("uv", "u", "v", "v"), Coefficients.from_dense(C112[None])),
+        Path((1, 2), 1, ("u", "u", ""), Coefficients.from_dense(C112)),
     ),
 )
 EXECUTORS = ("xla", "reference")
@@ -76,7 +73,7 @@ def difference(ours: Any, expected: Any) -> str | None:
 
 
 def messages(w: Any, x: Any, y: Any, scale: Any, edges: Any, executor: Any) -> jax.Array:
-    return irr.compute.evaluate(CONVOLUTION, [w, x, y, scale], edges, sizes={"receivers": NODES}, executor=executor)[0]
+    return evaluate(CONVOLUTION, [w, x, y, scale], edges, sizes={"receivers": NODES}, executor=executor)[0]
 
 
 def edges_spread_over_devices(check_vma: bool, jit: bool = True) -> str | None:
@@ -97,9 +94,9 @@ def edges_spread_over_devices(check_vma: bool, jit: bool = True) -> str | None:
         alone = jax.jit(loss(lambda *a, e=executor: messages(*a, index, e)))
 
         def part(w: Any, x: Any, y: Any, scale: Any, index: Any, executor: str = executor) -> Any:
-            return jax.lax.psum(messages(w, x, y, scale, index, executor), "rows")
+            return jax.lax.psum(messages(w, x, y, scale, index, executor), "batch")
 
-        specs = (P("rows"), P(), P("rows"), P(), P("rows"))
+        specs = (P("batch"), P(), P("batch"), P(), P("batch"))
         apart = jax.shard_map(part, mesh=MESH, in_specs=specs, out_specs=P(), check_vma=check_vma)
         spread = loss(lambda *a, f=apart: f(*a, index)) if jit else (lambda *a, f=apart: (f(*a, index),))
         wrong = difference((jax.jit(spread) if jit else spread)(*arrays), alone(*arrays)[: None if jit else 1])
@@ -117,10 +114,10 @@ def gradients_inside_of_shard_map() -> str | None:
         return jnp.sum(messages(w, x, y, scale, index, None))
 
     w, x, y, scale = arrays
-    specs = (P(), P("rows"), P(), P("rows"), P("rows"))
+    specs = (P(), P("batch"), P(), P("batch"), P("batch"))
     apart = jax.jit(jax.shard_map(jax.grad(energy), mesh=MESH, in_specs=specs, out_specs=P()))
     forward = jax.shard_map(
-        lambda *a: jax.lax.psum(jax.jvp(lambda s: energy(s, *a[1:]), a[:1], a[:1])[1], "rows"),
+        lambda *a: jax.lax.psum(jax.jvp(lambda s: energy(s, *a[1:]), a[:1], a[:1])[1], "batch"),
         mesh=MESH, in_specs=specs, out_specs=P(),
     )  # fmt: skip
     expected = jax.grad(energy)(scale, w, x, y, index)
@@ -134,23 +131,23 @@ def sums_that_are_not_completed_are_refused() -> str | None:
     _, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
 
     def total(x: Any, y: Any) -> Any:
-        return irr.compute.evaluate(FULL, [None, x, y])[1]
+        return evaluate(FULL, [None, x, y])[1]
 
     try:
-        jax.jit(jax.shard_map(total, mesh=MESH, in_specs=(P("rows"), P("rows")), out_specs=P()))(x, y)
+        jax.jit(jax.shard_map(total, mesh=MESH, in_specs=(P("batch"), P("batch")), out_specs=P()))(x, y)
     except ValueError as error:
-        return None if "rows" in str(error) else f"another error: {error}"
+        return None if "batch" in str(error) else f"another error: {error}"
     return "no error"
 
 
 def rows_spread_under_plain_jit() -> str | None:
     """XLA partitions products row by row without communication, but for the sum over rows."""
     w, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
-    rows, everywhere = NamedSharding(MESH, P("rows")), NamedSharding(MESH, P())
+    rows, everywhere = NamedSharding(MESH, P("batch")), NamedSharding(MESH, P())
     for executor in EXECUTORS:
 
         def product(*a: Any, executor: str = executor) -> Any:
-            return irr.compute.evaluate(FULL, a, executor=executor)
+            return evaluate(FULL, a, executor=executor)
 
         def force(*a: Any, f: Any = product) -> Any:
             return jax.grad(lambda x: jnp.sum(jnp.sin(f(a[0], x, a[2])[0])))(a[1])
@@ -173,12 +170,12 @@ def rows_spread_under_plain_jit() -> str | None:
 
 def explicit_mesh_with_auto_axes() -> str | None:
     """On a mesh with axes of type Explicit the operation is wrapped by `auto_axes`."""
-    mesh = jax.make_mesh((8,), ("rows",), axis_types=(jax.sharding.AxisType.Explicit,))
+    mesh = jax.make_mesh((8,), ("batch",), axis_types=(jax.sharding.AxisType.Explicit,))
     w, x, y = normal(1, U, U), normal(EDGES, 3, U), normal(EDGES, 3, U)
-    expected = irr.compute.evaluate(FULL, [w, x, y])[0]
+    expected = evaluate(FULL, [w, x, y])[0]
     with jax.set_mesh(mesh):
-        placed = (jax.device_put(w, P()), jax.device_put(x, P("rows")), jax.device_put(y, P("rows")))
-        product = jax.sharding.auto_axes(lambda *a: irr.compute.evaluate(FULL, a)[0], out_sharding=P("rows"))
+        placed = (jax.device_put(w, P()), jax.device_put(x, P("batch")), jax.device_put(y, P("batch")))
+        product = jax.sharding.auto_axes(lambda *a: evaluate(FULL, a)[0], out_sharding=P("batch"))
         return difference(jax.jit(product)(*placed), expected)
 
 
@@ -190,7 +187,7 @@ def operations_spread_over_devices() -> str | None:
     def f(a: Any, b: Any) -> Any:
         return irr.tensor_product(a, b, filter_ir_out="0e + 1o").array
 
-    spread = jax.jit(jax.shard_map(f, mesh=MESH, in_specs=(P("rows"), P("rows")), out_specs=P("rows")))
+    spread = jax.jit(jax.shard_map(f, mesh=MESH, in_specs=(P("batch"), P("batch")), out_specs=P("batch")))
     return difference(spread(a, b), f(a, b))
 
 
@@ -237,7 +234,7 @@ def model_spread_over_devices() -> str | None:
     parts = [one(parameters, *(a[i : i + 1] for a in molecules)) for i in range(8)]
     expected = jax.tree.map(lambda *a: sum(a), *parts)
     apart = jax.shard_map(
-        lambda p, *m: jax.lax.psum(loss(p, *m), "rows"), mesh=MESH, in_specs=(P(), *[P("rows")] * 3), out_specs=P()
+        lambda p, *m: jax.lax.psum(loss(p, *m), "batch"), mesh=MESH, in_specs=(P(), *[P("batch")] * 3), out_specs=P()
     )
     return difference(jax.jit(jax.value_and_grad(apart))(parameters, *molecules), expected)
 

@@ -1,8 +1,8 @@
 """Equivariant operations and framework-free layers on JAX arrays, for people who write models.
 
-One import is enough: :class:`Irreps`, :class:`IrrepsArray`, rotations and what else a model needs of irreps_core is here,
-too. People who write executors or operations use :mod:`irreps_ops.compute`; people who write layers or bindings use
-:mod:`irreps_ops.bindings` and :mod:`irreps_ops.testing`.
+One import is enough: this module also has everything that a model needs of irreps_core, such as :class:`Irreps`,
+:class:`IrrepsArray` and rotations. People who write executors or operations use :mod:`irreps_ops.compute`; people who
+write layers or bindings use :mod:`irreps_ops.bindings` and :mod:`irreps_ops.testing`.
 """
 
 from irreps_core import (
