@@ -105,7 +105,7 @@ class Irreps(ic.Irreps, metaclass=_IncludesCore):
     __hash__ = ic.Irreps.__hash__
 
     def __radd__(self, other: IntoIrreps) -> "Irreps":
-        return self if other == 0 else Irreps(other) + self  # 0, so that the builtin sum works
+        return self if other == 0 else Irreps([*Irreps(other), *self])  # 0, so that the builtin sum works
 
     @staticmethod
     def spherical_harmonics(lmax: int, p: int = -1) -> "Irreps":

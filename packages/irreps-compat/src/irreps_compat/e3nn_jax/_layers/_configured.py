@@ -1,6 +1,6 @@
 """Layers of irreps_ops with the defaults of `config`, which accept and return IrrepsData."""
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,29 +8,30 @@ import jax
 import irreps_ops as irr
 from irreps_compat.e3nn_jax._config import default
 from irreps_compat.e3nn_jax._irreps_data import for_irreps_data, of_irreps
-from irreps_core import Irreps
+from irreps_core import Irreps, converted, frozen
 from irreps_ops.bindings import Scope
 
 
-def _fill(layer: Any, *names: str) -> None:
-    """Set the fields that are None to the defaults of `config`."""
-    for name in names:
-        object.__setattr__(layer, name, default(name, getattr(layer, name)))
+def _default(name: str) -> Any:
+    """Declare a keyword argument whose default is that of `config`."""
+    return converted(partial(default, name), default=None, kw_only=True)
 
 
-@dataclass(frozen=True)
+@frozen
 class Linear(irr.Linear):
     """:class:`irreps_ops.Linear` with the defaults of `config`.
 
     `instructions` count the items of `irreps_out` without those that the input has no irreps for.
     """
 
-    def __post_init__(self) -> None:
-        """Fill in the defaults, and drop the items that the input has no irreps for."""
-        _fill(self, "path_normalization", "gradient_normalization")
+    path_normalization: Any = _default("path_normalization")
+    gradient_normalization: Any = _default("gradient_normalization")
+
+    def validate(self) -> None:
+        """Drop the items that the input has no irreps for, and refuse arguments that exclude one another."""
         if self.instructions is not None and self.irreps_in is not None and not self.force_irreps_out:
             object.__setattr__(self, "irreps_out", Irreps(self.irreps_out).filter(keep=self.irreps_in))
-        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
+        super().validate()
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.Linear`."""
@@ -38,21 +39,18 @@ class Linear(irr.Linear):
         return for_irreps_data(super().__call__)(scope, *inputs)
 
 
-@dataclass(frozen=True)
+@frozen
 class MultiLayerPerceptron(irr.MultiLayerPerceptron):
     """:class:`irreps_ops.MultiLayerPerceptron` with the defaults of `config`."""
 
-    def __post_init__(self) -> None:
-        """Fill in the defaults."""
-        _fill(self, "gradient_normalization")
-        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
+    gradient_normalization: Any = _default("gradient_normalization")
 
     def __call__(self, scope: Scope, x: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.MultiLayerPerceptron`."""
         return for_irreps_data(super().__call__)(scope, x)
 
 
-@dataclass(frozen=True)
+@frozen
 class LinearSHTP(irr.LinearSHTP):
     """:class:`irreps_ops.LinearSHTP`, whose output is sorted and merged."""
 
@@ -61,16 +59,13 @@ class LinearSHTP(irr.LinearSHTP):
         return super().__call__(scope, x, direction).regroup()
 
 
-@dataclass(frozen=True)
+@frozen
 class FullyConnectedTensorProduct(irr.FullyConnectedTensorProduct):
     """:class:`irreps_ops.FullyConnectedTensorProduct` with the defaults of `config`."""
 
-    irrep_normalization: Any = None
-
-    def __post_init__(self) -> None:
-        """Fill in the defaults."""
-        _fill(self, "irrep_normalization", "path_normalization", "gradient_normalization")
-        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
+    irrep_normalization: Any = _default("irrep_normalization")
+    path_normalization: Any = _default("path_normalization")
+    gradient_normalization: Any = _default("gradient_normalization")
 
     def __call__(self, scope: Scope, x1: Any, x2: Any, **options: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.FullyConnectedTensorProduct`; `options` have no effect."""
@@ -78,21 +73,18 @@ class FullyConnectedTensorProduct(irr.FullyConnectedTensorProduct):
         return for_irreps_data(super().__call__)(scope, *inputs)
 
 
-@dataclass(frozen=True)
+@frozen
 class BatchNorm(irr.BatchNorm):
     """:class:`irreps_ops.BatchNorm` with the defaults of `config`."""
 
-    def __post_init__(self) -> None:
-        """Fill in the defaults."""
-        object.__setattr__(self, "normalization", default("irrep_normalization", self.normalization))
-        super().__post_init__()  # type: ignore[misc]  # made by irreps_core.frozen
+    normalization: Any = _default("irrep_normalization")
 
     def __call__(self, scope: Scope, input: Any, is_training: bool = True, mask: Any = None) -> Any:
         """Apply the layer, see :class:`irreps_ops.BatchNorm`."""
         return for_irreps_data(super().__call__)(scope, of_irreps(self.irreps, input), is_training, mask)
 
 
-@dataclass(frozen=True)
+@frozen
 class Dropout(irr.Dropout):
     """:class:`irreps_ops.Dropout`, called with a random key."""
 
@@ -103,12 +95,12 @@ class Dropout(irr.Dropout):
         return for_irreps_data(super().__call__)(scope, rng, of_irreps(self.irreps, x), is_training=is_training)
 
 
-@dataclass(frozen=True)
+@frozen
 class SymmetricTensorProduct(irr.SymmetricTensorProduct):
     """:class:`irreps_ops.SymmetricTensorProduct`."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ConvolutionHaiku(irr.VoxelConvolution):
     """:class:`irreps_ops.VoxelConvolution` under e3nn-jax's name."""
 

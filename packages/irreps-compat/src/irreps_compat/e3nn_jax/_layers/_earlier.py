@@ -5,13 +5,13 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from irreps_compat.e3nn_jax._irreps_data import of_irreps
-from irreps_core import IntoIrreps
+from irreps_core import IntoIrreps, frozen
 from irreps_ops.bindings import Scope
 
 from . import _configured, _haiku
 
 
-@dataclass(frozen=True)
+@frozen
 class Linear(_haiku.Linear):
     """:class:`irreps_ops.Linear` as before 0.19: outputs that Schur's lemma forbids are zero, and not dropped."""
 

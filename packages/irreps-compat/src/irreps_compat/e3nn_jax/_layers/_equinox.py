@@ -1,12 +1,11 @@
 """e3nn-jax's Equinox module, `Linear`, which creates its weights from the irreps and channels that it is given."""
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, as_irreps_array
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, as_irreps_array, frozen
 from irreps_ops.bindings import Scope, binding
 
 from . import _configured
@@ -14,7 +13,7 @@ from . import _configured
 LinearType: TypeAlias = Literal["vanilla", "indexed", "mixed", "mixed_per_channel"]
 
 
-@dataclass(frozen=True)
+@frozen
 class EquinoxLinear(_configured.Linear):
     """:class:`irreps_ops.Linear` whose `channel_out` adds a channel axis to data without one."""
 

@@ -2,17 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from irreps_core import IntoIrreps
 from irreps_ops.bindings import Initializer, Scope
 
 from . import _configured, _renamed
+from ._adapted import Adapted
 
 _NAMES = MappingProxyType(
     {
@@ -62,37 +62,16 @@ class FlaxNames:
         return FlaxNames(self._scope.child(re.sub(r"^linear_(?=\d)", "Dense_", _NAMES.get(name, name))))
 
 
-class Reordered:
-    """Base of layers that pass their fields to another layer by name.
-
-    Attributes:
-        layer: the class of the other layer.
-    """
-
-    layer: type
-
-    def __post_init__(self) -> None:
-        """Convert the fields as the other layer does, which also refuses wrong arguments."""
-        made = self._layer()
-        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            object.__setattr__(self, field.name, getattr(made, field.name, getattr(self, field.name)))
-
-    def _layer(self) -> Any:
-        taken = {field.name for field in fields(self.layer)}
-        own = [field.name for field in fields(self)]  # type: ignore[arg-type]  # subclasses are dataclasses
-        return self.layer(**{name: getattr(self, name) for name in own if name in taken})
-
-    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Return abstract inputs without a batch, from which the shapes of the parameters follow."""
-        return self._layer().example(*irreps_in, dtype=dtype)
+class FlaxLayer(Adapted):
+    """Base of layers whose parameters have the names of e3nn_jax.flax."""
 
     def __call__(self, scope: Scope, *inputs: Any, **options: Any) -> Any:
         """Apply the layer."""
-        return self._layer()(FlaxNames(scope), *inputs, **options)
+        return super().__call__(FlaxNames(scope), *inputs, **options)
 
 
 @dataclass(frozen=True)
-class Linear(Reordered):
+class Linear(FlaxLayer):
     """:class:`irreps_ops.Linear` with the defaults of `config` and the arguments of e3nn_jax.flax."""
 
     layer = _configured.Linear
@@ -112,7 +91,7 @@ class Linear(Reordered):
 
 
 @dataclass(frozen=True)
-class MultiLayerPerceptron(Reordered):
+class MultiLayerPerceptron(FlaxLayer):
     """:class:`irreps_ops.MultiLayerPerceptron` with the defaults of `config` and the arguments of e3nn_jax.flax."""
 
     layer = _configured.MultiLayerPerceptron
@@ -125,7 +104,7 @@ class MultiLayerPerceptron(Reordered):
 
 
 @dataclass(frozen=True)
-class BatchNorm(Reordered):
+class BatchNorm(FlaxLayer):
     """:class:`irreps_ops.BatchNorm` with the defaults of `config` and the arguments of e3nn_jax.flax.
 
     `use_running_average`, given to the constructor or to the call, is the opposite of `is_training`; the default is
@@ -155,7 +134,7 @@ class BatchNorm(Reordered):
 
 
 @dataclass(frozen=True)
-class MessagePassingConvolutionFlax(Reordered):
+class MessagePassingConvolutionFlax(FlaxLayer):
     """:class:`irreps_ops.PointConvolution` with the arguments of e3nn-jax's Flax module."""
 
     layer = _renamed.MessagePassingConvolutionHaiku
@@ -170,7 +149,7 @@ class MessagePassingConvolutionFlax(Reordered):
 
 
 @dataclass(frozen=True)
-class ConvolutionFlax(Reordered):
+class ConvolutionFlax(FlaxLayer):
     """:class:`irreps_ops.VoxelConvolution` with the arguments of e3nn-jax's Flax module."""
 
     layer = _configured.ConvolutionHaiku

@@ -1,11 +1,11 @@
 """Layers that take Haiku's initializers, as e3nn-jax's Haiku modules do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 
+from irreps_core import frozen
 from irreps_ops.bindings import Initializer, Scope
 
 from . import _configured
@@ -16,7 +16,7 @@ def from_haiku(initializer: Callable[[Any, Any], Any]) -> Initializer:
     return lambda key, shape, dtype: initializer(shape, dtype)
 
 
-@dataclass(frozen=True)
+@frozen
 class Linear(_configured.Linear):
     """:class:`irreps_ops.Linear` whose `parameter_initializer` returns initializers of Haiku.
 

@@ -1,47 +1,22 @@
 """Layers of irreps_ops under the argument names of e3nn-jax."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 import irreps_ops as irr
 from irreps_compat.e3nn_jax._irreps_data import for_irreps_data
 from irreps_core import IntoIrreps
 from irreps_ops.bindings import Scope
 
-
-class Renamed:
-    """Base of layers that pass their fields to another layer under other names.
-
-    Attributes:
-        layer: the class of the other layer.
-        names: for each field that has another name there, that name.
-    """
-
-    layer: ClassVar[type]
-    names: ClassVar[Mapping[str, str]]
-
-    def __post_init__(self) -> None:
-        """Convert the fields as the other layer does, which also refuses wrong arguments."""
-        made = self._layer()
-        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
-            object.__setattr__(self, field.name, getattr(made, self.names.get(field.name, field.name)))
-
-    def _layer(self) -> Any:
-        own = [field.name for field in fields(self)]  # type: ignore[arg-type]  # subclasses are dataclasses
-        return self.layer(**{self.names.get(name, name): getattr(self, name) for name in own})
-
-    def example(self, *irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]:
-        """Return abstract inputs, which determine the shapes of the parameters."""
-        return self._layer().example(*irreps_in, dtype=dtype)
+from ._adapted import Adapted
 
 
 @dataclass(frozen=True)
-class MessagePassingConvolutionHaiku(Renamed):
+class MessagePassingConvolutionHaiku(Adapted):
     """:class:`irreps_ops.PointConvolution` with edge vectors from the sender to the receiver, as in e3nn-jax."""
 
     layer = irr.PointConvolution
@@ -62,11 +37,11 @@ class MessagePassingConvolutionHaiku(Renamed):
         self, scope: Scope, positions: Any, node_feats: Any, senders: Any, receivers: Any, edges: Any = None
     ) -> Any:
         """Apply the layer, see :class:`irreps_ops.PointConvolution`."""
-        return self._layer()(scope, -positions, node_feats, senders, receivers, edges)
+        return self.adapted()(scope, -positions, node_feats, senders, receivers, edges)
 
 
 @dataclass(frozen=True)
-class Transformer(Renamed):
+class Transformer(Adapted):
     """:class:`irreps_ops.Transformer`, which accepts IrrepsData."""
 
     layer = irr.Transformer
@@ -89,4 +64,4 @@ class Transformer(Renamed):
     ) -> Any:
         """Apply the layer, see :class:`irreps_ops.Transformer`."""
         inputs = edge_src, edge_dst, edge_weight_cutoff, edge_attr, node_feat, edges
-        return for_irreps_data(self._layer().__call__)(scope, *inputs)
+        return for_irreps_data(self.adapted())(scope, *inputs)
