@@ -1,4 +1,4 @@
-"""The layer of the general tensor product: its parameters, weights from outside, signs of another convention."""
+"""The layer `TensorProduct`: its parameters, external weights, and the signs of another convention."""
 
 from typing import Any
 
@@ -21,42 +21,52 @@ LAYER = irr.TensorProduct("2x1o", "2x2e", "2x1o + 3x2o + 2x3o", INSTRUCTIONS, ou
 
 
 def random(irreps: str, *shape: int) -> ic.IrrepsArray:
-    return ic.normal(irreps, jax.random.key(len(shape)), shape, dtype=jnp.float64)
+    dim = ic.Irreps(irreps).dim
+    return ic.IrrepsArray(irreps, np.random.default_rng(dim).normal(size=(*shape, dim)))
 
 
 X, Y = random("2x1o", 4), random("2x2e")
+WEIGHTS = np.random.default_rng(0).normal(size=(4, LAYER.product().num_weights))
 
 
 def test_every_instruction_with_weights_has_a_parameter_of_its_own() -> None:
-    params = irr.init(LAYER, jax.random.key(0), X, Y)
-    assert list(params) == [
+    specs = irr.bindings.parameter_specs(LAYER, X, Y)
+    assert list(specs) == [
         "w[0,0,0] 2x1o,2x2e,2x1o uvu 0",
         "w[0,0,0] 2x1o,2x2e,2x1o uuu",
         "w[0,0,0] 2x1o,2x2e,2x1o uvu 1",
         "w[0,0,1] 2x1o,2x2e,3x2o",
     ]
-    assert [w.shape for w in params.values()] == [(2, 2), (2,), (2, 2), (2, 2, 3)]
-    expected = LAYER.product()(list(params.values()), X, Y)
-    np.testing.assert_array_equal(irr.apply(LAYER, params, X, Y).array, expected.array)
+    assert [spec.shape for spec in specs.values()] == [(2, 2), (2,), (2, 2), (2, 2, 3)]
+    params = {name: np.random.default_rng(1).normal(size=spec.shape) for name, spec in specs.items()}
+    found, expected = jax.jit(
+        lambda p: (irr.apply(LAYER, p, X, Y), LAYER.product()([p[name] for name in specs], X, Y))
+    )(params)
+    np.testing.assert_array_equal(found.array, expected.array)
 
 
-def test_weights_may_come_with_the_data() -> None:
-    """One array, with the weights of each row or of all."""
+def test_external_weights_may_differ_between_elements_of_the_batch() -> None:
+    """One array, with the weights of each element or of all."""
     product = LAYER.product()
-    weights = jax.random.normal(jax.random.key(1), (4, product.num_weights))
-    found = irr.apply(LAYER, {}, weights, X, Y)
-    for row in range(4):
-        expected = product(weights[row], X[row], Y)
-        np.testing.assert_allclose(found.array[row], expected.array, atol=1e-13)
-        np.testing.assert_allclose(irr.apply(LAYER, {}, weights[row], X[row], Y).array, expected.array, atol=1e-13)
+    found = np.asarray(jax.jit(lambda w, x: irr.apply(LAYER, {}, w, x, Y).array)(WEIGHTS, X))
+
+    @jax.jit
+    def one(w: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        data = ic.IrrepsArray(X.irreps, x)
+        return product(w, data, Y).array, irr.apply(LAYER, {}, w, data, Y).array
+
+    for n in range(4):
+        expected, shared = one(WEIGHTS[n], X.array[n])
+        np.testing.assert_allclose(found[n], expected, atol=1e-13)
+        np.testing.assert_allclose(shared, expected, atol=1e-13)
     with pytest.raises(ValueError, match=r"weights of shape \(\.\.\., 22\), got \(4, 21\)"):
-        irr.apply(LAYER, {}, weights[:, 1:], X, Y)
+        irr.apply(LAYER, {}, WEIGHTS[:, 1:], X, Y)
     with pytest.raises(ValueError, match=r"takes \(x, y\) or \(weights, x, y\), got 1 inputs"):
         irr.apply(LAYER, {}, X)
 
 
-def test_the_layer_is_a_value() -> None:
-    """Equal arguments make equal layers that can be hashed, whatever sequences they came in."""
+def test_equal_arguments_make_equal_layers() -> None:
+    """Also where they are sequences of other types."""
     same = irr.TensorProduct(
         "2x1o", "2x2e", "2x1o + 3x2o + 2x3o", [list(i) for i in INSTRUCTIONS], out_var=np.array([2, 1, 3])
     )
@@ -80,15 +90,14 @@ def test_the_convention_gives_each_path_its_sign(normalization: Any) -> None:
         assert other.path_weight == sign * one.path_weight
         assert other.weight_std == one.weight_std > 0
     x, y = random("1o"), random("2e")
-    one, other = (f(jnp.ones(2), x, y) for f in (ours, old))
-    np.testing.assert_allclose(other.array, one.array * np.repeat(signs, [3, 5]), atol=1e-15)
+    one, other = jax.jit(lambda w: [f(w, x, y).array for f in (ours, old)])(np.ones(2))
+    np.testing.assert_allclose(other, one * np.repeat(signs, [3, 5]), atol=1e-15)
     with pytest.raises(ValueError, match=r"unknown convention 'e3nn-0\.3'"):
         irr.FunctionalTensorProduct(*args, convention="e3nn-0.3")
 
 
 def test_both_kinds_of_call_give_the_same_derivatives() -> None:
-    weights = jax.random.normal(jax.random.key(1), (LAYER.product().num_weights,))
-    names = list(irr.init(LAYER, jax.random.key(0), X, Y))
+    names = LAYER.parameter_names()
 
     def by_parameters(weights: jax.Array, x: jax.Array) -> jax.Array:
         params = dict(zip(names, LAYER.product().split_weights(weights), strict=True))
@@ -97,6 +106,6 @@ def test_both_kinds_of_call_give_the_same_derivatives() -> None:
     def given(weights: jax.Array, x: jax.Array) -> jax.Array:
         return jnp.sum(irr.apply(LAYER, {}, weights, ic.IrrepsArray("2x1o", x), Y).array ** 3)
 
-    one, other = (jax.jit(jax.grad(f, (0, 1)))(weights, X.array) for f in (by_parameters, given))
+    one, other = (jax.jit(jax.grad(f, (0, 1)))(WEIGHTS[0], X.array) for f in (by_parameters, given))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11)
