@@ -1,4 +1,4 @@
-"""Signals on the group of rotations."""
+"""Signals on the rotation group: integrals, samples, arithmetic."""
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +21,16 @@ def character(l):
 
 
 def test_characters_are_orthonormal():
-    signals = [irr.SO3Signal.from_function(character(l), 2, 3, 12, "soft", dtype=F) for l in range(4)]
-    gram = [[(a * b).integrate() for a in signals] for b in signals]
-    np.testing.assert_allclose(gram, np.eye(4), atol=1e-7)  # arccos loses half of the digits
+    @jax.jit
+    def run():
+        signals = [irr.SO3Signal.from_function(character(l), 2, 3, 12, "soft", dtype=F) for l in range(4)]
+        return [[(a * b).integrate() for a in signals] for b in signals]
+
+    np.testing.assert_allclose(run(), np.eye(4), atol=1e-7)  # arccos loses half of the digits
 
 
-def test_integral_over_the_matrix_elements():
-    signal = irr.SO3Signal.from_function(lambda R: R[:, :2], 5, 6, 6, "gausslegendre", dtype=F)
+def test_integrals_of_matrix_elements_are_those_of_an_irrep():
+    signal = jax.jit(lambda: irr.SO3Signal.from_function(lambda R: R[:, :2], 5, 6, 6, "gausslegendre", dtype=F))()
     assert signal.shape == (3, 2, 6, 5, 6)
     np.testing.assert_allclose(signal.integrate(), 0, atol=1e-15)
     # Elements of an irrep of dimension 3 have mean square 1/3.
@@ -52,12 +55,17 @@ def test_values_are_those_at_the_rotations():
 
 
 def test_samples_follow_the_distribution():
-    uniform = irr.SO3Signal.from_function(lambda R: 1.0, 8, 9, 24, "gausslegendre", dtype=F)
-    squared = irr.SO3Signal.from_function(lambda R: R[1, 1] ** 2, 8, 9, 24, "gausslegendre", dtype=F)
     n = 4_000
-    values = jnp.stack([uniform.grid_values, squared.grid_values])[:, None]
-    both = uniform.replace_values(jnp.broadcast_to(values, (2, n, 24, 8, 9)))
-    R = both.sample(jax.random.key(0))
+
+    @jax.jit
+    def run(keys):
+        found = []
+        for function in (lambda R: 1.0, lambda R: R[1, 1] ** 2):
+            signal = irr.SO3Signal.from_function(function, 8, 9, 24, "gausslegendre", dtype=F)
+            found.append(jax.vmap(signal.sample)(keys))
+        return jnp.stack(found)
+
+    R = run(jax.random.split(jax.random.key(0), n))
     assert R.shape == (2, n, 3, 3)
     np.testing.assert_allclose(R @ np.swapaxes(R, -1, -2), np.broadcast_to(np.eye(3), R.shape), atol=1e-14)
     # Uniform: the elements have mean 0 and mean square 1/3; the trace, of variance 1, mean 0.
@@ -66,53 +74,75 @@ def test_samples_follow_the_distribution():
     assert abs(np.mean(np.trace(R[0], axis1=-2, axis2=-1))) < 5 / n**0.5
     # Of density 3 R_yy²: the mean of R_yy² is 3 <R_yy^4> = 3/5.
     assert abs(np.mean(R[1, :, 1, 1] ** 2) - 0.6) < 5 * 0.3 / n**0.5
-    assert uniform.sample(jax.random.PRNGKey(0)).shape == (3, 3)
 
 
-def test_argmax():
+def test_each_signal_has_a_sample_of_its_own():
+    uniform = irr.SO3Signal(irr.SphericalSignal(jnp.ones((2, 50, 6, 4, 5)), "soft"))
+    R = jax.jit(lambda: uniform.sample(jax.random.key(0)))()
+    assert R.shape == (2, 50, 3, 3)
+    assert len(np.unique(np.round(R.reshape(100, 9), 6), axis=0)) > 30
+    assert not np.array_equal(R[0], R[1])
+
+
+def test_the_largest_value_is_at_the_nearest_rotation():
     R = np.asarray(ic.axis_angle_to_matrix(np.array([0.3, -1.0, 0.2]), np.array(2.0)))
-    signal = irr.SO3Signal.from_function(lambda S: jnp.stack([jnp.sum(R * S), jnp.sum(R.T * S)]), 20, 19, 40, "soft")
-    found, index = signal.argmax()
+
+    @jax.jit
+    def run():
+        signal = irr.SO3Signal.from_function(
+            lambda S: jnp.stack([jnp.sum(R * S), jnp.sum(R.T * S)]), 20, 19, 40, "soft"
+        )
+        return signal, signal.argmax(), signal[0].argmax()[0]
+
+    signal, (found, index), first = run()
     assert found.shape == (2, 3, 3)
     for which, target in enumerate((R, R.T)):
         assert np.trace(np.asarray(found[which]) @ target.T) > 2.95
-        assert signal.grid_values[(which, *(i[which] for i in index))] == jnp.max(signal.grid_values[which])
-    assert signal[0].argmax()[0].shape == (3, 3)
+        values = np.asarray(signal.grid_values[which])
+        assert values[tuple(int(i[which]) for i in index)] == values.max()
+    assert first.shape == (3, 3)
 
 
-def test_arithmetic():
+def test_arithmetic_is_pointwise():
     a, b = random_signal(2, 3, 4, 5), random_signal(3, 4, 5)
     x, y = np.asarray(a.grid_values), np.asarray(b.grid_values)
     each = np.array([2.0, 3.0]).reshape(2, 1, 1, 1)
-    for found, expected in (
-        (a * b, x * y),
-        (a / b, x / y),
-        (a + b, x + y),
-        (b - a, y - x),
-        (-b, -y),
-        (2 * a, 2 * x),
-        (a / 2, x / 2),
-        (1 - a, 1 - x),
-        (1 / b, 1 / y),
-        (a * np.array([2.0, 3.0]), x * each),
-        (a / ic.IrrepsArray("0e", np.array([[2.0], [3.0]])), x / each),
-        (a.apply(jnp.exp), np.exp(x)),
-        (a[1], x[1]),
-        (a[:, None], x[:, None]),
-    ):
+    cases = (
+        (lambda a, b: a * b, x * y),
+        (lambda a, b: a / b, x / y),
+        (lambda a, b: a + b, x + y),
+        (lambda a, b: b - a, y - x),
+        (lambda a, b: -b, -y),
+        (lambda a, b: 2 * a, 2 * x),
+        (lambda a, b: a / 2, x / 2),
+        (lambda a, b: 1 - a, 1 - x),
+        (lambda a, b: 1 / b, 1 / y),
+        (lambda a, b: a * np.array([2.0, 3.0]), x * each),
+        (lambda a, b: a / ic.IrrepsArray("0e", np.array([[2.0], [3.0]])), x / each),
+        (lambda a, b: a.apply(jnp.exp), np.exp(x)),
+        (lambda a, b: a[1], x[1]),
+        (lambda a, b: a[:, None], x[:, None]),
+    )
+    results = jax.jit(lambda a, b: [function(a, b) for function, _ in cases])(a, b)
+    for found, (_, expected) in zip(results, cases, strict=True):
         np.testing.assert_allclose(found.grid_values, expected, rtol=1e-15)
     for index in ((0, 1), (..., 0, slice(None), slice(None))):
         with pytest.raises(IndexError, match="reaches the angles"):
             a[index]
 
 
-def test_pytree():
+def test_a_signal_is_a_pytree_of_its_values():
     signal = random_signal(2, 3, 4, 5)
     assert len(jax.tree.leaves(signal)) == 1
-    mean = jax.jit(jax.vmap(lambda s: s.integrate()))(signal)
-    np.testing.assert_allclose(mean, signal.integrate())
-    slope = jax.grad(lambda s: s.integrate())(signal[0])
-    np.testing.assert_allclose(slope.grid_values.sum(), 1)
+
+    @jax.jit
+    def run(signal):
+        slope = jax.grad(lambda s: s[0].integrate())(signal)
+        return jax.vmap(lambda s: s.integrate())(signal), signal.integrate(), slope.grid_values.sum()
+
+    mean, expected, total = run(signal)
+    np.testing.assert_allclose(mean, expected)
+    np.testing.assert_allclose(total, 1)
     assert signal.vmap_over_batch_dims(lambda s: s)(signal).shape == signal.shape
     assert jax.tree.map(lambda _: None, signal).s2_signals.grid_values is None
 
@@ -128,6 +158,6 @@ def test_pytree():
         (ValueError, lambda: random_signal(3, 3, 3) * random_signal(3, 4, 3), "same grid_resolution"),
     ],
 )
-def test_bad_input(error, call, message):
+def test_errors_name_the_expected_and_the_received_argument(error, call, message):
     with pytest.raises(error, match=message):
         call()
