@@ -15,7 +15,7 @@ import irreps_core as ic
 import irreps_ops as irr
 from irreps_core import plugins
 from irreps_core.plugins import PluginLoadError
-from irreps_ops.testing._layers import check_executor
+from irreps_ops.testing import check_executor
 
 PAGE = Path(__file__).parent.parent / "docs" / "compute-core.md"
 
@@ -30,13 +30,15 @@ def executor_of_the_page() -> str:
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A distribution with one module, in a folder on the path; the name of the module."""
-    module = "irreps_toy_kernels"
+    module = "irreps_toy_executor"
     (tmp_path / f"{module}.py").write_text(
-        "import jax\nimport numpy as np\n\n\n" + executor_of_the_page() + "\n\nexecutor = NumpyExecutor()\n"
+        "import jax\nimport numpy as np\nfrom irreps_ops.compute import Access, Index\n\n\n"
+        + executor_of_the_page()
+        + "\n\nexecutor = NumpyExecutor()\n"
     )
     info = tmp_path / f"{module}-0.1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: irreps-toy-kernels\nVersion: 0.1\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: irreps-toy-executor\nVersion: 0.1\n")
     (info / "entry_points.txt").write_text(f"[irreps.executors]\nnumpy = {module}:executor\nlost = {module}:lost\n")
     monkeypatch.delenv("IRREPS_DISABLE_PLUGINS", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -76,7 +78,7 @@ def test_it_is_found_selected_and_refused_with_a_reason(installed: str) -> None:
         jax.eval_shape(lambda *a: irr.compute.evaluate(polynomial, a, executor="numpy"), *large)
     jax.eval_shape(lambda *a: irr.compute.evaluate(polynomial, a, executor=("numpy", "xla")), *large)
     assert irr.compute.cheapest("numpy", "xla")(contraction).name == "xla"
-    with pytest.raises(PluginLoadError, match=r"'lost' from irreps-toy-kernels 0.1 failed to import.*no attribute"):
+    with pytest.raises(PluginLoadError, match=r"'lost' from irreps-toy-executor 0.1 failed to import.*no attribute"):
         irr.compute.evaluate(polynomial, [x, y], executor="lost")
 
 
