@@ -71,7 +71,7 @@ def test_it_is_found_selected_and_refused_with_a_reason(installed: str) -> None:
     np.testing.assert_allclose(mine, irr.compute.evaluate(polynomial, [x, y])[0], rtol=1e-12, atol=1e-13)
 
     contraction = irr.compute.Contraction(polynomial, 200_000, (), "float32")
-    reason = "it does nothing beyond 100,000 rows, got 200000"
+    reason = "it takes at most 100,000 elements, got 200000"
     assert irr.compute.why_not("numpy", contraction) == reason
     large = [jax.ShapeDtypeStruct((200_000, 3, 4), jnp.float32)] * 2
     with pytest.raises(ValueError, match=f"numpy: {reason}"):
