@@ -1,8 +1,13 @@
 """``help(irreps_core)`` lists every public name with its summary."""
 
+import ast
+import doctest
+import importlib
 import inspect
 import pydoc
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +50,30 @@ def test_the_names_are_sorted_and_complete() -> None:
     assert dir(irreps_core) == irreps_core.__all__
     with pytest.raises(AttributeError, match="no attribute 'Ireps'"):
         _ = irreps_core.Ireps
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Names and files of all modules of the package."""
+    folder = Path(irreps_core.__file__).parent
+    for path in folder.rglob("*.py"):
+        parts = path.relative_to(folder).with_suffix("").parts
+        yield ".".join(["irreps_core", *(part for part in parts if part != "__init__")]), path
+
+
+def test_every_example_in_a_docstring_runs_as_a_doctest() -> None:
+    """Functions and methods that belong to another module are examples of that module."""
+    for lazy in irreps_core.__all__:
+        getattr(irreps_core, lazy)
+    finder, written, found = doctest.DocTestFinder(), set(), set()
+    for name, path in modules():
+        module = importlib.import_module(name)
+        for lazy in getattr(module, "__all__", []):
+            getattr(module, lazy)
+        found |= {inspect.cleandoc(test.docstring) for test in finder.find(module)}
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        docstrings = (
+            ast.get_docstring(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)
+        )
+        written |= {text for text in docstrings if text is not None and ">>>" in text}
+    assert len(written) > 150
+    assert written - found == set()

@@ -11,11 +11,11 @@ imports NumPy only. JAX, where it is installed, is imported when :class:`IrrepsA
 """
 
 from importlib import import_module
-from inspect import isclass, isfunction
 from typing import TYPE_CHECKING, Any
 
 from ._inputs._caches import cached, clear_caches, register_cache
 from ._inputs._frozen import converted, frozen
+from ._inputs._modules import set_module
 from .coupling._clebsch_gordan import change_basis_real_to_complex, clebsch_gordan, clebsch_gordan_sparse, generators
 from .coupling._su2 import su2_clebsch_gordan, su2_generators
 from .harmonics._directions import unit_vectors
@@ -213,6 +213,7 @@ __all__ = [
     "rotation_angle_from_log_coordinates",
     "rotation_angle_from_matrix",
     "rotation_angle_from_quaternion",
+    "set_module",
     "solid_harmonics",
     "spherical_harmonics",
     "stack",
@@ -277,6 +278,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-for _name in set(__all__) - _ARRAYS - _MODULES - {"vmap"}:
-    if isfunction(globals()[_name]) or isclass(globals()[_name]):
-        globals()[_name].__module__ = __name__  # its public home: for reprs, pickles and the documentation
+set_module(__name__, [globals()[_name] for _name in set(__all__) - _ARRAYS - _MODULES - {"vmap"}])

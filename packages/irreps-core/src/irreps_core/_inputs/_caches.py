@@ -83,7 +83,7 @@ def clear_caches() -> None:
     """Empty every cache of irreps_core and of the packages that use it.
 
     They hold Clebsch-Gordan coefficients, constants of Wigner D matrices, parsed irreps, polynomials, the list of
-    plugins, and more. Nothing but time is lost: results are computed again when they are needed.
+    plugins, and more. Results are computed again when they are needed.
 
     Example:
         >>> from irreps_core import clear_caches

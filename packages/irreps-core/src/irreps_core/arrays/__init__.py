@@ -3,6 +3,8 @@
 `vmap`, which needs JAX, is not imported here.
 """
 
+from irreps_core._inputs._modules import set_module
+
 from . import _renamed as _renamed
 from ._combining import concatenate, stack, where
 from ._creation import as_irreps_array, from_chunks, normal, ones, ones_like, zeros, zeros_like
@@ -30,5 +32,4 @@ __all__ = [
     "zeros_like",
 ]
 
-for _name in __all__:
-    globals()[_name].__module__ = "irreps_core"  # the public home: for reprs, pickles and the documentation
+set_module("irreps_core", [globals()[_name] for _name in __all__])

@@ -96,6 +96,12 @@ def ones(
     """Return ones in every component. Arguments as in :func:`zeros`.
 
     This is for tests: a constant vector is not equivariant.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> ic.ones("0e + 1o", backend=np)
+        1x0e+1x1o [1. 1. 1. 1.]
     """
     irreps = Irreps(irreps)
     array = (backend or default_backend()).ones((*leading_shape, irreps.dim), dtype=dtype)
@@ -103,13 +109,27 @@ def ones(
 
 
 def zeros_like(irreps_array: IrrepsArray) -> IrrepsArray:
-    """Return zeros of the irreps, shape and dtype of `irreps_array`."""
+    """Return zeros of the irreps, shape and dtype of `irreps_array`.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> ic.zeros_like(ic.IrrepsArray("1o", np.array([1, 2, 3])))
+        1x1o [0 0 0]
+    """
     x = irreps_array
     return zeros(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 
 
 def ones_like(irreps_array: IrrepsArray) -> IrrepsArray:
-    """Return ones of the irreps, shape and dtype of `irreps_array`."""
+    """Return ones of the irreps, shape and dtype of `irreps_array`.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> ic.ones_like(ic.IrrepsArray("1o", np.array([1, 2, 3])))
+        1x1o [1 1 1]
+    """
     x = irreps_array
     return ones(x.irreps, x.shape[:-1], x.dtype, backend=array_namespace(x.array))
 

@@ -152,7 +152,14 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
     @property
     def at(self) -> "indexing.At[IrrepsArray]":
-        """Updated copies: ``x.at[index].set(y)`` and ``x.at[index].add(y)``, with an index as in ``x[index]``."""
+        """Updated copies: ``x.at[index].set(y)`` and ``x.at[index].add(y)``, with an index as in ``x[index]``.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o", np.ones(4)).at[..., "1o"].set(0)
+            1x0e+1x1o [1. 0. 0. 0.]
+        """
         return indexing.At(self)
 
     @property
@@ -169,12 +176,26 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
 
     @property
     def slice_by_dim(self) -> DimSlicer["IrrepsArray"]:
-        """Slices of the last axis that count components, cut between irreps: ``x.slice_by_dim[2:5]``."""
+        """Slices of the last axis that count components, cut between irreps: ``x.slice_by_dim[2:5]``.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("2x0e + 1o", np.arange(5)).slice_by_dim[2:]
+            1x1o [2 3 4]
+        """
         return rearranging.slice_by_dim(self)
 
     @property
     def slice_by_chunk(self) -> ChunkSlicer["IrrepsArray"]:
-        """Slices of the last axis that count items: ``x.slice_by_chunk[1:]``."""
+        """Slices of the last axis that count items: ``x.slice_by_chunk[1:]``.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("2x0e + 1o", np.arange(5)).slice_by_chunk[:1]
+            2x0e [0 1]
+        """
         return rearranging.slice_by_chunk(self)
 
     # Arithmetic
@@ -296,11 +317,25 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return rearranging.extend_with_zeros(self, Irreps(new_irreps))
 
     def reshape(self, *shape: Any) -> "IrrepsArray":
-        """Reshape the leading axes; the last entry of the shape is irreps.dim or -1."""
+        """Reshape the leading axes; the last entry of the shape is irreps.dim or -1.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o", np.ones((6, 4))).reshape(2, 3, -1).shape
+            (2, 3, 4)
+        """
         return rearranging.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def broadcast_to(self, shape: Sequence[int]) -> "IrrepsArray":
-        """Broadcast the leading axes; the last entry of the shape is irreps.dim or -1."""
+        """Broadcast the leading axes; the last entry of the shape is irreps.dim or -1.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("0e + 1o", np.ones(4)).broadcast_to((2, -1)).shape
+            (2, 4)
+        """
         return rearranging.broadcast_to(self, tuple(shape))
 
     def mul_to_axis(self, factor: int | None = None, axis: int = -2) -> "IrrepsArray":
@@ -389,7 +424,14 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return transform(self, _like(self.array, q), k, inverse=inverse)
 
     def transform_by_matrix(self, R: Any, inverse: bool = False) -> "IrrepsArray":
-        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3)."""
+        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3).
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import IrrepsArray
+            >>> IrrepsArray("1o + 1e", np.arange(6.0)).transform_by_matrix(-np.eye(3))  # the inversion of space
+            1x1o+1x1e [ 0. -1. -2.  3.  4.  5.]
+        """
         q, k = rotation_and_inversions(_like(self.array, R))
         return transform(self, q, k, inverse=inverse)
 

@@ -80,7 +80,15 @@ def rechunk(x: A, irreps: Irreps) -> A:
 
 
 def align(x: A, y: A) -> tuple[A, A]:
-    """Rechunk two arrays of the same number of irreps so that their items have equal multiplicities."""
+    """Rechunk two arrays of the same number of irreps so that their items have equal multiplicities.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_core as ic
+        >>> x, y = ic.align(ic.IrrepsArray("3x0e", np.arange(3)), ic.IrrepsArray("0e + 2x1o", np.arange(7)))
+        >>> x.irreps, y.irreps
+        (1x0e+2x0e, 1x0e+2x1o)
+    """
     boundaries = {0}
     for irreps in (x.irreps, y.irreps):
         seen = 0

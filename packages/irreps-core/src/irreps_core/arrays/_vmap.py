@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from irreps_core._inputs._modules import set_module
+
 from ._irreps_array import IrrepsArray
 
 
@@ -75,4 +77,4 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
     return mapped
 
 
-vmap.__module__ = "irreps_core"  # the public home
+set_module("irreps_core", [vmap])

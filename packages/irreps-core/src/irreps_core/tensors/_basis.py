@@ -70,7 +70,7 @@ def orthonormal_range(projector: np.ndarray) -> np.ndarray:
         if len(rows) == rank:
             break
         rest = column
-        for _ in range(2):  # the second time removes what rounding left
+        for _ in range(2):  # the second pass removes rounding errors
             rest = projector @ (rest - rows.T @ (rows @ rest))
         norm = np.linalg.norm(rest)
         if norm > 1e-6:

@@ -92,6 +92,12 @@ class CartesianTensor:
 
         Raises:
             ValueError: the last axes do not have length 3, one for each index.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import CartesianTensor
+            >>> CartesianTensor("ij=-ji").to_irreps(np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]))
+            1x1e [1.414 0.    0.   ]
         """
         from irreps_core.arrays._irreps_array import IrrepsArray  # imports JAX, where it is installed
 
@@ -117,6 +123,14 @@ class CartesianTensor:
 
         Raises:
             ValueError: the irreps are others, or the last axis does not have length irreps.dim.
+
+        Example:
+            >>> import numpy as np
+            >>> from irreps_core import CartesianTensor
+            >>> CartesianTensor("ij=ji").from_irreps(np.array([3**0.5, 0, 0, 0, 0, 0]))
+            array([[1., 0., 0.],
+                   [0., 1., 0.],
+                   [0., 0., 1.]])
         """
         irreps = getattr(x, "irreps", self.irreps)
         (array,) = as_float_arrays(getattr(x, "array", x))

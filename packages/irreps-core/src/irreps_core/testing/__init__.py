@@ -6,6 +6,8 @@ They need neither a test framework nor JAX; only the strategies need hypothesis.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from irreps_core._inputs._modules import set_module
+
 from ._strategies import (
     irrep_strategy,
     irreps_array_strategy,
@@ -60,5 +62,4 @@ def __dir__() -> list[str]:
     return __all__
 
 
-for _name in set(__all__) - _ASSERTIONS:
-    globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
+set_module(__name__, [globals()[_name] for _name in set(__all__) - _ASSERTIONS])

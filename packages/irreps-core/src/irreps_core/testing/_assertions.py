@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from irreps_core._inputs._modules import set_module
 from irreps_core._inputs._namespace import is_jax
 from irreps_core.irreps._irreps import Irreps
 
@@ -193,11 +194,13 @@ def assert_output_dtype_matches_input_dtype(fun: Callable[..., Any], *args: Any,
                 raise AssertionError(f"{name}: output{path} is {leaf.dtype.name} for {dtype} arguments")
 
 
-for _function in (
-    assert_equivariant,
-    assert_output_dtype_matches_input_dtype,
-    equivariance_error,
-    equivariance_test,
-    random_irreps,
-):
-    _function.__module__ = "irreps_core.testing"  # the public home: for reprs, pickles and the documentation
+set_module(
+    "irreps_core.testing",
+    [
+        assert_equivariant,
+        assert_output_dtype_matches_input_dtype,
+        equivariance_error,
+        equivariance_test,
+        random_irreps,
+    ],
+)
