@@ -1,27 +1,29 @@
-"""Every operation, over one table: jit, vmap, derivatives, dtypes, x64 on and off, no rows and one, zero, symmetry.
+"""Every operation, over one table: jit, vmap, derivatives, dtypes, x64 on and off, empty batches, zero, symmetry.
 
-What is exported and neither in ``OPERATIONS`` nor in ``NOT_OPERATIONS`` fails a test. A new operation is one line of
-the table, in alphabetical order::
+A public operation that is neither in ``OPERATIONS`` nor in ``NOT_OPERATIONS`` fails a test. A new operation is one line
+of the table, in alphabetical order::
 
     "norm_activation": row(lambda x: irr.norm_activation(x, [jnp.tanh, None]), "2x1o + 0e"),
 
-that is ``row(function, *arguments, **exceptions)``. The function takes arrays of floating-point numbers and nothing
-else; constants, indices and options it encloses. Each argument is drawn at random:
+that is ``row(function, *arguments, **exceptions)``. The function takes arrays of floating-point numbers only; it closes
+over constants, indices and options. Each argument is drawn at random:
 
-* a string of irreps: an IrrepsArray of normal numbers, of shape (ROWS, dim);
-* a tuple: an array of shape (ROWS, *tuple) of numbers between 0.2 and 0.9, good as distances and as weights;
-* ``shared(argument)``: the same without the axis of rows, for what all rows share.
+* a string of irreps: an IrrepsArray of normal numbers, of shape (BATCH, dim);
+* a tuple: an array of shape (BATCH, *tuple) of numbers between 0.2 and 0.9, suitable as distances and as weights;
+* ``shared(argument)``: the same without the batch axis, for arguments that the whole batch shares.
 
-It answers with arrays, IrrepsArrays or a tree of them. What does not hold of an operation is said by name:
+It returns arrays, IrrepsArrays or a tree of them. Exceptions state by name what does not hold for an operation:
 
-* ``order=1``: second derivatives do not exist (or ``order=0``, first ones neither: not differentiable at all);
-* ``each_row=False``: rows see each other, so a row alone gives something else (graphs, sums over rows);
+* ``order=1``: second derivatives do not exist (``order=0``: nor do first ones; the operation is not differentiable);
+* ``each_row=False``: the elements of the batch interact, so that one alone gives another result (graphs, sums);
 * ``at_zero=False``: derivatives do not exist where all arguments are zero;
-* ``equivariant=False``: the result depends on axes. Only an answer of IrrepsArrays can be equivariant at all.
+* ``equivariant=False``: the result depends on the axes. Only results that are IrrepsArrays are tested for equivariance.
+
+The example in the docstring of each operation tests that it runs without jit.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,7 +35,7 @@ import pytest
 import irreps_core as ic
 import irreps_ops as irr
 
-ROWS = 3
+BATCH = 3
 STEP = 1e-3
 
 
@@ -64,7 +66,7 @@ shared = Shared
 SOFT = {"start": 0.0, "end": 1.0, "number": 3}
 DST = jnp.array([2, 0, 2])
 SHIFTS = np.array([[1, 0, -1], [0, 2, 0], [0, 0, 1]])
-EDGES = [irr.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(ROWS + 1)]
+EDGES = [irr.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(BATCH + 1)]
 DOT = irr.compute.Polynomial(
     (irr.compute.Operand(3, (2,)), irr.compute.Operand(3, (2,))),
     (irr.compute.Operand(1, (2,)),),
@@ -92,7 +94,7 @@ OPERATIONS = {
         lambda x, y, w: irr.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
     ),
     "edge_softmax": row(
-        lambda l, w: irr.edge_softmax(l, DST[: len(l)], ROWS, weights=w), (2,), (), each_row=False, at_zero=False
+        lambda l, w: irr.edge_softmax(l, DST[: len(l)], BATCH, weights=w), (2,), (), each_row=False, at_zero=False
     ),
     "edge_vectors": row(
         lambda x, c: irr.edge_vectors(x, [2, 0, 2], [1, -1, 1], shifts=SHIFTS, cell=c),
@@ -113,7 +115,7 @@ OPERATIONS = {
     "gaussian_basis": row(lambda x: irr.gaussian_basis(x, 3), ()),
     "grad": row(ic.vmap(irr.grad(swirl)), "1o", "1e"),
     "hessian": row(ic.vmap(irr.hessian(swirl)), "1o", "1e"),
-    "index_add": row(lambda x: irr.index_add(DST[: len(x)], x, out_dim=ROWS), (2,), each_row=False),
+    "index_add": row(lambda x: irr.index_add(DST[: len(x)], x, out_dim=BATCH), (2,), each_row=False),
     "interpolate_nearest": row(lambda f, x: irr.interpolate_nearest(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
     "interpolate_trilinear": row(lambda f, x: irr.interpolate_trilinear(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
     "key_value_activation": row(lambda k, v: irr.key_value_activation(jnp.tanh, k, v), "0e + 1o", "0e + 1o"),
@@ -133,10 +135,10 @@ OPERATIONS = {
     "s2_dirac": row(lambda v: irr.s2_dirac(v, 2), "1o"),
     "scalar_activation": row(irr.scalar_activation, "2x0e + 0o + 1o"),
     "scatter_max": row(
-        lambda x: irr.scatter_max(x, dst=DST[: len(x)], output_size=ROWS, initial=-1.0), (2,), each_row=False
+        lambda x: irr.scatter_max(x, dst=DST[: len(x)], output_size=BATCH, initial=-1.0), (2,), each_row=False
     ),
-    "scatter_mean": row(lambda x: irr.scatter_mean(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
-    "scatter_sum": row(lambda x: irr.scatter_sum(x, dst=DST[: len(x)], output_size=ROWS), "0e + 1o", each_row=False),
+    "scatter_mean": row(lambda x: irr.scatter_mean(x, dst=DST[: len(x)], output_size=BATCH), "0e + 1o", each_row=False),
+    "scatter_sum": row(lambda x: irr.scatter_sum(x, dst=DST[: len(x)], output_size=BATCH), "0e + 1o", each_row=False),
     "sh": row(lambda v: irr.sh([1], v, True), (3,)),
     "shtp": row(lambda x, v: irr.shtp(x, v, "0e + 1o"), "0e + 1o", "1o"),
     "soft_envelope": row(irr.soft_envelope, ()),
@@ -164,8 +166,9 @@ OPERATIONS = {
 # Names that take and return no data. Those of irreps_core are tested there, layers in the tests of the bindings.
 NOT_OPERATIONS = {
     "types": "Activation Contraction Executor SO3Signal SphereTransform SphericalSignal",
-    "descriptions, with tests of their own": "Access Coefficients Coupling EdgeIndex Index LinearWeights Operand Path "
-    "Polynomial SymmetricWeights get_s2fft_grid_resolution harmonics_polynomial s2_grid s2_irreps",
+    "descriptions, with tests of their own": "Access BATCHED BROADCAST Coefficients Coupling EdgeIndex Index "
+    "LinearWeights Operand Path Polynomial SymmetricWeights get_s2fft_grid_resolution harmonics_polynomial s2_grid "
+    "s2_irreps",
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
     "graphs in NumPy, before tracing": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",
@@ -176,7 +179,7 @@ NOT_OPERATIONS = {
 
 def test_every_public_operation_is_in_the_table() -> None:
     faces = {name: vars(face)[name] for face in (irr, irr.compute) for name in face.__all__}
-    ours = {name for name, x in faces.items() if name not in ic.__all__ and not inspect.ismodule(x)}
+    ours = {name for name, x in faces.items() if x is not getattr(ic, name, None) and not inspect.ismodule(x)}
     excepted = {name for names in NOT_OPERATIONS.values() for name in names.split()}
     layers = set(irr.bindings._registry.LAYERS.builtin)
     assert excepted <= ours
@@ -194,15 +197,15 @@ DEFECTS = {
     "finite differences": row(wrong_slope, ()),
     "not equivariant": row(lambda x: ic.IrrepsArray("1o", jnp.abs(x.array)), "1o"),
     "not finite at zero": row(jnp.sqrt, ()),
-    "a row alone": row(lambda x: x - jnp.mean(x), (2,)),
-    "no rows": row(lambda x: x + x.shape[0] * 0.0 if len(x) else jnp.zeros((1, 2), x.dtype), (2,)),
+    "a batch of one": row(lambda x: x - jnp.mean(x), (2,)),
+    "an empty batch": row(lambda x: x + x.shape[0] * 0.0 if len(x) else jnp.zeros((1, 2), x.dtype), (2,)),
     "implicit dtype promotion": row(lambda x: x * jnp.ones((2,), jnp.bfloat16), (2,)),
     "jax_numpy_rank_promotion": row(lambda x: x * jnp.ones((2,), x.dtype), (2,)),
 }
 
 
 @pytest.mark.parametrize("what", DEFECTS)
-def test_what_does_not_hold_fails(what: str) -> None:
+def test_defects_are_found(what: str) -> None:
     with pytest.raises((AssertionError, TypeError, ValueError), match=what):
         check(DEFECTS[what], what)
 
@@ -242,10 +245,10 @@ def check(operation: Row, name: str) -> None:
 
 def draw(operation: Row, seed: int) -> tuple[Any, ...]:
     """Arguments in float64, on NumPy arrays; `seed` -1 draws directions for derivatives."""
-    rng = np.random.default_rng([seed + 1, ROWS])
+    rng = np.random.default_rng([seed + 1, BATCH])
     arguments = []
     for spec in operation.arguments:
-        leading, spec = ((), spec.argument) if isinstance(spec, Shared) else ((ROWS,), spec)
+        leading, spec = ((), spec.argument) if isinstance(spec, Shared) else ((BATCH,), spec)
         if isinstance(spec, str):
             irreps = ic.Irreps(spec)
             arguments.append(ic.IrrepsArray(irreps, rng.normal(size=(*leading, irreps.dim))))
@@ -255,10 +258,10 @@ def draw(operation: Row, seed: int) -> tuple[Any, ...]:
     return tuple(arguments)
 
 
-def first_rows(operation: Row, args: tuple[Any, ...], rows: int) -> tuple[Any, ...]:
+def first_of_batch(operation: Row, args: tuple[Any, ...], size: int) -> tuple[Any, ...]:
     specs = operation.arguments
     cut = [
-        x if isinstance(s, Shared) else jax.tree.map(lambda a: a[:rows], x) for s, x in zip(specs, args, strict=True)
+        x if isinstance(s, Shared) else jax.tree.map(lambda a: a[:size], x) for s, x in zip(specs, args, strict=True)
     ]
     return tuple(cut)
 
@@ -300,22 +303,27 @@ def check_float64(operation: Row, name: str) -> Any:
     mirror = np.asarray(-ic.quaternion_to_matrix(np.array([0.1, -0.7, 0.5, 0.4])))
     points = [combine(lambda x, t, k=k: x + k * STEP * t, args, along) for k in range(-2, 3)]
     points.append(combine(np.asarray, transformed(args, mirror)))
-    eager = [f(*points[2]), f(*points[5])]
-    weights = [np.random.default_rng(5).normal(size=y.shape) for y in floats(eager[0])]
-    values, derived = jax.jit(lambda points, *a: (jax.vmap(f)(*points), _derivatives(operation, *a)))(
-        combine(lambda *x: np.stack(x), *points),
+    shapes = jax.eval_shape(f, *args)
+    weights = [np.random.default_rng(5).normal(size=y.shape) for y in floats(shapes)]
+    alone, values, derived = jax.jit(
+        lambda points, *a: (f(*points[2]), _mapped(f, points), _derivatives(operation, *a))
+    )(
+        points,
         combine(lambda x: np.stack([x, np.zeros_like(x) if operation.at_zero else x]), args),
         combine(np.asarray, along),
         combine(np.asarray, weights),
     )
     at = [jax.tree.map(lambda y, i=i: np.asarray(y)[i], values) for i in range(6)]
-    close(at[2], eager[0], 1e-12, f"{name}: jit and vmap differ from eager")
-    close(at[5], eager[1], 1e-12, f"{name}: vmap differs from a loop")
-    if operation.equivariant and is_of_irreps(eager[0]):
-        close(at[5], transformed(eager[0], mirror), 1e-11, f"{name}: not equivariant")
+    close(at[2], alone, 1e-12, f"{name}: vmap changes the result")
+    if operation.equivariant and is_of_irreps(alone):
+        close(at[5], transformed(alone, mirror), 1e-11, f"{name}: not equivariant")
     assert all(np.isfinite(x).all() for x in leaves(derived)), f"{name}: derivatives are not finite at zero"
     _check_derivatives(operation, name, [floats(y) for y in at], derived, along, weights)
-    return eager[0]
+    return alone
+
+
+def _mapped(function: Callable[..., Any], points: Sequence[Any]) -> Any:
+    return jax.vmap(function)(*jax.tree.map(lambda *x: jnp.stack(x), *points))
 
 
 def _derivatives(operation: Row, points: Any, along: Any, weights: Any) -> Any:
@@ -360,16 +368,19 @@ def _check_derivatives(operation: Row, name: str, at: list[Any], derived: Any, a
 
 
 def check_float32(operation: Row, name: str, exact: Any) -> None:
+    """Check dtypes, values, leaks of tracers, and a batch of one and of none, without x64."""
     f = operation.function
     narrow = combine(lambda x: x.astype(np.float32), draw(operation, 0))
+    size = 1 if operation.each_row else BATCH
+    batches = [first_of_batch(operation, narrow, n) for n in dict.fromkeys((size, 1, 0))]
     with jax.checking_leaks():
-        shapes = jax.eval_shape(f, *narrow)
+        with_x64 = jax.eval_shape(f, *batches[0])
     with jax.enable_x64(False):
-        several = [first_rows(operation, narrow, rows) for rows in (ROWS, 1, 0)]
-        found, alone, empty = jax.jit(lambda *a: [f(*x) for x in a])(*several)
-    assert {y.dtype for y in floats([shapes, found, alone, empty])} <= {jnp.dtype(jnp.float32)}, f"{name}: dtype"
-    close(found, exact, 1e-5, f"{name}: float32 and float64")
+        found, *rest = jax.jit(lambda *batches: [f(*x) for x in batches])(*batches)
+    assert {y.dtype for y in floats([with_x64, found, *rest])} <= {jnp.dtype(jnp.float32)}, f"{name}: dtype"
     if operation.each_row:
-        close(alone, jax.tree.map(lambda y: np.asarray(y)[:1], found), 1e-6, f"{name}: a row alone")
-        close(empty, jax.tree.map(lambda y: np.asarray(y)[:0], found), 0, f"{name}: no rows")
-    assert all(np.isfinite(y).all() for y in leaves([alone, empty])), name
+        close(found, jax.tree.map(lambda y: np.asarray(y)[:1], exact), 1e-5, f"{name}: float32, a batch of one")
+        close(rest[-1], jax.tree.map(lambda y: np.asarray(y)[:0], exact), 0, f"{name}: an empty batch")
+    else:
+        close(found, exact, 1e-5, f"{name}: float32 and float64")
+    assert all(np.isfinite(y).all() for y in leaves(rest)), name
