@@ -40,7 +40,7 @@ def tetris(e, modules, named):
         sh = e.spherical_harmonics([1, 2], vectors, True)
         x = e.IrrepsArray("0e", jnp.ones((len(positions), 1), positions.dtype))
         hidden = "2x0e + 2x0o + 1o + 1e"
-        for i, irreps in enumerate([hidden, hidden, "0o + 2x0e"]):
+        for i, irreps in enumerate([hidden, hidden, "0o + 2x0e"]):  # the first pseudoscalars appear in the third layer
             irreps = e.Irreps(irreps)
             messages = e.concatenate([x[SENDERS], e.tensor_product(x[SENDERS], sh)]).regroup()
             x = e.scatter_sum(messages, dst=RECEIVERS, output_size=len(positions)) / 1.5

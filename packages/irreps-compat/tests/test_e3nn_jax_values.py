@@ -32,7 +32,9 @@ DIFFERENT = {
 }
 # These draw other numbers in float32.
 RANDOM = {"normal"}
-SLOW = {"Irrep", "Irreps", "IrrepsArray", "SphericalSignal", "from_s2grid", "radius_graph", "to_s2grid"}
+# `.ci/run` leaves these to `tests/environments.sh peers`.
+SLOW = {"Irrep", "Irreps", "IrrepsArray", "SphericalSignal", "from_s2grid", "normal", "radius_graph"}
+SLOW |= {"scalar_activation", "tensor_product_with_spherical_harmonics", "to_s2grid"}
 
 
 def numbers(seed, *shape):

@@ -327,5 +327,5 @@ def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:
         present: Any = jax.tree.map(_to_present, (args, kwargs), is_leaf=_is_data)
         return jax.tree.map(_to_earlier, cast(Any, function)(*present[0], **present[1]), is_leaf=_is_data)
 
-    wrapped.__module__ = __package__ or ""  # it is a public name here, not the function that it wraps
+    wrapped.__module__ = __package__ or ""  # its public home, not that of the function which it wraps
     return wrapped

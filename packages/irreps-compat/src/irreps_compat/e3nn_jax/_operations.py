@@ -1,6 +1,6 @@
 """Operations with the defaults of `config`, or that accepted IrrepsData in earlier releases of e3nn-jax."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,13 +12,21 @@ from ._config import default
 from ._irreps import Irreps
 from ._irreps_data import for_irreps_data
 
-gate = for_irreps_data(irr.gate)
-norm_activation = for_irreps_data(irr.norm_activation)
-scalar_activation = for_irreps_data(irr.scalar_activation)
-scatter_max = for_irreps_data(irr.scatter_max)
-scatter_mean = for_irreps_data(irr.scatter_mean)
-scatter_sum = for_irreps_data(irr.scatter_sum)
-soft_normalization = for_irreps_data(irr.soft_normalization)
+
+def _accepting_irreps_data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function of irreps_ops whose arguments are those of e3nn-jax."""
+    wrapped = for_irreps_data(function)
+    wrapped.__doc__ = f"See :func:`irreps_ops.{function.__name__}`."
+    return wrapped
+
+
+gate = _accepting_irreps_data(irr.gate)
+norm_activation = _accepting_irreps_data(irr.norm_activation)
+scalar_activation = _accepting_irreps_data(irr.scalar_activation)
+scatter_max = _accepting_irreps_data(irr.scatter_max)
+scatter_mean = _accepting_irreps_data(irr.scatter_mean)
+scatter_sum = _accepting_irreps_data(irr.scatter_sum)
+soft_normalization = _accepting_irreps_data(irr.soft_normalization)
 
 
 @for_irreps_data

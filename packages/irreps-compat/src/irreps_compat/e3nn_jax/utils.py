@@ -28,9 +28,9 @@ def equivariance_test(fun: Callable[..., Any], rng_key: jax.Array, *args: Any) -
         args: its arguments; irreps stand for random data, other arrays are scalars.
 
     Example:
-        >>> import jax, jax.numpy as jnp
+        >>> import jax, numpy as np
         >>> import irreps_compat.e3nn_jax as e3nn
-        >>> x = e3nn.IrrepsArray("1e", jnp.array([0.0, 4.0, 3.0]))
+        >>> x = e3nn.IrrepsArray("1e", np.array([0.0, 4.0, 3.0]))
         >>> e3nn.utils.equivariance_test(e3nn.norm, jax.random.key(0), x)
         (1x0e [5.], 1x0e [5.])
     """
