@@ -27,6 +27,8 @@ FORBIDDEN = {
     "irreps_flax": {"jax", "haiku", "irreps_haiku"},
     "irreps_flax.nnx": {"haiku", "irreps_haiku"},
     "irreps_flax.linen": {"haiku", "irreps_haiku"},
+    "irreps_compat.e3nn_jax": {"irreps_haiku", "irreps_flax", "irreps_equinox", *FRAMEWORKS},
+    "irreps_compat.e3nn": {"irreps_haiku", "irreps_flax", "irreps_equinox", *FRAMEWORKS},
 }
 
 

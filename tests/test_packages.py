@@ -19,22 +19,30 @@ import pytest
 ROOT = Path(__file__).parent.parent
 UV = shutil.which("uv")
 # What a package must not need. Its own tests run without it; a test that wants more skips itself.
-PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax")
+PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax", "irreps-compat")
 PLUGINS = ("irreps-equinox", "irreps-layer-plugin")
 REQUIRES = {
     "irreps-core": {"numpy>=2.0"},
     "irreps-ops": {"irreps-core[jax]<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
     "irreps-haiku": {"dm-haiku>=0.0.15", "irreps-ops<0.2,>=0.1"},
     "irreps-flax": {"flax>=0.12.0", "irreps-ops<0.2,>=0.1"},
+    "irreps-compat": {"irreps-core[jax]<0.2,>=0.1", "irreps-ops<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
 }
 MUST_NOT_IMPORT = {
     "irreps-core": {"jax", "scipy", "haiku", "flax", "irreps_ops", "irreps_haiku", "irreps_flax"},
     "irreps-ops": {"haiku", "flax", "irreps_haiku", "irreps_flax"},
     "irreps-haiku": {"flax", "irreps_flax"},
     "irreps-flax": {"haiku", "irreps_haiku"},
+    "irreps-compat": {"haiku", "flax", "equinox", "torch", "irreps_haiku", "irreps_flax"},
 }
 # Bytes of a wheel: code and text, no data that slipped in.
-LARGEST = {"irreps-core": 200_000, "irreps-ops": 400_000, "irreps-haiku": 50_000, "irreps-flax": 50_000}
+LARGEST = {
+    "irreps-core": 200_000,
+    "irreps-ops": 400_000,
+    "irreps-haiku": 50_000,
+    "irreps-flax": 50_000,
+    "irreps-compat": 100_000,
+}
 # flatbuffers: what jax.export writes its files with; JAX does not install it.
 TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy", "flatbuffers")
 
@@ -66,7 +74,7 @@ def run(*command: str | Path, cwd: Path, timeout: float = 2400, beside: Path | N
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheels of the four packages, and of the examples that are plugins."""
+    """The wheels of the packages, and of the examples that are plugins."""
     folder = tmp_path_factory.mktemp("wheels")
     for package in (*PACKAGES, *PLUGINS):
         run(UV or "uv", "build", "--wheel", "--package", package, "--out-dir", folder, cwd=ROOT)
