@@ -53,6 +53,7 @@ from irreps_core import (
     rand_log_coordinates,
     rand_matrix,
     rand_quaternion,
+    set_module,
     stack,
     sum,
     to_voigt,
@@ -319,8 +320,5 @@ __all__ = [
     "zoom",
 ]
 
-for _name in __all__:
-    if getattr(globals()[_name], "__module__", "").startswith("irreps_ops.") and not globals()[
-        _name
-    ].__module__.endswith("compute"):
-        globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
+_FACES = ("irreps_core", "irreps_ops.compute", "irreps_ops.bindings")  # names that have another public home
+set_module(__name__, [v for v in map(globals().get, __all__) if getattr(v, "__module__", None) not in _FACES])

@@ -21,8 +21,9 @@ def set_module(module: str, values: Iterable[Any]) -> None:
     """
     for value in values:
         if inspect.isclass(value):
-            value.__module__ = module
+            home, value.__module__ = value.__module__, module
             members = (getattr(member, "__func__", member) for member in vars(value).values())
-            set_module(module, filter(inspect.isfunction, members))
+            # Not the methods that other modules put into classes, such as those of enums and protocols.
+            set_module(module, (m for m in members if inspect.isfunction(m) and m.__module__ == home))
         elif inspect.isfunction(value):
             value.__module__ = module

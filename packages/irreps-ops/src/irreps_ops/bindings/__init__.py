@@ -12,6 +12,7 @@ with its inputs. A binding makes a module of its framework from any layer, so ev
 The conformance kit is :mod:`irreps_ops.testing`.
 """
 
+from irreps_core import set_module
 from irreps_ops.scope._scope import (
     Initializer,
     Parameters,
@@ -63,6 +64,4 @@ __all__ = [
     "tree_of_leaves",
 ]
 
-for _name in __all__:
-    if getattr(globals()[_name], "__module__", "").startswith("irreps_ops."):
-        globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
+set_module(__name__, [globals()[_name] for _name in __all__])

@@ -9,6 +9,8 @@ Every operation of irreps_ops is a :class:`Polynomial`, a sparse multilinear map
 * write an executor: :class:`Executor`, :class:`Contraction`, :func:`executors`, :func:`cheapest`, :func:`why_not`.
 """
 
+from irreps_core import set_module
+
 from ._contraction import Contraction
 from ._dispatch import Executor, ExecutorRefused, cheapest, executors, why_not
 from ._polynomial import Polynomial
@@ -39,5 +41,4 @@ __all__ = [
     "why_not",
 ]
 
-for _name in set(__all__) - {"BATCHED", "BROADCAST"}:
-    globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
+set_module(__name__, [globals()[_name] for _name in __all__])

@@ -8,6 +8,8 @@ These functions need no test framework. ``python -m irreps_ops.testing`` runs th
 :mod:`irreps_ops.testing.conformance`. For the equivariance of functions see :mod:`irreps_core.testing`.
 """
 
+from irreps_core import set_module
+
 from ._executor_cases import ExecutorCase, executor_cases
 from ._executors import check_executor
 from ._layer_cases import LayerCase, layer_cases, layers_with_cases
@@ -24,5 +26,4 @@ __all__ = [
     "layers_with_cases",
 ]
 
-for _name in __all__:
-    globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
+set_module(__name__, [globals()[_name] for _name in __all__])
