@@ -60,13 +60,13 @@ class FunctionalLinear:
         irreps_in: irreps of the input.
         irreps_out: irreps of the output.
         instructions: pairs (index of the input item, index of the output item); default: all pairs of equal irreps.
-        biases: whether the scalars 0e of the output have a bias; or that for each item of the output.
+        biases: whether the scalars 0e of the output have a bias, for all or for each item.
         path_normalization: ``"element"``, ``"path"`` or a number between 0 and 1.
-        gradient_normalization: likewise.
+        gradient_normalization: ``"element"``, ``"path"`` or a number between 0 and 1.
 
     Attributes:
         instructions: list of :class:`LinearInstruction`; biases last.
-        output_mask: for each component of the output whether an instruction reaches it.
+        output_mask: whether an instruction reaches each component of the output.
 
     Example:
         >>> import jax.numpy as jnp
