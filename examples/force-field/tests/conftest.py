@@ -9,12 +9,10 @@ from ase.build import molecule
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from force_field.model import ModelConfig
-
 
 @pytest.fixture(scope="session")
 def frames_of() -> Callable[..., list[Atoms]]:
-    """Makes shaken molecules, labelled with a cheap potential."""
+    """A function that returns molecules with random displacements and the targets of a Lennard-Jones potential."""
 
     def make(names: list[str], seed: int = 0) -> list[Atoms]:
         rng = np.random.default_rng(seed)
@@ -32,15 +30,9 @@ def frames_of() -> Callable[..., list[Atoms]]:
     return make
 
 
-@pytest.fixture
-def small() -> ModelConfig:
-    """A model that compiles fast."""
-    return ModelConfig((1, 6, 8), channels=4, layers=2, lmax=1, radial_basis=4, radial_hidden=8)
-
-
-@pytest.fixture
-def data_file(tmp_path: Path, frames_of: Callable[..., list[Atoms]]) -> Path:
-    """Twelve frames of water."""
-    path = tmp_path / "data.extxyz"
-    ase.io.write(path, frames_of(["H2O"] * 12), format="extxyz")
+@pytest.fixture(scope="session")
+def data_file(tmp_path_factory: pytest.TempPathFactory, frames_of: Callable[..., list[Atoms]]) -> Path:
+    """Twelve frames of ethanol."""
+    path = tmp_path_factory.mktemp("data") / "ethanol.extxyz"
+    ase.io.write(path, frames_of(["CH3CH2OH"] * 12), format="extxyz")
     return path

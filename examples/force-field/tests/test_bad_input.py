@@ -1,12 +1,15 @@
-"""Input that cannot be used: exit code 2, a message that names the place and the remedy, no traceback."""
+"""Bad input leads to exit code 2 and a message with location and remedy, without a traceback."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from force_field import checkpoint
 from force_field.cli import main
+from irreps_ops import checkpoint as irreps_checkpoint
 
 WATER = """3
 Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5
@@ -27,20 +30,20 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "infinite energy": (WATER + WATER.replace("=-1.5", "=inf"), ["frame 1", "energy", "not finite"]),
     "no element": (WATER + WATER.replace("O 0.0", "Qq 0.0"), ["frame 1", "'Qq'", "not a chemical element"]),
     "dummy atom": (WATER + WATER.replace("O 0.0", "X 0.0"), ["frame 1", "'X'", "not a chemical element"]),
-    "cut short": (WATER * 2 + WATER[:-40], ["frame 2 (line 11)", "cut short", "3 atoms"]),
-    "cut after count": (WATER + "3\n", ["frame 1", "cut short"]),
-    "cut in a line": (WATER + WATER[:-12], ["frame 1 (line 6)", "malformed"]),
+    "truncated": (WATER * 2 + WATER[:-40], ["frame 2 (line 11)", "truncated", "3 atoms"]),
+    "truncated after count": (WATER + "3\n", ["frame 1", "truncated"]),
+    "truncated line": (WATER + WATER[:-12], ["frame 1 (line 6)", "malformed"]),
     "no number of atoms": (WATER + "three\n\n", ["frame 1 (line 6)", "number of atoms", "'three'"]),
     "zero atoms": (WATER + "0\n\n", ["frame 1", "at least one atom"]),
     "energy in words": (WATER.replace("energy=-1.5", "energy=abc"), ["frame 0", "energy", "'abc'"]),
     "periodic, no cell": (WATER.replace("energy", 'pbc="T T T" energy'), ["frame 0", "no cell"]),
-    "atoms at one place": (WATER.replace("-0.8 -0.5", "0.8 -0.5") * 4, ["frame 0", "0.000 Å apart"]),
+    "coincident atoms": (WATER.replace("-0.8 -0.5", "0.8 -0.5") * 4, ["frame 0", "0.000 Å apart"]),
     "too few frames": (WATER, ["out of 1", "--train"]),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bad_data(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_data_is_located(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text, expected = CASES[name]
     path = tmp_path / "bad.extxyz"
     path.write_text(text)
@@ -52,7 +55,7 @@ def test_bad_data(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert part in message
 
 
-def test_missing_and_binary_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     binary = tmp_path / "binary.xyz"
     binary.write_bytes(bytes(range(128, 256)))
     for path, expected in [
@@ -72,11 +75,11 @@ def test_missing_and_binary_files(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["train", "--minutes", "0"], "--epochs or --minutes"),
         (["train", "--channels", "0"], "channels"),
         (["train", "--resume"], "does not exist"),
-        (["evaluate", "nothing.npz"], "does not exist"),
-        (["md", "nothing.npz"], "does not exist"),
+        (["evaluate", "nothing"], "does not exist"),
+        (["md", "nothing"], "does not exist"),
     ],
 )
-def test_bad_options(
+def test_bad_options_are_named(
     arguments: list[str],
     expected: str,
     tmp_path: Path,
@@ -104,17 +107,21 @@ def _empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def _plain_npz(path: Path) -> None:
-    np.savez(path, a=np.zeros(3))
+def _safetensors_without_header(path: Path) -> None:
+    save_file({"a": np.zeros(3)}, path)
 
 
-def _npy(path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, np.zeros(3))
+def _damaged(path: Path) -> None:
+    checkpoint.save(path, {"a": np.zeros(3)}, {}, {})
+    path.write_bytes(path.read_bytes()[:-1])
 
 
-def _other_format(path: Path) -> None:
-    np.savez(path, header=np.frombuffer(b'{"format": "other", "version": 7}', np.uint8))
+def _other_program(path: Path) -> None:
+    irreps_checkpoint.save(path, {"a": np.zeros(3)}, about={"program": "other"})
+
+
+def _other_version(path: Path) -> None:
+    irreps_checkpoint.save(path, {"a": np.zeros(3)}, about={"force_field": 7})
 
 
 @pytest.mark.parametrize(
@@ -122,15 +129,16 @@ def _other_format(path: Path) -> None:
     [
         (_text, ["not a checkpoint"]),
         (_empty, ["not a checkpoint"]),
-        (_plain_npz, ["no header"]),
-        (_npy, ["not a checkpoint"]),
-        (_other_format, ["'other' version 7", "'irreps-force-field' version 1"]),
+        (_safetensors_without_header, ["not a checkpoint"]),
+        (_damaged, ["is damaged"]),
+        (_other_program, ["not a checkpoint", "['program']"]),
+        (_other_version, ["version 7", "expected version 2"]),
     ],
 )
-def test_bad_checkpoints(
+def test_bad_checkpoints_are_refused(
     make: Callable[[Path], None], expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "checkpoint.npz"
+    path = tmp_path / checkpoint.NAME
     make(path)
     for command in ("evaluate", "md"):
         assert main([command, str(path)]) == 2

@@ -1,11 +1,7 @@
-"""The commands from end to end, on small models."""
+"""The commands from end to end, with small models."""
 
-import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,46 +10,47 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from force_field import checkpoint
 from force_field.calculator import ForceFieldCalculator
 from force_field.cli import main
 from force_field.dynamics import set_temperature
 from force_field.potential import load_model
+from force_field.training import Trainer
+from irreps_ops import checkpoint as irreps_checkpoint
+from irreps_ops.bindings import tree_leaves
 
 MakeFrames = Callable[..., list[Atoms]]
 
-SMALL = ["--channels", "4", "--layers", "2", "--lmax", "1"]
+OPTIONS = ["--valid", "4", "--epochs", "3", "--minutes", "0", "--channels", "4", "--layers", "1"]
 
 
 @pytest.fixture(scope="module")
-def trained(frames_of: MakeFrames, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a trained, tiny model."""
+def trained(data_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the training run of a small model."""
     folder = tmp_path_factory.mktemp("trained")
-    ase.io.write(folder / "data.extxyz", frames_of(["CH3CH2OH"] * 12), format="extxyz")
-    arguments = ["--data", str(folder / "data.extxyz"), "--valid", "4", "--epochs", "3", "--out", str(folder)]
-    assert main(["train", *arguments, *SMALL]) == 0
+    assert main(["train", "--data", str(data_file), "--out", str(folder), *OPTIONS]) == 0
     return folder
 
 
-def test_train_leaves_its_results(trained: Path) -> None:
+def test_train_writes_checkpoint_and_plots(trained: Path) -> None:
     for name in ("learning-curve.png", "parity.png"):
         assert (trained / name).read_bytes()[:4] == b"\x89PNG"
-    with np.load(trained / "checkpoint.npz", allow_pickle=False) as file:
-        header = json.loads(file["header"].tobytes())
+    header = irreps_checkpoint.read_header(trained / checkpoint.NAME)["about"]
     assert header["model"]["channels"] == 4
     assert header["progress"]["epoch"] == 3
 
 
-def test_evaluate(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_reports_errors_and_equivariance(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(trained)]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    for part in ("C2H6O", "meV/Å", "8 trained on are left out", "equivariance error in float64"):
+    for part in ("C2H6O", "meV/Å", "8 training frames are left out", "equivariance error in float64"):
         assert part in text
 
 
 def test_evaluate_and_md_refuse_unknown_elements(
-    frames_of: MakeFrames, trained: Path, capsys: pytest.CaptureFixture[str]
+    frames_of: MakeFrames, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = trained / "chlorine.extxyz"
+    path = tmp_path / "chlorine.extxyz"
     ase.io.write(path, frames_of(["H2O", "CH3Cl"]), format="extxyz")
     assert main(["evaluate", str(trained), "--data", str(path)]) == 2
     assert "frame 1 has Cl, which the model was not trained on" in capsys.readouterr().err
@@ -61,8 +58,8 @@ def test_evaluate_and_md_refuse_unknown_elements(
     assert "has Cl, which the model was not trained on" in capsys.readouterr().err
 
 
-def test_md_conserves_energy(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = trained / "out.extxyz"
+def test_md_conserves_energy(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "out.extxyz"
     assert main(["md", str(trained), "--steps", "40", "--timestep", "0.2", "--out", str(path)]) == 0
     assert "energy drift" in capsys.readouterr().out
     frames = ase.io.read(path, ":")
@@ -71,7 +68,7 @@ def test_md_conserves_energy(trained: Path, capsys: pytest.CaptureFixture[str]) 
     assert np.ptp(totals) / len(frames[0]) < 1e-4
 
 
-def test_md_refuses_a_frame_that_is_not_there(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_md_refuses_a_missing_frame(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["md", str(trained), "--frame", "99"]) == 2
     assert "has 12 frames" in capsys.readouterr().err
 
@@ -104,60 +101,69 @@ def test_resume_refuses_another_model(trained: Path, capsys: pytest.CaptureFixtu
 
 
 def test_resume_refuses_changed_data(
-    frames_of: MakeFrames, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    frames_of: MakeFrames, trained: Path, data_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = trained / "data.extxyz"
-    before = source.read_text()
+    before = data_file.read_text()
     try:
-        ase.io.write(source, frames_of(["CH3CH2OH"] * 12, seed=1), format="extxyz")
+        ase.io.write(data_file, frames_of(["CH3CH2OH"] * 12, seed=1), format="extxyz")
         assert main(["train", "--resume", "--out", str(trained)]) == 2
         assert "trained_on" in capsys.readouterr().err
     finally:
-        source.write_text(before)
+        data_file.write_text(before)
 
 
-def test_a_finished_run_can_be_extended(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "--resume", "--out", str(trained), "--epochs", "4"]) == 0
-    with np.load(trained / "checkpoint.npz", allow_pickle=False) as file:
-        assert json.loads(file["header"].tobytes())["progress"]["epoch"] == 4
+def test_a_finished_run_can_be_extended(trained: Path, tmp_path: Path) -> None:
+    shutil.copy(trained / checkpoint.NAME, tmp_path)
+    assert main(["train", "--resume", "--out", str(tmp_path), "--epochs", "4"]) == 0
+    assert checkpoint.load(tmp_path).header["progress"]["epoch"] == 4
 
 
 def test_checkpoint_of_another_model_is_refused(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with np.load(trained / "checkpoint.npz") as file:
-        arrays = dict(file)
-    header = json.loads(arrays["header"].tobytes())
-    header["model"] = {"architecture": "other", "width": 7}
-    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez(tmp_path / "checkpoint.npz", **arrays)
+    saved = checkpoint.load(trained)
+    header = {**saved.header, "model": {"architecture": "other", "width": 7}}
+    checkpoint.save(tmp_path / checkpoint.NAME, saved.parameters, saved.state, header)
     assert main(["evaluate", str(tmp_path)]) == 2
     message = capsys.readouterr().err
     assert "architecture=other, width=7" in message
     assert "channels" in message
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_saves_a_checkpoint_that_resumes(data_file: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    command = [sys.executable, "-m", "force_field.cli", "train", "--out", str(folder), "--epochs", "100000"]
-    command += ["--minutes", "0", "--data", str(data_file), "--valid", "2", *SMALL]
-    errors = tmp_path / "errors.txt"  # a file: nobody reads a pipe while we wait for the first line
-    with errors.open("w") as file:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=file, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
-        )
-    assert process.stdout is not None
-    assert "configurations to train on" in process.stdout.readline()
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=300)
-    err = errors.read_text()
-    assert process.returncode == 130, err
-    assert "--resume goes on" in " ".join(out.split())
-    assert "Traceback" not in err
-    with np.load(folder / "checkpoint.npz") as file:
-        progress = json.loads(file["header"].tobytes())["progress"]
-    assert progress["steps"] >= 1
-    end = str(progress["epoch"] + 1)
-    assert main(["train", "--resume", "--out", str(folder), "--epochs", end]) == 0
+def test_parameters_of_another_model_are_refused(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = checkpoint.load(trained)
+    del saved.parameters["offsets"]
+    checkpoint.save(tmp_path / checkpoint.NAME, saved.parameters, saved.state, saved.header)
+    for command in (["evaluate", str(tmp_path)], ["train", "--resume", "--out", str(tmp_path), "--epochs", "4"]):
+        assert main(command) == 2
+        assert "another model: 'offsets' is missing" in capsys.readouterr().err
+
+
+def test_a_run_that_ctrl_c_interrupts_resumes_as_if_uninterrupted(
+    trained: Path, data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Trainer._advance
+
+    def press_ctrl_c(trainer: Trainer, batch: object) -> tuple[float, float]:
+        if trainer.progress.steps == 2:  # in the middle of the third step, the first of two in its epoch
+            signal.raise_signal(signal.SIGINT)
+        return advance(trainer, batch)
+
+    with monkeypatch.context() as context:
+        context.setattr(Trainer, "_advance", press_ctrl_c)
+        assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *OPTIONS]) == 130
+    output = capsys.readouterr()
+    assert "--resume continues the run" in " ".join(output.out.split())
+    assert output.err == ""
+    assert checkpoint.load(tmp_path).header["progress"]["steps"] == 3
+    assert main(["train", "--resume", "--out", str(tmp_path)]) == 0
+    resumed, whole = checkpoint.load(tmp_path), checkpoint.load(trained)
+    for tree, expected in ((resumed.parameters, whole.parameters), (resumed.state, whole.state)):
+        for (name, array), (same_name, same) in zip(tree_leaves(tree), tree_leaves(expected), strict=True):
+            assert name == same_name
+            np.testing.assert_array_equal(array, same)
+    columns = ("step", "loss", "energy_mae", "forces_mae")
+    histories = [[[line[c] for c in columns] for line in x.header["progress"]["history"]] for x in (resumed, whole)]
+    assert histories[0] == histories[1]

@@ -2,21 +2,21 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+import irreps_ops as irr
 from force_field.evaluation import Errors, Prediction, errors_by_molecule
-from force_field.graphs import Graph
+from force_field.graphs import AtomData
 from force_field.report import in_words
 
 
-def _graph(numbers: list[int], energy: float) -> Graph:
-    n = len(numbers)
-    none = np.zeros(0, np.int32)
+def make_graph(numbers: list[int], energy: float) -> irr.Graph:
+    n, none = len(numbers), np.zeros(0, np.int32)
     species = np.array([(1, 8).index(z) for z in numbers])
-    return Graph(species, np.zeros((n, 3)), none, none, np.zeros((0, 3)), energy, np.ones((n, 3)))
+    return irr.Graph(AtomData(species, np.zeros((n, 3)), np.ones((n, 3))), none, none, np.zeros((0, 3)), energy)
 
 
-def test_errors_by_hand() -> None:
+def test_errors_agree_with_a_calculation_by_hand() -> None:
     frames = [Atoms("H2O"), Atoms("H2")]
-    graphs = [_graph([1, 1, 8], 1.0), _graph([1, 1], 2.0)]
+    graphs = [make_graph([1, 1, 8], 1.0), make_graph([1, 1], 2.0)]
     water = np.ones((3, 3)) + np.array([[0.01], [-0.01], [0.04]])
     predictions = [Prediction(1.003, water), Prediction(1.996, np.ones((2, 3)))]
     table = errors_by_molecule(frames, graphs, predictions, (1, 8))
@@ -33,12 +33,12 @@ def test_errors_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "training", "words"),
+    ("error", "training", "expected"),
     [(10, 9, "very good"), (40, 30, "good: within"), (60, 50, "fair"), (200, 190, "poor"), (40, 10, "more data")],
 )
-def test_plain_words(error: float, training: float, words: str) -> None:
+def test_explanations_match_the_errors(error: float, training: float, expected: str) -> None:
     found, seen = (Errors(1, 5.0, 6.0, 1.0, mae, mae, {}, 1000.0) for mae in (error, training))
     text = in_words(found, seen, frames=50)
-    assert words in text
+    assert expected in text
     assert f"{error:.1f} meV/Å" in text
-    assert ("more time" in text) == (training >= 0.6 * error)
+    assert ("longer training (--minutes)" in text) == (training >= 0.6 * error)

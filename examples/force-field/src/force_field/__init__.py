@@ -1,1 +1,1 @@
-"""force-field."""
+"""An equivariant force field trained on quantum chemistry."""

@@ -1,133 +1,130 @@
-"""Checkpoints: one npz file with the arrays and a JSON header, written at once or not at all. No pickles."""
+"""Checkpoints of a training run: averaged parameters, the state of the training, and a header.
 
-import json
-import os
-import zipfile
-from dataclasses import dataclass
+The file has the format of :mod:`irreps_ops.checkpoint`. Its parameters are those of the trained model.
+"""
+
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-FORMAT = "irreps-force-field"
-VERSION = 1
-NAME = "checkpoint.npz"
+import irreps_ops as irr
+from irreps_ops import checkpoint
+
+NAME = "checkpoint.safetensors"
+VERSION = 2
+_VERSION_KEY = "force_field"  # its entry in the header is the version
+
+Checkpoint = checkpoint.Checkpoint
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """What a checkpoint holds.
-
-    Attributes:
-        header: configuration and progress, what JSON can hold.
-        arrays: by name.
-    """
-
-    header: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    """A checkpoint that cannot be used; the message states the reason and the remedy."""
 
 
 def locate(path: Path) -> Path:
-    """The checkpoint file: `path` itself, or the one in that folder."""
+    """Return the checkpoint file: `path` itself, or the file in this folder."""
     return path / NAME if path.is_dir() else path
 
 
-def save(path: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write a checkpoint; a process that is killed meanwhile leaves the old file whole."""
+def save(path: Path, parameters: dict[str, Any], state: dict[str, Any], header: dict[str, Any]) -> None:
+    """Write a checkpoint. If the process is killed meanwhile, the previous file remains complete.
+
+    Args:
+        path: path of the file; its folder is created.
+        parameters: a tree of names, the averaged parameters.
+        state: a tree of names, the state of the training.
+        header: configuration and progress, everything that JSON can represent.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"format": FORMAT, "version": VERSION, **header})
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, header=np.frombuffer(text.encode(), np.uint8), **arrays)  # pyright: ignore[reportArgumentType]  (names are free)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    checkpoint.save(path, parameters, state, about={**header, _VERSION_KEY: VERSION})
 
 
-def load(path: Path) -> Checkpoint:
+def load(path: Path, dtype: str | None = None) -> Checkpoint:
     """Read a checkpoint.
 
+    Args:
+        path: the file, or the folder of a training run.
+        dtype: dtype of floating-point arrays (default: as in the file).
+
+    Returns:
+        Parameters, state and header, as given to :func:`save`.
+
     Raises:
-        CheckpointError: no such file, not a checkpoint, damaged, or of another format version.
+        CheckpointError: the file does not exist, is not a checkpoint, is damaged, or has another version.
     """
     path = locate(path)
     try:
-        if path.exists() and not zipfile.is_zipfile(path):
-            raise CheckpointError(f"{path} is not a checkpoint of `force-field train`, or is damaged: no npz file")
-        with np.load(path, allow_pickle=False) as file:
-            if "header" not in file:
-                raise CheckpointError(f"{path} is not a checkpoint of `force-field train`: it has no header")
-            header = json.loads(file["header"].tobytes())
-            _check_format(header, path)
-            return Checkpoint(header, {name: file[name] for name in file.files if name != "header"})
+        found = checkpoint.load(path, dtype=dtype)
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist: `force-field train` writes it") from None
-    except CheckpointError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of `force-field train`, or is damaged: {error}") from None
-
-
-def _check_format(header: Any, path: Path) -> None:
-    found = (header.get("format"), header.get("version")) if isinstance(header, dict) else (None, None)
-    if found != (FORMAT, VERSION):
+    header = found.header["about"]
+    version = header.get(_VERSION_KEY)
+    if version is None:
+        raise CheckpointError(f"{path} is not a checkpoint of `force-field train`: its header is {sorted(header)}")
+    if version != VERSION:
         raise CheckpointError(
-            f"{path} has format {found[0]!r} version {found[1]!r}, expected {FORMAT!r} version {VERSION}: "
-            "use the version of force-field that wrote it, or train again"
+            f"{path} has version {version!r}, expected version {VERSION}: use the release of force-field that wrote "
+            "it, or train again"
         )
+    return found._replace(header=header)
 
 
-def flatten(prefix: str, tree: Any) -> dict[str, np.ndarray]:
-    """The leaves of a pytree by name, each name the prefix and the path to the leaf."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {f"{prefix}:{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in leaves}
+def to_tree(pytree: Any) -> dict[str, Any]:
+    """Return the leaves of a pytree as a tree of names, NumPy arrays named by their path."""
+    leaves = jax.tree_util.tree_leaves_with_path(pytree)
+    names = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]
+    return irr.bindings.tree_of_leaves({name: np.asarray(leaf) for name, (_, leaf) in zip(names, leaves, strict=True)})
 
 
-def unflatten(prefix: str, template: Any, arrays: dict[str, np.ndarray], path: Path) -> Any:
-    """The pytree of the template's structure, leaves taken by name.
+def from_tree(template: Any, tree: dict[str, Any], path: Path) -> Any:
+    """Return a pytree with the structure and dtypes of a template and the leaves of a tree: the inverse of `to_tree`.
+
+    Args:
+        template: pytree of arrays.
+        tree: tree of names.
+        path: the file, for messages.
 
     Raises:
-        CheckpointError: a leaf is missing or has another shape.
+        CheckpointError: a leaf is missing, superfluous or of another shape.
     """
+    try:
+        irr.bindings.check_tree(tree, to_tree(template))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    leaves = dict(irr.bindings.tree_leaves(tree))
 
     def leaf(key: Any, expected: Any) -> jax.Array:
-        name = f"{prefix}:{jax.tree_util.keystr(key)}"
-        if name not in arrays:
-            raise CheckpointError(f"{path} lacks {name}: it was written for another model")
-        if arrays[name].shape != expected.shape:
-            raise CheckpointError(
-                f"{path} holds {name} of shape {arrays[name].shape}, the model has {expected.shape}: "
-                "it was written for another model"
-            )
-        return jax.numpy.asarray(arrays[name], expected.dtype)
+        name = jax.tree_util.keystr(key, simple=True, separator="/")
+        return jax.numpy.asarray(leaves[name], expected.dtype)
 
     return jax.tree_util.tree_map_with_path(leaf, template)
 
 
 def describe(configuration: dict[str, Any]) -> str:
-    """A configuration in one line, for messages."""
+    """Return a configuration as one line, for messages."""
     return ", ".join(f"{name}={value}" for name, value in configuration.items())
 
 
-def check_same(what: str, saved: dict[str, Any], asked: dict[str, Any], path: Path) -> None:
-    """Refuse to go on with another configuration; only what both name is compared.
+def check_same(part: str, saved: dict[str, Any], requested: dict[str, Any], path: Path) -> None:
+    """Check that a run is resumed with its own configuration; names that only one of both has are not compared.
+
+    Args:
+        part: name of this part of the configuration, for the message.
+        saved: the configuration of the checkpoint.
+        requested: the configuration of the command.
+        path: the checkpoint.
 
     Raises:
-        CheckpointError: naming both configurations.
+        CheckpointError: the configurations differ; the message shows both.
     """
-    different = [name for name in asked if name in saved and saved[name] != asked[name]]
+    different = [name for name in requested if name in saved and saved[name] != requested[name]]
     if different:
         raise CheckpointError(
-            f"{path} cannot be resumed: its {what} is ({describe(saved)}), the command asks for "
-            f"({describe({**saved, **asked})}). They differ in {', '.join(different)}: leave these options out, "
-            "or start afresh in another folder with --out"
+            f"{path} cannot be resumed: its {part} is ({describe(saved)}), the command requests "
+            f"({describe({**saved, **requested})}). They differ in {', '.join(different)}: omit these options, or "
+            "start a new run in another folder with --out"
         )

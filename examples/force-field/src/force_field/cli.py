@@ -1,4 +1,4 @@
-"""The command `force-field`: arguments, and errors in plain words."""
+"""Train an equivariant force field on quantum chemistry, evaluate it, and run molecular dynamics with it."""
 
 import argparse
 import sys
@@ -16,20 +16,20 @@ from .training import TrainingConfig
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
 
-# Option, type, help; the defaults are those of the configurations, and of a checkpoint that is resumed.
+# Option, type and help. The defaults are those of the configurations, or of the checkpoint that is resumed.
 _MODEL_OPTIONS = (
     ("channels", int, "features of each degree"),
     ("layers", int, "number of interactions"),
     ("lmax", int, "highest degree"),
-    ("cutoff", float, "in Å, how far a neighbour may be"),
+    ("cutoff", float, "radius of the neighbourhood of an atom, in Å"),
 )
 _TRAINING_OPTIONS = (
-    ("epochs", int, "stop after so many passes over the data, 0: no limit"),
-    ("minutes", float, "stop after so many minutes, 0: no limit"),
+    ("epochs", int, "stop after this number of passes over the data, 0: no limit"),
+    ("minutes", float, "stop after this number of minutes, 0: no limit"),
     ("batch-size", int, "configurations per step"),
-    ("learning-rate", float, "at its highest"),
-    ("energy-weight", float, "weight of energies beside forces"),
-    ("seed", int, "of everything random"),
+    ("learning-rate", float, "highest learning rate"),
+    ("energy-weight", float, "weight of energies; forces have weight 1"),
+    ("seed", int, "seed of all random numbers"),
 )
 
 
@@ -45,18 +45,22 @@ def _positive(kind: type) -> type:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of all commands."""
+    """Return the parser of all commands."""
     top = argparse.ArgumentParser(prog="force-field", description=__doc__)
     commands_ = top.add_subparsers(dest="command", required=True)
     train = commands_.add_parser("train", help="train a force field on energies and forces")
     train.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: {' '.join(commands.DEFAULT)})")
-    train.add_argument("--train", type=_positive(int), metavar="N", help="training configurations (default: the rest)")
-    train.add_argument("--valid", type=_positive(int), metavar="N", help="validation configurations (default: <= 200)")
-    train.add_argument("--out", type=Path, metavar="DIR", help="folder of the results (default: runs/NAME)")
-    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in the folder")
-    size_help = f"of the network (default: small, from {commands.LARGE_FROM:.0f} minutes on large: more channels)"
+    train.add_argument(
+        "--train", type=_positive(int), metavar="N", help="training configurations (default: all others)"
+    )
+    train.add_argument(
+        "--valid", type=_positive(int), metavar="N", help="validation configurations (default: a fifth, at most 200)"
+    )
+    train.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: runs/NAME)")
+    train.add_argument("--resume", action="store_true", help="continue from the checkpoint in the folder")
+    size_help = f"size of the network (default: small, or large from {commands.LARGE_FROM:.0f} minutes)"
     train.add_argument("--size", choices=tuple(SIZES), help=size_help)
-    train.add_argument("--dtype", choices=("float32", "float64"), help="of the computation (default: float32)")
+    train.add_argument("--dtype", choices=("float32", "float64"), help="dtype of the computation (default: float32)")
     for group, config, options in (
         ("training", TrainingConfig, _TRAINING_OPTIONS),
         ("model", ModelConfig, _MODEL_OPTIONS),
@@ -66,28 +70,36 @@ def parser() -> argparse.ArgumentParser:
             field = name.replace("-", "_")
             default = "by --size" if field in SIZES["small"] else config.__dataclass_fields__[field].default
             section.add_argument(f"--{name}", type=_positive(kind), metavar="N", help=f"{text} (default: {default})")
-    evaluate = commands_.add_parser("evaluate", help="errors and equivariance of a trained force field")
+    evaluate = commands_.add_parser("evaluate", help="report errors and equivariance of a trained force field")
     evaluate.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")
-    evaluate.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: those of the training)")
-    evaluate.add_argument("--frames", type=_positive(int), metavar="N", help="only the first N not trained on")
-    evaluate.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="of the predictions")
-    md = commands_.add_parser("md", help="constant-energy molecular dynamics with a trained force field")
+    evaluate.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: the training data)")
+    evaluate.add_argument(
+        "--frames", type=_positive(int), metavar="N", help="use only the first N frames that were not trained on"
+    )
+    evaluate.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="dtype of the predictions")
+    md = commands_.add_parser("md", help="run constant-energy molecular dynamics with a trained force field")
     md.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")
-    md.add_argument("--data", nargs="+", metavar="FILE", help="file with the starting structure (default: as trained)")
-    md.add_argument("--frame", type=_positive(int), default=0, metavar="N", help="frame to start from (default: 0)")
+    md.add_argument(
+        "--data", nargs="+", metavar="FILE", help="file with the initial structure (default: the training data)"
+    )
+    md.add_argument("--frame", type=_positive(int), default=0, metavar="N", help="initial frame (default: 0)")
     md.add_argument("--steps", type=_positive(int), default=4000, metavar="N", help="number of steps (default: 4000)")
-    md.add_argument("--timestep", type=_positive(float), default=0.5, metavar="FS", help="in fs (default: 0.5)")
-    md.add_argument("--temperature", type=_positive(float), default=300.0, metavar="K", help="at first (default: 300)")
-    md.add_argument("--out", type=Path, metavar="FILE", help="trajectory (default: beside CHECKPOINT)")
-    md.add_argument("--seed", type=_positive(int), default=0, metavar="N", help="of the velocities")
-    md.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="of the forces")
+    md.add_argument(
+        "--timestep", type=_positive(float), default=0.5, metavar="FS", help="time step in fs (default: 0.5)"
+    )
+    md.add_argument(
+        "--temperature", type=_positive(float), default=300.0, metavar="K", help="initial temperature (default: 300)"
+    )
+    md.add_argument("--out", type=Path, metavar="FILE", help="trajectory (default: in the folder of CHECKPOINT)")
+    md.add_argument("--seed", type=_positive(int), default=0, metavar="N", help="seed of the velocities (default: 0)")
+    md.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the forces")
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 2 for input that cannot be used, 130 after Ctrl-C."""
+    """Run a command and return the exit code: 0, 1 for a diverged training, 2 for bad input, 130 after Ctrl-C."""
     options = parser().parse_args(argv)
-    jax.config.update("jax_enable_x64", True)  # each command says which dtype it computes in
+    jax.config.update("jax_enable_x64", True)  # each command sets its dtype
     console = Console()
     run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md}[options.command]
     try:

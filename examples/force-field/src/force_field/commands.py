@@ -1,4 +1,4 @@
-"""What `force-field train`, `evaluate` and `md` do."""
+"""The commands `force-field train`, `evaluate` and `md`."""
 
 import argparse
 import signal
@@ -17,30 +17,29 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from . import checkpoint, data, plots, report
 from .calculator import ForceFieldCalculator
 from .dynamics import set_temperature, simulate
-from .evaluation import Predictor, equivariance_error, errors, errors_by_molecule
-from .graphs import Batches, Graph
-from .model import SIZES, ForceField, ModelConfig, Scaling
-from .parameters import Parameters, Structure
-from .potential import as_json, fingerprint, load_model, relative_graphs, scaling, scaling_of
+from .evaluation import Parameters, Predictor, equivariance_error, errors, errors_by_molecule
+from .graphs import Batches, to_graphs
+from .model import SIZES, ForceField, ModelConfig
+from .potential import as_json, fingerprint, load_model, relative_graphs, relative_to, scaling, scaling_of
 from .training import Report, Trainer, TrainingConfig
 
 DEFAULT = data.BUILT_IN
 SAVE_EVERY = 20.0  # seconds between two checkpoints
-LARGE_FROM = 10.0  # minutes from which on the large network is the better one
+LARGE_FROM = 10.0  # minutes of training from which the large network is better
 
 
 class UsageError(ValueError):
-    """Options that do not go together."""
+    """Options that contradict each other or are out of range."""
 
 
 def load(sources: Sequence[str], targets: bool = True) -> list[Atoms]:
-    """The configurations of all sources, one after another."""
+    """Return the configurations of all sources."""
     return [atoms for source in sources for atoms in data.load(source, targets)]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a training run is determined by."""
+    """Everything that determines a training run."""
 
     model: ModelConfig
     training: TrainingConfig
@@ -51,13 +50,13 @@ class Plan:
 
 
 def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
-    """The fields of a configuration that the command line names."""
+    """Return the fields of a configuration that the command line sets."""
     values = {f.name: getattr(options, f.name, None) for f in fields(config)}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:
-    """Put together defaults, the checkpoint that is resumed, and the command line."""
+    """Combine defaults, the checkpoint that is resumed, and the command line."""
     header: dict[str, Any] = saved.header if saved else {"data": {}, "training": {}, "model": {}}
     model, training = _given(options, ModelConfig), _given(options, TrainingConfig)
     if options.size:
@@ -100,7 +99,7 @@ def _data_header(plan: Plan) -> dict[str, Any]:
 
 @contextmanager
 def _interruptible() -> Iterator[list[int]]:
-    """Collects Ctrl-C in a list, so that a step is finished before the run stops; a second one stops at once."""
+    """Collect Ctrl-C in a list, so that a step is completed before the run stops; a second Ctrl-C stops at once."""
     caught: list[int] = []
 
     def handle(number: int, frame: Any) -> None:
@@ -116,7 +115,7 @@ def _interruptible() -> Iterator[list[int]]:
 
 
 def train(options: argparse.Namespace, console: Console) -> int:
-    """`force-field train`."""
+    """Run `force-field train` and return the exit code."""
     sources = options.data or list(DEFAULT)
     folder = options.out or Path("runs") / "-".join(Path(s).stem for s in sources)
     path = folder / checkpoint.NAME
@@ -128,7 +127,7 @@ def train(options: argparse.Namespace, console: Console) -> int:
     with _interruptible() as caught:
         if not run.fit(caught):
             console.print(
-                f"Interrupted: saved {path}. The same command with --resume goes on from there.", soft_wrap=True
+                f"Interrupted: saved {path}. The same command with --resume continues the run.", soft_wrap=True
             )
             return 130
     run.finish(folder)
@@ -142,42 +141,32 @@ class _Run:
         self.plan, self.path, self.console = plan, path, console
         self.train_frames = [plan.frames[i] for i in plan.train]
         self.valid_frames = [plan.frames[i] for i in plan.valid]
-        sizes = scaling(saved.header) if saved else self._scaling()
-        self.train_graphs = self._graphs(self.train_frames, sizes)
-        self.valid_graphs = self._graphs(self.valid_frames, sizes)
-        config = plan.training
-        self.predictor_batches = self._batches(self.valid_graphs)
-        model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
-        self.predictor = Predictor(Structure(model), config.dtype)
-        self.trainer = Trainer(
-            model, config, Batches(self.train_graphs, config.batch_size, config.dtype), self._validate
+        name, elements, config = ", ".join(plan.sources), plan.model.elements, plan.training
+        train, valid = (
+            to_graphs(frames, elements, plan.model.cutoff, name) for frames in (self.train_frames, self.valid_frames)
         )
+        sizes = scaling(saved.header) if saved else scaling_of(self.train_frames, train, elements)
+        self.train_graphs, self.valid_graphs = relative_to(train, sizes), relative_to(valid, sizes)
+        model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
+        self.predictor = Predictor(model, config.dtype, 4 * config.batch_size)
+        batches = Batches(self.train_graphs, config.batch_size, config.dtype)
+        self.trainer = Trainer(model, config, batches, self._validate)
         if saved:
             self.trainer.restore(saved, path)
         self.header = {"model": as_json(plan.model), "scaling": asdict(sizes), "data": _data_header(plan)}
 
-    def _scaling(self) -> Scaling:
-        nothing = Scaling((0.0,) * len(self.plan.model.elements), 1.0, 1.0)
-        return scaling_of(self.train_frames, self._graphs(self.train_frames, nothing), self.plan.model.elements)
-
-    def _graphs(self, frames: Sequence[Atoms], sizes: Scaling) -> list[Graph]:
-        return relative_graphs(frames, self.plan.model, sizes, ", ".join(self.plan.sources))
-
-    def _batches(self, graphs: Sequence[Graph]) -> Batches:
-        return Batches(graphs, 4 * self.plan.training.batch_size, self.plan.training.dtype)
-
     def _validate(self, params: Parameters) -> dict[str, float]:
-        found = errors(self.valid_graphs, self.predictor(params, self.predictor_batches), self.plan.model.elements)
+        found = errors(self.valid_graphs, self.predictor(self.valid_graphs, params), self.plan.model.elements)
         return {"energy_mae": found.energy_mae, "forces_mae": found.forces_mae}
 
     def fit(self, caught: list[int]) -> bool:
-        """Train to the end; False if interrupted. The state is saved either way."""
-        counts = f"{len(self.train_frames)} configurations to train on, {len(self.valid_frames)} to validate"
-        network = (
-            f"{self.plan.model.layers} layers of {self.plan.model.channels} channels, degrees to {self.plan.model.lmax}"
-        )
+        """Train to the end, and return False if interrupted. The state is saved in both cases."""
+        counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
+        shape = self.plan.model
+        network = f"{shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
         self.console.print(
-            f"{', '.join(self.plan.sources)}: {counts}.\n{network}; compiling takes a moment.", soft_wrap=True
+            f"{', '.join(self.plan.sources)}: {counts}.\n{network}; the first steps wait for compilation.",
+            soft_wrap=True,
         )
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         last = time.perf_counter()
@@ -209,13 +198,13 @@ class _Run:
         )
 
     def finish(self, folder: Path) -> None:
-        """Errors, plots and plain words."""
+        """Print errors and explanations, and write the plots."""
         average, elements = self.trainer.average, self.plan.model.elements
-        predictions = self.predictor(average, self.predictor_batches)
+        predictions = self.predictor(self.valid_graphs, average)
         table = errors_by_molecule(self.valid_frames, self.valid_graphs, predictions, elements)
         overall = list(table.values())[-1]
         some = self.train_graphs[: len(self.valid_graphs)]
-        training = errors(some, self.predictor(average, self._batches(some)), elements)
+        training = errors(some, self.predictor(some, average), elements)
         plots.learning_curve(folder / "learning-curve.png", self.trainer.progress.history)
         mean = (overall.energy_mae, overall.forces_mae)
         plots.parity(folder / "parity.png", self.valid_graphs, predictions, mean)
@@ -230,7 +219,7 @@ class _Run:
 
 
 def evaluate(options: argparse.Namespace, console: Console) -> int:
-    """`force-field evaluate`."""
+    """Run `force-field evaluate` and return the exit code."""
     model, header = load_model(options.checkpoint, options.dtype)
     sources = options.data or header["data"]["source"]
     frames = load(sources)
@@ -239,24 +228,21 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     known = set(header["data"]["trained_on"])
     unseen = [atoms for atoms in frames if fingerprint(atoms) not in known][: options.frames]
     if not unseen:
-        raise data.DataError(f"{name}: every frame was trained on, there is nothing to evaluate")
+        raise data.DataError(f"{name}: expected frames that the model was not trained on, got none: give other --data")
     graphs = relative_graphs(unseen, model.config, model.scaling, name)
-    structure = Structure(model)
-    params = structure.first
-    predictions = Predictor(structure, options.dtype)(params, Batches(graphs, 20, options.dtype))
-    table = errors_by_molecule(unseen, graphs, predictions, model.config.elements)
+    predictor = Predictor(model, options.dtype)
+    table = errors_by_molecule(unseen, graphs, predictor(graphs), model.config.elements)
     left_out = len(frames) - len([atoms for atoms in frames if fingerprint(atoms) not in known])
-    console.print(report.error_table(table, f"{name}: {len(unseen)} frames; {left_out} trained on are left out"))
+    console.print(report.error_table(table, f"{name}: {len(unseen)} frames; {left_out} training frames are left out"))
     some = unseen[:: max(1, len(unseen) // 3)][:3]
     for dtype in ("float32", "float64"):
-        predictor = Predictor(structure, dtype)
-        error = equivariance_error(predictor, params, some, model.config.elements, model.config.cutoff)
+        error = equivariance_error(predictor if dtype == options.dtype else Predictor(model, dtype), some)
         console.print(f"equivariance error in {dtype}: {error:.1e} (rotations and mirrors, relative)", highlight=False)
     return 0
 
 
 def md(options: argparse.Namespace, console: Console) -> int:
-    """`force-field md`."""
+    """Run `force-field md` and return the exit code."""
     model, header = load_model(options.checkpoint, options.dtype)
     if options.steps < 2 or options.timestep <= 0:
         raise UsageError(
@@ -265,9 +251,11 @@ def md(options: argparse.Namespace, console: Console) -> int:
     sources = options.data or header["data"]["source"]
     frames = load(sources, targets=False)
     if options.frame >= len(frames):
-        raise data.DataError(f"{', '.join(sources)} has {len(frames)} frames, there is no frame {options.frame}")
+        raise data.DataError(
+            f"{', '.join(sources)} has {len(frames)} frames: expected --frame below that number, got {options.frame}"
+        )
     atoms = frames[options.frame]
-    data.check_elements([atoms], model.config.elements, f"{', '.join(sources)} from frame {options.frame} on")
+    data.check_elements([atoms], model.config.elements, f"{', '.join(sources)} from frame {options.frame}")
     atoms.calc = ForceFieldCalculator(model, options.dtype)
     set_temperature(atoms, options.temperature, options.seed)
     path = options.out or checkpoint.locate(options.checkpoint).parent / "trajectory.extxyz"

@@ -1,6 +1,6 @@
-"""Reading configurations with energies and forces from extended XYZ, and saying exactly what is wrong with a file.
+"""Configurations with energies and forces, read from extended XYZ with exact error messages.
 
-Units throughout: Å, eV, eV/Å. A configuration is an ``ase.Atoms`` whose calculator holds its energy and forces.
+Units: Å, eV, eV/Å. A configuration is an ``ase.Atoms`` whose calculator holds its energy and forces.
 """
 
 import io
@@ -17,19 +17,19 @@ BUILT_IN = ("ethanol", "aspirin")
 
 
 class DataError(ValueError):
-    """A data file that cannot be used; the message says which frame, why and what to do."""
+    """A data file that cannot be used; the message states the frame, the reason and the remedy."""
 
 
 def load(source: str, targets: bool = True) -> list[Atoms]:
-    """The configurations of a built-in data set ("ethanol", "aspirin") or of an extended-XYZ file.
+    """Return the configurations of a built-in data set ("ethanol", "aspirin") or of an extended-XYZ file.
 
     Args:
-        source: the name or the file.
-        targets: whether every frame must have energy and forces.
+        source: name of the data set, or path of the file.
+        targets: whether each frame must have energy and forces.
 
     Raises:
-        DataError: a file that is missing, empty, cut short, or has a frame without energy or forces, with numbers
-            that are not finite, or with an unknown element.
+        DataError: the file is missing, empty or truncated, or a frame lacks energy or forces, has numbers that are
+            not finite, or has an unknown element.
     """
     if source in BUILT_IN:
         return read(Path(str(files("force_field") / "data" / f"{source}.extxyz")), targets)
@@ -64,7 +64,7 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _split(path: Path) -> Iterator[tuple[int, str]]:
-    """Line number and text of each frame, so that what is wrong can be located."""
+    """Yield line number and text of each frame, so that messages can locate errors."""
     lines = _read_lines(path)
     while lines and not lines[-1].strip():
         lines.pop()
@@ -80,7 +80,7 @@ def _split(path: Path) -> Iterator[tuple[int, str]]:
         end = start + count + 2
         if end > len(lines):
             found = max(len(lines) - start - 2, 0)
-            raise DataError(f"{where} is cut short: {count} atoms are announced, {found} lines of atoms follow")
+            raise DataError(f"{where} is truncated: it announces {count} atoms, but {found} lines of atoms follow")
         yield start + 1, "\n".join(lines[start:end]) + "\n"
         start, number = end, number + 1
 
@@ -90,7 +90,7 @@ def _parse(text: str, where: str) -> Atoms:
         atoms = ase.io.read(io.StringIO(text), format="extxyz")
     except KeyError as error:
         raise DataError(f"{where}: {error.args[0]!r} is not a chemical element") from None
-    except Exception as error:  # whatever ase makes of a malformed frame, its user wants the place and the reason
+    except Exception as error:  # ase raises various exceptions for malformed frames
         raise DataError(f"{where} is malformed: {error}") from None
     if not isinstance(atoms, Atoms):
         raise DataError(f"{where}: expected one frame, got {type(atoms).__name__}")
@@ -102,7 +102,7 @@ def _check_targets(atoms: Atoms, where: str) -> None:
     for name, hint in (("forces", "a column forces:R:3 in eV/Å"), ("energy", "energy=... in eV")):
         if name not in results:
             have = ", ".join(sorted({*atoms.arrays, *atoms.info, *results}))
-            raise DataError(f"{where} has no {name}: expected {hint}; the frame has {have}")
+            raise DataError(f"{where} has no {name}: expected {hint}, got only {have}")
         _check_finite(name, results[name], where)
 
 
@@ -120,16 +120,19 @@ def _check_finite(name: str, values: object, where: str) -> None:
     except (TypeError, ValueError):
         raise DataError(f"{where}: {name} is not a number: {values!r}") from None
     if not np.all(np.isfinite(numbers)):
-        raise DataError(f"{where}: {name} has numbers that are not finite (NaN or infinity); remove the frame")
+        raise DataError(f"{where}: {name} contains NaN or infinity, which is not finite: remove the frame")
 
 
 def check_elements(frames: Sequence[Atoms], known: Sequence[int], source: str) -> None:
-    """Refuse frames with elements that a model was not trained on.
+    """Refuse configurations with elements that a model was not trained on.
 
     Args:
         frames: the configurations.
         known: atomic numbers that the model knows.
-        source: name of the data for the message.
+        source: name of the data, for the message.
+
+    Raises:
+        DataError: a frame has an unknown element.
     """
     for number, atoms in enumerate(frames):
         unknown = sorted(set(atoms.numbers.tolist()) - set(known))
@@ -145,16 +148,16 @@ def _symbols(numbers: Sequence[int]) -> str:
 
 
 def split(count: int, train: int | None, valid: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random, disjoint indices of training and validation frames.
+    """Return random, disjoint indices of training and validation frames.
 
     Args:
-        count: number of frames there are.
-        train: how many to train on (default: what validation leaves).
-        valid: how many to validate on (default: a fifth, at most 200, of what `train` leaves at least one).
-        seed: of the random choice.
+        count: number of frames.
+        train: number of training frames (default: all except the validation frames).
+        valid: number of validation frames (default: at most 200, either a fifth or, if `train` is given, the rest).
+        seed: seed of the random choice.
 
     Raises:
-        DataError: more asked for than there are.
+        DataError: there are not enough frames.
     """
     if valid is None:
         rest = count - train if train is not None else count // 5
@@ -171,9 +174,9 @@ def split(count: int, train: int | None, valid: int | None, seed: int) -> tuple[
 
 
 def reference_energies(frames: Sequence[Atoms], elements: Sequence[int]) -> np.ndarray:
-    """Energy per element (eV), the least-squares fit of the total energies by the composition.
+    """Return the energy of each element (eV), fitted to the total energies by least squares.
 
-    Where compositions do not determine them (one molecule only), the solution of least norm.
+    If the compositions do not determine them, as for a single molecule, this is the solution of least norm.
     """
     counts = np.array([[np.sum(atoms.numbers == z) for z in elements] for atoms in frames], dtype=float)
     energies = np.array([atoms.get_potential_energy() for atoms in frames])
@@ -181,6 +184,6 @@ def reference_energies(frames: Sequence[Atoms], elements: Sequence[int]) -> np.n
 
 
 def force_scale(frames: Sequence[Atoms]) -> float:
-    """Root mean square of the force components (eV/Å), 1 where there are no forces at all."""
+    """Return the root mean square of the force components (eV/Å), or 1 if all forces are zero."""
     forces = np.concatenate([atoms.get_forces().ravel() for atoms in frames])
     return float(np.sqrt(np.mean(forces**2))) or 1.0

@@ -1,4 +1,4 @@
-"""Constant-energy molecular dynamics, and how well the energy is conserved."""
+"""Constant-energy molecular dynamics and the conservation of energy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,18 +7,19 @@ from pathlib import Path
 import ase.io
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
 
 
 @dataclass(frozen=True)
 class Conservation:
-    """What a constant-energy simulation did.
+    """The conservation of energy in a simulation.
 
     Attributes:
         picoseconds: simulated time.
-        drift: slope of a straight line through the total energy, meV per atom per ps.
-        fluctuation: standard deviation of the total energy around that line, meV per atom.
-        temperature: mean over the simulation, K.
+        drift: slope of a line fitted to the total energy, meV per atom per ps.
+        fluctuation: standard deviation of the total energy from that line, meV per atom.
+        temperature: mean temperature, K.
     """
 
     picoseconds: float
@@ -28,7 +29,7 @@ class Conservation:
 
 
 def set_temperature(atoms: Atoms, kelvin: float, seed: int) -> None:
-    """Random velocities of exactly this temperature, the molecule neither moving nor turning as a whole."""
+    """Set random velocities of exactly this temperature, without net momentum and, in molecules, angular momentum."""
     rng = np.random.default_rng(seed)
     masses = atoms.get_masses()[:, None]
     velocities = rng.normal(size=(len(atoms), 3)) / np.sqrt(masses)
@@ -58,11 +59,11 @@ def simulate(
     """Run velocity Verlet with the calculator of `atoms`.
 
     Args:
-        atoms: with positions, velocities and a calculator; moved in place.
+        atoms: atoms with velocities and a calculator; moved in place.
         steps: number of steps.
         timestep: in fs.
         trajectory: extended-XYZ file to write.
-        interval: steps between two frames of the trajectory.
+        interval: number of steps between two frames of the trajectory.
         on_step: called with the number of each step.
     """
     dynamics = VelocityVerlet(atoms, timestep=timestep * units.fs)
@@ -88,8 +89,6 @@ def simulate(
 
 
 def _snapshot(atoms: Atoms) -> Atoms:
-    from ase.calculators.singlepoint import SinglePointCalculator
-
     copy = atoms.copy()
     copy.calc = SinglePointCalculator(copy, energy=atoms.get_potential_energy(), forces=atoms.get_forces())
     return copy

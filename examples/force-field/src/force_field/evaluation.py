@@ -1,7 +1,8 @@
-"""How good a force field is: errors of energies and forces, and how exactly it respects rotations and mirrors."""
+"""Evaluation of a force field: predictions, errors of energies and forces, and the error of equivariance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,13 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from .graphs import Batch, Batches, Graph, to_graphs
-from .model import energy_and_forces
-from .parameters import Parameters, Structure
+import irreps_ops as irr
+from irreps_flax.nnx import binding
+
+from .graphs import Bucket, graph_sizes, pack, pad, to_graphs
+from .model import ForceField, energy_and_forces
+
+Parameters = Mapping[str, Any]  # nested dicts of arrays, as `binding.to_trees` of irreps_flax returns them
 
 
 @dataclass(frozen=True)
@@ -23,38 +28,59 @@ class Prediction:
 
 
 class Predictor:
-    """A force field with its parameters, compiled once for each bucket of sizes.
+    """A compiled force field, for graphs of any size.
+
+    All batches are padded to one bucket, so that one program serves graphs of any size. The first call chooses the
+    bucket; it grows, and the program is compiled again, only when a graph does not fit.
 
     Args:
-        structure: of the model.
-        dtype: of the computation.
+        model: the force field.
+        dtype: dtype of the computation.
+        batch_size: largest number of graphs in a batch.
     """
 
-    def __init__(self, structure: Structure, dtype: str) -> None:
+    def __init__(self, model: ForceField, dtype: str, batch_size: int = 20) -> None:
         """See the class."""
-        self.structure, self.dtype = structure, np.dtype(dtype)
-        self.traces = 0
+        self.model, self.dtype, self.batch_size = model, np.dtype(dtype), batch_size
+        self.parameters = self._cast(binding.to_trees(model)[0])
+        self.bucket = Bucket(0, 0, 0)
+        self.traces = 0  # the number of compilations
         self._evaluate = jax.jit(self._energy_and_forces)
 
-    def _energy_and_forces(self, params: Parameters, batch: Batch) -> tuple[jax.Array, jax.Array]:
+    def _energy_and_forces(self, parameters: Parameters, batch: irr.GraphBatch) -> tuple[jax.Array, jax.Array]:
         self.traces += 1
-        return energy_and_forces(self.structure.model(params), batch)
+        return energy_and_forces(binding.from_trees(self.model, parameters), batch)
 
-    def on_batch(self, params: Parameters, batch: Batch, graphs: Sequence[Graph]) -> list[Prediction]:
-        """Predictions for the graphs that a batch was made of."""
-        params = {name: jnp.asarray(p, self.dtype) for name, p in params.items()}
-        energies, forces = map(np.asarray, self._evaluate(params, batch))
-        ends = np.cumsum([len(g.species) for g in graphs])
+    def __call__(self, graphs: Sequence[irr.Graph], parameters: Parameters | None = None) -> list[Prediction]:
+        """Return the predictions for graphs, in their order.
+
+        Args:
+            graphs: the graphs.
+            parameters: parameters of the model (default: its own).
+        """
+        parameters = self.parameters if parameters is None else self._cast(parameters)
+        self.bucket = self._room_for(graphs)
+        return [
+            prediction for batch in pack(graphs, self.bucket) for prediction in self._predict_batch(batch, parameters)
+        ]
+
+    def _cast(self, parameters: Parameters) -> Parameters:
+        return jax.tree.map(lambda p: jnp.asarray(p, self.dtype), parameters)
+
+    def _room_for(self, graphs: Sequence[irr.Graph]) -> Bucket:
+        """Return the present bucket if it holds each graph, else one that also holds a batch of average graphs."""
+        sizes, count = graph_sizes(graphs), min(self.batch_size, len(graphs))
+        if (sizes <= self.bucket[1:]).all():
+            return self.bucket
+        room = np.maximum(sizes.max(axis=0), np.ceil(count * sizes.mean(axis=0)).astype(int))
+        atoms, edges = (irr.bucket_size(int(n), steps=4) for n in room)
+        return Bucket(*np.maximum(self.bucket, (count, atoms, edges)).tolist())
+
+    def _predict_batch(self, graphs: Sequence[irr.Graph], parameters: Parameters) -> list[Prediction]:
+        energies, forces = map(np.asarray, self._evaluate(parameters, pad(graphs, self.bucket, self.dtype)))
+        ends = np.cumsum(graph_sizes(graphs)[:, 0])
         parts = np.split(forces[: ends[-1]].astype(float), ends[:-1])
         return [Prediction(float(e), f) for e, f in zip(energies[: len(graphs)], parts, strict=True)]
-
-    def __call__(self, params: Parameters, batches: Batches) -> list[Prediction]:
-        """Predictions for the graphs of `batches`, in their order."""
-        found: dict[int, Prediction] = {}
-        for bucket, indices in batches.indices():
-            batch = batches.batch(bucket, indices)
-            found.update(zip(indices, self.on_batch(params, batch, [batches.graphs[i] for i in indices]), strict=True))
-        return [found[i] for i in range(len(batches.graphs))]
 
 
 @dataclass(frozen=True)
@@ -68,7 +94,7 @@ class Errors:
         energy_mae_per_atom: mean absolute error of energies divided by the number of atoms.
         forces_mae: mean absolute error of force components.
         forces_rmse: root mean square error of force components.
-        forces_mae_by_element: the same for each element.
+        forces_mae_by_element: mean absolute error of force components on each element.
         forces_rms: root mean square of the true force components.
     """
 
@@ -82,13 +108,13 @@ class Errors:
     forces_rms: float
 
 
-def errors(graphs: Sequence[Graph], predictions: Sequence[Prediction], elements: Sequence[int]) -> Errors:
-    """Errors of predictions."""
-    energy = 1e3 * np.array([p.energy - g.energy for p, g in zip(predictions, graphs, strict=True)])
-    atoms = np.array([len(g.species) for g in graphs])
-    forces = 1e3 * np.concatenate([p.forces - g.forces for p, g in zip(predictions, graphs, strict=True)])
-    species = np.concatenate([g.species for g in graphs])
-    truth = 1e3 * np.concatenate([g.forces for g in graphs])
+def errors(graphs: Sequence[irr.Graph], predictions: Sequence[Prediction], elements: Sequence[int]) -> Errors:
+    """Return the errors of the predictions for some graphs."""
+    energy = 1e3 * np.array([p.energy - g.globals for p, g in zip(predictions, graphs, strict=True)])
+    atoms = graph_sizes(graphs)[:, 0]
+    forces = 1e3 * np.concatenate([p.forces - g.nodes.forces for p, g in zip(predictions, graphs, strict=True)])
+    species = np.concatenate([g.nodes.species for g in graphs])
+    truth = 1e3 * np.concatenate([g.nodes.forces for g in graphs])
     by_element = {
         chemical_symbols[elements[i]]: float(np.abs(forces[species == i]).mean()) for i in np.unique(species).tolist()
     }
@@ -105,9 +131,9 @@ def errors(graphs: Sequence[Graph], predictions: Sequence[Prediction], elements:
 
 
 def errors_by_molecule(
-    frames: Sequence[Atoms], graphs: Sequence[Graph], predictions: Sequence[Prediction], elements: Sequence[int]
+    frames: Sequence[Atoms], graphs: Sequence[irr.Graph], predictions: Sequence[Prediction], elements: Sequence[int]
 ) -> dict[str, Errors]:
-    """Errors for each chemical formula; with several, those of all together last, as "all"."""
+    """Return the errors for each chemical formula and, if there are several, for all configurations under "all"."""
     formulas = [atoms.get_chemical_formula() for atoms in frames]
     table = {}
     for formula in dict.fromkeys(formulas):
@@ -119,42 +145,41 @@ def errors_by_molecule(
 
 
 def random_orthogonal(rng: np.random.Generator, mirror: bool) -> np.ndarray:
-    """A random rotation of space, or a random rotation and a mirror, as a 3 x 3 matrix of determinant 1 or -1."""
+    """Return a random orthogonal 3 x 3 matrix: of determinant -1 with `mirror`, else a rotation."""
     q, r = np.linalg.qr(rng.normal(size=(3, 3)))
     q = q * np.sign(np.diag(r))
     return q if (np.linalg.det(q) < 0) == mirror else q * np.array([-1.0, 1.0, 1.0])
 
 
-def equivariance_error(
-    predictor: Predictor,
-    params: Parameters,
-    frames: Sequence[Atoms],
-    elements: Sequence[int],
-    cutoff: float,
-    trials: int = 10,
-    seed: int = 0,
-) -> float:
-    """How much rotating and mirroring the molecule is not the same as rotating and mirroring the forces.
+def equivariance_error(predictor: Predictor, frames: Sequence[Atoms], trials: int = 10, seed: int = 0) -> float:
+    """Compare the predictions for rotated and mirrored configurations with rotated and mirrored predictions.
 
-    Half of the transformations Q have a mirror. They act in float64, the model computes in the dtype of `predictor`.
+    Half of the transformations Q contain a mirror. They are applied in float64; the model computes in the dtype of
+    `predictor`.
+
+    Args:
+        predictor: the force field.
+        frames: the configurations.
+        trials: number of transformations of each configuration.
+        seed: seed of the transformations.
 
     Returns:
         The largest, over frames and transformations, of |F(Q x) - Q F(x)| / |F(x)| (norms over all atoms) and
         |E(Q x) - E(x)| / (|F(x)| * 1 Å).
     """
+    config = predictor.model.config
     rng = np.random.default_rng(seed)
     matrices = [random_orthogonal(rng, mirror=bool(k % 2)) for k in range(trials)]
-    turned = []
+    transformed = []
     for atoms in frames:
         for q in [np.eye(3), *matrices]:
             copy = atoms.copy()
             copy.set_cell(atoms.cell.array @ q.T)
             copy.positions = atoms.positions @ q.T
-            turned.append(copy)
-    graphs = to_graphs(turned, elements, cutoff, "rotated frames")
-    predictions = predictor(params, Batches(graphs, trials + 1, predictor.dtype))
+            transformed.append(copy)
+    predictions = predictor(to_graphs(transformed, config.elements, config.cutoff, "rotated frames"))
     worst = 0.0
-    for start in range(0, len(turned), trials + 1):
+    for start in range(0, len(transformed), trials + 1):
         first, *others = predictions[start : start + trials + 1]
         size = float(np.linalg.norm(first.forces))
         for q, other in zip(matrices, others, strict=True):

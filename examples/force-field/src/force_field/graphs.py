@@ -1,10 +1,10 @@
-"""Configurations as graphs of neighbours, padded to few static shapes so that few programs are compiled.
+"""Configurations as graphs of neighbours, and padded batches of them in few static shapes.
 
-A batch is several graphs put side by side, filled up with atoms and edges that count for nothing: the sizes of all
-three are its bucket, and JAX compiles once per bucket.
+JAX compiles a program for each shape. So several graphs are joined into one batch and padded to the sizes of a bucket:
+the numbers of graphs, atoms and edges that it has room for. There is one compilation for each bucket.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,100 +13,74 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 from numpy.typing import DTypeLike
 
+import irreps_ops as irr
+
 from .data import DataError
 
 Array = np.ndarray | jax.Array
 
 
-class Graph(NamedTuple):
-    """A configuration: n atoms, m directed edges between atoms nearer than the cutoff.
+class AtomData(NamedTuple):
+    """Data of the atoms of a graph or of a batch.
 
     Attributes:
-        species: (n,) index into the elements of the model.
-        positions: (n, 3) in Å.
-        senders: (m,) the neighbours.
-        receivers: (m,) the atoms whose neighbours they are.
-        shifts: (m, 3) in Å, what the periodic image of the sender is displaced by.
-        energy: in eV.
-        forces: (n, 3) in eV/Å.
+        species: shape (atoms,), index into the elements of the model.
+        positions: shape (atoms, 3), in Å.
+        forces: shape (atoms, 3), targets in eV/Å.
     """
 
-    species: np.ndarray
-    positions: np.ndarray
-    senders: np.ndarray
-    receivers: np.ndarray
-    shifts: np.ndarray
-    energy: float
-    forces: np.ndarray
+    species: Array
+    positions: Array
+    forces: Array
 
 
 class Bucket(NamedTuple):
-    """The static sizes of a batch: how many graphs, atoms and edges it has room for."""
+    """The static sizes of a batch: the numbers of graphs, atoms and edges that it has room for."""
 
     graphs: int
     atoms: int
     edges: int
 
 
-class Batch(NamedTuple):
-    """Graphs side by side, padded to a bucket.
+def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
+    """Return the graph of a configuration, molecule or crystal, with an edge for each pair closer than the cutoff.
 
-    Padding belongs to the last graph and atom; masks tell it from what is real.
+    Args:
+        atoms: the configuration; the targets are zero if it has no calculator results.
+        elements: atomic numbers that the model knows.
+        cutoff: in Å.
 
-    Attributes:
-        species: (atoms,) int32.
-        positions: (atoms, 3).
-        senders: (edges,) int32.
-        receivers: (edges,) int32.
-        shifts: (edges, 3).
-        graph_index: (atoms,) int32, the graph of each atom.
-        atom_mask: (atoms,) bool.
-        edge_mask: (edges,) bool.
-        graph_mask: (graphs,) bool.
-        energy: (graphs,), target.
-        forces: (atoms, 3), target.
-    """
-
-    species: Array
-    positions: Array
-    senders: Array
-    receivers: Array
-    shifts: Array
-    graph_index: Array
-    atom_mask: Array
-    edge_mask: Array
-    graph_mask: Array
-    energy: Array
-    forces: Array
-
-
-def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> Graph:
-    """The graph of a configuration, periodic or not; targets are zero where it has no calculator results.
+    Returns:
+        A graph with :class:`AtomData` as data of the nodes. The data of the edges, of shape (edges, 3) in Å, are the
+        displacements of the periodic images of the senders. The global is the energy in eV.
 
     Raises:
-        DataError: two atoms nearly at the same place.
+        DataError: two atoms are almost at the same position.
     """
     receivers, senders, distances, images = neighbor_list("ijdS", atoms, cutoff)
     if len(distances) and distances.min() < 0.1:
         k = int(np.argmin(distances))
         raise DataError(
-            f"atoms {receivers[k]} and {senders[k]} are {distances[k]:.3f} Å apart: no chemistry happens there"
+            f"atoms {receivers[k]} and {senders[k]} are {distances[k]:.3f} Å apart, expected at least 0.1 Å: "
+            "correct or remove the frame"
         )
     results = atoms.calc.results if atoms.calc is not None else {}
     index = {z: i for i, z in enumerate(elements)}
-    return Graph(
-        species=np.array([index[z] for z in atoms.numbers.tolist()], np.int32),
-        positions=atoms.get_positions(),
-        senders=senders.astype(np.int32),
-        receivers=receivers.astype(np.int32),
-        shifts=images @ atoms.cell.array,
-        energy=float(results.get("energy", 0.0)),
-        forces=np.asarray(results.get("forces", np.zeros((len(atoms), 3)))),
+    return irr.Graph(
+        nodes=AtomData(
+            species=np.array([index[z] for z in atoms.numbers.tolist()], np.int32),
+            positions=atoms.get_positions(),
+            forces=np.asarray(results.get("forces", np.zeros((len(atoms), 3)))),
+        ),
+        senders=senders,
+        receivers=receivers,
+        edges=images @ atoms.cell.array,
+        globals=float(results.get("energy", 0.0)),
     )
 
 
-def to_graphs(frames: Iterable[Atoms], elements: Sequence[int], cutoff: float, source: str) -> list[Graph]:
-    """The graphs of many configurations; what is wrong with one is reported with its number."""
+def to_graphs(frames: Iterable[Atoms], elements: Sequence[int], cutoff: float, source: str) -> list[irr.Graph]:
+    """Return the graphs of many configurations; an error names `source` and the number of the frame."""
     graphs = []
     for number, atoms in enumerate(frames):
         try:
@@ -116,103 +90,75 @@ def to_graphs(frames: Iterable[Atoms], elements: Sequence[int], cutoff: float, s
     return graphs
 
 
-def ladder(size: int) -> int:
-    """The smallest of 8, 12, 16, 24, 32, 48, 64, ... that is not less than `size`.
-
-    Example:
-        >>> [ladder(n) for n in (0, 9, 12, 13, 100)]
-        [8, 12, 12, 16, 128]
-    """
-    step = 8
-    while step < size:
-        if step * 3 // 2 >= size:
-            return step * 3 // 2
-        step *= 2
-    return step
+def graph_sizes(graphs: Sequence[irr.Graph]) -> np.ndarray:
+    """Return the numbers of atoms and edges of each graph, of shape (graphs, 2)."""
+    return np.array([(len(g.nodes.species), len(g.senders)) for g in graphs]).reshape(-1, 2)
 
 
-def size_class(graph: Graph) -> tuple[int, int]:
-    """What graphs must share to be put into batches of one bucket."""
-    return ladder(len(graph.species)), ladder(len(graph.senders))
-
-
-def pad_batch(graphs: Sequence[Graph], bucket: Bucket, dtype: DTypeLike = np.float32) -> Batch:
-    """Put graphs side by side and fill up the bucket.
+def pad(graphs: Sequence[irr.Graph], bucket: Bucket, dtype: DTypeLike) -> irr.GraphBatch:
+    """Join graphs into a batch, padded to a bucket, with floating-point data of this dtype.
 
     Raises:
-        ValueError: graphs that do not fit.
+        ValueError: the graphs do not fit into the bucket.
     """
-    sizes = np.array([len(g.species) for g in graphs])
-    atoms, edges = int(sizes.sum()), sum(len(g.senders) for g in graphs)
-    if len(graphs) > bucket.graphs or atoms > bucket.atoms or edges > bucket.edges:
-        raise ValueError(f"{len(graphs)} graphs, {atoms} atoms, {edges} edges do not fit into {bucket}")
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-
-    def pad(arrays: Sequence[np.ndarray], size: int, fill: int = 0) -> np.ndarray:
-        joined = np.concatenate(arrays)
-        widths = [(0, size - len(joined))] + [(0, 0)] * (joined.ndim - 1)
-        return np.pad(joined, widths, constant_values=fill)
-
-    def shifted(name: str) -> list[np.ndarray]:
-        return [getattr(g, name) + o for g, o in zip(graphs, offsets[:-1], strict=True)]
-
-    return Batch(
-        species=pad([g.species for g in graphs], bucket.atoms),
-        positions=pad([g.positions for g in graphs], bucket.atoms).astype(dtype),
-        senders=pad(shifted("senders"), bucket.edges, bucket.atoms - 1).astype(np.int32),
-        receivers=pad(shifted("receivers"), bucket.edges, bucket.atoms - 1).astype(np.int32),
-        shifts=pad([g.shifts for g in graphs], bucket.edges).astype(dtype),
-        graph_index=pad([np.repeat(np.arange(len(graphs)), sizes)], bucket.atoms, bucket.graphs - 1).astype(np.int32),
-        atom_mask=np.arange(bucket.atoms) < atoms,
-        edge_mask=np.arange(bucket.edges) < edges,
-        graph_mask=np.arange(bucket.graphs) < len(graphs),
-        energy=np.pad(np.array([g.energy for g in graphs]), (0, bucket.graphs - len(graphs))).astype(dtype),
-        forces=pad([g.forces for g in graphs], bucket.atoms).astype(dtype),
-    )
+    batch = irr.batch_graphs(graphs, num_graphs=bucket.graphs, num_nodes=bucket.atoms, num_edges=bucket.edges)
+    return jax.tree.map(lambda a: a.astype(dtype) if np.issubdtype(a.dtype, np.floating) else a, batch)
 
 
-def _round_up(size: int, multiple: int = 8) -> int:
-    return max(multiple, -(-size // multiple) * multiple)
+def pack(graphs: Sequence[irr.Graph], bucket: Bucket) -> Iterator[list[irr.Graph]]:
+    """Divide graphs, in their order, into lists that fit into a bucket. Each graph must fit by itself."""
+    chosen: list[irr.Graph] = []
+    free = np.array(bucket)
+    for graph, size in zip(graphs, graph_sizes(graphs), strict=True):
+        needed = np.array([1, *size])
+        if chosen and (needed > free).any():
+            yield chosen
+            chosen, free = [], np.array(bucket)
+        chosen.append(graph)
+        free = free - needed
+    if chosen:
+        yield chosen
 
 
 class Batches:
-    """The batches of a data set: graphs of similar size share one bucket, made to measure.
+    """The training batches of a data set. Graphs of similar size share a bucket, which fits its largest graphs.
 
     Args:
         graphs: the data set.
-        batch_size: graphs per batch.
-        dtype: of positions and targets.
+        batch_size: graphs in a batch.
+        dtype: dtype of positions and targets.
     """
 
-    def __init__(self, graphs: Sequence[Graph], batch_size: int, dtype: DTypeLike = np.float32) -> None:
+    def __init__(self, graphs: Sequence[irr.Graph], batch_size: int, dtype: DTypeLike = np.float32) -> None:
         """See the class."""
-        self.graphs, self.batch_size, self.dtype = list(graphs), batch_size, dtype
-        self._members: dict[tuple[int, int], list[int]] = {}
-        for i, graph in enumerate(self.graphs):
-            self._members.setdefault(size_class(graph), []).append(i)
-        self.buckets = {name: self._bucket(members) for name, members in self._members.items()}
+        self.graphs, self.dtype = list(graphs), dtype
+        sizes = graph_sizes(self.graphs)
+        classes: dict[tuple[int, int], list[int]] = {}
+        for i, (atoms, edges) in enumerate(sizes.tolist()):
+            classes.setdefault((irr.bucket_size(atoms), irr.bucket_size(edges)), []).append(i)
+        self.members: list[tuple[Bucket, list[int]]] = []
+        for members in classes.values():
+            count = min(batch_size, len(members))
+            atoms, edges = sizes[members].max(axis=0).tolist()
+            self.members.append((Bucket(count, count * atoms, max(count * edges, 1)), members))
 
-    def _bucket(self, members: Sequence[int]) -> Bucket:
-        graphs = min(self.batch_size, len(members))
-        atoms = max(len(self.graphs[i].species) for i in members)
-        edges = max(len(self.graphs[i].senders) for i in members)
-        return Bucket(graphs, _round_up(graphs * atoms), _round_up(graphs * edges))
+    @property
+    def buckets(self) -> list[Bucket]:
+        """The bucket of each class of sizes."""
+        return [bucket for bucket, _ in self.members]
 
     def __len__(self) -> int:
-        """Number of batches."""
-        return sum(-(-len(m) // self.buckets[name].graphs) for name, m in self._members.items())
+        """Return the number of batches."""
+        return sum(-(-len(members) // bucket.graphs) for bucket, members in self.members)
 
-    def indices(self, rng: np.random.Generator | None = None) -> list[tuple[Bucket, list[int]]]:
-        """Bucket and graph indices of each batch, in random order if there is an `rng`, else in order."""
+    def indices(self, rng: np.random.Generator) -> list[tuple[Bucket, list[int]]]:
+        """Return bucket and graph indices of each batch, in random order."""
         batches = []
-        for name, members in self._members.items():
-            bucket = self.buckets[name]
-            order = members if rng is None else rng.permutation(members).tolist()
+        for bucket, members in self.members:
+            order = rng.permutation(members).tolist()
             batches += [(bucket, order[k : k + bucket.graphs]) for k in range(0, len(order), bucket.graphs)]
-        if rng is not None:
-            batches = [batches[i] for i in rng.permutation(len(batches))]
-        return batches
+        return [batches[i] for i in rng.permutation(len(batches))]
 
-    def batch(self, bucket: Bucket, indices: Sequence[int]) -> Batch:
-        """The padded batch of some graphs."""
-        return pad_batch([self.graphs[i] for i in indices], bucket, self.dtype)
+    def batch(self, bucket: Bucket, indices: Sequence[int]) -> irr.GraphBatch:
+        """Return the padded batch of the graphs with these indices."""
+        return pad([self.graphs[i] for i in indices], bucket, self.dtype)

@@ -1,10 +1,10 @@
-"""Make the shipped data again: GFN2-xTB molecular dynamics of ethanol and aspirin at 500 K.
+"""Generate the shipped data: GFN2-xTB molecular dynamics of ethanol and aspirin at 500 K.
 
     uv run --package force-field --group data python -m force_field.make_data
 
-Each molecule is relaxed, heated by a Langevin thermostat, equilibrated and then sampled every 100 fs. A frame's
-positions are rounded *before* its energy and forces are computed, so that what the file says is consistent to the
-precision of the engine. C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
+Each molecule is relaxed, heated by a Langevin thermostat, equilibrated and then sampled every 100 fs. The positions of
+a frame are rounded *before* its energy and forces are computed, so that all of them are consistent to the precision of
+the engine. C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 """
 
 import importlib
@@ -54,14 +54,14 @@ H 18 1.09 16 110 15 -60
 
 
 def starting_geometry(name: str) -> Atoms:
-    """A reasonable, unrelaxed geometry of "ethanol" or "aspirin"."""
+    """Return a reasonable, unrelaxed geometry of "ethanol" or "aspirin"."""
     if name == "ethanol":
         return molecule("CH3CH2OH")
     return parse_zmatrix(_ASPIRIN.strip())
 
 
 def sample(atoms: Atoms, frames: int, seed: int) -> Iterator[Atoms]:
-    """Relax, heat and equilibrate ``atoms`` (which has a calculator), then yield ``frames`` labelled copies."""
+    """Relax, heat and equilibrate `atoms`, which has a calculator, then yield `frames` labelled copies."""
     rng = np.random.default_rng(seed)
     BFGS(atoms, logfile=io.StringIO()).run(fmax=0.02)
     thermal = np.sqrt(units.kB * TEMPERATURE * atoms.get_masses())
@@ -79,20 +79,20 @@ def sample(atoms: Atoms, frames: int, seed: int) -> Iterator[Atoms]:
 
 
 def to_text(atoms: Atoms, name: str) -> str:
-    """One frame as extended XYZ: Å, eV, eV/Å, four decimals."""
+    """Return a frame as extended XYZ, in Å, eV and eV/Å with four decimals."""
     header = (
         f'Properties=species:S:1:pos:R:3:forces:R:3 name={name} energy={atoms.get_potential_energy():.5f} pbc="F F F"'
     )
-    rows = np.concatenate([atoms.positions, atoms.get_forces()], axis=1)
+    numbers = np.concatenate([atoms.positions, atoms.get_forces()], axis=1)
     lines = [
-        " ".join([symbol, *(f"{x:.4f}" for x in row)])
-        for symbol, row in zip(atoms.get_chemical_symbols(), rows, strict=True)
+        " ".join([symbol, *(f"{x:.4f}" for x in line)])
+        for symbol, line in zip(atoms.get_chemical_symbols(), numbers, strict=True)
     ]
     return "\n".join([str(len(atoms)), header, *lines]) + "\n"
 
 
 def force_error(atoms: Atoms, step: float = 1e-3) -> float:
-    """Largest difference (eV/Å) between the forces and central differences of the energy."""
+    """Return the largest difference (eV/Å) between the forces and central differences of the energy."""
     forces = atoms.get_forces()
     numerical = np.zeros_like(forces)
     for i, k in np.ndindex(*forces.shape):
@@ -107,7 +107,7 @@ def force_error(atoms: Atoms, step: float = 1e-3) -> float:
 
 
 def make(name: str, calculator: Calculator, seed: int = 0) -> None:
-    """Write ``data/<name>.extxyz`` and print how well forces and energies agree."""
+    """Write ``data/<name>.extxyz`` and print the difference between forces and finite differences."""
     atoms = starting_geometry(name)
     atoms.calc = calculator
     with (HERE / f"{name}.extxyz").open("w") as file:
@@ -118,8 +118,8 @@ def make(name: str, calculator: Calculator, seed: int = 0) -> None:
 
 
 def main() -> None:
-    """Make both files."""
-    engine = importlib.import_module("tblite.ase")  # only the dependency group "data" brings it
+    """Generate both files."""
+    engine = importlib.import_module("tblite.ase")  # installed by the dependency group "data" only
     HERE.mkdir(exist_ok=True)
     for name in FRAMES:
         make(name, engine.TBLite(method="GFN2-xTB", accuracy=0.1, verbosity=0))

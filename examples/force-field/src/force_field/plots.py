@@ -1,4 +1,4 @@
-"""The two pictures of a training run."""
+"""The two plots of a training run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +8,15 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+import irreps_ops as irr
+
 from .evaluation import Prediction
-from .graphs import Graph
 
 _STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 150}
 
 
 def learning_curve(path: Path, history: Sequence[dict[str, float]]) -> None:
-    """Validation errors against minutes of training."""
+    """Plot validation errors against minutes of training, as a PNG file."""
     minutes = [line["seconds"] / 60 for line in history]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
@@ -28,17 +29,19 @@ def learning_curve(path: Path, history: Sequence[dict[str, float]]) -> None:
         figure.savefig(path)
 
 
-def parity(path: Path, graphs: Sequence[Graph], predictions: Sequence[Prediction], errors: tuple[float, float]) -> None:
-    """Predicted against true energies and force components.
+def parity(
+    path: Path, graphs: Sequence[irr.Graph], predictions: Sequence[Prediction], errors: tuple[float, float]
+) -> None:
+    """Plot predicted against true energies and force components.
 
     Args:
-        path: of the PNG file.
-        graphs: with the true values; energies are shown relative to their mean.
-        predictions: of the same graphs.
-        errors: mean absolute errors of energy (meV) and force components (meV/Å).
+        path: path of the PNG file.
+        graphs: graphs with the true values; energies are shown relative to their mean.
+        predictions: predictions for these graphs.
+        errors: mean absolute errors of energy (meV) and force components (meV/Å), for the titles.
     """
-    energy = np.array([[g.energy, p.energy] for g, p in zip(graphs, predictions, strict=True)])
-    truth = np.concatenate([g.forces.ravel() for g in graphs])
+    energy = np.array([[g.globals, p.energy] for g, p in zip(graphs, predictions, strict=True)])
+    truth = np.concatenate([g.nodes.forces.ravel() for g in graphs])
     forces = np.stack([truth, np.concatenate([p.forces.ravel() for p in predictions])], axis=1)
     titles = (f"energy: {errors[0]:.1f} meV", f"forces: {errors[1]:.1f} meV/Å")
     with mpl.rc_context(_STYLE):

@@ -1,4 +1,4 @@
-"""From data to a new force field, and from a checkpoint back to it."""
+"""From training data to a new force field, and from a checkpoint to a trained one."""
 
 import hashlib
 import json
@@ -11,16 +11,18 @@ import numpy as np
 from ase import Atoms
 from flax import nnx
 
+import irreps_ops as irr
+from irreps_flax.nnx import binding
+
 from . import checkpoint
 from .data import force_scale, reference_energies
-from .graphs import Graph, to_graphs
+from .graphs import graph_sizes, to_graphs
 from .model import ForceField, ModelConfig, Scaling
-from .parameters import Structure
 
 
-def scaling_of(frames: Sequence[Atoms], graphs: Sequence[Graph], elements: Sequence[int]) -> Scaling:
-    """What the training configurations say about sizes."""
-    atoms, edges = sum(len(g.species) for g in graphs), sum(len(g.senders) for g in graphs)
+def scaling_of(frames: Sequence[Atoms], graphs: Sequence[irr.Graph], elements: Sequence[int]) -> Scaling:
+    """Return the scaling that training configurations and their graphs determine."""
+    atoms, edges = graph_sizes(graphs).sum(axis=0).tolist()
     return Scaling(
         reference_energies=tuple(reference_energies(frames, elements).tolist()),
         energy_scale=force_scale(frames),
@@ -28,43 +30,54 @@ def scaling_of(frames: Sequence[Atoms], graphs: Sequence[Graph], elements: Seque
     )
 
 
-def relative_graphs(frames: Sequence[Atoms], model: ModelConfig, scaling: Scaling, source: str) -> list[Graph]:
-    """Graphs whose energies are relative to the reference energies of their atoms."""
+def relative_to(graphs: Sequence[irr.Graph], scaling: Scaling) -> list[irr.Graph]:
+    """Return graphs whose energies are relative to the reference energies of their atoms."""
     reference = np.array(scaling.reference_energies)
-    graphs = to_graphs(frames, model.elements, model.cutoff, source)
-    return [g._replace(energy=g.energy - float(np.sum(reference[g.species]))) for g in graphs]
+    return [g._replace(globals=g.globals - float(np.sum(reference[g.nodes.species]))) for g in graphs]
+
+
+def relative_graphs(frames: Sequence[Atoms], model: ModelConfig, scaling: Scaling, source: str) -> list[irr.Graph]:
+    """Return the graphs of configurations, with energies relative to the reference energies of their atoms."""
+    return relative_to(to_graphs(frames, model.elements, model.cutoff, source), scaling)
 
 
 def fingerprint(atoms: Atoms) -> str:
-    """A short name of a configuration by its elements and positions."""
+    """Return a short identifier of a configuration, computed from its elements and positions."""
     positions = np.round(atoms.positions, 5) + 0.0
     return hashlib.sha256(atoms.numbers.astype("<i8").tobytes() + positions.astype("<f8").tobytes()).hexdigest()[:12]
 
 
 def model_config(header: dict[str, Any]) -> ModelConfig:
-    """The model configuration in a checkpoint."""
+    """Return the model configuration of a checkpoint."""
     return ModelConfig(**{**header["model"], "elements": tuple(header["model"]["elements"])})
 
 
 def scaling(header: dict[str, Any]) -> Scaling:
-    """The scaling in a checkpoint."""
+    """Return the scaling of a checkpoint."""
     saved = header["scaling"]
     return Scaling(**{**saved, "reference_energies": tuple(saved["reference_energies"])})
 
 
 def as_json(config: Any) -> dict[str, Any]:
-    """A configuration as JSON will give it back."""
+    """Return a configuration as it is after writing and reading JSON."""
     return json.loads(json.dumps(asdict(config)))
 
 
 def load_model(path: Path, dtype: str) -> tuple[ForceField, dict[str, Any]]:
-    """The trained force field, with averaged parameters, and the header of its checkpoint.
+    """Read a trained force field, with averaged parameters.
+
+    Args:
+        path: checkpoint, or folder of a training run.
+        dtype: dtype of the parameters; "float64" needs the JAX option jax_enable_x64.
+
+    Returns:
+        The force field, and the header of its checkpoint.
 
     Raises:
-        checkpoint.CheckpointError: a file that is no checkpoint, or not one of this model.
+        checkpoint.CheckpointError: the file is not a checkpoint, or belongs to another model.
     """
     path = checkpoint.locate(path)
-    saved = checkpoint.load(path)
+    saved = checkpoint.load(path, dtype)
     try:
         config, sizes = model_config(saved.header), scaling(saved.header)
     except (KeyError, TypeError) as error:
@@ -72,5 +85,8 @@ def load_model(path: Path, dtype: str) -> tuple[ForceField, dict[str, Any]]:
             f"{path} holds the model ({checkpoint.describe(saved.header.get('model', {}))}), expected one with "
             f"({', '.join(ModelConfig.__dataclass_fields__)}): it was written by another version ({error})"
         ) from None
-    structure = Structure(nnx.eval_shape(lambda: ForceField(config, sizes, rngs=nnx.Rngs(0), dtype=dtype)))
-    return structure.model(checkpoint.unflatten("average", structure.first, saved.arrays, path)), saved.header
+    model = nnx.eval_shape(lambda: ForceField(config, sizes, rngs=nnx.Rngs(0), dtype=dtype))
+    try:
+        return binding.from_trees(model, saved.parameters), saved.header
+    except ValueError as error:
+        raise checkpoint.CheckpointError(f"{path}: {error}") from None

@@ -1,4 +1,4 @@
-"""What the commands say: tables and plain words."""
+"""Output of the commands: tables, and explanations in words."""
 
 from rich.table import Table
 
@@ -8,21 +8,21 @@ CHEMICAL_ACCURACY = 43.4  # meV/Å, 1 kcal/mol/Å
 
 
 def error_table(errors: dict[str, Errors], title: str) -> Table:
-    """Errors, a column for each molecule."""
+    """Return a table of errors, with a column for each molecule."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in errors:
         table.add_column(name, justify="right")
     columns = list(errors.values())
     table.add_row("configurations", *(str(e.frames) for e in columns))
-    rows = {
+    lines = {
         "energy, mean absolute error, meV": "energy_mae",
         "energy, root mean square error, meV": "energy_rmse",
         "energy per atom, mean absolute error, meV": "energy_mae_per_atom",
         "forces, mean absolute error, meV/Å": "forces_mae",
         "forces, root mean square error, meV/Å": "forces_rmse",
     }
-    for text, name in rows.items():
+    for text, name in lines.items():
         table.add_row(text, *(_number(getattr(e, name)) for e in columns))
     for element in sorted({x for e in columns for x in e.forces_mae_by_element}):
         found = (e.forces_mae_by_element.get(element) for e in columns)
@@ -36,30 +36,30 @@ def _number(x: float) -> str:
 
 
 def in_words(errors: Errors, training: Errors, frames: int) -> str:
-    """How good the force field is, and what to try next.
+    """Explain how accurate the force field is, and how to improve it.
 
     Args:
-        errors: in validation.
-        training: on configurations that were trained on.
-        frames: how many those are.
+        errors: validation errors.
+        training: errors on training configurations.
+        frames: number of training configurations.
     """
     error, percent = errors.forces_mae, 100 * errors.forces_mae / errors.forces_rms
     if error < CHEMICAL_ACCURACY / 2:
-        quality = "very good: fit for molecular dynamics near the temperature of the data"
+        quality = "very good: suitable for molecular dynamics near the temperature of the data"
     elif error < CHEMICAL_ACCURACY:
-        quality = "good: within chemical accuracy (1 kcal/mol/Å), fit for molecular dynamics near the data"
+        quality = "good: within chemical accuracy (1 kcal/mol/Å), suitable for molecular dynamics near the data"
     elif error < 2 * CHEMICAL_ACCURACY:
-        quality = "fair: fit for relaxations and short dynamics, not yet within chemical accuracy (43 meV/Å)"
+        quality = "fair: suitable for relaxations and short dynamics, not yet within chemical accuracy (43 meV/Å)"
     else:
-        quality = "poor: fit for a first look only"
+        quality = "poor: suitable for first tests only"
     if training.forces_mae < 0.6 * error:
-        reason = f"The error on the training configurations is much smaller ({training.forces_mae:.1f} meV/Å):"
+        reason = f"The error on training configurations is much smaller ({training.forces_mae:.1f} meV/Å):"
         advice = f"more data (--train, now {frames}) helps more than longer training."
     else:
-        reason = f"The error on the training configurations is about the same ({training.forces_mae:.1f} meV/Å):"
-        advice = "more time helps (--minutes), and with it a larger network (--size large)."
+        reason = f"The error on training configurations is similar ({training.forces_mae:.1f} meV/Å):"
+        advice = "longer training (--minutes) helps, and so does a larger network (--size large)."
     return (
-        f"On configurations that it has not seen, force components are wrong by {error:.1f} meV/Å on average, "
-        f"{percent:.1f} % of their typical size, and energies by {errors.energy_mae:.1f} meV. "
-        f"That is {quality}.\n{reason} {advice}"
+        f"On unseen configurations, the mean absolute error of force components is {error:.1f} meV/Å, {percent:.1f} % "
+        f"of their root mean square, and that of energies is {errors.energy_mae:.1f} meV. This is {quality}.\n"
+        f"{reason} {advice}"
     )

@@ -1,4 +1,4 @@
-"""Training: one jitted step, a learning rate that follows progress, averaged parameters, and a state that resumes."""
+"""Training: one compiled step, a learning rate that follows progress, averaged parameters, and a resumable state."""
 
 import math
 import time
@@ -12,25 +12,29 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+import irreps_ops as irr
+from irreps_flax.nnx import binding
+
 from . import checkpoint
-from .graphs import Batch, Batches
+from .evaluation import Parameters
+from .graphs import Batches
 from .model import ForceField, energy_and_forces
-from .parameters import Parameters, Structure
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train.
+    """The settings of a training run.
 
     Attributes:
         batch_size: configurations per step.
-        learning_rate: at its highest. Adam moves every weight by about this much per step, and all are of order one at
-            first: small rates leave them near their first values, where 50 configurations teach half as much.
-        energy_weight: weight of the squared energy error per atom, beside that of the force components.
-        ema: decay of the running average of the parameters that is used for everything but training.
-        epochs: stop after this many passes over the data (0: no limit).
-        minutes: stop after this long (0: no limit); time before an interruption counts.
-        seed: of parameters and order.
+        learning_rate: the highest learning rate. Adam moves each weight by about this much per step, and all weights
+            start at the order of one. With small rates they stay near their initial values, which halves the benefit
+            of 50 configurations.
+        energy_weight: weight of the squared energy error per atom; that of the force components has weight 1.
+        ema: decay of the running average of the parameters, which is used for everything except training.
+        epochs: stop after this number of passes over the data (0: no limit).
+        minutes: stop after this time (0: no limit), including the time before an interruption.
+        seed: seed of the parameters and of the order of the data.
         dtype: "float32" or "float64".
     """
 
@@ -44,9 +48,9 @@ class TrainingConfig:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        """Check what would only fail later."""
+        """Check the values."""
         if self.epochs <= 0 and self.minutes <= 0:
-            raise ValueError("training needs an end: give --epochs or --minutes above zero")
+            raise ValueError("training needs a limit: set --epochs or --minutes above zero")
         for name in ("batch_size", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
@@ -54,7 +58,7 @@ class TrainingConfig:
 
 @dataclass
 class Progress:
-    """Where a run is: what is needed, besides arrays, to go on."""
+    """The progress of a run: everything except arrays that resuming it needs."""
 
     epoch: int = 0
     batch: int = 0
@@ -66,13 +70,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Report:
-    """What a step tells the caller.
+    """The result of a step.
 
     Attributes:
-        fraction: of the run that is done, 0 to 1.
-        loss: of the batch.
-        force_error: root mean square over the batch, eV/Å.
-        validation: the newest line of the history if the step ended in a validation, else None.
+        fraction: completed fraction of the run, 0 to 1.
+        loss: loss of the batch.
+        force_error: root mean square error of the force components of the batch, eV/Å.
+        validation: the last entry of the history if a validation followed the step, else None.
     """
 
     fraction: float
@@ -81,35 +85,35 @@ class Report:
     validation: dict[str, float] | None
 
 
-def loss(model: ForceField, batch: Batch, energy_weight: float) -> tuple[jax.Array, jax.Array]:
-    """Mean squared error of force components plus that of energies per atom, in units of the force scale.
+def loss(model: ForceField, batch: irr.GraphBatch, energy_weight: float) -> tuple[jax.Array, jax.Array]:
+    """Return the mean squared error of force components plus that of energies per atom, in units of the force scale.
 
     Returns:
         Loss, and the root mean square error of the force components.
     """
     scale = model.scaling.energy_scale
     energy, forces = energy_and_forces(model, batch)
-    atoms = jax.ops.segment_sum(batch.atom_mask.astype(energy.dtype), batch.graph_index, len(energy))
-    residual = jnp.where(batch.graph_mask, energy - batch.energy, 0) / scale
+    atoms = irr.scatter_sum(batch.node_mask.astype(energy.dtype), dst=batch.node_graph, output_size=batch.num_graphs)
+    residual = jnp.where(batch.graph_mask, energy - batch.globals, 0) / scale
     energy_loss = jnp.sum(residual**2 / jnp.maximum(atoms, 1)) / jnp.sum(batch.graph_mask)
-    residual = jnp.where(batch.atom_mask[:, None], forces - batch.forces, 0) / scale
-    force_loss = jnp.sum(residual**2) / (3 * jnp.sum(batch.atom_mask))
+    residual = jnp.where(batch.node_mask[:, None], forces - batch.nodes.forces, 0) / scale
+    force_loss = jnp.sum(residual**2) / (3 * jnp.sum(batch.node_mask))
     return force_loss + energy_weight * energy_loss, jnp.sqrt(force_loss) * scale
 
 
 def learning_rate(config: TrainingConfig, fraction: float, steps: int) -> float:
-    """Linear warm-up over 200 steps, then half a cosine down to zero at the end of the run."""
+    """Return the learning rate: linear warm-up over 200 steps, then half a cosine to zero at the end of the run."""
     return config.learning_rate * min(1.0, (steps + 1) / 200) * 0.5 * (1 + math.cos(math.pi * min(fraction, 1.0)))
 
 
 class Trainer:
-    """Trains a force field; everything that changes is in its attributes, and goes into checkpoints.
+    """Training of a force field. Its attributes hold the whole state, which checkpoints save.
 
     Args:
-        model: to be trained; its parameters are the first ones.
-        config: how.
-        data: the training batches; their targets are relative to the reference energies.
-        validate: gives validation errors for parameters, called twenty times in a run.
+        model: the force field with its initial parameters.
+        config: the settings.
+        data: the training batches; their energies are relative to the reference energies.
+        validate: returns validation errors for parameters; called twenty times in a run.
     """
 
     def __init__(
@@ -121,22 +125,22 @@ class Trainer:
     ) -> None:
         """See the class."""
         self.config, self.data, self.validate = config, data, validate
-        self.structure = Structure(model)
-        self.params: Parameters = self.structure.first
+        self.model = model
+        self.params: Parameters = binding.to_trees(model)[0]
         self.optimizer = optax.chain(optax.clip_by_global_norm(10.0), optax.scale_by_amsgrad())
         self.moments = self.optimizer.init(self.params)
         self.average = self.params
         self.progress = Progress()
-        self.traces = 0
+        self.traces = 0  # the number of compilations
         self._step = jax.jit(self._update)
 
     def _update(
-        self, params: Parameters, moments: Any, average: Parameters, batch: Batch, rate: Any, decay: Any
+        self, params: Parameters, moments: Any, average: Parameters, batch: irr.GraphBatch, rate: Any, decay: Any
     ) -> tuple[Parameters, Any, Parameters, tuple[jax.Array, jax.Array]]:
         self.traces += 1
 
         def objective(params: Parameters) -> tuple[jax.Array, jax.Array]:
-            return loss(self.structure.model(params), batch, self.config.energy_weight)
+            return loss(binding.from_trees(self.model, params), batch, self.config.energy_weight)
 
         (value, error), gradient = jax.value_and_grad(objective, has_aux=True)(params)
         update, moments = self.optimizer.update(gradient, moments, params)
@@ -145,14 +149,14 @@ class Trainer:
         return params, moments, average, (value, error)
 
     def fraction(self) -> float:
-        """How much of the run is done: of its epochs or of its time, whichever is more."""
+        """Return the completed fraction of the run: of its epochs or of its time, whichever is larger."""
         p, c = self.progress, self.config
         epochs = (p.epoch + p.batch / max(len(self.data), 1)) / c.epochs if c.epochs > 0 else 0.0
         minutes = p.seconds / (60 * c.minutes) if c.minutes > 0 else 0.0
         return max(epochs, minutes)
 
     def steps(self) -> Iterator[Report]:
-        """Train to the end of the run, a report for each step; between two reports the state can be saved."""
+        """Train to the end of the run. Yield a report after each step; the state can be saved between two reports."""
         progress = self.progress
         while self.fraction() < 1:
             batches = self.data.indices(np.random.default_rng([self.config.seed, progress.epoch]))
@@ -169,10 +173,10 @@ class Trainer:
             if progress.batch >= len(batches):
                 progress.epoch, progress.batch = progress.epoch + 1, 0
 
-    def _advance(self, batch: Batch) -> tuple[float, float]:
+    def _advance(self, batch: irr.GraphBatch) -> tuple[float, float]:
         progress = self.progress
         rate = np.float32(learning_rate(self.config, self.fraction(), progress.steps))
-        # Early parameters are worth little: average over a tenth of the steps until the decay is reached.
+        # Early parameters are poor: until the decay is reached, average over a tenth of the steps.
         decay = np.float32(min(self.config.ema, (1 + progress.steps) / (10 + progress.steps)))
         self.params, self.moments, self.average, out = self._step(
             self.params, self.moments, self.average, batch, rate, decay
@@ -181,7 +185,7 @@ class Trainer:
         value, error = float(out[0]), float(out[1])
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"the loss became {value} at step {progress.steps}: lower --learning-rate or check the data"
+                f"the loss became {value} at step {progress.steps}: lower --learning-rate, or check the data"
             )
         return value, error
 
@@ -195,18 +199,18 @@ class Trainer:
         return line
 
     def save(self, path: Path, header: dict[str, Any]) -> None:
-        """Write everything needed to go on."""
-        arrays = {
-            **checkpoint.flatten("params", self.params),
-            **checkpoint.flatten("average", self.average),
-            **checkpoint.flatten("moments", self.moments),
-        }
+        """Write a checkpoint of the averaged parameters and of everything that resuming the run needs."""
+        state = {"params": self.params, "moments": checkpoint.to_tree(self.moments)}
         header = {**header, "training": asdict(self.config), "progress": asdict(self.progress)}
-        checkpoint.save(path, header, arrays)
+        checkpoint.save(path, dict(self.average), state, header)
 
     def restore(self, saved: checkpoint.Checkpoint, path: Path) -> None:
-        """Go on where a checkpoint stopped."""
-        self.params = checkpoint.unflatten("params", self.params, saved.arrays, path)
-        self.average = checkpoint.unflatten("average", self.average, saved.arrays, path)
-        self.moments = checkpoint.unflatten("moments", self.moments, saved.arrays, path)
+        """Continue from a checkpoint.
+
+        Raises:
+            CheckpointError: the checkpoint belongs to another model.
+        """
+        self.average = checkpoint.from_tree(self.average, saved.parameters, path)
+        self.params = checkpoint.from_tree(self.params, saved.state.get("params", {}), path)
+        self.moments = checkpoint.from_tree(self.moments, saved.state.get("moments", {}), path)
         self.progress = Progress(**saved.header["progress"])
