@@ -89,8 +89,7 @@ def batch_norm(
         instance=instance,
         normalization=normalization,
     )
-    shapes = {"weight": (irreps.num_irreps,), "bias": (irreps.filter("0e").num_irreps,)}
-    shapes |= {"running_mean": shapes["bias"], "running_var": shapes["weight"]}
+    shapes = _shapes(irreps)
     there = {"weight": affine, "bias": affine and include_bias, "running_mean": not instance}
     there["running_var"] = there["running_mean"]
     arrays = {}
@@ -106,3 +105,9 @@ def batch_norm(
     running = () if instance else ("running_mean", "running_var")
     statistics = {name: jnp.asarray(arrays.get(name, np.zeros(shapes[name], dtype))) for name in running}
     return ConvertedBatchNorm(layer, params, statistics)
+
+
+def _shapes(irreps: Irreps) -> dict[str, tuple[int]]:
+    """Return the shapes of the arrays of a batch normalization: one number for each irrep, or for each scalar."""
+    irrep, scalar = (irreps.num_irreps,), (irreps.filter("0e").num_irreps,)
+    return {"weight": irrep, "bias": scalar, "running_mean": scalar, "running_var": irrep}

@@ -166,25 +166,8 @@ def fully_connected_tensor_product(
         irrep_normalization=irrep_normalization,
         path_normalization=_kind(path_normalization),
     )
-    merged = [_merged(of) for of in irreps]
-    simplified1, simplified2, simplified_out = (of.simplify() for of in irreps)
-    ours = FunctionalFullyConnectedTensorProduct(
-        simplified1,
-        simplified2,
-        simplified_out,
-        irrep_normalization=irrep_normalization,
-        path_normalization=_kind(path_normalization),
-    )
-    places = {(i.i_in1, i.i_in2, i.i_out): i for i in ours.couplings}
     weights = _weights(state, prefix, theirs, what)
-    params = {ours.parameter_name(i): np.zeros(i.path_shape, w.dtype) for i in ours.couplings for w in weights[:1]}
-    for ins, w in zip(theirs.couplings, weights, strict=True):
-        if w.size:
-            spots = [where[i] for where, i in zip(merged, (ins.i_in1, ins.i_in2, ins.i_out), strict=True)]
-            to = places[spots[0][0], spots[1][0], spots[2][0]]
-            block = tuple(place for _, place in spots)
-            params[ours.parameter_name(to)][block] = w * np.asarray(ins.path_weight / to.path_weight, w.dtype)
-    return Converted(layer, {name: jnp.asarray(w) for name, w in params.items()})
+    return Converted(layer, _merged_weights(theirs, weights, irrep_normalization, path_normalization))
 
 
 def elementwise_tensor_product(
@@ -376,6 +359,34 @@ def _weights(state: StateDict, prefix: str, product: FunctionalTensorProduct, wh
     flat = read(state, prefix, "weight", (product.num_weights,), what)
     parts = np.split(flat, np.cumsum([math.prod(shape) for shape in shapes])[:-1])
     return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def _merged_weights(
+    theirs: FunctionalTensorProduct,
+    weights: Sequence[np.ndarray],
+    irrep_normalization: IrrepNormalization,
+    path_normalization: PathNormalization,
+) -> dict[str, jnp.ndarray]:
+    """Return the parameters of the fully connected product in which equal neighbouring irreps are merged."""
+    irreps = theirs.irreps_in1, theirs.irreps_in2, theirs.irreps_out
+    merged = [_merged(of) for of in irreps]
+    simplified1, simplified2, simplified_out = (of.simplify() for of in irreps)
+    ours = FunctionalFullyConnectedTensorProduct(
+        simplified1,
+        simplified2,
+        simplified_out,
+        irrep_normalization=irrep_normalization,
+        path_normalization=_kind(path_normalization),
+    )
+    places = {(i.i_in1, i.i_in2, i.i_out): i for i in ours.couplings}
+    params = {ours.parameter_name(i): np.zeros(i.path_shape, w.dtype) for i in ours.couplings for w in weights[:1]}
+    for ins, w in zip(theirs.couplings, weights, strict=True):
+        if w.size:
+            spots = [where[i] for where, i in zip(merged, (ins.i_in1, ins.i_in2, ins.i_out), strict=True)]
+            to = places[spots[0][0], spots[1][0], spots[2][0]]
+            block = tuple(place for _, place in spots)
+            params[ours.parameter_name(to)][block] = w * np.asarray(ins.path_weight / to.path_weight, w.dtype)
+    return {name: jnp.asarray(w) for name, w in params.items()}
 
 
 def _merged(irreps: Irreps) -> list[tuple[int, slice]]:
