@@ -32,9 +32,9 @@ def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
         >>> import irreps_ops as irr
         >>> print(irr.harmonics_polynomial([2]).explain())
         1 path, 8 terms
-        each row: 16 multiply-adds, 12 bytes read, 20 bytes written (float32)
-          in0 vector: 3, each row
-          out0 Y2: 5, each row
+        per batch element: 16 multiply-adds, 12 bytes read, 20 bytes written (float32)
+          in0 vector: 3, batched
+          out0 Y2: 5, batched
           out0[] += 8 terms of in0[] in0[]
     """
     degrees = [check.count("harmonics_polynomial", "degree", degree, least=0) for degree in degrees]
