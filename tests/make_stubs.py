@@ -1,4 +1,4 @@
-"""Writes the stub files of our bindings: ``python tests/make_stubs.py``, after a layer's signature has changed."""
+"""Write the stub files of our bindings: run ``python tests/make_stubs.py`` after the signature of a layer changes."""
 
 from pathlib import Path
 

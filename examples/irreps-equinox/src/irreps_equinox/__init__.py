@@ -5,9 +5,9 @@ of the layer, `key` and `param_dtype`. The package uses only the public interfac
 
 Example:
     >>> import equinox as eqx, jax, jax.numpy as jnp
-    >>> import irreps_core as ic, irreps_equinox
+    >>> import irreps_ops as irr, irreps_equinox
     >>> linear = irreps_equinox.Linear("2x0e + 1o", "4x0e + 1o", key=jax.random.key(0))
-    >>> eqx.filter_jit(linear)(ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))).irreps
+    >>> eqx.filter_jit(linear)(irr.IrrepsArray("2x0e + 1o", jnp.arange(5.0))).irreps
     4x0e+1x1o
     >>> sorted(linear.parameters)
     ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']

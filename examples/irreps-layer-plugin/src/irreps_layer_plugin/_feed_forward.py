@@ -6,12 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-import irreps_core as ic
 import irreps_ops as irr
+from irreps_core import converted, frozen
 from irreps_ops.testing import LayerCase
 
 
-@ic.frozen
+@frozen
 class FeedForward:
     """Equivariant feed-forward block with residual connection: y = x + s * Linear(Dropout(gate(Linear(x)))).
 
@@ -42,7 +42,7 @@ class FeedForward:
         4x0e+2x1o
     """
 
-    irreps_hidden: ic.IntoIrreps = ic.converted(ic.Irreps)
+    irreps_hidden: irr.IntoIrreps = converted(irr.Irreps)
     dropout: float = 0.0
     initial_scale: float = 1e-2
 
@@ -62,7 +62,7 @@ class FeedForward:
         """Return abstract inputs, which determine the shapes of the parameters."""
         return irr.bindings.example_inputs(*irreps_in, dtype=dtype)
 
-    def __call__(self, scope: irr.bindings.Scope, x: ic.IrrepsArray, *, is_training: bool = True) -> ic.IrrepsArray:
+    def __call__(self, scope: irr.bindings.Scope, x: irr.IrrepsArray, *, is_training: bool = True) -> irr.IrrepsArray:
         """Return data of the same irreps and shape.
 
         Args:
@@ -70,12 +70,12 @@ class FeedForward:
             x: data of shape (..., irreps.dim).
             is_training: whether irreps are set to zero.
         """
-        hidden = ic.Irreps(self.irreps_hidden).filter(keep=x.irreps)  # the irreps that a linear map of x can have
-        gates = ic.Irreps([(hidden.filter(drop="0e + 0o").num_irreps, "0e")])
+        hidden = irr.Irreps(self.irreps_hidden).filter(keep=x.irreps)  # the irreps that a linear map of x can have
+        gates = irr.Irreps([(hidden.filter(drop="0e + 0o").num_irreps, "0e")])
         y = irr.Linear(hidden + gates)(scope.child("linear_in"), x)
         y = irr.gate(y)
         y = irr.Dropout(self.dropout)(scope.child("dropout"), y, is_training=is_training)
         y = irr.Linear(x.irreps, force_irreps_out=True)(scope.child("linear_out"), y)
         n = x.irreps.num_irreps
         scale = scope.parameter("scale", (n,), x.dtype, jax.nn.initializers.constant(self.initial_scale))
-        return x + y * ic.IrrepsArray([(n, "0e")], jnp.broadcast_to(scale, (*x.shape[:-1], n)))
+        return x + y * irr.IrrepsArray([(n, "0e")], jnp.broadcast_to(scale, (*x.shape[:-1], n)))

@@ -5,9 +5,9 @@
 
 Example:
     >>> import jax, jax.numpy as jnp
-    >>> import irreps_core as ic
+    >>> import irreps_ops as irr
     >>> from irreps_flax import linen
-    >>> x = ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
+    >>> x = irr.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
     >>> linear = linen.Linear("4x0e + 1o")
     >>> params = linear.init(jax.random.key(0), x)
     >>> linear.apply(params, x).irreps

@@ -8,11 +8,11 @@ irreps.
 
 Example:
     >>> import jax.numpy as jnp
-    >>> import irreps_core as ic
+    >>> import irreps_ops as irr
     >>> from flax import nnx
     >>> import irreps_flax.nnx
     >>> linear = irreps_flax.nnx.Linear("2x0e + 1o", "4x0e + 1o", rngs=nnx.Rngs(0))
-    >>> linear(ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))).irreps
+    >>> linear(irr.IrrepsArray("2x0e + 1o", jnp.arange(5.0))).irreps
     4x0e+1x1o
     >>> sorted(nnx.to_pure_dict(nnx.state(linear)))
     ['w[0,0] 2x0e,4x0e', 'w[1,1] 1x1o,1x1o']

@@ -5,9 +5,9 @@
 
 Example:
     >>> import haiku as hk, jax, jax.numpy as jnp
-    >>> import irreps_core as ic, irreps_haiku
+    >>> import irreps_ops as irr, irreps_haiku
     >>> f = hk.without_apply_rng(hk.transform(lambda x: irreps_haiku.Linear("4x0e + 1o")(x)))
-    >>> x = ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
+    >>> x = irr.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
     >>> params = f.init(jax.random.key(0), x)
     >>> f.apply(params, x).irreps
     4x0e+1x1o

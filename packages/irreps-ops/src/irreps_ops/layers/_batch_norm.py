@@ -50,9 +50,8 @@ class BatchNorm:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("0e + 1o", jnp.array([[1.0, 3.0, 0.0, 0.0], [3.0, 0.0, 0.0, -3.0]]))
+        >>> x = irr.IrrepsArray("0e + 1o", jnp.array([[1.0, 3.0, 0.0, 0.0], [3.0, 0.0, 0.0, -3.0]]))
         >>> layer, key = irr.BatchNorm(), jax.random.key(0)
         >>> params, state = irr.init(layer, key, x), irr.init_state(layer, key, x)
         >>> y, state = irr.apply(layer, params, x, state=state)

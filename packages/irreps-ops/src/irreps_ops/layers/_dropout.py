@@ -31,9 +31,8 @@ class Dropout:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("2x1o", jnp.ones((5, 6)))
+        >>> x = irr.IrrepsArray("2x1o", jnp.ones((5, 6)))
         >>> y = irr.apply(irr.Dropout(0.5), {}, x, key=jax.random.key(0))
         >>> [set(row) <= {(0.0,) * 3, (2.0,) * 3} for row in [[tuple(v[:3]), tuple(v[3:])] for v in y.array.tolist()]]
         [True, True, True, True, True]

@@ -36,9 +36,8 @@ class FullyConnectedTensorProduct:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x, y = ic.ones("4x0e + 2x1o"), ic.ones("0e + 1o")
+        >>> x, y = irr.ones("4x0e + 2x1o"), irr.ones("0e + 1o")
         >>> layer = irr.FullyConnectedTensorProduct("3x0e + 1o")
         >>> irr.apply(layer, irr.init(layer, jax.random.key(0), x, y), x, y).irreps
         3x0e+1x1o

@@ -43,9 +43,8 @@ class Gate:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.ones("4x0e + 2x1o")
+        >>> x = irr.ones("4x0e + 2x1o")
         >>> irr.apply(irr.Gate(), {}, x).irreps
         2x0e+2x1o
         >>> layer = irr.Gate("8x0e + 3x1o")

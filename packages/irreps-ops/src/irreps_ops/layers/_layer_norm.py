@@ -36,9 +36,8 @@ class LayerNorm:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("2x0e + 2x1o", jnp.array([1.0, 3.0, 0.0, 0.0, 2.0, 0.0, 4.0, 0.0]))
+        >>> x = irr.IrrepsArray("2x0e + 2x1o", jnp.array([1.0, 3.0, 0.0, 0.0, 2.0, 0.0, 4.0, 0.0]))
         >>> params = irr.init(irr.LayerNorm(), jax.random.key(0), x)
         >>> jax.tree.map(jnp.shape, params)
         {'bias': (2,), 'weight': (4,)}

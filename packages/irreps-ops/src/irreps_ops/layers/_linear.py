@@ -63,9 +63,8 @@ class Linear:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("1o + 2x0e", jnp.ones(5))
+        >>> x = irr.IrrepsArray("1o + 2x0e", jnp.ones(5))
         >>> layer = irr.Linear("0e + 1o + 2e")
         >>> irr.apply(layer, irr.init(layer, jax.random.key(0), x), x).irreps
         1x0e+1x1o

@@ -36,9 +36,8 @@ class LinearSHTP:
 
     Example:
         >>> import jax
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x, v = ic.ones("2x0e + 3x1o"), ic.ones("1o")
+        >>> x, v = irr.ones("2x0e + 3x1o"), irr.ones("1o")
         >>> layer = irr.LinearSHTP("4x0e + 2x1o")
         >>> params = irr.init(layer, jax.random.key(0), x, v)
         >>> {name: w.shape for name, w in params.items()}

@@ -54,13 +54,12 @@ class MessagePassingConvolution:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> edges = irr.EdgeIndex.from_edges(senders=[0, 1, 2], receivers=[1, 0, 1], num_nodes=3)
-        >>> vectors = ic.normal("1o", jax.random.key(0), (3,))
+        >>> vectors = irr.normal("1o", jax.random.key(0), (3,))
         >>> Y = irr.spherical_harmonics([0, 1, 2], vectors, normalize=True)
-        >>> radial = irr.radial_basis(ic.norm(vectors).array[:, 0], 4.0, 8)
-        >>> x = ic.ones("4x0e", (3,))
+        >>> radial = irr.radial_basis(irr.norm(vectors).array[:, 0], 4.0, 8)
+        >>> x = irr.ones("4x0e", (3,))
         >>> layer = irr.MessagePassingConvolution("4x0e + 4x1o", [64], jax.nn.silu, avg_num_neighbors=1.0)
         >>> params = irr.init(layer, jax.random.key(1), x, Y, radial, edges)
         >>> irr.apply(layer, params, x, Y, radial, edges).irreps

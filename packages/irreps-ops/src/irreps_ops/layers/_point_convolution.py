@@ -54,10 +54,9 @@ class PointConvolution:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> positions = ic.normal("1o", jax.random.key(0), (3,))
-        >>> x = ic.ones("4x0e", (3,))
+        >>> positions = irr.normal("1o", jax.random.key(0), (3,))
+        >>> x = irr.ones("4x0e", (3,))
         >>> senders, receivers = jnp.array([0, 1, 2]), jnp.array([1, 0, 1])
         >>> layer = irr.PointConvolution("2x0e + 2x1o", radial_basis=4.0, avg_num_neighbors=1.5, sh_lmax=1)
         >>> params = irr.init(layer, jax.random.key(1), positions, x, senders, receivers)

@@ -43,9 +43,8 @@ class SymmetricContraction:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x, species = ic.ones("8x0e + 8x1o", (3,)), jnp.array([0, 1, 0])
+        >>> x, species = irr.ones("8x0e + 8x1o", (3,)), jnp.array([0, 1, 0])
         >>> layer = irr.SymmetricContraction("16x0e", (1, 2), num_species=2)
         >>> params = irr.init(layer, jax.random.key(0), species, x)
         >>> jax.tree.map(jnp.shape, params)

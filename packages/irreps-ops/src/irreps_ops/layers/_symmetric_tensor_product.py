@@ -41,9 +41,8 @@ class SymmetricTensorProduct:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("0e + 1o", jnp.ones((10, 8, 4)))
+        >>> x = irr.IrrepsArray("0e + 1o", jnp.ones((10, 8, 4)))
         >>> layer = irr.SymmetricTensorProduct((1, 2), "0e + 1o")
         >>> params = irr.init(layer, jax.random.key(0), x)
         >>> jax.tree.map(jnp.shape, params)

@@ -59,10 +59,9 @@ class TensorProduct:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> layer = irr.TensorProduct("2x1o", "1o", "2x0e + 2x1e", [(0, 0, 0, "uvu", True), (0, 0, 1, "uvu", False)])
-        >>> x, y = ic.ones("2x1o"), ic.ones("1o")
+        >>> x, y = irr.ones("2x1o"), irr.ones("1o")
         >>> params = irr.init(layer, jax.random.key(0), x, y)
         >>> jax.tree.map(jnp.shape, params)
         {'w[0,0,0] 2x1o,1x1o,2x0e': (2, 1)}

@@ -51,13 +51,12 @@ class Transformer:
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> senders, receivers = jnp.array([0, 1, 2]), jnp.array([1, 0, 1])
-        >>> vectors = ic.normal("1o", jax.random.key(0), (3,))
-        >>> r = ic.norm(vectors).array[:, 0]
-        >>> attributes = ic.concatenate([irr.radial_basis(r, 4.0, 3), irr.spherical_harmonics("1o", vectors, True)])
-        >>> x = ic.ones("4x0e + 2x1o", (3,))
+        >>> vectors = irr.normal("1o", jax.random.key(0), (3,))
+        >>> r = irr.norm(vectors).array[:, 0]
+        >>> attributes = irr.concatenate([irr.radial_basis(r, 4.0, 3), irr.spherical_harmonics("1o", vectors, True)])
+        >>> x = irr.ones("4x0e + 2x1o", (3,))
         >>> layer = irr.Transformer("4x0e + 4x1o", [16], jax.nn.silu, num_heads=2)
         >>> inputs = (senders, receivers, irr.soft_envelope(r, 4.0), attributes, x)
         >>> params = irr.init(layer, jax.random.key(1), *inputs)

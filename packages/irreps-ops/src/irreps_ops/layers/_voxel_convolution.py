@@ -65,9 +65,8 @@ class VoxelConvolution:
 
     Example:
         >>> import jax
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.normal("0e + 1o", jax.random.key(0), (4, 4, 4))
+        >>> x = irr.normal("0e + 1o", jax.random.key(0), (4, 4, 4))
         >>> layer = irr.VoxelConvolution("2x0e + 1o", "0e + 1o", diameter=5.0, num_radial_basis=2, steps=(1, 1, 1))
         >>> params = irr.init(layer, jax.random.key(1), x)
         >>> irr.apply(layer, params, x).shape

@@ -44,9 +44,8 @@ class VoxelPooling:
 
     Example:
         >>> import jax
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> irr.apply(irr.VoxelPooling(0.5), {}, ic.normal("0e + 1o", jax.random.key(0), (8, 8, 8))).shape
+        >>> irr.apply(irr.VoxelPooling(0.5), {}, irr.normal("0e + 1o", jax.random.key(0), (8, 8, 8))).shape
         (4, 4, 4, 4)
     """
 

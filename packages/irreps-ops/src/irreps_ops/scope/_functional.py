@@ -23,9 +23,8 @@ def init(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
+        >>> x = irr.IrrepsArray("2x0e + 1o", jnp.arange(5.0))
         >>> layer = irr.Linear("4x0e + 1o")
         >>> params = irr.init(layer, jax.random.key(0), x)
         >>> sorted(params)

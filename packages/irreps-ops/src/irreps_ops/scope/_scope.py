@@ -119,11 +119,11 @@ def check_irreps(layer: str, name: str, expected: IntoIrreps, x: IrrepsArray) ->
         ValueError: other irreps; the message names both.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> irr.bindings.check_irreps("Linear 'model/linear'", "irreps_in", "2x0e + 1o", ic.ones("0e + 0e + 1o")).irreps
+        >>> x = irr.ones("0e + 0e + 1o")
+        >>> irr.bindings.check_irreps("Linear 'model/linear'", "irreps_in", "2x0e + 1o", x).irreps
         2x0e+1x1o
-        >>> irr.bindings.check_irreps("Linear 'model/linear'", "irreps_in", "2x0e + 1o", ic.ones("1o"))
+        >>> irr.bindings.check_irreps("Linear 'model/linear'", "irreps_in", "2x0e + 1o", irr.ones("1o"))
         Traceback (most recent call last):
         ...
         ValueError: Linear 'model/linear' was made for irreps_in=2x0e+1x1o, got input of irreps 1x1o
@@ -150,11 +150,10 @@ def check_inputs(scope: Scope, layer: Any, irreps_in: Sequence[IntoIrreps], inpu
         ValueError: other irreps; the message names both and the path of the module.
 
     Example:
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
         >>> def call(scope, *inputs):
         ...     return irr.bindings.check_inputs(scope, irr.LayerNorm(), ["2x0e", "1o"], inputs)
-        >>> [x.irreps for x in irr.apply(call, {}, ic.ones("0e + 0e"), ic.ones("1o"))]
+        >>> [x.irreps for x in irr.apply(call, {}, irr.ones("0e + 0e"), irr.ones("1o"))]
         [2x0e, 1x1o]
     """
     number = sum(isinstance(x, IrrepsArray) for x in inputs)

@@ -142,9 +142,8 @@ def parameter_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> 
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> import irreps_core as ic
         >>> import irreps_ops as irr
-        >>> x = ic.IrrepsArray("1o", jax.ShapeDtypeStruct((3,), jnp.float32))
+        >>> x = irr.IrrepsArray("1o", jax.ShapeDtypeStruct((3,), jnp.float32))
         >>> {name: spec.shape for name, spec in irr.bindings.parameter_specs(irr.Linear("4x1o"), x).items()}
         {'w[0,0] 1x1o,4x1o': (1, 4)}
     """
