@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_ops.compute._contraction import Contraction
-from irreps_ops.compute._cost_model import intermediate_bytes
+from irreps_ops.compute._cost_model import intermediate_bytes, tile_length
 from irreps_ops.compute._terms import Access, Operand, Path
 from irreps_ops.compute._tile_loop import Shape, over_tiles
 
@@ -79,7 +79,7 @@ def contract_monomials(
         arrays = [_transposed(gathered[layout.position], layout) for layout in layouts]
         numbers = sum(one.plan.numbers for one in some) * inner * contraction.dtype.itemsize
         most = max(1, min(outer, intermediate_bytes(contraction.platform) // max(numbers, 1)))
-        tile = -(-outer // -(-outer // most)) if outer else 1
+        tile = tile_length(outer, -(-outer // most)) if outer else 1
         targets = list(dict.fromkeys(one.output for one in some))
 
         def function(*tiles: jax.Array, some: Sequence[LaidOut] = some, layouts: list[Layout] = layouts) -> list:

@@ -22,6 +22,7 @@ from irreps_ops.compute._cost_model import (
     OUTER_AT_ONCE,
     PAIRWISE_CACHE_GAIN,
     intermediate_bytes,
+    tile_length,
 )
 from irreps_ops.compute._terms import Access, Operand, Path
 from irreps_ops.compute._tile_loop import Shape, over_tiles
@@ -171,7 +172,7 @@ def _tile(contraction: Contraction) -> int:
     if per_element * contraction.batch <= allowed:
         return contraction.batch
     count = math.ceil(contraction.batch / max(1, int(allowed / per_element)))
-    return math.ceil(contraction.batch / count)
+    return tile_length(contraction.batch, count)
 
 
 def _run_in_tiles(
