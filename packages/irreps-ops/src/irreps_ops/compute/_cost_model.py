@@ -16,8 +16,9 @@ TILE_BYTES = 2 << 20
 FEWEST_TILES = 8
 # CPU, `conv`: edges in a tile of an edge convolution. Their messages stay in the cache of a core.
 TILE_EDGES = 512
-# H200, `conv --size gpu`: edges that are processed at once. Fewer leave cores idle, more need much memory.
-EDGES_AT_ONCE = 32768
+# H200, `conv --size gpu`: rows of up to four edges that are processed at once. Fewer leave cores idle, more need much
+# memory.
+ROWS_AT_ONCE = 8192
 # CPU, `conv`: slots in a row of edges. Wider rows leave more slots empty, narrower ones are more rows to add up.
 WIDEST_ROW = 4
 
@@ -61,8 +62,8 @@ def intermediate_bytes(platform: str | None) -> int:
 
 
 def tiles_at_once(platform: str | None, tile: int) -> int:
-    """Return how many tiles of so many elements are processed at once."""
-    return max(1, EDGES_AT_ONCE // tile) if is_accelerator(platform) else 1
+    """Return how many tiles of an indexed sum are processed at once, for tiles of `tile` rows."""
+    return max(1, ROWS_AT_ONCE // tile) if is_accelerator(platform) else 1
 
 
 def tile_count(batch: int, numbers: int, itemsize: int) -> int:

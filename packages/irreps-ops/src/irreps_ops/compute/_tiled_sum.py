@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from ._cost_model import tiles_at_once
+from ._cost_model import is_accelerator, tiles_at_once
 from ._jax_compat import Zero, is_undefined, new_primitive, vary_alike, without_dead_code, zero_tangent
 from ._terms import Access, AnyAccess, Index
 from ._tile_loop import Shape, over_tiles, several_tiles
@@ -130,7 +130,9 @@ def _split(loop: Loop, arrays: Sequence[Any]) -> tuple[list[Any], dict[str, Any]
 def _run(*arrays: jax.Array, body: ClosedJaxpr, loop: Loop, platform: str | None) -> list[jax.Array]:
     inputs, indices, count = _split(loop, arrays)
     function, tile, batch = jaxpr_as_fun(body), loop.tile, loop.batch
-    together = min(tiles_at_once(platform, tile), -(-batch // tile))
+    tiles = -(-batch // tile)
+    # Without indices nothing is gathered, so the whole batch fits where its inputs do.
+    together = tiles if is_accelerator(platform) and not indices else min(tiles_at_once(platform, tile), tiles)
     if together > 1:
         function, tile = several_tiles(function, together, loop.reads, loop.writes), together * tile
         count = -(-count // together)
