@@ -162,7 +162,7 @@ def test_core_imports_fast(environments: dict[str, Path]) -> None:
 
 # In each environment: the plugins that are listed, the frameworks that a program imports, and the program.
 MODULES = """
-import jax, irreps_core as ic, irreps_ops as io
+import jax, irreps_core as ic, irreps_ops as irr
 x, layer = ic.ones("2x0e + 1o", (3,)), irr.Linear("0e + 1o")
 parameters = irr.init(layer, jax.random.key(0), x)
 for name in {names}:
