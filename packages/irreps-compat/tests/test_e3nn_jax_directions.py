@@ -1,13 +1,16 @@
 """The modules of e3nn-jax keep its edge vectors, from the sender to the receiver."""
 
-import haiku as hk
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import irreps_compat.e3nn_jax as e3nn
-from irreps_compat.e3nn_jax.experimental.point_convolution import (
+
+hk = pytest.importorskip("haiku")
+pytest.importorskip("irreps_flax.linen")
+pytest.importorskip("irreps_haiku")
+from irreps_compat.e3nn_jax.experimental.point_convolution import (  # noqa: E402 - it needs both frameworks
     MessagePassingConvolutionFlax,
     MessagePassingConvolutionHaiku,
 )
