@@ -1,0 +1,37 @@
+"""Loop programs: a small intermediate form between polynomials and machine code, which can be printed and interpreted."""
+
+from ._instructions import (
+    Buffer,
+    Builder,
+    Element,
+    Float,
+    Instruction,
+    Integer,
+    Loop,
+    Part,
+    Program,
+    Stage,
+    Statement,
+    Value,
+    When,
+)
+from ._interpreter import interpret
+from ._printing import printed
+
+__all__ = [
+    "Buffer",
+    "Builder",
+    "Element",
+    "Float",
+    "Instruction",
+    "Integer",
+    "Loop",
+    "Part",
+    "Program",
+    "Stage",
+    "Statement",
+    "Value",
+    "When",
+    "interpret",
+    "printed",
+]
