@@ -23,25 +23,26 @@ Example:
 """
 
 import dataclasses
+import hashlib
 import importlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps
+from irreps_core import IntoIrreps, Irreps, set_module
+from irreps_ops._inputs._files import PathLike, read_file, write_file
 from irreps_ops.bindings._module_class import layer_arguments
 from irreps_ops.scope._scope import Parameters
-from irreps_ops.scope._trees import check_tree, tree_leaves, tree_of_leaves
+from irreps_ops.scope._trees import check_tree, some, tree_leaves, tree_of_leaves
 
-PathLike: TypeAlias = str | os.PathLike[str]
-
-__all__ = ["CONVENTION", "FORMAT", "NORMALIZATION", "Checkpoint", "load", "read_header", "save"]
+__all__ = ["CONVENTION", "FORMAT", "NORMALIZATION", "Checkpoint", "load", "read_header", "save", "write_file"]
 
 FORMAT = 1  # version of the header
 # The meaning of parameters depends on these; see docs/conventions.md.
@@ -49,8 +50,16 @@ CONVENTION = "e3nn: polar axis y, components of degree l in the order -l .. l, m
 NORMALIZATION = "component"
 
 _KEY = "irreps"  # key of our header in the metadata of the file
-# The names that safetensors gives to dtypes; those of integers and bool follow a rule.
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_CHECKSUM = "irreps_sha256"  # key of the checksum there
+_LONGEST_HEADER = 100_000_000  # bytes; safetensors has the same limit
+# The names that safetensors gives to dtypes.
+_DTYPES = {
+    "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64",
+    "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64",
+    "F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64", "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn", "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2": "float8_e5m2",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz", "F8_E8M0": "float8_e8m0fnu",
+}  # fmt: skip
 # Optional arguments of layers that only state the expected input.
 _EXPECTATIONS = ("irreps", "irreps_in", "irreps_in1", "irreps_in2")
 _BRANCHES = ("parameters", "state")
@@ -82,10 +91,12 @@ def save(
     """Write parameters to a file, with a header that describes the model.
 
     The header has the entries ``format``, ``convention`` and ``normalization`` (which define the meaning of the
-    numbers), ``version`` (of irreps-ops), ``layer`` (its name and arguments), ``irreps_in`` and ``about``.
+    numbers), ``version`` (of irreps-ops), ``layer`` (its name and arguments), ``irreps_in`` and ``about``. A checksum
+    of header, names and numbers is stored beside it.
 
     Args:
-        path: path of the file. An existing file is replaced in one step, so no file is ever incomplete.
+        path: path of the file. An existing file is replaced in one step, so no file is ever incomplete, see
+            :func:`write_file`.
         parameters: a tree of names, as :func:`irreps_ops.init` or `to_trees` of a binding returns it.
         state: a tree of state.
         layer: the layer of the parameters. For a model of several layers, omit it or pass the most informative one.
@@ -94,8 +105,10 @@ def save(
 
     Raises:
         ImportError: safetensors is not installed.
+        OSError: the file cannot be written; an existing one remains as it was.
         TypeError: `about` cannot be written as JSON.
-        ValueError: a name contains a slash, or a leaf is not an array.
+        ValueError: a name contains a slash, two names are the same text, a leaf is not an array, or its dtype is one
+            that files of safetensors lack; or the header is too long or too deep.
     """
     module = _safetensors()
     header = {
@@ -107,19 +120,24 @@ def save(
         "irreps_in": None if irreps_in is None else _irreps_header(irreps_in),
         "about": dict(about or {}),
     }
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for branch, tree in zip(_BRANCHES, (parameters, state or {}), strict=True):
-        _check_names(tree)
         for name, leaf in tree_leaves(tree, f"{branch}/"):
-            if not hasattr(leaf, "dtype"):
-                raise ValueError(f"{name!r} is of type {type(leaf).__name__}: only arrays can be saved")
-            arrays[name] = np.asarray(leaf, order="C")
-    text = module.numpy.save(arrays, {_KEY: json.dumps(header, sort_keys=True)})
-    path = os.fspath(path)
-    unfinished = f"{path}.unfinished"
-    with open(unfinished, "wb") as file:
-        file.write(text)
-    os.replace(unfinished, path)
+            if name in arrays:
+                raise ValueError(f"two leaves have the name {name!r}: names are texts, and 1 and '1' are one name")
+            arrays[name] = _stored(name, leaf)
+        _check_names(tree)
+    try:
+        text = json.dumps(header, sort_keys=True)
+        metadata = {_KEY: text, _CHECKSUM: _checksum(text, arrays)}
+        content = module.numpy.save(arrays, metadata)
+    except RecursionError:
+        raise ValueError("`about` is too deep: expected fewer levels of dicts and lists") from None
+    except module.SafetensorError as error:
+        raise ValueError(f"the parameters cannot be saved: {error}") from None
+    if int.from_bytes(content[:8], "little") > _LONGEST_HEADER:
+        raise ValueError(f"names and header have more than {_LONGEST_HEADER} bytes: shorten `about`")
+    write_file(path, content)
 
 
 def load(
@@ -136,8 +154,8 @@ def load(
         path: path of the file.
         layer: the expected layer.
         irreps_in: the expected irreps of the inputs.
-        like: parameters with the expected names and shapes.
-        dtype: dtype of floating-point arrays (default: that of the file).
+        like: parameters with the expected names, shapes and dtypes. The numbers of the file must then be finite.
+        dtype: dtype of floating-point arrays (default: that of the file). Those of `like` may then have any precision.
 
     Returns:
         Parameters, state and header; the arrays are JAX arrays.
@@ -145,13 +163,13 @@ def load(
     Raises:
         ImportError: safetensors is not installed.
         FileNotFoundError: the file does not exist.
-        ValueError: the file is not a checkpoint, or has a newer format, another convention or another model, where the
-            message names both sides; or it contains float64 numbers while JAX has them disabled.
+        ValueError: the file is not a checkpoint, is damaged, or has a newer format, another convention or another
+            model, where the message names both sides; or it contains float64 numbers while JAX has them disabled.
+            Whatever the file contains, nothing else is raised, and memory is bounded by a multiple of its size.
     """
     module = _safetensors()
-    with open(path, "rb") as file:
-        data = file.read()
-    header = _header(path, data)
+    data = read_file(path)
+    header, text, checksum = _header(path, data)
     expected: dict[str, Any] = {"convention": CONVENTION, "normalization": NORMALIZATION}
     if layer is not None:
         expected["layer"] = _layer_header(layer)
@@ -159,18 +177,24 @@ def load(
         expected["irreps_in"] = _irreps_header(irreps_in)
     differences = [line for name, value in expected.items() for line in _differences(name, header.get(name), value)]
     if differences:
-        raise ValueError(f"{path} belongs to another model: {'; '.join(differences)}")
+        raise ValueError(f"{path} belongs to another model: {some(differences)}")
     try:
-        arrays = dict(module.deserialize(data))
-    except module.SafetensorError as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    tree = tree_of_leaves({name: _array(path, arrays[name], dtype) for name in sorted(arrays)})
-    parameters, state = (tree.get(branch, {}) for branch in _BRANCHES)
+        arrays = {name: _read(found) for name, found in sorted(dict(module.deserialize(data)).items())}
+        if checksum is not None and checksum != _checksum(text, arrays):
+            raise ValueError("its checksum is that of other content")
+        outside = [_short(name) for name in arrays if not name.startswith(tuple(f"{branch}/" for branch in _BRANCHES))]
+        if outside:
+            raise ValueError(f"it has arrays outside {' and '.join(_BRANCHES)}: {some(outside)}")
+        tree = tree_of_leaves(arrays)
+    except (module.SafetensorError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {_short(error)}") from None
     if like is not None:
         try:
-            check_tree(parameters, like)
+            _check_like(tree.get("parameters", {}), like, dtype)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+    tree = tree_of_leaves({name: _converted(path, name, array, dtype) for name, array in arrays.items()})
+    parameters, state = (tree.get(branch, {}) for branch in _BRANCHES)
     return Checkpoint(parameters, state, header)
 
 
@@ -184,34 +208,102 @@ def read_header(path: PathLike) -> dict[str, Any]:
         FileNotFoundError: the file does not exist.
         ValueError: the file is not a checkpoint, or has a newer format.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError(f"{path} is not a regular file")
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        limit = os.fstat(file.fileno()).st_size
-        return _header(path, size.to_bytes(8, "little") + file.read(min(size, limit)))
+        return _header(path, size.to_bytes(8, "little") + file.read(min(size, _LONGEST_HEADER)))[0]
 
 
-def _array(path: PathLike, found: Mapping[str, Any], dtype: Any) -> jax.Array:
-    stored = jnp.dtype(_DTYPES.get(found["dtype"], found["dtype"].replace("I", "int").replace("U", "uint").lower()))
-    array = np.frombuffer(found["data"], stored).reshape(found["shape"])
+def _stored(name: str, leaf: Any) -> np.ndarray:
+    """Return a leaf as an array that can be written: contiguous, in the byte order of this machine."""
+    if not hasattr(leaf, "dtype"):
+        raise ValueError(f"{_short(name)} is of type {type(leaf).__name__}: only arrays can be saved")
+    # Random keys have a dtype of JAX.
+    if not isinstance(leaf.dtype, np.dtype) or leaf.dtype.newbyteorder("=").name not in _DTYPES.values():
+        raise ValueError(f"{_short(name)} has dtype {leaf.dtype}: expected one of {', '.join(_DTYPES.values())}")
+    return np.asarray(leaf, leaf.dtype.newbyteorder("="), order="C")
+
+
+def _checksum(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 sum of a header and of the names, dtypes, shapes and bytes of arrays."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(json.dumps([name, array.dtype.name, array.shape]).encode())
+        found.update(array.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def _read(found: Mapping[str, Any]) -> np.ndarray:
+    """Return an array of a file.
+
+    Raises:
+        ValueError: its dtype is unknown, a bool is neither 0 nor 1, or NumPy cannot make an array of its shape.
+    """
+    if found["dtype"] not in _DTYPES:
+        raise ValueError(f"it has numbers of dtype {_short(found['dtype'])}, expected {', '.join(_DTYPES)}")
+    array = np.frombuffer(found["data"], jnp.dtype(_DTYPES[found["dtype"]])).reshape(found["shape"])
+    if array.dtype == np.bool_ and np.any(array.view(np.uint8) > 1):
+        raise ValueError("it has bool that are neither 0 nor 1")
+    return array
+
+
+def _converted(path: PathLike, name: str, array: np.ndarray, dtype: Any) -> jax.Array:
     dtype = dtype if dtype is not None and jnp.issubdtype(array.dtype, jnp.floating) else array.dtype
     if jax.dtypes.canonicalize_dtype(dtype) != dtype:
         raise ValueError(f"{path} has {dtype} numbers, which JAX has disabled: set jax_enable_x64, or pass a dtype")
     return jnp.asarray(array, dtype)
 
 
-def _header(path: PathLike, data: bytes) -> dict[str, Any]:
-    """Return our header, from the metadata of the header of safetensors: eight bytes for its length, then JSON."""
+def _check_like(found: Parameters, like: Parameters, dtype: Any) -> None:
+    """Check names, shapes and dtypes of parameters, and that all numbers are finite."""
+    check_tree(found, like)
+    wanted = dict(tree_leaves(like))
+    for name, array in tree_leaves(found):
+        expected = getattr(wanted[name], "dtype", array.dtype)
+        if dtype is None and array.dtype != expected:
+            raise ValueError(
+                f"{_short(name)} has dtype {array.dtype}, that of the model is {expected}: "
+                "pass dtype to convert floating-point numbers"
+            )
+        if jnp.issubdtype(array.dtype, jnp.inexact) and not jnp.all(jnp.isfinite(array)):
+            raise ValueError(f"{_short(name)} has numbers that are not finite: load without `like` to look at them")
+
+
+def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | None]:
+    """Return our header, its text, and the checksum if there is one.
+
+    The file begins with the header of safetensors, eight bytes for its length, then JSON; its metadata contain ours.
+    """
+    size = int.from_bytes(data[:8], "little")
     try:
-        size = int.from_bytes(data[:8], "little")
-        header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_KEY])
-        written = header["format"]
-    except (KeyError, TypeError, ValueError):
+        if size > _LONGEST_HEADER:
+            raise ValueError
+        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+        text, checksum = metadata[_KEY], metadata.get(_CHECKSUM)
+        header = json.loads(text)
+        written, about = header["format"], header["about"]
+        if not isinstance(about, dict) or not isinstance(text, str):
+            raise ValueError
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(
             f"{path} is not a checkpoint of irreps: expected a file of safetensors with the metadata {_KEY!r}"
         ) from None
-    if written != FORMAT:
-        raise ValueError(f"{path} has format {written}, but this irreps-ops reads {FORMAT}: install a newer version")
-    return header
+    if type(written) is not int or written != FORMAT:
+        raise ValueError(
+            f"{path} has format {_short(written)}, but this irreps-ops reads {FORMAT}: install a newer version"
+        )
+    return header, text, checksum
+
+
+def _short(value: object) -> str:
+    """Return a value as text, without the middle of a very long one."""
+    try:
+        text = str(value) if isinstance(value, Exception) else repr(value)
+    except RecursionError:
+        text = f"a deep {type(value).__name__}"
+    return text if len(text) <= 400 else f"{text[:190]} ... {text[-190:]}"
 
 
 def _layer_header(layer: Any) -> dict[str, Any]:
@@ -252,7 +344,7 @@ def _differences(name: str, found: Any, expected: Any) -> Iterator[str]:
                 continue
             yield from _differences(f"{name}.{key}", found.get(key), expected.get(key))
     elif found != expected:
-        yield f"{name} is {found!r}, expected {expected!r}"
+        yield f"{name} is {_short(found)}, expected {_short(expected)}"
 
 
 def _check_names(tree: Parameters) -> None:
@@ -269,3 +361,6 @@ def _safetensors() -> Any:
         return importlib.import_module("safetensors")
     except ImportError:
         raise ImportError("checkpoints need safetensors: pip install irreps-ops[checkpoint]") from None
+
+
+set_module(__name__, [write_file])
