@@ -1,28 +1,20 @@
 """From LLVM IR to object code, and from object code to addresses in this process.
 
-All calls of LLVM are under one lock, which a fork waits for: a child never inherits a half-finished compilation.
+All calls of LLVM are under one lock, which a fork waits for.
 """
 
 import contextlib
-import os
 import struct
-import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from ._handler import HANDLER, handler_ir
-from ._interface import Interface
-from ._kernel import Kernel
+from ._locks import fork_safe_lock
 from ._machine import Machine, load_llvm
 
 # Optimization levels of the passes over the IR (speed) and of the code generator.
 SPEED, CODE_GENERATION = 2, 3
 
-LLVM_LOCK = threading.RLock()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(
-        before=LLVM_LOCK.acquire, after_in_parent=LLVM_LOCK.release, after_in_child=LLVM_LOCK.release
-    )
+LLVM_LOCK = fork_safe_lock()
 
 # Engines own the code that XLA calls; it must outlive every executable, those of the interpreter's shutdown included.
 _engines: list[Any] = []
@@ -32,28 +24,29 @@ class CompilationError(ValueError):
     """LLVM refuses the IR of a kernel. A fault of whoever generated it."""
 
 
-def compile_kernel(kernel: Kernel, machine: Machine, interface: Interface) -> bytes:
-    """Return the object code of a kernel and its handler.
+def compile_ir(text: str, exported: Collection[str], machine: Machine) -> bytes:
+    """Return the object code of an LLVM module.
+
+    Args:
+        text: LLVM IR, without target triple and data layout.
+        exported: the functions to keep; all others may be inlined.
+        machine: the processor.
 
     Raises:
-        CompilationError: the IR is malformed or lacks a function.
+        CompilationError: the IR is malformed.
     """
-    with _optimized(kernel, machine, interface) as (target, module):
+    with _optimized(text, exported, machine) as (target, module):
         return target.emit_object(module)
 
 
-def assembly(kernel: Kernel, machine: Machine, interface: Interface) -> str:
-    """Return the assembly code of a kernel and its handler.
-
-    Raises:
-        CompilationError: the IR is malformed or lacks a function.
-    """
-    with _optimized(kernel, machine, interface) as (target, module):
+def assembly(text: str, exported: Collection[str], machine: Machine) -> str:
+    """Return the assembly code of an LLVM module; see :func:`compile_ir`."""
+    with _optimized(text, exported, machine) as (target, module):
         return target.emit_assembly(module)
 
 
-def load_object(code: bytes, machine: Machine) -> int:
-    """Load the object code of a kernel into this process for ever; return the address of its handler.
+def load_object(code: bytes, name: str, machine: Machine) -> int:
+    """Load object code into this process for ever; return the address of the function of a name.
 
     Raises:
         CompilationError: it calls a function that this process does not have.
@@ -71,7 +64,7 @@ def load_object(code: bytes, machine: Machine) -> int:
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
         _engines.append(engine)
-        return engine.get_function_address(HANDLER)
+        return engine.get_function_address(name)
 
 
 def undefined_symbols(code: bytes) -> list[str]:
@@ -100,37 +93,24 @@ def _target(machine: Machine) -> Any:
 
 
 @contextlib.contextmanager
-def _optimized(kernel: Kernel, machine: Machine, interface: Interface) -> Iterator[tuple[Any, Any]]:
-    """Give LLVM's target machine, and the optimized module of a kernel and its handler."""
+def _optimized(text: str, exported: Collection[str], machine: Machine) -> Iterator[tuple[Any, Any]]:
+    """Give LLVM's target machine and the optimized module."""
     llvm = load_llvm()
     with LLVM_LOCK:
         target = _target(machine)
-        module = _parsed(kernel.ir)
-        for n in range(kernel.phases):
-            for name in (f"chunks{n}", f"phase{n}"):
-                try:
-                    defined = not module.get_function(name).is_declaration
-                except NameError:
-                    defined = False
-                if not defined:
-                    raise CompilationError(f"the IR of a kernel of {kernel.phases} phases lacks the function {name!r}")
-        module.link_in(_parsed(handler_ir(kernel, interface, machine.triple)))
+        try:
+            module = llvm.parse_assembly(text)
+            module.verify()
+        except RuntimeError as error:
+            raise CompilationError(f"LLVM refuses the IR of a kernel: {error}") from error
         module.triple = target.triple
         module.data_layout = str(target.target_data)
         for function in module.functions:
-            if not function.is_declaration and function.name != HANDLER:
+            if not function.is_declaration and function.name not in exported:
                 function.linkage = "internal"
-        module.verify()
         options = llvm.create_pipeline_tuning_options(speed_level=SPEED)
         # The generator writes vectors and unrolled loops itself.
         options.slp_vectorization = options.loop_vectorization = options.loop_unrolling = False
         builder = llvm.create_pass_builder(target, options)
         builder.getModulePassManager().run(module, builder)
         yield target, module
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return load_llvm().parse_assembly(text)
-    except RuntimeError as error:
-        raise CompilationError(f"LLVM refuses the IR of a kernel: {error}") from error

@@ -1,10 +1,13 @@
-"""LLVM IR of the function that XLA calls for a kernel.
+"""LLVM IR of the function that XLA calls for a kernel, and of the one that does its work, which all kernels share.
 
-The chunks of a phase are claimed one by one by the calling thread and by helpers on XLA's own thread pool. The caller
-waits only for chunks that a running thread has claimed, so a busy pool costs time and never blocks. A helper that starts
-late finds nothing to claim; it touches the shared state alone, which its last user frees.
+The calling thread and helpers on XLA's own thread pool claim the chunks of a phase one by one. The caller waits only
+for chunks that a running thread has claimed, so a busy pool costs time and never blocks. A helper that starts late
+finds nothing to claim; it touches the shared state alone, which its last user frees.
 """
 
+import functools
+import hashlib
+from collections.abc import Mapping
 from string import Template
 
 from ._interface import Interface
@@ -28,7 +31,8 @@ class _IrTemplate(Template):
 
 
 # The state of a phase. Counters that threads contend for have cache lines of their own.
-_RUNTIME = _IrTemplate("""
+_SHARED = _IrTemplate("""
+${kernel_type}
 %irreps.state = type { i64, [15 x i64], i64, [15 x i64], i64, i64, ptr, ptr }
 ; 0 next chunk, 2 chunks done, 4 users of this state, 5 number of chunks, 6 phase, 7 its frame
 
@@ -229,15 +233,31 @@ leave:
 }
 
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
-""")
 
-_HANDLER = _IrTemplate("""
-${declarations}
-@irreps.message = private unnamed_addr constant [${message_size} x i8] c"${message}\\00"
-
-define ptr @${handler}(ptr %call) {
+; Copy the data pointers of a list of buffers; return the next entry of the frame.
+define internal ptr @irreps.copy(ptr %buffers, i64 %number, ptr %frame) {
 entry:
-  %frame = alloca [${entries} x i64], align 8
+  br label %next
+next:
+  %n = phi i64 [ 0, %entry ], [ %n.next, %copy ]
+  %left = icmp slt i64 %n, %number
+  br i1 %left, label %copy, label %end
+copy:
+  %buffer.at = getelementptr ptr, ptr %buffers, i64 %n
+  %buffer = load ptr, ptr %buffer.at
+  %data.at = getelementptr i8, ptr %buffer, i64 ${Buffer.data}
+  %data = load ptr, ptr %data.at
+  %entry.at = getelementptr i64, ptr %frame, i64 %n
+  store ptr %data, ptr %entry.at
+  %n.next = add i64 %n, 1
+  br label %next
+end:
+  %entry.next = getelementptr i64, ptr %frame, i64 %number
+  ret ptr %entry.next
+}
+
+define ptr @${shared}(ptr %call, ptr %kernel) {
+entry:
   %api.at = getelementptr i8, ptr %call, i64 ${CallFrame.api}
   %api = load ptr, ptr %api.at
   %context.at = getelementptr i8, ptr %call, i64 ${CallFrame.ctx}
@@ -255,8 +275,8 @@ look:
   %asked = icmp eq i32 %type, ${Extension_Metadata}
   br i1 %asked, label %answer, label %skip
 skip:
-  %next.at = getelementptr i8, ptr %extension, i64 ${Extension_Base.next}
-  %extension.next = load ptr, ptr %next.at
+  %extension.next.at = getelementptr i8, ptr %extension, i64 ${Extension_Base.next}
+  %extension.next = load ptr, ptr %extension.next.at
   br label %extensions
 answer:
   %metadata.at = getelementptr i8, ptr %extension, i64 ${Metadata_Extension.metadata}
@@ -272,119 +292,147 @@ stage:
   %stage.at = getelementptr i8, ptr %call, i64 ${CallFrame.stage}
   %stage.number = load i32, ptr %stage.at
   %execute = icmp eq i32 %stage.number, ${ExecutionStage_EXECUTE}
-  br i1 %execute, label %counts, label %other
-other:
-  ret ptr null
-counts:
+  br i1 %execute, label %count, label %end
+count:
+  %arguments = load i64, ptr %kernel
   %arguments.number.at = getelementptr i8, ptr %call, i64 ${CallFrame.args.size}
   %arguments.number = load i64, ptr %arguments.number.at
-  %arguments.right = icmp eq i64 %arguments.number, ${arguments}
+  %arguments.right = icmp eq i64 %arguments.number, %arguments
+  %results.expected.at = getelementptr %irreps.kernel, ptr %kernel, i64 0, i32 1
+  %results = load i64, ptr %results.expected.at
   %results.number.at = getelementptr i8, ptr %call, i64 ${CallFrame.rets.size}
   %results.number = load i64, ptr %results.number.at
-  %results.right = icmp eq i64 %results.number, ${results}
+  %results.right = icmp eq i64 %results.number, %results
+  %attributes.expected.at = getelementptr %irreps.kernel, ptr %kernel, i64 0, i32 2
+  %attributes = load i64, ptr %attributes.expected.at
   %attributes.number.at = getelementptr i8, ptr %call, i64 ${CallFrame.attrs.size}
   %attributes.number = load i64, ptr %attributes.number.at
-  %attributes.right = icmp eq i64 %attributes.number, ${attributes}
-  %some.right = and i1 %arguments.right, %results.right
-  %all.right = and i1 %some.right, %attributes.right
+  %attributes.right = icmp eq i64 %attributes.number, %attributes
+  %buffers.right = and i1 %arguments.right, %results.right
+  %all.right = and i1 %buffers.right, %attributes.right
   br i1 %all.right, label %fill, label %wrong
-wrong:
-  %error = call ptr @irreps.fail(ptr %api, ptr @irreps.message)
-  ret ptr %error
 fill:
-  %arguments.at = getelementptr i8, ptr %call, i64 ${CallFrame.args.args}
-  %arguments = load ptr, ptr %arguments.at
-  %results.at = getelementptr i8, ptr %call, i64 ${CallFrame.rets.rets}
-  %results = load ptr, ptr %results.at
-  %attributes.at = getelementptr i8, ptr %call, i64 ${CallFrame.attrs.attrs}
-  %attributes = load ptr, ptr %attributes.at
+  %buffers = add i64 %arguments, %results
+  %entries = add i64 %buffers, %attributes
+  %frame = alloca i64, i64 %entries, align 8
+  %arguments.list.at = getelementptr i8, ptr %call, i64 ${CallFrame.args.args}
+  %arguments.list = load ptr, ptr %arguments.list.at
+  %frame.results = call ptr @irreps.copy(ptr %arguments.list, i64 %arguments, ptr %frame)
+  %results.list.at = getelementptr i8, ptr %call, i64 ${CallFrame.rets.rets}
+  %results.list = load ptr, ptr %results.list.at
+  %frame.attributes = call ptr @irreps.copy(ptr %results.list, i64 %results, ptr %frame.results)
   %types.at = getelementptr i8, ptr %call, i64 ${CallFrame.attrs.types}
   %types = load ptr, ptr %types.at
-${fill}
+  %attributes.list.at = getelementptr i8, ptr %call, i64 ${CallFrame.attrs.attrs}
+  %attributes.list = load ptr, ptr %attributes.list.at
+  br label %attribute
+attribute:
+  %n = phi i64 [ 0, %fill ], [ %n.next, %store ]
+  %n.left = icmp slt i64 %n, %attributes
+  br i1 %n.left, label %check.kind, label %start
+check.kind:
+  %kind.at = getelementptr i32, ptr %types, i64 %n
+  %kind = load i32, ptr %kind.at
+  %scalar.is = icmp eq i32 %kind, ${AttrType_SCALAR}
+  br i1 %scalar.is, label %check.dtype, label %wrong
+check.dtype:
+  %scalar.at = getelementptr ptr, ptr %attributes.list, i64 %n
+  %scalar = load ptr, ptr %scalar.at
+  %dtype.at = getelementptr i8, ptr %scalar, i64 ${Scalar.dtype}
+  %dtype = load i32, ptr %dtype.at
+  %integer.is = icmp eq i32 %dtype, ${DataType_S64}
+  br i1 %integer.is, label %store, label %wrong
+store:
+  %pointer.at = getelementptr i8, ptr %scalar, i64 ${Scalar.value}
+  %pointer = load ptr, ptr %pointer.at
+  %value = load i64, ptr %pointer
+  %entry.at = getelementptr i64, ptr %frame.attributes, i64 %n
+  store i64 %value, ptr %entry.at
+  %n.next = add i64 %n, 1
+  br label %attribute
+start:
+  %phases.at = getelementptr %irreps.kernel, ptr %kernel, i64 0, i32 3
+  %phases = load i64, ptr %phases.at
+  %functions.at = getelementptr %irreps.kernel, ptr %kernel, i64 0, i32 5
+  %functions = load ptr, ptr %functions.at
+  br label %phase.next
+phase.next:
+  %p = phi i64 [ 0, %start ], [ %p.next, %run ]
+  %p.left = icmp slt i64 %p, %phases
+  br i1 %p.left, label %run, label %end
+run:
+  %chunks.at = getelementptr [2 x ptr], ptr %functions, i64 %p, i64 0
+  %chunks.function = load ptr, ptr %chunks.at
+  %phase.at = getelementptr [2 x ptr], ptr %functions, i64 %p, i64 1
+  %phase = load ptr, ptr %phase.at
+  %chunks = call i64 %chunks.function(ptr %frame)
+  call void @irreps.run(ptr %api, ptr %context, i64 %chunks, ptr %phase, ptr %frame)
+  %p.next = add i64 %p, 1
+  br label %phase.next
+end:
   ret ptr null
+wrong:
+  %message.at = getelementptr %irreps.kernel, ptr %kernel, i64 0, i32 4
+  %message = load ptr, ptr %message.at
+  %error = call ptr @irreps.fail(ptr %api, ptr %message)
+  ret ptr %error
 }
 """)
 
-_BUFFER = _IrTemplate("""
-  %at.${n} = getelementptr ptr, ptr %${list}, i64 ${place}
-  %buffer.${n} = load ptr, ptr %at.${n}
-  %data.at.${n} = getelementptr i8, ptr %buffer.${n}, i64 ${Buffer.data}
-  %data.${n} = load ptr, ptr %data.at.${n}
-  %entry.${n} = getelementptr i64, ptr %frame, i64 ${n}
-  store ptr %data.${n}, ptr %entry.${n}""")
-
-_ATTRIBUTE = _IrTemplate("""
-  %type.at.${n} = getelementptr i32, ptr %types, i64 ${place}
-  %type.${n} = load i32, ptr %type.at.${n}
-  %scalar.${n} = icmp eq i32 %type.${n}, ${AttrType_SCALAR}
-  br i1 %scalar.${n}, label %read.${n}, label %wrong
-read.${n}:
-  %at.${n} = getelementptr ptr, ptr %attributes, i64 ${place}
-  %scalar.at.${n} = load ptr, ptr %at.${n}
-  %dtype.at.${n} = getelementptr i8, ptr %scalar.at.${n}, i64 ${Scalar.dtype}
-  %dtype.${n} = load i32, ptr %dtype.at.${n}
-  %integer.${n} = icmp eq i32 %dtype.${n}, ${DataType_S64}
-  br i1 %integer.${n}, label %store.${n}, label %wrong
-store.${n}:
-  %value.at.${n} = getelementptr i8, ptr %scalar.at.${n}, i64 ${Scalar.value}
-  %value.pointer.${n} = load ptr, ptr %value.at.${n}
-  %value.${n} = load i64, ptr %value.pointer.${n}
-  %entry.${n} = getelementptr i64, ptr %frame, i64 ${n}
-  store i64 %value.${n}, ptr %entry.${n}""")
-
-_PHASE = _IrTemplate("""
-  %chunks.${n} = call i64 @chunks${n}(ptr %frame)
-  call void @irreps.run(ptr %api, ptr %context, i64 %chunks.${n}, ptr @phase${n}, ptr %frame)""")
+# Arguments, results, attributes, phases, message, and for each phase two functions.
+_KERNEL_TYPE = "%irreps.kernel = type { i64, i64, i64, i64, ptr, ptr }"
 
 
-class _Names:
-    """Names of a template: the given ones, then those of the interface."""
-
-    def __init__(self, interface: Interface, **given: object) -> None:
-        self._interface, self._given = interface, given
-
-    def __getitem__(self, name: str) -> object:
-        return self._given[name] if name in self._given else self._interface[name]
+def _filled(template: Template, interface: Interface, given: Mapping[str, object]) -> str:
+    """Fill a template with the given values, and with numbers of the interface for all other names."""
+    return template.substitute(
+        {name: given[name] if name in given else interface[name] for name in template.get_identifiers()}
+    )
 
 
-def handler_ir(kernel: Kernel, interface: Interface, triple: str) -> str:
-    """Return the LLVM IR of the handler of a kernel, which :data:`HANDLER` names.
+@functools.lru_cache(maxsize=8)  # by interface and processor, of which a process has one
+def shared_handler(interface: Interface, triple: str) -> tuple[str, str]:
+    """Return name and LLVM IR of the function that does the work of all handlers.
 
-    It declares the functions of the kernel. It answers XLA's question for the version, does nothing in any stage but
-    execution, refuses calls with other numbers of buffers and attributes, and runs the phases in order.
+    It answers XLA's question for the version, does nothing in any stage but execution, refuses calls with other numbers
+    of buffers and attributes than those of the kernel, and runs its phases in order.
     """
     architecture = triple.split("-")[0].replace("arm64", "aarch64")
     declare_pause, pause = _PAUSES[architecture]
-    system = "SwitchToThread" if "windows" in triple else "sched_yield"
-    runtime = _RUNTIME.substitute(
-        _Names(interface, **{"yield": system}, spins=_SPINS, declare_pause=declare_pause, pause=pause)
-    )
+    given = {
+        "yield": "SwitchToThread" if "windows" in triple else "sched_yield",
+        "declare_pause": declare_pause,
+        "pause": pause,
+        "spins": _SPINS,
+        "kernel_type": _KERNEL_TYPE,
+        "shared": "irreps_shared",
+    }
+    name = f"irreps_shared_{hashlib.sha256(_filled(_SHARED, interface, given).encode()).hexdigest()[:16]}"
+    return name, _filled(_SHARED, interface, {**given, "shared": name})
+
+
+def handler(kernel: Kernel, shared: str) -> str:
+    """Return the LLVM IR of the function that XLA calls for a kernel, to be appended to the IR of the kernel.
+
+    Args:
+        kernel: the kernel.
+        shared: name of the function that does the work, of :func:`shared_handler`.
+    """
     message = (
         f"a kernel of irreps_llvm expects {kernel.arguments} arguments, {kernel.results} results and the int64 scalar "
         f"attributes ({', '.join(kernel.attributes)}); the call has others"
-    )
-    buffers = [("arguments", n) for n in range(kernel.arguments)] + [("results", n) for n in range(kernel.results)]
-    fill = [
-        _BUFFER.substitute(_Names(interface, n=n, list=which, place=place)) for n, (which, place) in enumerate(buffers)
-    ]
-    fill += [
-        _ATTRIBUTE.substitute(_Names(interface, n=len(buffers) + place, place=place))
-        for place in range(len(kernel.attributes))
-    ]
-    fill += [_PHASE.substitute(n=n) for n in range(kernel.phases)]
-    declarations = [f"declare i64 @chunks{n}(ptr)\ndeclare void @phase{n}(i64, ptr)" for n in range(kernel.phases)]
-    handler = _HANDLER.substitute(
-        _Names(
-            interface,
-            declarations="\n".join(declarations),
-            message="".join(f"\\{byte:02X}" for byte in message.encode()),
-            message_size=len(message.encode()) + 1,
-            handler=HANDLER,
-            entries=max(len(buffers) + len(kernel.attributes), 1),
-            arguments=kernel.arguments,
-            results=kernel.results,
-            attributes=len(kernel.attributes),
-            fill="".join(fill),
-        )
-    )
-    return runtime + handler
+    ).encode()
+    text = "".join(f"\\{byte:02X}" for byte in message)
+    functions = ", ".join(f"ptr @{name}{n}" for n in range(kernel.phases) for name in ("chunks", "phase"))
+    counts = f"i64 {kernel.arguments}, i64 {kernel.results}, i64 {len(kernel.attributes)}, i64 {kernel.phases}"
+    return f"""
+{_KERNEL_TYPE}
+@irreps.message = private constant [{len(message) + 1} x i8] c"{text}\\00"
+@irreps.functions = private constant [{2 * kernel.phases} x ptr] [ {functions} ]
+@irreps.kernel = private constant %irreps.kernel {{ {counts}, ptr @irreps.message, ptr @irreps.functions }}
+declare ptr @{shared}(ptr, ptr)
+define ptr @{HANDLER}(ptr %call) {{
+  %error = call ptr @{shared}(ptr %call, ptr @irreps.kernel)
+  ret ptr %error
+}}
+"""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Kernel:
     """LLVM IR of the phases of a program, and the call that it expects.
 
-    For each n < `phases` the text defines ``define i64 @chunks{n}(ptr %frame)``, which returns the number of chunks, and
-    ``define void @phase{n}(i64 %chunk, ptr %frame)``, which computes one. The chunks of a phase run in any order and at the
-    same time; a phase starts when the one before it is complete.
+    For each n < `phases` the text contains ``define i64 @chunks{n}(ptr %frame)``, which returns the number of chunks,
+    and ``define void @phase{n}(i64 %chunk, ptr %frame)``, which computes one. The chunks of a phase run in any order
+    and at the same time; a phase starts when the one before it is complete.
 
     ``%frame`` points to entries of 8 bytes: the data pointers of the arguments, then those of the results, then the
     values of the attributes.

@@ -50,6 +50,7 @@ def vectors(triple: str, features: Collection[str]) -> tuple[int, int]:
     return 0, 0
 
 
+@functools.cache
 def load_llvm() -> Any:
     """Return ``llvmlite.binding``, ready to compile for this machine.
 
@@ -59,14 +60,9 @@ def load_llvm() -> Any:
     # Loading LLVM takes long and a lot of memory; those who do not compile are spared it.
     import llvmlite.binding as llvm
 
-    _initialize(llvm)
-    return llvm
-
-
-@functools.cache
-def _initialize(llvm: Any) -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    return llvm
 
 
 @functools.cache

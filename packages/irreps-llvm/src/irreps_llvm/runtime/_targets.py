@@ -2,30 +2,24 @@
 
 import ctypes
 import hashlib
-import threading
 
 from . import _compiler
-from ._compiler import assembly, compile_kernel, load_object
-from ._handler import handler_ir
-from ._interface import Interface, running_interface
+from ._compiler import LLVM_LOCK, assembly, compile_ir, load_object
+from ._handler import HANDLER, handler, shared_handler
+from ._interface import running_interface
 from ._kernel import Kernel
 from ._machine import Machine, host_machine, load_llvm
 
 # Registration is permanent: XLA accepts no other code under the name, so this is not a cache that could be emptied.
 _registered: dict[str, int] = {}
-_lock = threading.Lock()
+# The functions that do the work of handlers, by name: one for each processor.
+_shared: dict[str, int] = {}
 
 
-def content_name(kernel: Kernel, machine: Machine, interface: Interface) -> str:
-    """Return a name that differs for all that can change the object code or its handler."""
-    llvm = load_llvm()
-    content = (
-        llvm.llvm_version_info,
-        (_compiler.SPEED, _compiler.CODE_GENERATION),
-        (machine.triple, machine.cpu, machine.features),
-        handler_ir(kernel, interface, machine.triple),
-        kernel.ir,
-    )
+def content_name(text: str, machine: Machine) -> str:
+    """Return a name that differs for all that can change the object code of an LLVM module."""
+    settings = (load_llvm().llvm_version_info, _compiler.SPEED, _compiler.CODE_GENERATION)
+    content = (*settings, machine.triple, machine.cpu, machine.features, text)
     return f"irreps_llvm_{hashlib.sha256(repr(content).encode()).hexdigest()[:40]}"
 
 
@@ -43,14 +37,18 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
     Raises:
         CompilationError: LLVM refuses the IR. (A ValueError.)
     """
-    interface = running_interface()
     machine = host_machine() if machine is None else machine
-    name = content_name(kernel, machine, interface)
+    shared, shared_ir = shared_handler(running_interface(), machine.triple)
+    text = kernel.ir + handler(kernel, shared)
+    name = content_name(text, machine)
     if name in _registered:
         return name
-    with _compiler.LLVM_LOCK:
+    with LLVM_LOCK:
+        if shared not in _shared:
+            _shared[shared] = _address(shared_ir, shared, machine)
+            load_llvm().add_symbol(shared, _shared[shared])
         if name not in _registered:
-            address = load_object(compile_kernel(kernel, machine, interface), machine)
+            address = _address(text, HANDLER, machine)
             _register(name, address)
             _registered[name] = address
     return name
@@ -66,7 +64,14 @@ def disassembly(kernel: Kernel, machine: Machine | None = None) -> str:
     Raises:
         CompilationError: LLVM refuses the IR. (A ValueError.)
     """
-    return assembly(kernel, host_machine() if machine is None else machine, running_interface())
+    machine = host_machine() if machine is None else machine
+    shared, _ = shared_handler(running_interface(), machine.triple)
+    return assembly(kernel.ir + handler(kernel, shared), [HANDLER], machine)
+
+
+def _address(text: str, function: str, machine: Machine) -> int:
+    """Return the address of a function of an LLVM module."""
+    return load_object(compile_ir(text, [function], machine), function, machine)
 
 
 def _register(name: str, address: int) -> None:
