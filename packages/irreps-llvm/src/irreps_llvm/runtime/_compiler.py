@@ -6,13 +6,16 @@ All calls of LLVM are under one lock, which a fork waits for.
 import contextlib
 import struct
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from ._locks import fork_safe_lock
 from ._machine import Machine, load_llvm
 
-# Optimization levels of the passes over the IR (speed) and of the code generator.
-SPEED, CODE_GENERATION = 2, 3
+# Optimization levels of the passes over the IR and of the code generator. The handler's few instructions are not worth
+# the time.
+Levels: TypeAlias = tuple[int, int]
+FOR_KERNELS: Levels = (2, 3)
+FOR_HANDLERS: Levels = (0, 0)
 
 LLVM_LOCK = fork_safe_lock()
 
@@ -24,24 +27,25 @@ class CompilationError(ValueError):
     """LLVM refuses the IR of a kernel. A fault of whoever generated it."""
 
 
-def compile_ir(text: str, exported: Collection[str], machine: Machine) -> bytes:
+def compile_ir(text: str, exported: Collection[str], machine: Machine, levels: Levels) -> bytes:
     """Return the object code of an LLVM module.
 
     Args:
         text: LLVM IR, without target triple and data layout.
         exported: the functions to keep; all others may be inlined.
         machine: the processor.
+        levels: how much to optimize.
 
     Raises:
         CompilationError: the IR is malformed.
     """
-    with _optimized(text, exported, machine) as (target, module):
+    with _optimized(text, exported, machine, levels) as (target, module):
         return target.emit_object(module)
 
 
-def assembly(text: str, exported: Collection[str], machine: Machine) -> str:
+def assembly(text: str, exported: Collection[str], machine: Machine, levels: Levels) -> str:
     """Return the assembly code of an LLVM module; see :func:`compile_ir`."""
-    with _optimized(text, exported, machine) as (target, module):
+    with _optimized(text, exported, machine, levels) as (target, module):
         return target.emit_assembly(module)
 
 
@@ -53,7 +57,7 @@ def load_object(code: bytes, name: str, machine: Machine) -> int:
     """
     llvm = load_llvm()
     with LLVM_LOCK:
-        target = _target(machine)
+        target = _target(machine, 0)  # nothing is compiled
         empty = llvm.parse_assembly("")
         empty.triple = target.triple
         empty.data_layout = str(target.target_data)
@@ -85,19 +89,19 @@ def undefined_symbols(code: bytes) -> list[str]:
     return names
 
 
-def _target(machine: Machine) -> Any:
+def _target(machine: Machine, level: int) -> Any:
     target = load_llvm().Target.from_triple(machine.triple)
     return target.create_target_machine(
-        cpu=machine.cpu, features=machine.features, opt=CODE_GENERATION, codemodel="jitdefault", jit=True
+        cpu=machine.cpu, features=machine.features, opt=level, codemodel="jitdefault", jit=True
     )
 
 
 @contextlib.contextmanager
-def _optimized(text: str, exported: Collection[str], machine: Machine) -> Iterator[tuple[Any, Any]]:
+def _optimized(text: str, exported: Collection[str], machine: Machine, levels: Levels) -> Iterator[tuple[Any, Any]]:
     """Give LLVM's target machine and the optimized module."""
     llvm = load_llvm()
     with LLVM_LOCK:
-        target = _target(machine)
+        target = _target(machine, levels[1])
         try:
             module = llvm.parse_assembly(text)
             module.verify()
@@ -108,7 +112,7 @@ def _optimized(text: str, exported: Collection[str], machine: Machine) -> Iterat
         for function in module.functions:
             if not function.is_declaration and function.name not in exported:
                 function.linkage = "internal"
-        options = llvm.create_pipeline_tuning_options(speed_level=SPEED)
+        options = llvm.create_pipeline_tuning_options(speed_level=levels[0])
         # The generator writes vectors and unrolled loops itself.
         options.slp_vectorization = options.loop_vectorization = options.loop_unrolling = False
         builder = llvm.create_pass_builder(target, options)

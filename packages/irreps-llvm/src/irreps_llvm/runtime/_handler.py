@@ -256,7 +256,7 @@ end:
   ret ptr %entry.next
 }
 
-define ptr @${shared}(ptr %call, ptr %kernel) {
+define ptr @${shared}(ptr %call, ptr %kernel, ptr %frame) {
 entry:
   %api.at = getelementptr i8, ptr %call, i64 ${CallFrame.api}
   %api = load ptr, ptr %api.at
@@ -312,9 +312,6 @@ count:
   %all.right = and i1 %buffers.right, %attributes.right
   br i1 %all.right, label %fill, label %wrong
 fill:
-  %buffers = add i64 %arguments, %results
-  %entries = add i64 %buffers, %attributes
-  %frame = alloca i64, i64 %entries, align 8
   %arguments.list.at = getelementptr i8, ptr %call, i64 ${CallFrame.args.args}
   %arguments.list = load ptr, ptr %arguments.list.at
   %frame.results = call ptr @irreps.copy(ptr %arguments.list, i64 %arguments, ptr %frame)
@@ -425,14 +422,16 @@ def handler(kernel: Kernel, shared: str) -> str:
     text = "".join(f"\\{byte:02X}" for byte in message)
     functions = ", ".join(f"ptr @{name}{n}" for n in range(kernel.phases) for name in ("chunks", "phase"))
     counts = f"i64 {kernel.arguments}, i64 {kernel.results}, i64 {len(kernel.attributes)}, i64 {kernel.phases}"
+    entries = kernel.arguments + kernel.results + len(kernel.attributes)
     return f"""
 {_KERNEL_TYPE}
 @irreps.message = private constant [{len(message) + 1} x i8] c"{text}\\00"
 @irreps.functions = private constant [{2 * kernel.phases} x ptr] [ {functions} ]
 @irreps.kernel = private constant %irreps.kernel {{ {counts}, ptr @irreps.message, ptr @irreps.functions }}
-declare ptr @{shared}(ptr, ptr)
+declare ptr @{shared}(ptr, ptr, ptr)
 define ptr @{HANDLER}(ptr %call) {{
-  %error = call ptr @{shared}(ptr %call, ptr @irreps.kernel)
+  %frame = alloca [{entries} x i64], align 8
+  %error = call ptr @{shared}(ptr %call, ptr @irreps.kernel, ptr %frame)
   ret ptr %error
 }}
 """

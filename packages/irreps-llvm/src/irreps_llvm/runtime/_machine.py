@@ -52,7 +52,7 @@ def vectors(triple: str, features: Collection[str]) -> tuple[int, int]:
 
 @functools.cache
 def load_llvm() -> Any:
-    """Return ``llvmlite.binding``, ready to compile for this machine.
+    """Return ``llvmlite.binding``, ready to compile for any processor.
 
     Raises:
         ImportError: llvmlite is not installed, or its library does not load.
@@ -60,8 +60,8 @@ def load_llvm() -> Any:
     # Loading LLVM takes long and a lot of memory; those who do not compile are spared it.
     import llvmlite.binding as llvm
 
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
     return llvm
 
 

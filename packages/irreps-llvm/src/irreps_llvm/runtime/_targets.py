@@ -3,8 +3,8 @@
 import ctypes
 import hashlib
 
-from . import _compiler
-from ._compiler import LLVM_LOCK, assembly, compile_ir, load_object
+from ._compiler import FOR_HANDLERS, FOR_KERNELS, LLVM_LOCK, Levels, assembly, compile_ir, load_object
+from ._disk_cache import cached
 from ._handler import HANDLER, handler, shared_handler
 from ._interface import running_interface
 from ._kernel import Kernel
@@ -16,10 +16,9 @@ _registered: dict[str, int] = {}
 _shared: dict[str, int] = {}
 
 
-def content_name(text: str, machine: Machine) -> str:
+def content_name(text: str, machine: Machine, levels: Levels) -> str:
     """Return a name that differs for all that can change the object code of an LLVM module."""
-    settings = (load_llvm().llvm_version_info, _compiler.SPEED, _compiler.CODE_GENERATION)
-    content = (*settings, machine.triple, machine.cpu, machine.features, text)
+    content = (load_llvm().llvm_version_info, levels, machine.triple, machine.cpu, machine.features, text)
     return f"irreps_llvm_{hashlib.sha256(repr(content).encode()).hexdigest()[:40]}"
 
 
@@ -27,7 +26,8 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
     """Compile a kernel unless its code is at hand, register it with JAX, and return the name for ``jax.ffi.ffi_call``.
 
     The name is a hash of the IR, the handler, the version of LLVM, the processor and its features. Equal kernels are
-    compiled once in a process. The call must pass the arguments, results and attributes in the kernel's order, and
+    compiled once in a process, and once for all processes where the environment variable ``IRREPS_LLVM_CACHE_DIR``
+    names a directory. The call must pass the arguments, results and attributes in the kernel's order, and
     ``vmap_method="sequential"`` if it is to be vmapped.
 
     Args:
@@ -40,15 +40,15 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
     machine = host_machine() if machine is None else machine
     shared, shared_ir = shared_handler(running_interface(), machine.triple)
     text = kernel.ir + handler(kernel, shared)
-    name = content_name(text, machine)
+    name = content_name(text, machine, FOR_KERNELS)
     if name in _registered:
         return name
     with LLVM_LOCK:
         if shared not in _shared:
-            _shared[shared] = _address(shared_ir, shared, machine)
+            _shared[shared] = _address(shared_ir, shared, machine, FOR_HANDLERS)
             load_llvm().add_symbol(shared, _shared[shared])
         if name not in _registered:
-            address = _address(text, HANDLER, machine)
+            address = _address(text, HANDLER, machine, FOR_KERNELS)
             _register(name, address)
             _registered[name] = address
     return name
@@ -66,12 +66,14 @@ def disassembly(kernel: Kernel, machine: Machine | None = None) -> str:
     """
     machine = host_machine() if machine is None else machine
     shared, _ = shared_handler(running_interface(), machine.triple)
-    return assembly(kernel.ir + handler(kernel, shared), [HANDLER], machine)
+    return assembly(kernel.ir + handler(kernel, shared), [HANDLER], machine, FOR_KERNELS)
 
 
-def _address(text: str, function: str, machine: Machine) -> int:
+def _address(text: str, function: str, machine: Machine, levels: Levels) -> int:
     """Return the address of a function of an LLVM module."""
-    return load_object(compile_ir(text, [function], machine), function, machine)
+    name = content_name(text, machine, levels)
+    code = cached(f"{name}.o", lambda: compile_ir(text, [function], machine, levels))
+    return load_object(code, function, machine)
 
 
 def _register(name: str, address: int) -> None:
