@@ -1,13 +1,14 @@
 """Bad input leads to exit code 2 and a message with location and remedy, without a traceback."""
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from force_field import checkpoint
+from force_field import checkpoint, data
 from force_field.cli import main
 from irreps_ops import checkpoint as irreps_checkpoint
 
@@ -19,6 +20,13 @@ H 0.0 -0.8 -0.5 0.0 -0.1 -0.1
 """
 NO_FORCES = "1\nProperties=species:S:1:pos:R:3 energy=1.0\nH 0 0 0\n"
 NO_ENERGY = "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 0\n"
+
+
+def drop_last(text: str) -> str:
+    """A frame without the last column."""
+    head, lines = text.split("\n")[:2], text.split("\n")[2:-1]
+    return "\n".join([*head, *(line.rsplit(" ", 1)[0] for line in lines), ""])
+
 
 CASES: dict[str, tuple[str, list[str]]] = {
     "empty": ("", ["is empty"]),
@@ -36,6 +44,29 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "no number of atoms": (WATER + "three\n\n", ["frame 1 (line 6)", "number of atoms", "'three'"]),
     "zero atoms": (WATER + "0\n\n", ["frame 1", "at least one atom"]),
     "energy in words": (WATER.replace("energy=-1.5", "energy=abc"), ["frame 0", "energy", "'abc'"]),
+    "energy of two numbers": (
+        WATER.replace("=-1.5", '="-1.5 -1.6"'),
+        ["frame 0", "energy has shape (2,), expected ()"],
+    ),
+    "energy of one number in a list": (WATER.replace("=-1.5", '="_JSON [-1.5]"'), ["frame 0", "energy has shape (1,)"]),
+    "energy as truth": (WATER.replace("=-1.5", "=T"), ["frame 0", "energy is not a number: True"]),
+    "energy without a value": (WATER.replace("=-1.5", ""), ["frame 0", "energy is not a number: True"]),
+    "energy as a dict": (WATER.replace("=-1.5", '="_JSON {}"'), ["frame 0", "energy is not a number"]),
+    "plane forces": (drop_last(WATER.replace("forces:R:3", "forces:R:2")), ["frame 0", "forces:R:3", "forces:R:2"]),
+    "forces in words": (WATER.replace("forces:R:3", "forces:S:3"), ["frame 0", "got forces:S:3"]),
+    "forces as truth": (WATER.replace("forces:R:3", "forces:L:3"), ["frame 0", "got forces:L:3"]),
+    "plane positions": (drop_last(WATER.replace("pos:R:3", "pos:R:2")), ["frame 0", "pos:R:3", "got pos:R:2"]),
+    "no positions": (WATER.replace("pos:R:3", "momenta:R:3"), ["frame 0", "columns of species and pos"]),
+    "no species": (WATER.replace("species:S:1", "label:S:1"), ["frame 0", "columns of species and pos"]),
+    "columns left over": (WATER.replace(":forces:R:3", ""), ["frame 0", "atom 0 has 7 columns, but Properties has 4"]),
+    "huge columns": (WATER.replace("forces:R:3", "forces:R:999999999"), ["frame 0", "expected one Properties"]),
+    "one column twice": (WATER.replace("forces", "pos"), ["frame 0", "expected one Properties"]),
+    "two Properties": (WATER.replace(" energy", " Properties=species:S:1:pos:R:3 energy"), ["expected one Properties"]),
+    "short lattice": (WATER.replace("energy", 'Lattice="1 2 3" energy'), ["frame 0", "malformed"]),
+    "infinite lattice": (WATER.replace("energy", 'Lattice="9 0 0 0 inf 0 0 0 9" energy'), ["frame 0", "not finite"]),
+    "thin cell": (WATER.replace("energy", 'Lattice="9 0 0 8.99 .01 0 0 0 9" energy'), ["frame 0", "Å thick"]),
+    "far away": (WATER.replace("0.8 -0.5", "1e300 -0.5"), ["frame 0", "within 1e+06 Å"]),
+    "negative number of atoms": (WATER + "-1\n\n", ["frame 1", "number of atoms"]),
     "periodic, no cell": (WATER.replace("energy", 'pbc="T T T" energy'), ["frame 0", "no cell"]),
     "coincident atoms": (WATER.replace("-0.8 -0.5", "0.8 -0.5") * 4, ["frame 0", "0.000 Å apart"]),
     "too few frames": (WATER, ["out of 1", "--train"]),
@@ -53,6 +84,58 @@ def test_bad_data_is_located(name: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert "Traceback" not in message
     for part in expected:
         assert part in message
+
+
+def malformed(count: int) -> Iterator[bytes]:
+    """Frames with flipped, removed, repeated and inserted characters."""
+    rng = random.Random(0)
+    words = [
+        b"= ",
+        b'"',
+        b"{",
+        b"[",
+        b"_JSON ",
+        b"_JSON[[",
+        b":",
+        b"-1",
+        b"nan",
+        b"1e400",
+        b"9" * 19,
+        b" T ",
+        b"\\",
+        b"\xff",
+    ]
+    words += [b" Lattice=", b" pbc=", b" energy=", b",", b"\x00", b"\n", b"\r"]
+    for _ in range(count):
+        found = bytearray((WATER * 2).encode())
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            place, kind = rng.randrange(len(found)), rng.randrange(4)
+            if kind == 0:
+                found[place] = rng.randrange(256) if rng.random() < 0.2 else rng.randrange(32, 127)
+            elif kind == 1:
+                del found[place : place + rng.choice((1, 2, 10))]
+            elif kind == 2:
+                found[place:place] = found[place : place + rng.randrange(20)] * rng.choice((1, 3))
+            else:
+                found[place:place] = rng.choice(words)
+        yield bytes(found)
+
+
+def test_fuzzed_frames(tmp_path: Path) -> None:
+    """Each is refused by one short DataError that names the file, or has targets of the right form."""
+    path, messages = tmp_path / "fuzzed.extxyz", []
+    for content in malformed(1500):
+        path.write_bytes(content)
+        try:
+            frames = data.read(path)
+        except data.DataError as error:
+            messages.append(str(error))
+            continue
+        for atoms in frames:
+            assert atoms.calc.results["forces"].shape == (len(atoms), 3)
+            assert np.isfinite(atoms.calc.results["energy"])
+    assert 500 < len(messages) < 1500
+    assert all(str(path) in message and len(message) < 1000 for message in messages)
 
 
 def test_unreadable_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,15 @@ NAME = "checkpoint.safetensors"
 VERSION = 2
 _VERSION_KEY = "force_field"  # its entry in the header is the version
 
+# The parts of the header that a training run writes, and the types of the entries that are read directly.
+_PARTS: dict[str, dict[str, type]] = {
+    "model": {},
+    "scaling": {},
+    "data": {"source": list, "train": int, "valid": int, "trained_on": list},
+    "training": {},
+    "progress": {},
+}
+
 Checkpoint = checkpoint.Checkpoint
 
 
@@ -64,13 +73,43 @@ def load(path: Path, dtype: str | None = None) -> Checkpoint:
     header = found.header["about"]
     version = header.get(_VERSION_KEY)
     if version is None:
-        raise CheckpointError(f"{path} is not a checkpoint of `force-field train`: its header is {sorted(header)}")
+        raise CheckpointError(
+            f"{path} is not a checkpoint of `force-field train`: its header is {sorted(header)!s:.200}"
+        )
     if version != VERSION:
         raise CheckpointError(
-            f"{path} has version {version!r}, expected version {VERSION}: use the release of force-field that wrote "
-            "it, or train again"
+            f"{path} has version {version!r:.100}, expected version {VERSION}: use the release of force-field that "
+            "wrote it, or train again"
         )
     return found._replace(header=header)
+
+
+def load_run(path: Path, dtype: str | None = None) -> Checkpoint:
+    """Read a checkpoint of a training run; see :func:`load`.
+
+    Raises:
+        CheckpointError: as :func:`load`; or the header lacks a part, or a parameter is not finite.
+    """
+    found = load(path, dtype)
+    path = locate(path)
+    for part, entries in _PARTS.items():
+        content = found.header.get(part)
+        wrong = not isinstance(content, dict) or [n for n, kind in entries.items() if type(content.get(n)) is not kind]
+        if wrong:
+            raise CheckpointError(
+                f"{path} is not a checkpoint of `force-field train`: the part {part!r} of its header "
+                f"is {content!r:.200}"
+            )
+    texts = [*found.header["data"]["source"], *found.header["data"]["trained_on"]]
+    if not all(isinstance(text, str) for text in texts):
+        raise CheckpointError(
+            f"{path}: expected names of files and of configurations in its header, got {texts!r:.200}"
+        )
+    for tree in (found.parameters, found.state):
+        for name, leaf in irr.bindings.tree_leaves(tree):
+            if jax.numpy.issubdtype(leaf.dtype, jax.numpy.inexact) and not np.all(np.isfinite(leaf)):
+                raise CheckpointError(f"{path}: {name!r} has numbers that are not finite: train again")
+    return found
 
 
 def to_tree(pytree: Any) -> dict[str, Any]:
@@ -106,7 +145,7 @@ def from_tree(template: Any, tree: dict[str, Any], path: Path) -> Any:
 
 def describe(configuration: dict[str, Any]) -> str:
     """Return a configuration as one line, for messages."""
-    return ", ".join(f"{name}={value}" for name, value in configuration.items())
+    return ", ".join(f"{name:.40}={value!s:.200}" for name, value in configuration.items())
 
 
 def check_same(part: str, saved: dict[str, Any], requested: dict[str, Any], path: Path) -> None:

@@ -12,6 +12,7 @@ from . import commands
 from .checkpoint import CheckpointError
 from .data import BUILT_IN, DataError
 from .model import SIZES, ModelConfig
+from .outputs import OutputError
 from .training import TrainingConfig
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
@@ -97,15 +98,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit code: 0, 1 for a diverged training, 2 for bad input, 130 after Ctrl-C."""
+    """Run a command and return the exit code.
+
+    It is 0, 1 for a diverged training, 2 for bad input or output that cannot be written, 130 after Ctrl-C, 143 after
+    SIGTERM.
+    """
     options = parser().parse_args(argv)
     jax.config.update("jax_enable_x64", True)  # each command sets its dtype
     console = Console()
     run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md}[options.command]
     try:
         return run(options, console)
-    except (DataError, CheckpointError, commands.UsageError) as error:
+    except (DataError, CheckpointError, OutputError, commands.UsageError) as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # the disk is full, or nobody reads the output any more
+        place = f": {error.filename}" if error.filename else ""
+        print(f"force-field {options.command}: {error.strerror or error}{place}", file=sys.stderr)
         return 2
     except FloatingPointError as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)

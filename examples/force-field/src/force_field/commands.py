@@ -1,10 +1,8 @@
 """The commands `force-field train`, `evaluate` and `md`."""
 
 import argparse
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +12,27 @@ from flax import nnx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import checkpoint, data, plots, report
+from . import checkpoint, data, outputs, plots, report
 from .calculator import ForceFieldCalculator
 from .dynamics import set_temperature, simulate
 from .evaluation import Parameters, Predictor, equivariance_error, errors, errors_by_molecule
 from .graphs import Batches, to_graphs
 from .model import SIZES, ForceField, ModelConfig
-from .potential import as_json, fingerprint, load_model, relative_graphs, relative_to, scaling, scaling_of
+from .potential import (
+    abstract_model,
+    as_json,
+    fingerprint,
+    load_model,
+    relative_graphs,
+    relative_to,
+    scaling,
+    scaling_of,
+)
 from .training import Report, Trainer, TrainingConfig
 
 DEFAULT = data.BUILT_IN
 SAVE_EVERY = 20.0  # seconds between two checkpoints
+_PLOTS = ("learning-curve.png", "parity.png")
 LARGE_FROM = 10.0  # minutes of training from which the large network is better
 
 
@@ -97,39 +105,25 @@ def _data_header(plan: Plan) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """Collect Ctrl-C in a list, so that a step is completed before the run stops; a second Ctrl-C stops at once."""
-    caught: list[int] = []
-
-    def handle(number: int, frame: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield caught
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
 def train(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field train` and return the exit code."""
     sources = options.data or list(DEFAULT)
     folder = options.out or Path("runs") / "-".join(Path(s).stem for s in sources)
     path = folder / checkpoint.NAME
-    saved = checkpoint.load(path) if options.resume else None
+    saved = checkpoint.load_run(path) if options.resume else None
+    if saved:
+        abstract_model(saved, path, "float32")  # before anything is computed with its numbers
     plan = _plan(options, saved, path)
+    outputs.check_writable(path, *(folder / name for name in _PLOTS))
     run = _Run(plan, saved, path, console)
     if saved is None and path.exists():
         path.replace(folder / f"previous-{checkpoint.NAME}")
-    with _interruptible() as caught:
+    with outputs.interruptible() as caught:
         if not run.fit(caught):
             console.print(
                 f"Interrupted: saved {path}. The same command with --resume continues the run.", soft_wrap=True
             )
-            return 130
+            return outputs.exit_code(caught)
     run.finish(folder)
     return 0
 
@@ -160,7 +154,8 @@ class _Run:
         return {"energy_mae": found.energy_mae, "forces_mae": found.forces_mae}
 
     def fit(self, caught: list[int]) -> bool:
-        """Train to the end, and return False if interrupted. The state is saved in both cases."""
+        """Train to the end, and return False if interrupted. The state is saved in both cases, and before the start."""
+        self.trainer.save(self.path, self.header)  # a disk without space for it is noticed before compilation
         counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
         shape = self.plan.model
         network = f"{shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
@@ -205,13 +200,14 @@ class _Run:
         overall = list(table.values())[-1]
         some = self.train_graphs[: len(self.valid_graphs)]
         training = errors(some, self.predictor(some, average), elements)
-        plots.learning_curve(folder / "learning-curve.png", self.trainer.progress.history)
+        curve, parity = (folder / name for name in _PLOTS)
+        plots.learning_curve(curve, self.trainer.progress.history)
         mean = (overall.energy_mae, overall.forces_mae)
-        plots.parity(folder / "parity.png", self.valid_graphs, predictions, mean)
+        plots.parity(parity, self.valid_graphs, predictions, mean)
         self.console.print(report.error_table(table, "Validation errors"))
         self.console.print(report.in_words(overall, training, len(self.train_frames)), highlight=False)
         self.console.print(
-            f"\nIn {folder}: {checkpoint.NAME}, learning-curve.png, parity.png. Next:\n"
+            f"\nIn {folder}: {checkpoint.NAME}, {', '.join(_PLOTS)}. Next:\n"
             f"  force-field evaluate {folder}\n  force-field md {folder}",
             highlight=False,
             soft_wrap=True,
@@ -259,10 +255,18 @@ def md(options: argparse.Namespace, console: Console) -> int:
     atoms.calc = ForceFieldCalculator(model, options.dtype)
     set_temperature(atoms, options.temperature, options.seed)
     path = options.out or checkpoint.locate(options.checkpoint).parent / "trajectory.extxyz"
+    outputs.check_writable(path)
     columns = (TextColumn("dynamics"), BarColumn(), TextColumn("step {task.completed:.0f}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as bar:
+    with outputs.interruptible() as caught, Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=options.steps)
-        found = simulate(atoms, options.steps, options.timestep, path, on_step=lambda n: bar.update(task, completed=n))
+
+        def on_step(number: int) -> bool:
+            bar.update(task, completed=number)
+            return not caught
+
+        found = simulate(atoms, options.steps, options.timestep, path, on_step=on_step)
+    if caught:
+        console.print("Interrupted: the results are those of the steps so far.")
     console.print(
         f"{atoms.get_chemical_formula()}, {found.picoseconds:.2f} ps at constant energy, "
         f"{options.timestep} fs per step, {options.dtype}, mean temperature {found.temperature:.0f} K\n"
@@ -271,4 +275,4 @@ def md(options: argparse.Namespace, console: Console) -> int:
         highlight=False,
         soft_wrap=True,
     )
-    return 0
+    return outputs.exit_code(caught)

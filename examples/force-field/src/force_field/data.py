@@ -4,6 +4,7 @@ Units: Å, eV, eV/Å. A configuration is an ``ase.Atoms`` whose calculator holds
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,11 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 BUILT_IN = ("ethanol", "aspirin")
+_DEFAULT_COLUMNS = "species:S:1:pos:R:3"
+_TYPES = ("R", "I", "S", "L")
+_LONGEST_COMMENT = 1_000_000  # characters
+_FARTHEST = 1e6  # Å
+_THINNEST = 0.5  # Å; thinner cells have thousands of images within the cutoff, and no material has them
 
 
 class DataError(ValueError):
@@ -53,7 +59,10 @@ def read(path: Path, targets: bool = True) -> list[Atoms]:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} cannot be read: it is not a file")
+        # Not splitlines, which also splits at characters that are not ends of lines.
+        return path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         names = " or ".join(BUILT_IN)
         raise DataError(f"{path} does not exist: give an extended-XYZ file, or {names}") from None
@@ -71,10 +80,9 @@ def _split(path: Path) -> Iterator[tuple[int, str]]:
     start, number = 0, 0
     while start < len(lines):
         where = f"{path}, frame {number} (line {start + 1})"
-        try:
-            count = int(lines[start])
-        except ValueError:
-            raise DataError(f"{where}: expected the number of atoms, got {lines[start][:60]!r}") from None
+        if not re.fullmatch(r"\s*[0-9]{1,15}\s*", lines[start], re.ASCII):
+            raise DataError(f"{where}: expected the number of atoms, got {lines[start][:60]!r}")
+        count = int(lines[start])
         if count < 1:
             raise DataError(f"{where}: expected at least one atom, got {count}")
         end = start + count + 2
@@ -86,39 +94,92 @@ def _split(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _parse(text: str, where: str) -> Atoms:
+    _check_columns(text, where)
     try:
         atoms = ase.io.read(io.StringIO(text), format="extxyz")
     except KeyError as error:
-        raise DataError(f"{where}: {error.args[0]!r} is not a chemical element") from None
+        raise DataError(f"{where}: {error.args[0]!r:.60} is not a chemical element") from None
     except Exception as error:  # ase raises various exceptions for malformed frames
-        raise DataError(f"{where} is malformed: {error}") from None
+        raise DataError(f"{where} is malformed: {error!s:.200}") from None
     if not isinstance(atoms, Atoms):
         raise DataError(f"{where}: expected one frame, got {type(atoms).__name__}")
     return atoms
 
 
+def _check_columns(text: str, where: str) -> None:
+    """Check that each line of an atom has the columns that `Properties` announces; ase would ignore further ones."""
+    _, comment, *rows = text[:-1].split("\n")
+    if len(comment) > _LONGEST_COMMENT:
+        raise DataError(f"{where} is malformed: its second line has {len(comment)} characters")
+    found = re.findall(r"""(?:^|\s)Properties\s*=\s*["'{[]?([^\s"'}\]]*)""", comment)
+    announced = found[0] if found else _DEFAULT_COLUMNS
+    fields = announced.split(":")
+    triplets = list(zip(fields[::3], fields[1::3], fields[2::3], strict=False))
+    wrong = len(fields) % 3 or not all(t in _TYPES and re.fullmatch("[1-9][0-9]{0,3}", n) for _, t, n in triplets)
+    names = [name for name, _, _ in triplets]
+    if len(found) > 1 or wrong or len({*names}) < len(names):
+        raise DataError(
+            f"{where} is malformed: expected one Properties such as {_DEFAULT_COLUMNS}:forces:R:3, "
+            f"got {announced[:200]!r}"
+        )
+    if "pos" not in names or not {"species", "Z"} & {*names}:
+        raise DataError(f"{where} is malformed: expected columns of species and pos, got {announced[:200]!r}")
+    for name, columns in (("species", 1), ("Z", 1), ("pos", 3), ("forces", 3), ("force", 3)):
+        given = next((f"{t}:{n}" for one, t, n in triplets if one == name), None)
+        kinds = ("S",) if name == "species" else ("I",) if name == "Z" else ("R", "I")
+        if given is not None and given not in [f"{kind}:{columns}" for kind in kinds]:
+            raise DataError(
+                f"{where} is malformed: expected {name}:{kinds[0]}:{columns} in Properties, got {name}:{given}"
+            )
+    width = sum(int(n) for _, _, n in triplets)
+    for number, row in enumerate(rows):
+        if len(row.split()) != width:
+            raise DataError(
+                f"{where} is malformed: atom {number} has {len(row.split())} columns, but Properties has {width}"
+            )
+
+
 def _check_targets(atoms: Atoms, where: str) -> None:
     results = atoms.calc.results if atoms.calc is not None else {}
-    for name, hint in (("forces", "a column forces:R:3 in eV/Å"), ("energy", "energy=... in eV")):
+    targets = (
+        ("forces", "a column forces:R:3 in eV/Å", (len(atoms), 3)),
+        ("energy", "energy=... in eV", ()),
+    )
+    for name, hint, shape in targets:
         if name not in results:
-            have = ", ".join(sorted({*atoms.arrays, *atoms.info, *results}))
-            raise DataError(f"{where} has no {name}: expected {hint}, got only {have}")
-        _check_finite(name, results[name], where)
+            have = ", ".join(sorted(map(str, {*atoms.arrays, *atoms.info, *results})))
+            raise DataError(f"{where} has no {name}: expected {hint}, got only {have:.200}")
+        _check_numbers(name, results[name], shape, where)
 
 
 def _check_structure(atoms: Atoms, where: str) -> None:
-    if 0 in atoms.numbers:
+    if np.any((atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols))):
         raise DataError(f"{where}: atom {int(np.argmin(atoms.numbers))} is 'X', which is not a chemical element")
-    _check_finite("positions", atoms.positions, where)
-    if atoms.pbc.any() and np.abs(atoms.cell.volume) < 1e-6:
-        raise DataError(f'{where} is periodic but has no cell: add Lattice="..." or set pbc="F F F"')
+    _check_numbers("positions", atoms.positions, (len(atoms), 3), where)
+    _check_numbers("Lattice", atoms.cell.array, (3, 3), where)
+    if np.abs(atoms.positions).max() > _FARTHEST or np.abs(atoms.cell.array).max() > _FARTHEST:
+        raise DataError(f"{where}: expected positions and a cell within {_FARTHEST:.0e} Å")
+    if "masses" in atoms.arrays:
+        _check_numbers("masses", atoms.get_masses(), (len(atoms),), where)
+        if atoms.get_masses().min() <= 0:
+            raise DataError(f"{where}: expected masses above zero, got {atoms.get_masses().min()}")
+    if atoms.pbc.any():
+        volume = np.abs(atoms.cell.volume)
+        if volume < 1e-6:
+            raise DataError(f'{where} is periodic but has no cell: add Lattice="..." or set pbc="F F F"')
+        faces = np.linalg.norm(np.cross(np.roll(atoms.cell.array, -1, 0), np.roll(atoms.cell.array, 1, 0)), axis=1)
+        thickness = (volume / faces)[atoms.pbc].min()
+        if thickness < _THINNEST:
+            raise DataError(f"{where}: its cell is {thickness:.2g} Å thick, expected at least {_THINNEST} Å")
 
 
-def _check_finite(name: str, values: object, where: str) -> None:
-    try:
-        numbers = np.asarray(values, float)
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: {name} is not a number: {values!r}") from None
+def _check_numbers(name: str, values: object, shape: tuple[int, ...], where: str) -> None:
+    """Check that values are finite real numbers of this shape; a bool is not a number."""
+    numbers = np.asarray(values) if not isinstance(values, dict) else np.array(None)
+    if numbers.dtype.kind not in "iuf":
+        raise DataError(f"{where}: {name} is not a number: {values!r:.200}")
+    if numbers.shape != shape:
+        raise DataError(f"{where}: {name} has shape {numbers.shape}, expected {shape}: {values!r:.200}")
     if not np.all(np.isfinite(numbers)):
         raise DataError(f"{where}: {name} contains NaN or infinity, which is not finite: remove the frame")
 
@@ -185,5 +246,5 @@ def reference_energies(frames: Sequence[Atoms], elements: Sequence[int]) -> np.n
 
 def force_scale(frames: Sequence[Atoms]) -> float:
     """Return the root mean square of the force components (eV/Å), or 1 if all forces are zero."""
-    forces = np.concatenate([atoms.get_forces().ravel() for atoms in frames])
+    forces = np.concatenate([atoms.get_forces(apply_constraint=False).ravel() for atoms in frames])
     return float(np.sqrt(np.mean(forces**2))) or 1.0

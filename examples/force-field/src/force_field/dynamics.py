@@ -1,5 +1,6 @@
 """Constant-energy molecular dynamics and the conservation of energy."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
+
+from irreps_ops.checkpoint import write_file
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def simulate(
     timestep: float,
     trajectory: Path,
     interval: int = 10,
-    on_step: Callable[[int], None] = lambda step: None,
+    on_step: Callable[[int], bool] = lambda step: True,
 ) -> Conservation:
     """Run velocity Verlet with the calculator of `atoms`.
 
@@ -62,9 +65,10 @@ def simulate(
         atoms: atoms with velocities and a calculator; moved in place.
         steps: number of steps.
         timestep: in fs.
-        trajectory: extended-XYZ file to write.
+        trajectory: extended-XYZ file to write, in an existing folder.
         interval: number of steps between two frames of the trajectory.
-        on_step: called with the number of each step.
+        on_step: called with the number of each step; if it returns False, the simulation ends, but not
+            before two steps.
     """
     dynamics = VelocityVerlet(atoms, timestep=timestep * units.fs)
     times, energies, temperatures = [], [], []
@@ -76,12 +80,14 @@ def simulate(
         temperatures.append(atoms.get_temperature())
         if dynamics.nsteps % interval == 0:
             frames.append(_snapshot(atoms))
-        on_step(dynamics.nsteps)
 
     dynamics.attach(record, interval=1)
-    dynamics.run(steps)
-    trajectory.parent.mkdir(parents=True, exist_ok=True)
-    ase.io.write(trajectory, frames, format="extxyz")
+    for _ in dynamics.irun(steps):
+        if not on_step(dynamics.nsteps) and dynamics.nsteps >= 2:
+            break
+    text = io.StringIO()
+    ase.io.write(text, frames, format="extxyz")
+    write_file(trajectory, text.getvalue())
     line = np.polynomial.Polynomial.fit(times, energies, 1).convert()
     residual = np.array(energies) - line(np.array(times))
     slope = float(line.coef[1]) if len(line.coef) > 1 else 0.0

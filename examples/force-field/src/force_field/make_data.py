@@ -20,6 +20,8 @@ from ase.io.zmatrix import parse_zmatrix
 from ase.md.langevin import Langevin
 from ase.optimize import BFGS
 
+from irreps_ops.checkpoint import write_file
+
 HERE = Path(__file__).parent / "data"
 TEMPERATURE = 500.0  # K
 STEP = 0.5  # fs
@@ -110,11 +112,12 @@ def make(name: str, calculator: Calculator, seed: int = 0) -> None:
     """Write ``data/<name>.extxyz`` and print the difference between forces and finite differences."""
     atoms = starting_geometry(name)
     atoms.calc = calculator
-    with (HERE / f"{name}.extxyz").open("w") as file:
-        for i, frame in enumerate(sample(atoms, FRAMES[name], seed)):
-            file.write(to_text(frame, name))
-            if i == 0:
-                print(f"{name}: forces differ from finite differences by {force_error(frame):.1e} eV/Å")
+    texts = []
+    for i, frame in enumerate(sample(atoms, FRAMES[name], seed)):
+        texts.append(to_text(frame, name))
+        if i == 0:
+            print(f"{name}: forces differ from finite differences by {force_error(frame):.1e} eV/Å")
+    write_file(HERE / f"{name}.extxyz", "".join(texts))
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ import irreps_flax.nnx as layers
 import irreps_ops as irr
 from irreps_ops.compute import use_executor
 
+from .settings import check_types, is_number
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -41,11 +43,24 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("channels", "layers", "cutoff", "radial_basis", "radial_hidden"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
-        if self.lmax < 0:
-            raise ValueError(f"expected lmax not below zero, got {self.lmax}")
+        check_types(self)
+        for name, (least, most) in _RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"expected {name} from {least} to {most}, got {getattr(self, name)}")
+        if not self.cutoff > 0:
+            raise ValueError(f"expected cutoff above zero, got {self.cutoff}")
+        if not self.elements or not all(type(z) is int and 1 <= z <= 118 for z in self.elements):
+            raise ValueError(f"expected atomic numbers from 1 to 118, got {self.elements!r:.100}")
+
+
+# Far beyond useful networks; a damaged header does not start a computation without end.
+_RANGES = {
+    "channels": (1, 4096),
+    "layers": (1, 100),
+    "lmax": (0, 10),
+    "radial_basis": (1, 1000),
+    "radial_hidden": (1, 10_000),
+}
 
 
 # A small network learns most in a few minutes; given more time, a large network learns more from the same data.
@@ -65,6 +80,16 @@ class Scaling:
     reference_energies: tuple[float, ...]
     energy_scale: float
     neighbors: float
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check_types(self)
+        if not all(map(is_number, self.reference_energies)):
+            raise ValueError(f"expected finite reference_energies, got {self.reference_energies!r:.100}")
+        if not (self.energy_scale > 0 and self.neighbors > 0):
+            raise ValueError(
+                f"expected energy_scale and neighbors above zero, got {self.energy_scale} and {self.neighbors}"
+            )
 
 
 class Interaction(nnx.Module):

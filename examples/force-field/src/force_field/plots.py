@@ -1,5 +1,6 @@
 """The two plots of a training run."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import irreps_ops as irr
+from irreps_ops.checkpoint import write_file
 
 from .evaluation import Prediction
 
@@ -26,7 +28,7 @@ def learning_curve(path: Path, history: Sequence[dict[str, float]]) -> None:
         axes.set_xlabel("minutes of training")
         axes.set_ylabel("mean absolute error in validation")
         axes.legend(frameon=False)
-        figure.savefig(path)
+        _write(figure, path)
 
 
 def parity(
@@ -55,4 +57,10 @@ def parity(
             axes.set_ylabel(f"force field, {unit}")
             axes.set_title(f"mean absolute error, {title}", fontsize=9)
             axes.set_aspect("equal")
-        figure.savefig(path)
+        _write(figure, path)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    write_file(path, content.getvalue())

@@ -77,16 +77,28 @@ def load_model(path: Path, dtype: str) -> tuple[ForceField, dict[str, Any]]:
         checkpoint.CheckpointError: the file is not a checkpoint, or belongs to another model.
     """
     path = checkpoint.locate(path)
-    saved = checkpoint.load(path, dtype)
+    saved = checkpoint.load_run(path, dtype)
+    return binding.from_trees(abstract_model(saved, path, dtype), saved.parameters), saved.header
+
+
+def abstract_model(saved: checkpoint.Checkpoint, path: Path, dtype: str) -> ForceField:
+    """Return the force field of a checkpoint with abstract parameters: shapes and dtypes alone.
+
+    Raises:
+        checkpoint.CheckpointError: the header describes no model, or another one than the parameters.
+    """
     try:
         config, sizes = model_config(saved.header), scaling(saved.header)
-    except (KeyError, TypeError) as error:
+        if len(sizes.reference_energies) != len(config.elements):
+            raise ValueError(f"{len(config.elements)} elements with {len(sizes.reference_energies)} reference energies")
+    except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(
-            f"{path} holds the model ({checkpoint.describe(saved.header.get('model', {}))}), expected one with "
-            f"({', '.join(ModelConfig.__dataclass_fields__)}): it was written by another version ({error})"
+            f"{path} holds the model ({checkpoint.describe(saved.header['model'])}), expected one with "
+            f"({', '.join(ModelConfig.__dataclass_fields__)}): it is damaged or of another version ({error})"
         ) from None
     model = nnx.eval_shape(lambda: ForceField(config, sizes, rngs=nnx.Rngs(0), dtype=dtype))
     try:
-        return binding.from_trees(model, saved.parameters), saved.header
+        irr.bindings.check_tree(saved.parameters, binding.to_trees(model)[0])
     except ValueError as error:
         raise checkpoint.CheckpointError(f"{path}: {error}") from None
+    return model

@@ -19,6 +19,7 @@ from . import checkpoint
 from .evaluation import Parameters
 from .graphs import Batches
 from .model import ForceField, energy_and_forces
+from .settings import check_types, is_number
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        check_types(self)
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"expected the dtype float32 or float64, got {self.dtype!r:.100}")
+        if self.seed < 0:
+            raise ValueError(f"expected seed not below zero, got {self.seed}")
         if self.epochs <= 0 and self.minutes <= 0:
             raise ValueError("training needs a limit: set --epochs or --minutes above zero")
         for name in ("batch_size", "learning_rate"):
@@ -66,6 +72,18 @@ class Progress:
     seconds: float = 0.0
     validated: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Check the values, which may come from a file."""
+        check_types(self)
+        columns = {"step", "seconds", "loss", "energy_mae", "forces_mae"}
+        lines = self.history if isinstance(self.history, list) else [None]
+        if not all(
+            isinstance(line, dict) and columns <= {*line} and all(map(is_number, line.values())) for line in lines
+        ):
+            raise ValueError(f"expected a history of {', '.join(sorted(columns))}, got {self.history!r:.100}")
+        if min(self.epoch, self.batch, self.steps, self.seconds) < 0:
+            raise ValueError(f"expected progress not below zero, got {self!r:.100}")
 
 
 @dataclass(frozen=True)
@@ -208,9 +226,12 @@ class Trainer:
         """Continue from a checkpoint.
 
         Raises:
-            CheckpointError: the checkpoint belongs to another model.
+            CheckpointError: the checkpoint belongs to another model, or its progress is malformed.
         """
         self.average = checkpoint.from_tree(self.average, saved.parameters, path)
         self.params = checkpoint.from_tree(self.params, saved.state.get("params", {}), path)
         self.moments = checkpoint.from_tree(self.moments, saved.state.get("moments", {}), path)
-        self.progress = Progress(**saved.header["progress"])
+        try:
+            self.progress = Progress(**saved.header["progress"])
+        except (TypeError, ValueError) as error:
+            raise checkpoint.CheckpointError(f"{path} cannot be resumed: {error}") from None

@@ -1,0 +1,148 @@
+"""Long jobs: a place that cannot be written to is noticed at once, and a job that is told to stop saves first."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import ase.io
+import pytest
+
+from force_field import checkpoint, commands
+from force_field.cli import main
+from force_field.training import Trainer
+from irreps_ops import checkpoint as irreps_checkpoint
+
+SMALL = ["--channels", "2", "--layers", "1", "--lmax", "0", "--valid", "4"]
+
+
+def full(limit: int, patch: pytest.MonkeyPatch) -> None:
+    """A disk without space for more than `limit` bytes in a file."""
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_size > limit:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(descriptor)
+
+    patch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize(
+    "kind", ["below a file", "full", "too full for the checkpoint", "plot is a folder", "in /proc"]
+)
+def test_a_bad_place_is_noticed_before_training(
+    kind: str, data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    monkeypatch.setattr(Trainer, "_advance", lambda *_: pytest.fail("training has started"))
+    if kind == "below a file":
+        out.touch()
+        out = out / "run"
+    elif kind == "in /proc":
+        out = Path("/proc/run")
+    elif kind == "plot is a folder":
+        (out / "parity.png").mkdir(parents=True)
+    else:
+        monkeypatch.setattr(commands.outputs, "PROBE", 16)
+        full(0 if kind == "full" else 16, monkeypatch)
+    assert main(["train", "--data", str(data_file), "--out", str(out), *SMALL]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("force-field train: ")
+    assert message.count("\n") == 1
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "run"]
+
+
+def test_a_disk_that_fills_up_ends_training_in_one_line(
+    data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def advance(trainer: Trainer, batch: object) -> tuple[float, float]:
+        trainer.progress.steps += 1
+        full(0, monkeypatch)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(Trainer, "_advance", advance)
+    monkeypatch.setattr(commands, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(commands._Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
+    assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 2
+    message = capsys.readouterr().err
+    assert message == f"force-field train: {os.strerror(errno.ENOSPC)}: {tmp_path / checkpoint.NAME}\n"
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.NAME]
+    assert checkpoint.load_run(tmp_path).header["progress"]["steps"] == 0  # of before training
+
+
+# A program whose steps take no compilation.
+PROGRAM = """
+import sys, time
+from force_field import cli, commands
+from force_field.training import Trainer
+
+def advance(trainer, batch):
+    time.sleep(0.05)
+    trainer.progress.steps += 1
+    return 1.0, 1.0
+
+Trainer._advance = advance
+commands._Run._validate = lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0}
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def test_a_process_that_gets_sigterm_saves(data_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / checkpoint.NAME
+    words = ["train", "--data", str(data_file), "--out", str(tmp_path), "--minutes", "9", *SMALL]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while not path.exists():  # the first is written before training
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (143, "")
+    assert "--resume continues the run" in " ".join(out.split())
+    assert irreps_checkpoint.read_header(path)["about"]["progress"]["steps"] >= 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_dynamics_that_is_stopped_keeps_its_trajectory(
+    number: int, code: int, data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "steps", lambda self: iter(()))
+        patch.setattr(commands._Run, "finish", lambda *_: None)
+        assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 0
+    snapshot = commands.simulate.__globals__["_snapshot"]
+
+    def stop_at_the_third(atoms: object) -> object:
+        frames.append(snapshot(atoms))
+        if len(frames) == 3:
+            signal.raise_signal(number)
+        return frames[-1]
+
+    frames: list[object] = []
+    monkeypatch.setitem(commands.simulate.__globals__, "_snapshot", stop_at_the_third)
+    assert main(["md", str(tmp_path), "--steps", "500"]) == code
+    assert len(ase.io.read(tmp_path / "trajectory.extxyz", ":")) == 3
+
+
+def test_dynamics_checks_its_place_first(
+    data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "steps", lambda self: iter(()))
+        patch.setattr(commands._Run, "finish", lambda *_: None)
+        assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 0
+    monkeypatch.setattr(commands, "simulate", lambda *_, **__: pytest.fail("dynamics has started"))
+    for out in ("/dev/full", str(data_file / "out.extxyz"), str(tmp_path)):
+        assert main(["md", str(tmp_path), "--out", out]) == 2
+        assert capsys.readouterr().err.startswith("force-field md: ")
