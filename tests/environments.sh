@@ -6,7 +6,7 @@
 #   tests/environments.sh gpu        the tests that need an NVIDIA GPU; only where asked for
 set -euo pipefail
 cd "$(dirname "$0")/.."
-packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax -e packages/irreps-compat)
+packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax -e packages/irreps-compat -e packages/irreps-llvm)
 tests=(packages tests/test_bindings.py tests/test_imports.py)
 requirement="import jax" # A program that must succeed before the tests start.
 
@@ -18,7 +18,7 @@ run() { # name, Python, options of the installation
     uv pip install --quiet --python "$place/venv" --group test
     uv pip install --quiet --python "$place/venv" "${@:3}" "${packages[@]}"
     echo "== $1"
-    uv pip list --python "$place/venv" 2>/dev/null | grep -E "^(jax|jaxlib|numpy|flax|dm-haiku|optax) " || true
+    uv pip list --python "$place/venv" 2>/dev/null | grep -E "^(jax|jaxlib|numpy|flax|dm-haiku|llvmlite|optax) " || true
     "$place/venv/bin/python" -c "$requirement"
     "$place/venv/bin/python" -m pytest "${tests[@]}"
     rm -rf "$place"

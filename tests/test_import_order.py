@@ -22,12 +22,13 @@ CHAPTERS = {
         "_inputs", "compute", "scope", "harmonics", "pointwise", "signals", "products", "graphs", "fields", "layers",
         "bindings", "checkpoint", "testing",
     ],
+    "irreps_llvm": ["runtime", "program", "machine", "generator", "_executor"],
 }  # fmt: skip
 # The faces of the packages, which re-export public names, and their command lines: above all chapters.
 FACES = {"__init__", "__main__"}
 SOURCES = {
     package: ROOT / "packages" / package.replace("_", "-") / "src" / package
-    for package in ("irreps_core", "irreps_ops", "irreps_haiku", "irreps_flax", "irreps_compat")
+    for package in ("irreps_core", "irreps_ops", "irreps_haiku", "irreps_flax", "irreps_compat", "irreps_llvm")
 }
 # The one import that closes a cycle: Irrep and Irreps belong together, each makes the other.
 ALLOWED_BACKWARDS = {("irreps_core.irreps._irrep", "irreps_core.irreps._irreps")}

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("packages", "examples/irreps-*") for path in ROOT.glob(f"{folder}/**/src/**/*.py"))
-PACKAGES = ("irreps_core", "irreps_ops", "irreps_haiku", "irreps_flax", "irreps_compat")
+PACKAGES = ("irreps_core", "irreps_ops", "irreps_haiku", "irreps_flax", "irreps_compat", "irreps_llvm")
 
 FRAMEWORKS = {"haiku", "flax", "equinox", "torch"}
 FORBIDDEN = {
@@ -29,6 +29,8 @@ FORBIDDEN = {
     "irreps_flax.linen": {"haiku", "irreps_haiku"},
     "irreps_compat.e3nn_jax": {"irreps_haiku", "irreps_flax", "irreps_equinox", *FRAMEWORKS},
     "irreps_compat.e3nn": {"irreps_haiku", "irreps_flax", "irreps_equinox", *FRAMEWORKS},
+    "irreps_llvm": {"llvmlite", "irreps_haiku", "irreps_flax", "irreps_equinox", *FRAMEWORKS},
+    "irreps_llvm.runtime": {"llvmlite", *FRAMEWORKS},
 }
 
 

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 UV = shutil.which("uv")
 # What a package must not need. Its own tests run without it; a test that wants more skips itself.
-PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax", "irreps-compat")
+PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax", "irreps-compat", "irreps-llvm")
 PLUGINS = ("irreps-equinox", "irreps-layer-plugin")
 REQUIRES = {
     "irreps-core": {"numpy>=2.0"},
@@ -27,6 +27,7 @@ REQUIRES = {
     "irreps-haiku": {"dm-haiku>=0.0.15", "irreps-ops<0.2,>=0.1"},
     "irreps-flax": {"flax>=0.12.0", "irreps-ops<0.2,>=0.1"},
     "irreps-compat": {"irreps-core[jax]<0.2,>=0.1", "irreps-ops<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
+    "irreps-llvm": {"irreps-ops<0.2,>=0.1", "llvmlite>=0.44"},
 }
 MUST_NOT_IMPORT = {
     "irreps-core": {"jax", "scipy", "haiku", "flax", "irreps_ops", "irreps_haiku", "irreps_flax"},
@@ -34,6 +35,7 @@ MUST_NOT_IMPORT = {
     "irreps-haiku": {"flax", "irreps_flax"},
     "irreps-flax": {"haiku", "irreps_haiku"},
     "irreps-compat": {"haiku", "flax", "equinox", "torch", "irreps_haiku", "irreps_flax"},
+    "irreps-llvm": {"haiku", "flax", "equinox", "irreps_haiku", "irreps_flax", "irreps_compat"},
 }
 # Bytes of a wheel: code and text, no data that slipped in.
 LARGEST = {
@@ -42,6 +44,7 @@ LARGEST = {
     "irreps-haiku": 50_000,
     "irreps-flax": 50_000,
     "irreps-compat": 100_000,
+    "irreps-llvm": 100_000,
 }
 # flatbuffers: what jax.export writes its files with; JAX does not install it.
 TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy", "flatbuffers")
@@ -183,6 +186,7 @@ ENVIRONMENTS = {
     "irreps-ops": ([], set(), MODULES.format(names=[])),
     "irreps-haiku": (["haiku"], {"haiku"}, MODULES.format(names=["haiku"])),
     "irreps-flax": (["linen", "nnx"], {"flax"}, MODULES.format(names=["linen", "nnx"])),
+    "irreps-llvm": (["llvm"], set(), MODULES.format(names=[]) + 'assert "llvm" in irr.executors()'),
     "irreps-equinox": (["equinox", "FeedForward"], {"equinox"}, MODULES.format(names=["equinox"]) + LAYER),
 }
 FRAMEWORKS = {"haiku", "flax", "equinox"}

@@ -56,6 +56,7 @@ ABOVE = [
     ("irreps-haiku", "Haiku modules"),
     ("irreps-flax", "Flax modules"),
     ("irreps-compat", "e3nn, e3nn-jax"),
+    ("irreps-llvm", "machine code"),
     ("your plugin", "layer, binding, executor"),
 ]
 

@@ -217,6 +217,7 @@ def test_two_threads_take_part() -> None:
         (2, 3, {"shift": np.int64(1), "size": np.int64(4)}),
         (1, 2, {"shift": np.int64(1), "size": np.int64(4)}),
         (1, 3, {"size": np.int64(4)}),
+        (1, 3, {"shift": np.int64(1), "size": np.int64(4), "third": np.int64(4)}),
         (1, 3, {"shift": np.int32(1), "size": np.int64(4)}),
         (1, 3, {"shift": "one", "size": np.int64(4)}),
     ],
@@ -311,10 +312,12 @@ def test_the_interface_is_that_of_the_header() -> None:
     layout = {
         "CallFrame.extension_start": 8, "CallFrame.api": 16, "CallFrame.ctx": 24, "CallFrame.stage": 32,
         "CallFrame.args.args": 72, "CallFrame.rets.rets": 112, "CallFrame.attrs.size": 136,
-        "CallFrame.attrs.attrs": 160, "Buffer.dtype": 16, "Buffer.data": 24, "Buffer.rank": 32, "Buffer.dims": 40, "Scalar.value": 8,
+        "CallFrame.attrs.attrs": 160, "Buffer.dtype": 16, "Buffer.data": 24, "Buffer.rank": 32,
+        "Buffer.dims": 40, "Scalar.value": 8,
         "Api.Error_Create": 48, "Api.Error_Destroy": 64, "Api.ThreadPool_Schedule": 136,
         "Api.ThreadPool_NumThreads": 144, "sizeof.Error_Create_Args": 28, "sizeof.Error_Destroy_Args": 24,
-        "sizeof.ThreadPool_Schedule_Args": 40, "sizeof.ThreadPool_NumThreads_Args": 32, "Metadata.api_version.minor_version": 28, "Metadata.traits": 32,
+        "sizeof.ThreadPool_Schedule_Args": 40, "sizeof.ThreadPool_NumThreads_Args": 32,
+        "Metadata.api_version.minor_version": 28, "Metadata.traits": 32,
     }  # fmt: skip
     assert {name: interface[name] for name in layout} == layout
     with pytest.raises(UnknownInterface, match="major version 0"):
