@@ -27,7 +27,7 @@ REQUIRES = {
     "irreps-haiku": {"dm-haiku>=0.0.15", "irreps-ops<0.2,>=0.1"},
     "irreps-flax": {"flax>=0.12.0", "irreps-ops<0.2,>=0.1"},
     "irreps-compat": {"irreps-core[jax]<0.2,>=0.1", "irreps-ops<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
-    "irreps-llvm": {"irreps-ops<0.2,>=0.1", "llvmlite>=0.44"},
+    "irreps-llvm": {"irreps-ops<0.2,>=0.1", "llvmlite>=0.45"},
 }
 MUST_NOT_IMPORT = {
     "irreps-core": {"jax", "scipy", "haiku", "flax", "irreps_ops", "irreps_haiku", "irreps_flax"},

@@ -68,7 +68,7 @@ def _reason() -> str | None:
     try:
         llvm = load_llvm()
     except Exception as error:  # a damaged library can fail in any way
-        return f"llvmlite cannot be imported ({error}); install it with `pip install llvmlite>=0.44`"
+        return f"llvmlite cannot be imported ({error}); install it with `pip install llvmlite>=0.45`"
     try:
         llvm.check_jit_execution()
     except OSError as error:
