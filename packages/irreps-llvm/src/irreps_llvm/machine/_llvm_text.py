@@ -140,7 +140,15 @@ class _Function:
     def text(self, parameters: str) -> str:
         head = f"define {'void' if self.returned == 'void' else self.returned} @{self.name}({parameters})"
         return "\n".join(
-            [f"{head} {self.module.attributes} {{", "entry:", *self.entry, "  br label %start", "start:", *self.lines, "}"]
+            [
+                f"{head} {self.module.attributes} {{",
+                "entry:",
+                *self.entry,
+                "  br label %start",
+                "start:",
+                *self.lines,
+                "}",
+            ]
         )
 
     def line(self, text: str) -> None:
@@ -215,9 +223,11 @@ class _Function:
         function.block(stage.body)
         function.line("ret void")
         parameters = [f"{self.module.type_of(v)} %v{v.number}" for v in passed]
-        self.module.functions[number] = function.text(", ".join([*parameters, "ptr %frame"])).replace(
-            "define void", "define internal void", 1
-        ).replace(self.module.attributes, "noinline " + self.module.attributes, 1)
+        self.module.functions[number] = (
+            function.text(", ".join([*parameters, "ptr %frame"]))
+            .replace("define void", "define internal void", 1)
+            .replace(self.module.attributes, "noinline " + self.module.attributes, 1)
+        )
         arguments = [f"{self.module.type_of(v)} {self.operand(v)}" for v in passed]
         self.line(f"call void @{function.name}({', '.join([*arguments, 'ptr %frame'])})")
 
@@ -315,7 +325,9 @@ class _Function:
         last = self.temporary(f"lshr {wide} {bits}, {_filled('i32', 16, lanes)}")
         odd = self.temporary(f"and {wide} {last}, {_filled('i32', 1, lanes)}")
         half = self.temporary(f"add {wide} {odd}, {_filled('i32', 0x7FFF, lanes)}")
-        rounded = self.temporary(f"lshr {wide} {self.temporary(f'add {wide} {bits}, {half}')}, {_filled('i32', 16, lanes)}")
+        rounded = self.temporary(
+            f"lshr {wide} {self.temporary(f'add {wide} {bits}, {half}')}, {_filled('i32', 16, lanes)}"
+        )
         nan = self.temporary(f"fcmp uno {real} {name}, {name}")
         quiet = self.temporary(f"or {wide} {last}, {_filled('i32', 0x40, lanes)}")
         flags = _vector("i1", lanes)
@@ -325,7 +337,9 @@ class _Function:
     def do_clear(self, _: None, pointer: Value, count: object) -> None:
         self.declare("void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
         size = self.module.bytes(pointer.element)
-        length = str(count * size) if isinstance(count, int) else self.temporary(f"mul i64 {self.operand(count)}, {size}")
+        length = (
+            str(count * size) if isinstance(count, int) else self.temporary(f"mul i64 {self.operand(count)}, {size}")
+        )
         self.line(f"call void @llvm.memset.p0.i64(ptr {self.operand(pointer)}, i8 0, i64 {length}, i1 false)")
 
     def do_constant(self, result: Value, value: float) -> None:

@@ -32,8 +32,8 @@ class Value:
     element: Element = "float"
 
 
-Integer: TypeAlias = "Value | int"
-Float: TypeAlias = "Value | float"
+Integer: TypeAlias = Value | int
+Float: TypeAlias = Value | float
 
 
 @dataclass(frozen=True, eq=False, slots=True)

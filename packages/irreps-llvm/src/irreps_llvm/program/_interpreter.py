@@ -8,7 +8,12 @@ import numpy as np
 
 from ._instructions import Instruction, Loop, Program, Stage, Statement, Value, When
 
-_DTYPES: dict[str, Any] = {"bfloat16": ml_dtypes.bfloat16, "int32": np.int32, "float32": np.float32, "float64": np.float64}
+_DTYPES: dict[str, Any] = {
+    "bfloat16": ml_dtypes.bfloat16,
+    "int32": np.int32,
+    "float32": np.float32,
+    "float64": np.float64,
+}
 
 
 def interpret(
