@@ -270,12 +270,12 @@ extensions:
   %extensions.end = icmp eq ptr %extension, null
   br i1 %extensions.end, label %stage, label %look
 look:
-  %type.at = getelementptr i8, ptr %extension, i64 ${Extension_Base.type}
+  %type.at = getelementptr i8, ptr %extension, i64 ${Metadata_Extension.extension_base.type}
   %type = load i32, ptr %type.at
   %asked = icmp eq i32 %type, ${Extension_Metadata}
   br i1 %asked, label %answer, label %skip
 skip:
-  %extension.next.at = getelementptr i8, ptr %extension, i64 ${Extension_Base.next}
+  %extension.next.at = getelementptr i8, ptr %extension, i64 ${Metadata_Extension.extension_base.next}
   %extension.next = load ptr, ptr %extension.next.at
   br label %extensions
 answer:
