@@ -19,9 +19,6 @@ FOR_HANDLERS: Levels = (0, 0)
 
 LLVM_LOCK = fork_safe_lock()
 
-# Engines own the code that XLA calls; it must outlive every executable, those of the interpreter's shutdown included.
-_engines: list[Any] = []
-
 
 class CompilationError(ValueError):
     """LLVM refuses the IR of a kernel. A fault of whoever generated it."""
@@ -67,8 +64,9 @@ def load_object(code: bytes, name: str, machine: Machine) -> int:
             raise CompilationError(f"the IR of a kernel calls functions that this process lacks: {', '.join(missing)}")
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        _engines.append(engine)
-        return engine.get_function_address(name)
+        address = engine.get_function_address(name)
+        engine.detach()  # never freed: executables call the code until the process ends
+        return address
 
 
 def undefined_symbols(code: bytes) -> list[str]:
