@@ -73,6 +73,36 @@ def test_high_degree_stays_in_range(xp):
     np.testing.assert_allclose(total, np.broadcast_to((2 * np.arange(151)[:, None] + 1) / (4 * np.pi), total.shape))
 
 
+def test_high_degrees_in_float32(xp):
+    """Against float64: ρ^m and the ratios leave the range of float32 where their product does not."""
+    x = np.array([-1.0, -0.7, 0.0, 0.5, 0.99, 0.999999], np.float32)
+    p = legendre(300, xp.asarray(x), is_normalized=True)
+    assert p.dtype == np.float32
+    np.testing.assert_allclose(p, legendre(300, x.astype(np.float64), is_normalized=True), rtol=0, atol=3e-5)
+    total = p[300, 0] ** 2 + 2 * xp.sum(p[300, 1:] ** 2, axis=0)
+    np.testing.assert_allclose(total, np.full(6, 601 / (4 * math.pi)), rtol=1e-4)
+
+
+def test_without_normalization_high_degrees_are_infinite_and_never_nan(xp):
+    p = np.asarray(legendre(200, xp.asarray(np.array([-1.0, 0.0, 0.6, 1.0], np.float32))))
+    assert np.isinf(p).any()
+    assert not np.isnan(p).any()
+    np.testing.assert_allclose(p[:, 0, 3], np.ones(201), rtol=1e-5)  # P_l(1)
+    assert not p[:, 1:, 3].any()
+
+
+@needs_jax
+def test_derivatives_of_high_degrees_in_float32():
+    """Against Legendre's equation: (1 - x²) P'' - 2 x P' + (l(l+1) - m²/(1-x²)) P = 0."""
+    l, x = 140, jnp.float32(0.3)
+    f = lambda x: legendre(l, x, is_normalized=True)[l]  # noqa: E731
+    first = jax.jacfwd(f)
+    p, slope, curvature = (np.asarray(g(x), np.float64) for g in (f, first, jax.jacfwd(first)))
+    s, m = 1 - float(x) ** 2, np.arange(l + 1)
+    rest = s * curvature - 2 * float(x) * slope + (l * (l + 1) - m**2 / s) * p
+    assert np.abs(rest).max() < 1e-4 * l * (l + 1)
+
+
 @needs_jax
 def test_derivatives_are_finite_at_the_poles():
     with jax.debug_nans(True):

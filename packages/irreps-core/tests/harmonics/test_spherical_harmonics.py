@@ -220,6 +220,61 @@ def test_derivatives_of_polynomials_at_zero(dtype):
         assert derivative[own].any(axis=tuple(range(1, k + 1))).all()
 
 
+@pytest.mark.parametrize(("l", "dtype", "tolerance"), [(400, np.float32, 3e-5), (400, np.float64, 1e-13)])
+def test_high_degrees(xp, l, dtype, tolerance):
+    """No product of quadrics overflows: all orders at once by the addition theorem, m = 0 by Legendre's polynomial."""
+    v = points(20).astype(dtype)
+    y = spherical_harmonics(l, xp.asarray(v))
+    np.testing.assert_allclose(np.sum(np.asarray(y) ** 2, -1), np.full(len(v), 2 * l + 1), rtol=4 * tolerance)
+    with mpmath.workdps(50):
+        cosines = [mpmath.mpf(float(b)) / mpmath.norm([float(a), float(b), float(c)]) for a, b, c in v]
+        expected = [float(mpmath.sqrt(2 * l + 1) * mpmath.legendre(l, c)) for c in cosines]
+    np.testing.assert_allclose(np.asarray(y)[:, l], expected, rtol=0, atol=tolerance * math.sqrt(2 * l + 1))
+
+
+@needs_jax
+def test_derivatives_of_a_high_degree():
+    """Euler's equation, and that the surface gradient of all orders has the length sqrt(l(l+1)(2l+1)) on the sphere."""
+    l = 120
+    v = jnp.asarray(points(1), jnp.float32)
+    value, slopes = jax.vmap(lambda v: (solid_harmonics(l, v), jax.jacfwd(lambda v: solid_harmonics(l, v))(v)))(v)
+    radial = jnp.einsum("nca,na->nc", slopes, v)
+    np.testing.assert_allclose(radial, l * value, rtol=0, atol=1e-4 * l * math.sqrt(2 * l + 1))
+    surface = jnp.sum(slopes**2, (1, 2)) - jnp.sum(radial**2, 1)
+    np.testing.assert_allclose(surface, np.full(len(v), l * (l + 1) * (2 * l + 1)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e15, 5e18, 1e20, 1e30, 1e38])
+@pytest.mark.parametrize(
+    "direction", [(0.6, 0.8, 0.1), (1.0, -0.9, 0.3), (-1.0, 1.0, 1e-3), (0, 0, -1), (0, 1, 0), (1, 0, 1)]
+)
+def test_overflow_keeps_the_sign(xp, direction, scale):
+    """Finite where float64 is in the range of float32, else infinite with the sign of float64; zero on nodal planes."""
+    v = (np.array(direction) * scale).astype(np.float32)
+    for l in (1, 2, 3, 5, 9):
+        exact64 = solid_harmonics(l, v.astype(np.float64))
+        # On nodal surfaces float64 has rounding errors.
+        nodal = np.abs(exact64) < 1e-12 * np.abs(exact64).max()
+        exact64 = np.where(nodal, 0, exact64)
+        with np.errstate(over="ignore"):
+            expected = exact64.astype(np.float32)
+        np.testing.assert_allclose(solid_harmonics(l, xp.asarray(v)), expected, rtol=1e-4, atol=0, err_msg=str(l))
+
+
+def test_nan_stays_nan(xp):
+    y = solid_harmonics([2, 3], xp.asarray([math.nan, 1.0, 0.0]))
+    assert xp.isnan(y).all() or np.isnan(np.asarray(y)[[0, 5]]).all()
+
+
+@pytest.mark.parametrize("v", [(1.2e-38, 1e-38, 1e-38), (1.2e-38, -1e-40, 0), (0, 1.3e-38, 5e-39)])
+def test_directions_just_above_the_smallest_normal_number(xp, v):
+    """XLA on CPUs takes subnormal numbers for zero: the components here, not the vector."""
+    v = np.array(v, np.float32)
+    expected = spherical_harmonics([1, 2], v.astype(np.float64))
+    np.testing.assert_allclose(spherical_harmonics([1, 2], xp.asarray(v)), expected, atol=1e-6)
+    np.testing.assert_allclose(ic.unit_vectors(xp.asarray(v)), v / np.linalg.norm(v.astype(np.float64)), atol=2e-7)
+
+
 @pytest.mark.parametrize("scale", [0, 1e-44, 1e-37, 1e-25, 1e25, 3e38])
 def test_lengths_neither_overflow_nor_underflow(xp, scale):
     v = np.array([0.3, -1.0, 0.7], np.float32)

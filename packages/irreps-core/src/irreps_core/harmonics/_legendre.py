@@ -21,6 +21,7 @@ import numpy as np
 
 from irreps_core._inputs._degrees import check_degree
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays, scan
+from irreps_core._inputs._precision import rounded_to, widened
 
 from ._legendre_constants import harmonic_scales, without_normalization
 
@@ -35,7 +36,8 @@ def legendre(lmax: SupportsIndex, x: Any, phase: float = 1.0, is_normalized: boo
         x: cosines, from -1 to 1, of any shape: a number, a NumPy array or a JAX array.
         phase: 1, or -1 for the Condon-Shortley phase (-1)^m.
         is_normalized: multiply by sqrt((2l+1)/(4π) (l-m)!/(l+m)!), the factor that turns them into
-            integral-normalized spherical harmonics. High degrees need it: without it, they overflow.
+            integral-normalized spherical harmonics. High degrees need it: without it, they are infinite where they are
+            beyond the range of the dtype.
 
     Returns:
         Array of shape (lmax+1, lmax+1, ...), indexed [l, m]; zero where m > l. With JAX it is differentiable to
@@ -55,6 +57,7 @@ def legendre(lmax: SupportsIndex, x: Any, phase: float = 1.0, is_normalized: boo
     lmax = check_degree("lmax", lmax)
     (x,) = as_float_arrays(x)
     xp = array_namespace(x)
+    dtype, x = x.dtype, widened(x)
     flat = x.reshape(-1)
     rho2 = (1 - flat) * (1 + flat)
     inside = rho2 > 0
@@ -62,54 +65,76 @@ def legendre(lmax: SupportsIndex, x: Any, phase: float = 1.0, is_normalized: boo
 
     mantissa, exponent = harmonic_scales(lmax)
     m = np.arange(lmax + 1)
-    # At the ends the ratios are 1 and ρ = 0, in the middle ρ = 1 and they are about 1/K: half of K to each.
-    half = exponent // 2
-    mantissa = np.ldexp(mantissa, exponent - half)
-    scale = mantissa * np.sqrt(1 / (np.where(m > 0, 2, 1) * 4 * math.pi))
-    if not is_normalized:
-        scale = without_normalization(mantissa)
-    signs = xp.asarray(np.power(float(phase), m), dtype=x.dtype)
-    powers = signs[:, None] * _powers(rho, lmax)
-    ratios = _legendre_ratios(half, flat, rho2)
-    out = ratios * (xp.asarray(scale, dtype=x.dtype)[..., None] * powers[None])
-    return out.reshape(lmax + 1, lmax + 1, *x.shape)
+    if is_normalized:
+        mantissa = mantissa * np.sqrt(1 / (np.where(m > 0, 2, 1) * 4 * math.pi))
+    else:
+        mantissa, exponent = without_normalization(mantissa, exponent)
+    ratios, ratio_exponent = _legendre_ratios(lmax, flat, rho2)
+    powers, power_exponent = _powers(rho, lmax)
+    signs = xp.asarray(np.power(float(phase), m)[:, None], dtype=x.dtype)
+    out = ratios * (xp.asarray(mantissa[..., None], dtype=x.dtype) * (signs * powers)[None])
+    # Each factor may leave the range of the floats where the product does not.
+    exponent = xp.asarray(exponent[..., None], dtype=x.dtype) + ratio_exponent + power_exponent[None]
+    info = xp.finfo(x.dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        for _ in range(3):
+            part = xp.clip(exponent, info.minexp, info.maxexp - 1)
+            out = out * xp.ldexp(xp.ones_like(part), part.astype(np.int32))
+            exponent = exponent - part
+    return rounded_to(dtype, out.reshape(lmax + 1, lmax + 1, *x.shape))
 
 
-def _legendre_ratios(exponent: np.ndarray, y: Any, rho2: Any) -> Any:
-    """Return R_l^m of the module docstring, times 2^exponent[l, m], for all l and m at once.
-
-    Powers of two are exact and keep high degrees within the range of floating-point numbers.
+def _legendre_ratios(lmax: int, y: Any, rho2: Any) -> tuple[Any, Any]:
+    """Return R_l^m of the module docstring as mantissa * 2^exponent, which do not underflow.
 
     Args:
-        exponent: integers of shape (lmax+1, lmax+1), indexed [l, m].
+        lmax: highest degree.
         y: coordinate along the polar axis, shape (N,).
         rho2: squared distance from the polar axis, shape (N,).
 
     Returns:
-        Array of shape (lmax+1, lmax+1, N), indexed [l, m]; zero where m > l.
+        Mantissas and exponents of shape (lmax+1, lmax+1, N), indexed [l, m], of floating dtype; the mantissa is zero
+        where m > l.
     """
     xp = array_namespace(y)
-    lmax = len(exponent) - 1
     l, m = np.arange(lmax + 1)[:, None], np.arange(lmax + 1)
     factor = np.where(m < l, (l - m - 1) / np.maximum(l + m, 1), 0.0)
-    step = np.exp2(np.where(m < l, exponent - np.roll(exponent, 1, axis=0), 0))
-    previous_step = np.where(m < l - 1, np.roll(step, 1, axis=0), 0.0)
-    start = np.where(m == l, np.exp2(np.where(m == l, exponent, 0)), 0.0)
-    table = np.stack([step, factor * step, factor * step * previous_step, start], axis=1)[..., None]
+    table = np.stack([factor, np.where(m == l, 1.0, 0.0)], axis=1)[..., None]
 
     def next_degree(carry: tuple[Any, ...], row: Any) -> tuple[tuple[Any, ...], Any]:
-        r1, r2, e1 = carry
-        step, factor_y, factor_rho, start = row
-        e = factor_y * (y[None] * e1) - factor_rho * (rho2[None] * r2)
-        r = step * (y[None] * r1) + e + start
-        return (r, r1, e), r
+        r1, r2, e1, exponent = carry
+        factor, start = row
+        e = factor * (y[None] * e1 - rho2[None] * r2)
+        r = y[None] * r1 + e + start
+        exponent = xp.where(start > 0, 0, exponent)
+        scale, step = _rescaling(xp.maximum(xp.abs(r), xp.abs(r1)))
+        return (r * scale, r1 * scale, e * scale, exponent - step), xp.stack([r, exponent])
 
     zero = xp.zeros((lmax + 1, *y.shape), y.dtype)
-    return scan(next_degree, (zero, zero, zero), xp.asarray(table, dtype=y.dtype))
+    both = scan(next_degree, (zero, zero, zero, zero), xp.asarray(table, dtype=y.dtype))
+    return both[:, 0], both[:, 1]
 
 
-def _powers(x: Any, highest: int) -> Any:
-    """Return x^0, ..., x^highest on a new first axis, by products, so that derivatives at 0 are finite."""
+def _rescaling(size: Any) -> tuple[Any, Any]:
+    """Return factors that scale small numbers by a power of 2, and their exponents."""
+    xp = array_namespace(size)
+    step = xp.finfo(size.dtype).maxexp // 4
+    small = size < 2.0**-step
+    return xp.where(small, 2.0**step, 1).astype(size.dtype), xp.where(small, step, 0).astype(size.dtype)
+
+
+def _powers(x: Any, highest: int) -> tuple[Any, Any]:
+    """Return x^0, ..., x^highest on a new first axis, as mantissa * 2^exponent.
+
+    They are products, so that derivatives at 0 are finite.
+    """
     xp = array_namespace(x)
-    powers = xp.broadcast_to(x[None], (highest, *x.shape))
-    return xp.concatenate([xp.ones_like(x)[None], xp.cumprod(powers, axis=0)])
+
+    def next_power(carry: tuple[Any, Any], _: Any) -> tuple[tuple[Any, Any], Any]:
+        power, exponent = carry
+        scale, step = _rescaling(power)
+        return (power * scale * x, exponent - step), xp.stack([power, exponent])
+
+    rows = xp.zeros(highest + 1, x.dtype)
+    both = scan(next_power, (xp.ones_like(x), xp.zeros_like(x)), rows)
+    return both[:, 0], both[:, 1]

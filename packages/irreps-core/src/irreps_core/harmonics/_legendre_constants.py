@@ -32,15 +32,15 @@ def harmonic_scales(lmax: int) -> tuple[np.ndarray, np.ndarray]:
     return mantissa, exponent
 
 
-def without_normalization(scales: np.ndarray) -> np.ndarray:
-    """Divide `scales`, indexed [l, m], by the norms of the Legendre functions; infinite where those overflow."""
-    scale = np.zeros_like(scales)
-    for l in range(len(scales)):
+def without_normalization(mantissa: np.ndarray, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divide mantissa * 2^exponent, indexed [l, m], by the norms of the Legendre functions."""
+    mantissa, exponent = mantissa.copy(), exponent.copy()
+    for l in range(len(mantissa)):
         log_norm = 0.0
         for m in range(l + 1):
             if m > 0:
-                log_norm += math.log(l + m) + math.log(l - m + 1)
-            factor = (2 * l + 1) * (2 if m else 1)
-            with np.errstate(over="ignore"):
-                scale[l, m] = scales[l, m] * np.exp((log_norm - math.log(factor)) / 2)
-    return scale
+                log_norm += math.log2(l + m) + math.log2(l - m + 1)
+            whole = math.floor(log_norm / 2)
+            mantissa[l, m] *= 2.0 ** (log_norm / 2 - whole) / math.sqrt((2 * l + 1) * (2 if m else 1))
+            exponent[l, m] += whole
+    return mantissa, exponent

@@ -60,8 +60,9 @@ def _components(l: int) -> tuple[tuple[float, tuple[bool, bool, bool], tuple[Qua
         exponent = int(exponents[l, order])
         if order > 0 and order % 2 == 0:
             exponent += 1 if m < 0 else -1
-        # Half of K can be more than a float32 holds: every quadric takes its part, in powers of 2, which are exact.
-        shares = [(exponent + k) // len(quadrics) for k in range(len(quadrics))]
+        # K can be more than a float32 holds: every quadric takes its part, in powers of 2, which are exact.
+        n = max(len(quadrics), 1)
+        shares = [exponent * (k + 1) // n - exponent * k // n for k in range(len(quadrics))]
         scale = math.ldexp(mantissas[l, order], exponent - sum(shares))
         scaled = [tuple(math.ldexp(c, share) for c in q) for q, share in zip(quadrics, shares, strict=True)]
         components.append((scale, is_factor, tuple(scaled)))
@@ -102,11 +103,22 @@ def _planes(m: int) -> list[Quadric]:
 
 
 def _alternating(cones: list[Quadric], planes: list[Quadric]) -> list[Quadric]:
-    """Order the quadrics so that the product of the first few is never far from the whole in size."""
+    """Order the quadrics so that the product of the first few is never far from the whole in size.
 
-    def ends_first(quadrics: list[Quadric]) -> list[tuple[float, Quadric]]:
+    Any first few of them are spread evenly over the angles, so that in every direction the logarithm of their product
+    grows evenly, and at no degree do products leave the range of the floats unless the harmonic does.
+    """
+
+    def spread(quadrics: list[Quadric]) -> list[tuple[float, Quadric]]:
         n = len(quadrics)
-        order = [i // 2 if i % 2 == 0 else n - 1 - i // 2 for i in range(n)]
-        return [((place + 0.5) / n, quadrics[i]) for place, i in enumerate(order)]
+        return [((place + 0.5) / n, quadrics[i]) for place, i in enumerate(_bit_reversed(n))]
 
-    return [quadric for _, quadric in sorted(ends_first(cones) + ends_first(planes))]
+    return [quadric for _, quadric in sorted(spread(cones) + spread(planes))]
+
+
+def _bit_reversed(n: int) -> list[int]:
+    """Return 0, ..., n-1 in the order of their reversed binary digits: 0, 4, 2, 6, 1, 5, 3, 7 for n = 8."""
+    order = [0]
+    while len(order) < n:
+        order = [2 * i for i in order] + [2 * i + 1 for i in order]
+    return [i for i in order if i < n]

@@ -27,11 +27,12 @@ from irreps_core._inputs._namespace import array_namespace
 from ._solid_constants import Degrees, product_table
 
 
-def solid_product(degrees: Degrees, x: Any, y: Any, z: Any) -> Any:
+def solid_product(degrees: Degrees, is_unit: bool, x: Any, y: Any, z: Any) -> Any:
     """Return the harmonics of some degrees, times a factor for each degree.
 
     Args:
         degrees: pairs of a degree and its factor; with factor 1 each component has variance 1 on the unit sphere.
+        is_unit: whether the vectors are unit vectors, of which no product overflows.
         x: first coordinates, shape (..., 1).
         y: second coordinates.
         z: third coordinates.
@@ -49,8 +50,26 @@ def solid_product(degrees: Degrees, x: Any, y: Any, z: Any) -> Any:
     out = row(table.scale)
     for coordinate, is_factor in zip((x, y, z), table.is_factor, strict=True):
         out = xp.where(row(is_factor), out * coordinate, out)
-    squares = x * x, y * y, z * z
+    can_overflow = not is_unit and max((l for l, _ in degrees), default=0) > 1
+    shrink, stretch = _scales(x, y, z) if can_overflow else (1, 1)
+    squares = [(coordinate * shrink) ** 2 if can_overflow else coordinate * coordinate for coordinate in (x, y, z)]
     for quadric, is_quadric in zip(table.quadrics, table.is_quadric, strict=True):
         a, b, c = (row(coefficient) * square for coefficient, square in zip(quadric, squares, strict=True))
-        out = xp.where(row(is_quadric), out * (a + b + c), out)
+        value = (a + b + c) * stretch if can_overflow else a + b + c
+        out = xp.where(row(is_quadric), out * value, out)
+    if can_overflow:
+        # Of finite coordinates the only NaN is an infinite product times the zero of a nodal surface.
+        out = xp.where(xp.isnan(out), x * 0 + y * 0 + z * 0, out)
     return out
+
+
+def _scales(x: Any, y: Any, z: Any) -> tuple[Any, Any]:
+    """Return factors of the coordinates and of quadrics, 1 unless squares would overflow; then signs stay right."""
+    xp = array_namespace(x)
+    size = xp.maximum(xp.maximum(xp.abs(x), xp.abs(y)), xp.abs(z))
+    # Powers of 2 up to the largest of the dtype, 2^(2 half). The first factors restore the exact values.
+    half = xp.finfo(x.dtype).maxexp // 2 - 1
+    long, longest = size > 2.0 ** (half - 3), size > 2.0 ** (2 * half - 6)
+    one = xp.ones_like(x)
+    shrink = xp.where(long, xp.where(longest, one * 2.0 ** -(half + half // 4), one * 2.0**-half), one)
+    return shrink, xp.where(long, one * 2.0 ** (2 * half), one)

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, SupportsIndex
 
+import numpy as np
+
 from irreps_core._inputs._degrees import check_degree
 from irreps_core._inputs._namespace import is_jax
+from irreps_core._inputs._precision import rounded_to, widened
 from irreps_core._inputs._vectors import checked
 
 from ._directions import unit_vectors, with_exact_length
@@ -47,7 +50,8 @@ def spherical_harmonics(
             unknown.
         TypeError: a degree is not an integer.
 
-    Accuracy in float32, relative to sqrt(2l+1): 2e-6 up to l = 16, 1e-5 up to l = 64, at the poles too.
+    Accuracy in float32, relative to sqrt(2l+1): 2e-6 up to l = 16, 1e-5 up to l = 64, at the poles too; the error grows
+    in proportion to l, and no degree overflows. Narrower dtypes are computed in float32.
 
     Source: NIST Digital Library of Mathematical Functions, 14.30.
 
@@ -61,10 +65,10 @@ def spherical_harmonics(
     """
     scaled = _scaled_degrees(degrees, normalization)
     (r,) = checked((3,), r=r)
-    u = unit_vectors(r)
+    u = unit_vectors(widened(r))
     if max((l for l, _ in scaled), default=0) >= _HIGH_DEGREE:
         u = with_exact_length(u)
-    return _solid(scaled, u)
+    return rounded_to(r.dtype, _solid(scaled, True, u))
 
 
 def solid_harmonics(
@@ -88,8 +92,8 @@ def solid_harmonics(
         ValueError: as in :func:`spherical_harmonics`.
         TypeError: a degree is not an integer.
 
-    Accuracy in float32, relative to sqrt(2l+1) on the unit sphere: 5e-7 up to l = 16, 2e-6 up to l = 64. The factors
-    stay within the range of float32 for degrees up to 180.
+    Accuracy in float32, relative to sqrt(2l+1) on the unit sphere: 5e-7 up to l = 16, 2e-6 up to l = 64; the error
+    grows in proportion to l. Harmonics beyond the range of the dtype are infinite, with the right sign.
 
     Example:
         >>> import numpy as np
@@ -99,7 +103,7 @@ def solid_harmonics(
     """
     scaled = _scaled_degrees(degrees, normalization)
     (r,) = checked((3,), r=r)
-    return _solid(scaled, r)
+    return rounded_to(r.dtype, _solid(scaled, False, widened(r)))
 
 
 def _scaled_degrees(degrees: SupportsIndex | Iterable[SupportsIndex], normalization: HarmonicNormalization) -> Degrees:
@@ -110,9 +114,10 @@ def _scaled_degrees(degrees: SupportsIndex | Iterable[SupportsIndex], normalizat
     return tuple((l, harmonic_scale(l, normalization)) for l in (check_degree("a degree", l) for l in listed))
 
 
-def _solid(degrees: Degrees, v: Any) -> Any:
+def _solid(degrees: Degrees, is_unit: bool, v: Any) -> Any:
     if is_jax(v):
         from . import _derivatives  # imports JAX, which is optional
 
-        return _derivatives.evaluate(degrees, v)
-    return solid_product(degrees, v[..., 0:1], v[..., 1:2], v[..., 2:3])
+        return _derivatives.evaluate(degrees, is_unit, v)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # as with JAX, infinite if it overflows
+        return solid_product(degrees, is_unit, v[..., 0:1], v[..., 1:2], v[..., 2:3])

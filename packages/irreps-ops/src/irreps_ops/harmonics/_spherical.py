@@ -64,8 +64,9 @@ def spherical_harmonics(
             have; a negative degree; an unknown normalization.
 
     Accuracy in float32, relative to sqrt(2l+1), poles included: the polynomials 5e-7 up to l = 16, 2e-6 up to l = 64;
-    with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The factors stay within the range of
-    float32 for degrees up to 180.
+    with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The error grows in proportion to l, and
+    no degree overflows on the unit sphere; elsewhere, polynomials beyond the range of the dtype are infinite, with the
+    right sign. float16 and bfloat16 are computed in float32.
 
     Source: NIST Digital Library of Mathematical Functions, 14.30.
 
