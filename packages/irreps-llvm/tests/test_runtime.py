@@ -300,6 +300,9 @@ define void @phase0(i64 %chunk, ptr %frame) {
 }
 """
     machine = Machine(triple, cpu, "", 16, 32)
+    if triple != host_machine().triple:
+        with pytest.raises(ValueError, match="run on here"):
+            target_name(THREE_PHASES, machine)
     assert instruction in disassembly(Kernel(ir, phases=1, arguments=0, results=1), machine)
     assert "pause" in (text := shared_handler(running_interface(), triple)[1]) or "hint" in text
 

@@ -32,12 +32,19 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
 
     Args:
         kernel: the kernel.
-        machine: the processor to compile for, which must be able to run here. Default: the host.
+        machine: the processor to compile for, whose instructions this one must have. Default: the host.
 
     Raises:
-        CompilationError: LLVM refuses the IR. (A ValueError.)
+        CompilationError: LLVM refuses the IR, or it calls a function that this process does not have. (A ValueError.)
+        ValueError: the processor has another architecture or system.
     """
-    machine = host_machine() if machine is None else machine
+    host = host_machine()
+    machine = host if machine is None else machine
+    if machine.triple != host.triple:
+        raise ValueError(
+            f"expected a processor that code can run on here ({host.triple}), received {machine.triple}; "
+            "`disassembly` shows the code for others"
+        )
     shared, shared_ir = shared_handler(running_interface(), machine.triple)
     text = kernel.ir + handler(kernel, shared)
     name = content_name(text, machine, FOR_KERNELS)
