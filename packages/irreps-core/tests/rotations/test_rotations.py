@@ -188,7 +188,7 @@ def test_random_rotations_of_a_generator(kind):
 def test_leading_axes_broadcast_and_dtypes_stay():
     q = np.ones((5, 1, 4), np.float32)
     assert ic.compose_quaternion(q, np.ones((2, 4), np.float32)).shape == (5, 2, 4)
-    assert ic.compose_matrix(np.ones((5, 1, 3, 3)), np.eye(3)).shape == (5, 1, 3, 3)
+    assert ic.compose_matrix(np.tile(np.eye(3), (5, 1, 1, 1)), np.eye(3)).shape == (5, 1, 3, 3)
     assert ic.angles_to_matrix(np.ones((4, 1)), np.ones(3), 0.0).shape == (4, 3, 3, 3)
     axis, angle = ic.compose_axis_angle(np.ones((4, 1, 3)), 1.0, np.ones(3), np.ones(2))
     assert axis.shape == (4, 2, 3)

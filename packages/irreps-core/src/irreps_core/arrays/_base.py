@@ -106,7 +106,17 @@ class ArrayBase:
             >>> from irreps_core import IrrepsArray
             >>> IrrepsArray("2x0e + 1o", np.arange(5.0)).chunks
             [array([[0.], [1.]]), array([[2., 3., 4.]])]
+
+        Raises:
+            ValueError: the last axis is not that of the irreps, because a transformation of JAX such as
+                ``jax.vmap(..., out_axes=-1)`` put another axis there.
         """
+        if self.array.shape[-1:] != (self.irreps.dim,):
+            raise ValueError(
+                f"{describe(self)}: the last axis must have length {self.irreps.dim}. A transformation such as "
+                "jax.vmap(..., out_axes=-1) or jax.jacobian put another axis there: use other axes, irreps_core.vmap, "
+                "or .array"
+            )
         leading = self.array.shape[:-1]
         pieces = _split(self.array, [item.dim for item in self.irreps])
         return [

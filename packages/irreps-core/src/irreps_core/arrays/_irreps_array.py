@@ -424,7 +424,7 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return transform(self, _like(self.array, q), k, inverse=inverse)
 
     def transform_by_matrix(self, R: Any, inverse: bool = False) -> "IrrepsArray":
-        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3).
+        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3); others are refused, unless JAX traces them.
 
         Example:
             >>> import numpy as np

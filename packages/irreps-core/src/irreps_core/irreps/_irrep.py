@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 from irreps_core.coupling._clebsch_gordan import generators
 
 from ._matrices import HasMatrices
-from ._parsing import EXPECTED, non_negative_integer, parse_term
+from ._parsing import EXPECTED, non_negative_integer, parity, parse_term
 
 if TYPE_CHECKING:
     from ._irreps import IntoIrreps, Irreps
@@ -60,19 +60,17 @@ class Irrep(HasMatrices):
             if isinstance(l, Irrep):
                 l, p = l.l, l.p
             elif isinstance(l, str):
-                mul, degree, parity = parse_term(l, l)
+                mul, degree, sign = parse_term(l, l)
                 if mul != 1 or "x" in l:
                     raise ValueError(f"expected one irrep without multiplicity, got {l!r}: use Irreps({l!r})")
-                l, p = degree, parity
+                l, p = degree, sign
             elif isinstance(l, tuple) and len(l) == 2:
                 l, p = l
             else:
                 raise ValueError(f"expected {EXPECTED}, or Irrep(l, p), got {l!r}")
         degree = non_negative_integer(l, "the degree of an irrep", (l, p))
-        if isinstance(p, bool) or p not in (1, -1):
-            raise ValueError(f"the parity of an irrep must be 1 (even) or -1 (odd), got {p!r} in {(l, p)!r}")
         object.__setattr__(self, "l", degree)
-        object.__setattr__(self, "p", int(p))
+        object.__setattr__(self, "p", parity(p, (l, p)))
 
     def __repr__(self) -> str:
         return f"{self.l}{'e' if self.p == 1 else 'o'}"

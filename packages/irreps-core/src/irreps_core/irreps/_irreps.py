@@ -13,7 +13,7 @@ from irreps_core.representations._direct_sum import block_diagonal_of
 from ._irrep import IntoIrrep, Irrep, MulIrrep
 from ._items import items_of
 from ._matrices import HasMatrices
-from ._parsing import non_negative_integer
+from ._parsing import non_negative_integer, parity
 from ._renamed import RENAMED
 from ._selection import selection_mask
 from ._slicing import ChunkSlicer, DimSlicer, MulSlicer
@@ -86,7 +86,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
             >>> Irreps.spherical_harmonics(2, p=1)
             1x0e+1x1e+1x2e
         """
-        lmax = non_negative_integer(lmax, "lmax", lmax)
+        lmax, p = non_negative_integer(lmax, "lmax", lmax), parity(p, f"spherical_harmonics({lmax}, {p})")
         return Irreps([(1, Irrep(l, p**l)) for l in range(lmax + 1)])
 
     # Sizes

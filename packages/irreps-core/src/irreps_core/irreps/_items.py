@@ -1,6 +1,6 @@
 """Reading irreps from everything that denotes them, as a sequence of :class:`MulIrrep`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irreps_core._inputs._caches import cached
@@ -21,6 +21,11 @@ def items_of(irreps: Any) -> Sequence[MulIrrep]:
         return _parse(irreps)
     if isinstance(irreps, (Irrep, MulIrrep)):
         irreps = (irreps,)
+    if isinstance(irreps, (set, frozenset, Mapping)):
+        raise ValueError(
+            f"expected irreps in an order, got a {type(irreps).__name__} {irreps!r:.200}: pass a list, or text such as "
+            "'16x0e + 8x1o'"
+        )
     try:
         items = list(irreps)
     except TypeError:

@@ -58,6 +58,10 @@ class HasMatrices:
         Returns:
             Matrices of shape (..., dim, dim), see :meth:`D_from_angles`.
 
+        Raises:
+            ValueError: a matrix is not orthogonal: an entry of R R^T - I exceeds 0.01, or eight times the precision of
+                a narrow dtype. Arrays that JAX traces are not checked.
+
         Example:
             >>> import numpy as np
             >>> from irreps_core import Irreps

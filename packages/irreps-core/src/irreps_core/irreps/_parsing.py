@@ -3,8 +3,39 @@
 import operator
 import re
 
+import numpy as np
+
 EXPECTED = "a degree and a parity such as '0e', '1o', '2e' (y: the parity (-1)^degree of the harmonics)"
 _TERM = re.compile(r"\s*(?:([0-9]+)\s*x\s*)?([0-9]+)\s*([eoy])\s*")
+
+
+def integer(value: object) -> int:
+    """Return a Python or NumPy integer as an int; neither bool, float nor arrays count as integers.
+
+    Raises:
+        TypeError: it is anything else.
+    """
+    if isinstance(value, (bool, np.bool_)) or (hasattr(value, "shape") and not isinstance(value, np.integer)):
+        raise TypeError(f"expected an integer, got {value!r}")
+    return operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
+
+
+def parity(value: object, shown: object) -> int:
+    """Return a parity as an int.
+
+    Args:
+        value: the parity.
+        shown: the expression that contains it, for the error message.
+
+    Raises:
+        ValueError: it is neither 1 nor -1; 1.0, True and arrays are neither.
+    """
+    try:
+        if (found := integer(value)) in (1, -1):
+            return found
+    except TypeError:
+        pass
+    raise ValueError(f"the parity of an irrep must be 1 (even) or -1 (odd), an integer, got {value!r} in {shown!r}")
 
 
 def non_negative_integer(value: object, name: str, shown: object) -> int:
@@ -19,14 +50,11 @@ def non_negative_integer(value: object, name: str, shown: object) -> int:
         ValueError: it is not an integer, or negative.
     """
     try:
-        if isinstance(value, bool):
-            raise TypeError
-        integer = operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
+        if (found := integer(value)) >= 0:
+            return found
     except TypeError:
-        raise ValueError(f"{name} must be a non-negative integer, got {value!r} in {shown!r}") from None
-    if integer < 0:
-        raise ValueError(f"{name} must be a non-negative integer, got {value!r} in {shown!r}")
-    return integer
+        pass
+    raise ValueError(f"{name} must be a non-negative integer, got {value!r} in {shown!r}")
 
 
 def parse_term(text: str, whole: str) -> tuple[int, int, int]:

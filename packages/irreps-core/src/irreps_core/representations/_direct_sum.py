@@ -7,6 +7,7 @@ import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays
 from irreps_core.rotations._matrix import matrix_to_quaternion
+from irreps_core.rotations._orthogonal import check_orthogonal
 
 from ._block_diagonal import block_diagonal
 from ._wigner import wigner_D_blocks
@@ -66,11 +67,12 @@ def rotation_and_inversions(R: Any) -> tuple[Any, Any]:
         R: orthogonal matrices of shape (..., 3, 3).
 
     Raises:
-        ValueError: the last two axes are not 3 and 3.
+        ValueError: the last two axes are not 3 and 3, or a matrix is not orthogonal, unless JAX traces it.
     """
     (R,) = as_float_arrays(R)
     if R.shape[-2:] != (3, 3):
         raise ValueError(f"expected matrices of shape (..., 3, 3), got shape {tuple(R.shape)}")
+    check_orthogonal(R, mirrors=True)
     xp = array_namespace(R)
     # The determinant is 1 or -1: a triple product is accurate enough, and cheaper than a factorization.
     determinant = xp.sum(R[..., 0, :] * xp.cross(R[..., 1, :], R[..., 2, :]), axis=-1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def count(function: str, name: str, value: Any, least: int = 1) -> int:
@@ -41,7 +42,7 @@ def positive(function: str, name: str, value: Any) -> float:
         ValueError: `value` is not a positive, finite number.
     """
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not 0 < number < math.inf:

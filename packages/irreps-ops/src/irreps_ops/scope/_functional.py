@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from ._scope import Initializer, Parameters, check_parameter, find_parameter, named_key
-from ._specs import StateSpec, layer_specs, of_kind, parameter_specs
+from ._specs import StateSpec, check_data, layer_specs, of_kind, parameter_specs
 
 
 def init(layer: Callable[..., Any], key: jax.Array, *inputs: Any, **options: Any) -> dict[str, Any]:
@@ -81,6 +81,7 @@ def apply(
         The output of the layer; if `state` is given, a pair of the output and the new state.
 
     Raises:
+        TypeError: irreps in place of data.
         ValueError: a parameter, state or key is missing or has another shape; the message names it.
 
     Example:
@@ -89,6 +90,7 @@ def apply(
         >>> irr.apply(irr.Linear("2x1o"), {"w[0,0] 1x1o,2x1o": jnp.ones((1, 2))}, irr.ones("1o"))
         2x1o [1. 1. 1. 1. 1. 1.]
     """
+    check_data(layer, inputs)
     new = None if state is None else _copy(state)
     out = layer(_TreeScope(parameters, new, key, path), *inputs, **options)
     return out if new is None else (out, new)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IrrepsArray
+from irreps_core import Irrep, Irreps, IrrepsArray, MulIrrep
 
 from ._scope import Initializer, Scope, check_parameter
 
@@ -86,6 +86,20 @@ class _RecordingScope:
         return first
 
 
+def check_data(layer: Any, inputs: tuple[Any, ...]) -> None:
+    """Raise an error if irreps, or the text of irreps, are given in place of data.
+
+    Raises:
+        TypeError: the message says how to make data.
+    """
+    for x in inputs:
+        if isinstance(x, (str, Irreps, Irrep, MulIrrep)):
+            raise TypeError(
+                f"{type(layer).__name__} expects data, got {str(x)!r:.200}: pass an IrrepsArray, for example "
+                f"irreps_ops.ones({str(x)!r:.200}); of its numbers, initialization needs only shape and dtype"
+            )
+
+
 def layer_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict[str, Any]:
     """Return a tree of all that a layer requests, for bindings that create parameters before they see data.
 
@@ -99,6 +113,7 @@ def layer_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict
         Nested dicts of :class:`ParameterSpec`, :class:`StateSpec` and :class:`KeySpec`.
 
     Raises:
+        TypeError: irreps in place of data.
         ValueError: one name for requests of different kinds or shapes, or state that is written but not requested.
 
     Example:
@@ -106,6 +121,7 @@ def layer_specs(layer: Callable[..., Any], *inputs: Any, **options: Any) -> dict
         >>> irr.bindings.layer_specs(irr.Dropout(0.5), irr.ones("1o"))
         {'dropout': KeySpec()}
     """
+    check_data(layer, inputs)
     requests: dict[str, Any] = {}
     leaves, tree = jax.tree.flatten((inputs, options), is_leaf=lambda x: isinstance(x, IrrepsArray))
     arrays = [leaf.array if isinstance(leaf, IrrepsArray) else leaf for leaf in leaves]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from irreps_core import Irreps
+from irreps_core import Irrep, Irreps
 from irreps_ops._inputs import _checks as check
 
 
@@ -39,9 +39,10 @@ def s2_irreps(lmax: int, p_val: int = 1, p_arg: int = -1) -> Irreps:
 
 def checked_parity(name: str, parity: int) -> int:
     """Return `parity` as an int if it is 1 or -1, else raise a ValueError."""
-    if parity not in (1, -1):
-        raise ValueError(f"{name} must be 1 or -1, got {parity!r}")
-    return int(parity)
+    try:
+        return Irrep(0, parity).p
+    except ValueError:
+        raise ValueError(f"{name} must be 1 or -1, got {parity!r}") from None
 
 
 def distinct_degrees(irreps: Irreps) -> tuple[int, ...]:
