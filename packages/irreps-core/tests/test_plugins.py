@@ -36,7 +36,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     def add(
         distribution: str, code: str, name: str = "mine", group: str = "irreps.bindings", version: str = "0.3"
     ) -> EntryPoints:
-        module = distribution.replace("-", "_").lower()
+        module = {"irreps-ops": "the_owner"}.get(distribution, distribution.replace("-", "_").lower())
         (tmp_path / f"{module}.py").write_text(code)
         info = tmp_path / f"{module}-{version}.dist-info"
         info.mkdir()
@@ -163,10 +163,20 @@ def test_wrong_type_names_the_missing_attributes(install: Install) -> None:
         load(BINDINGS, "mine", found)
 
 
-@pytest.mark.parametrize(("line", "number"), [("irreps_api = 0", "0"), ("irreps_api = '1'", "1"), ("", "missing")])
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("irreps_api = 0", "0"),
+        ("irreps_api = '1'", "'1'"),
+        ("irreps_api = True", "True"),
+        ("irreps_api = 1.0", "1.0"),
+        ("irreps_api = 'x' * 10**6", "'xxx"),
+        ("", "missing"),
+    ],
+)
 def test_old_interface_names_both_numbers(install: Install, line: str, number: str) -> None:
     found = install("old-plugin", f"class binding:\n    parameter = state = None\n    {line}\n")
-    with pytest.raises(PluginLoadError, match=rf"irreps_api is {number}, expected 1"):
+    with pytest.raises(PluginLoadError, match=rf"irreps_api is {number}.*, expected the int 1"):
         load(BINDINGS, "mine", found)
 
 
@@ -281,7 +291,7 @@ DESCRIPTION = "from irreps_core.plugins import Group\nbinding = Group('irreps.bi
 
 
 def test_the_description_is_published_by_the_owner_of_the_group(install: Install) -> None:
-    install("the-owner", DESCRIPTION, "irreps.bindings", "irreps.groups")
+    install("irreps-ops", DESCRIPTION, "irreps.bindings", "irreps.groups")
     found = install("odd-plugin", "binding = 3")
     with pytest.raises(PluginLoadError, match="lacks the attribute 'parameter'"):
         load("irreps.bindings", "mine", found)
@@ -291,13 +301,114 @@ def test_the_description_is_published_by_the_owner_of_the_group(install: Install
 
 
 def test_a_broken_description_is_reported_and_raises_nothing(install: Install) -> None:
-    install("the-owner", "import no_such_module", "irreps.bindings", "irreps.groups")
+    install("irreps-ops", "import no_such_module", "irreps.bindings", "irreps.groups")
     found = install("a-plugin", GOOD)
     (status,) = available(None, found)
     assert status.state == "failed"
-    assert "the-owner 0.3" in status.reason
-    with pytest.raises(PluginLoadError, match=r"the-owner 0\.3 failed to import"):
+    assert "irreps-ops 0.3" in status.reason
+    with pytest.raises(PluginLoadError, match=r"irreps-ops 0\.3 failed to import"):
         load("irreps.bindings", "mine", found)
+
+
+STRANGE = {
+    "no repr": "class E(Exception):\n    def __repr__(self):\n        raise RuntimeError\nraise E",
+    "no repr or str": "class E(Exception):\n    __repr__ = __str__ = lambda self: 1 / 0\nraise E",
+    "generator exit": "raise GeneratorExit",
+    "system exit": "raise SystemExit",
+    "own base exception": "class E(BaseException): pass\nraise E('mine')",
+    "repr exits": "class E(BaseException):\n    def __repr__(self):\n        raise GeneratorExit\nraise E",
+    "repr of a megabyte": "raise ValueError('x' * 10**6)",
+    "repr without end": "l = []\nfor _ in range(10**5): l = [l]\nraise ValueError(l)",
+    "attribute that raises": "class A:\n    def __getattr__(self, name):\n        raise OSError(name)\nbinding = A()",
+    "attribute that exits": "class A:\n    def __getattr__(self, name):\n        raise SystemExit(name)\nbinding = A()",
+    "api that does not compare": "class N:\n    def __eq__(self, other):\n        raise ValueError\n"
+    "class binding:\n    parameter = state = None\n    irreps_api = N()",
+    "api without repr": "class N:\n    def __repr__(self):\n        raise GeneratorExit\n"
+    "class binding:\n    parameter = state = None\n    irreps_api = N()",
+    "deep recursion": "def f(): f()\nf()",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_nothing_that_a_plugin_does_is_raised_by_available(install: Install, name: str) -> None:
+    install("good-plugin", GOOD, "good")
+    found = install("strange-plugin", STRANGE[name], "strange")
+    states = {status.plugin.name: status for status in available(BINDINGS, found)}
+    assert (states["good"].state, states["strange"].state) == ("ready", "failed")
+    assert 0 < len(states["strange"].reason) < 1000
+    with pytest.raises(PluginLoadError, match=r"plugin 'strange' from strange-plugin 0\.3") as info:
+        load(BINDINGS, "strange", found)
+    assert len(str(info.value)) < 1000
+
+
+def test_an_interruption_by_the_user_is_not_the_state_of_a_plugin(install: Install) -> None:
+    found = install("a-plugin", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        available(BINDINGS, found)
+
+
+def test_strange_descriptions_are_not_raised_by_available(install: Install) -> None:
+    strange = (
+        "from irreps_core.plugins import Group\nclass M(dict):\n    def __iter__(self):\n        raise GeneratorExit\n"
+    )
+    install(
+        "irreps-ops", strange + "binding = Group('irreps.bindings', builtin=M(a=1))", "irreps.bindings", "irreps.groups"
+    )
+    (status,) = available("irreps.bindings", install("a-plugin", GOOD))
+    assert status.state == "failed"
+    with pytest.raises(TypeError, match="raises OSError"):
+        load(BINDINGS, type("A", (), {"__getattr__": lambda self, name: exec("raise OSError")})())
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 10**6, "a/b", "all", "é", "\n"])
+def test_strange_names(name: str) -> None:
+    found = EntryPoints([EntryPoint(name, "no_such_module:x", "irreps.bindings")])
+    (status,) = available(BINDINGS, found)
+    assert (status.plugin.name, status.state) == (name, "failed")
+    with pytest.raises(PluginLoadError, match="failed to import") as info:
+        load(BINDINGS, name, found)
+    assert len(str(info.value)) < 1000
+    other = EntryPoints(EntryPoint(f"{n}{name}", "no_such_module:x", "irreps.bindings") for n in range(30))
+    with pytest.raises(PluginLoadError, match="is not installed") as info:
+        load(BINDINGS, "haikuu" + name, other)
+    assert len(str(info.value)) < 5000
+
+
+@pytest.mark.parametrize("value", ["", "no_such", "a:b:c", " ", "os:path:", "os:", ":x", "1/2", "x" * 10**6])
+def test_strange_values(value: str) -> None:
+    (status,) = available(BINDINGS, EntryPoints([EntryPoint("mine", value, "irreps.bindings")]))
+    assert status.state == "failed"
+    assert len(status.reason) < 1000
+
+
+def test_a_third_party_that_claims_one_of_our_groups_is_not_imported(install: Install) -> None:
+    claims = "raise RuntimeError('must not be imported')"
+    for group in ("irreps.bindings", "irreps.layers"):
+        install(f"claims-{group}".replace(".", "-"), claims, group, "irreps.groups")
+    found = install("a-plugin", GOOD)
+    assert load("irreps.bindings", "mine", found).__name__ == "binding"
+    assert [status.state for status in available(None, found)] == ["ready"]
+    install("irreps-ops", DESCRIPTION, "irreps.bindings", "irreps.groups", version="9")
+    found = install("odd-plugin", "binding = 3", "odd")
+    with pytest.raises(PluginLoadError, match="lacks the attribute 'parameter'"):
+        load("irreps.bindings", "odd", found)
+    assert not [name for name in sys.modules if name.startswith("claims_")]
+    others = install("their-owner", DESCRIPTION.replace("irreps.", "their."), "their.bindings", "irreps.groups")
+    assert plugins._described("their.bindings", others).interface == ("parameter",)
+
+
+def test_a_damaged_list_of_entry_points_hides_no_other(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("a-plugin", GOOD)
+    info = tmp_path / "damaged-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: damaged\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_bytes(b"\xff\xfe[irreps.bindings\n= = =\n")
+    plugins.refresh()
+    assert discover(BINDINGS)["mine"].distribution == "a-plugin"
+    monkeypatch.undo()
+    plugins.refresh()
 
 
 def test_damaged_metadata_hides_nothing(install: Install, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import importlib
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SWITCH = "IRREPS_DISABLE_PLUGINS"
 _DESCRIPTIONS = "irreps.groups"
+_OWNERS = ("irreps-core", "irreps-ops")  # the distributions that describe groups named irreps.*
+_MISSING = object()
 
 # The plugins that this thread or task is importing: one that requests itself would get an unfinished module.
 _importing: ContextVar[frozenset["Plugin"]] = ContextVar("importing", default=frozenset())
@@ -64,12 +66,14 @@ class Plugin:
         return f"{self.distribution}:{self.name}"
 
     def __str__(self) -> str:
-        return f"plugin {self.name!r} from {self.distribution} {self.version}"
+        return f"plugin {_shown(self.name)} from {_cut(self.distribution)} {_cut(self.version)}"
 
 
 @dataclass(frozen=True)
 class Group:
     """Description of an entry-point group by its owner.
+
+    Only irreps-core and irreps-ops describe groups whose names begin with ``irreps.``.
 
     Attributes:
         name: the entry-point group, such as ``"irreps.bindings"``.
@@ -91,19 +95,31 @@ class Group:
     name: str
     interface: type | tuple[str, ...] = ()
     api: int | None = 1
-    builtin: Mapping[str, Any] = field(default_factory=dict)
-    providers: Mapping[str, str] = field(default_factory=dict)
+    builtin: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    providers: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only mapping cannot be pickled.
+        return Group, (self.name, self.interface, self.api, dict(self.builtin), dict(self.providers))
 
     def _refusal(self, candidate: object) -> str | None:
         """Return why `candidate` is not a plugin of this group, or None if it is one."""
+        try:
+            return self._reason(candidate)
+        except Exception as error:  # raised by an attribute of the candidate
+            return f"an attribute of an object of type {_cut(type(candidate).__name__)} raises {_shown(error, 200)}"
+
+    def _reason(self, candidate: object) -> str | None:
         kind = type(candidate).__name__
         described = f"class {candidate.__name__}" if isinstance(candidate, type) else f"an object of type {kind}"
         missing = [repr(name) for name in _attributes(self.interface) if not hasattr(candidate, name)]
         if missing:
             return f"{described} lacks the attribute {', '.join(missing)}"
-        found = getattr(candidate, "irreps_api", "missing")
-        if self.api is not None and found != self.api:
-            return f"{described} was written for another interface: irreps_api is {found}, expected {self.api}"
+        found = getattr(candidate, "irreps_api", _MISSING)
+        # Neither True nor 1.0, which are equal to 1.
+        if self.api is not None and (type(found) is not int or found != self.api):
+            shown = "missing" if found is _MISSING else _shown(found)
+            return f"{described} was written for another interface: irreps_api is {shown}, expected the int {self.api}"
         return None
 
 
@@ -174,14 +190,17 @@ def load(group: str | Group, which: object, entry_points: "EntryPoints | None" =
         return _import(_find(description, which, entry_points), description)
     refusal = description._refusal(which)
     if refusal:
-        raise TypeError(f"expected the name of a plugin of {description.name}, or a plugin itself: {refusal}")
+        raise TypeError(
+            f"expected the name of a plugin of {description.name}, or a plugin itself: {_cut(refusal, 400)}"
+        )
     return which
 
 
 def available(group: str | Group | None = None, entry_points: "EntryPoints | None" = None) -> tuple[Status, ...]:
     """Return the state of every plugin of a group, or of all groups ``irreps.*``. Never raises an error.
 
-    It imports every plugin that is not switched off. :func:`discover` lists them without importing any.
+    It imports every plugin that is not switched off. :func:`discover` lists them without importing any. Whatever a
+    plugin raises becomes its state, except KeyboardInterrupt, by which users stop a program.
 
     Args:
         group: the entry-point group, by name or description. Default: all groups ``irreps.*``.
@@ -200,9 +219,14 @@ def available(group: str | Group | None = None, entry_points: "EntryPoints | Non
         return tuple(status for name in groups for status in available(name, entry_points))
     try:
         description = _described(group, entry_points)
-    except PluginLoadError as error:
-        return tuple(Status(plugin, "failed", str(error)) for plugin in discover(group, entry_points).values())
-    return tuple(_status(plugin, description) for plugin in discover(description, entry_points).values())
+        found = discover(description, entry_points)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the description is a plugin, too
+        name = group.name if isinstance(group, Group) else group
+        reason = str(error) if isinstance(error, PluginLoadError) else _shown(error)
+        return tuple(Status(plugin, "failed", reason) for plugin in discover(name, entry_points).values())
+    return tuple(_status(plugin, description) for plugin in found.values())
 
 
 def refresh() -> None:
@@ -219,10 +243,17 @@ def refresh() -> None:
 
 @functools.lru_cache(maxsize=1)
 def _installed() -> "EntryPoints":
-    from importlib.metadata import EntryPoints, entry_points  # slow to import
+    from importlib.metadata import EntryPoints, distributions, entry_points  # slow to import
 
-    found = entry_points()
-    return EntryPoints(entry for group in found.groups for entry in found.select(group=group))
+    try:
+        found = entry_points()
+        return EntryPoints(entry for group in found.groups for entry in found.select(group=group))
+    except Exception:  # a damaged list of one distribution should not hide the others
+        entries: list[EntryPoint] = []
+        for distribution in distributions():
+            with contextlib.suppress(Exception):
+                entries += distribution.entry_points
+        return EntryPoints(entries)
 
 
 register_cache(refresh)
@@ -244,11 +275,11 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
     if len(enabled) == 1:
         return enabled.popitem()[1]
     if enabled:
-        claims = " and ".join(f"{plugin.distribution} {plugin.version}" for plugin in enabled.values())
-        ways = " or ".join(map(repr, enabled))
+        claims = " and ".join(_few(f"{_cut(p.distribution)} {_cut(p.version)}" for p in enabled.values()))
+        ways = " or ".join(_few(map(_shown, enabled)))
         message = f"is claimed by {claims}; request {ways}, or pass the object itself"
     elif found:
-        message = f"is switched off by {_SWITCH}={os.environ[_SWITCH]!r}; unset it, or pass the object itself"
+        message = f"is switched off by {_SWITCH}={_shown(os.environ.get(_SWITCH))}; unset it, or pass the object itself"
     else:
         installed = sorted({*plugins, *description.builtin})
         missing = {name: package for name, package in description.providers.items() if name not in installed}
@@ -257,14 +288,15 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
         else:
             known = ", ".join(f"{name!r} (`pip install {package}`)" for name, package in sorted(missing.items()))
             known = f"; known, but not installed: {known}" if known else ""
-            close = difflib.get_close_matches(which, [*installed, *missing], n=1)
-            hint = "".join(f" Did you mean {name!r}?" for name in close)
+            # The comparison takes the product of the lengths.
+            similar = [name for name in (*installed, *missing) if max(len(name), len(which)) <= 100]
+            hint = "".join(f" Did you mean {name!r}?" for name in difflib.get_close_matches(which, similar, n=1))
             rest = f"{known}.{hint} Install the distribution that offers it (`pip install DISTRIBUTION`)"
         message = (
-            f"is not installed; there are: {', '.join(installed) or 'none'}{rest}, "
+            f"is not installed; there are: {', '.join(_few(map(_cut, installed))) or 'none'}{rest}, "
             "or pass the object itself. `python -m irreps_core plugins` lists the installed plugins."
         )
-    raise PluginLoadError(f"plugin {which!r} of {description.name} {message}")
+    raise PluginLoadError(f"plugin {_shown(which)} of {_cut(description.name)} {message}")
 
 
 def _import(plugin: Plugin, description: Group) -> Any:
@@ -276,22 +308,24 @@ def _import(plugin: Plugin, description: Group) -> Any:
     try:
         candidate = EntryPoint(plugin.name, plugin.value, plugin.group).load()
         refusal = description._refusal(candidate)
-    except (Exception, SystemExit) as error:  # a plugin may fail in any way, which the message shows
-        raise PluginLoadError(f"{plugin} failed to import ({plugin.value}): {error!r}") from error
+    except KeyboardInterrupt:  # the user's
+        raise
+    except BaseException as error:  # a plugin may fail in any way, which the message shows
+        raise PluginLoadError(f"{plugin} failed to import ({_cut(plugin.value)}): {_shown(error, 400)}") from error
     finally:
         _importing.reset(token)
     if refusal:
-        raise PluginLoadError(f"{plugin} ({plugin.value}) does not fit {plugin.group}: {refusal}")
+        raise PluginLoadError(f"{plugin} ({_cut(plugin.value)}) does not fit {plugin.group}: {_cut(refusal, 400)}")
     return candidate
 
 
 def _status(plugin: Plugin, description: Group) -> Status:
     if _disabled(plugin):
-        return Status(plugin, "disabled", f"{_SWITCH}={os.environ[_SWITCH]}")
+        return Status(plugin, "disabled", f"{_SWITCH}={_cut(os.environ.get(_SWITCH, ''))}")
     try:
         _import(plugin, description)
     except PluginLoadError as error:
-        return Status(plugin, "failed", str(error) if error.__cause__ is None else repr(error.__cause__))
+        return Status(plugin, "failed", str(error) if error.__cause__ is None else _shown(error.__cause__, 400))
     return Status(plugin, "ready")
 
 
@@ -300,13 +334,38 @@ def _described(group: str | Group, entry_points: "EntryPoints | None") -> Group:
     if isinstance(group, Group):
         return group
     descriptions = Group(_DESCRIPTIONS, interface=Group, api=None)
-    owners = [p for p in discover(descriptions, entry_points).values() if p.name == group and not _disabled(p)]
-    return load(descriptions, group, entry_points) if owners else Group(group, api=None)
+    claims = [p for p in discover(descriptions, entry_points).values() if p.name == group and not _disabled(p)]
+    if group.startswith("irreps."):  # ours: nobody else is imported for them
+        claims = [plugin for plugin in claims if plugin.distribution in _OWNERS]
+    if not claims:
+        return Group(group, api=None)
+    return _import(claims[0], descriptions) if len(claims) == 1 else load(descriptions, group, entry_points)
 
 
 def _disabled(plugin: Plugin) -> bool:
-    words = {word.strip() for word in os.environ.get(_SWITCH, "").split(",")}
+    words = {word.strip() for word in os.environ.get(_SWITCH, "").split(",")} - {""}
     return bool(words & {"all", "1", "true", plugin.name, plugin.full_name, f"{plugin.group}/{plugin.name}"})
+
+
+def _shown(value: object, length: int = 100) -> str:
+    """Return the repr of a value, cut to a length; its type if there is none."""
+    try:
+        return _cut(repr(value), length)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # of a plugin: its `__repr__` may fail in any way
+        return f"<{_cut(type(value).__name__)}, which has no repr>"
+
+
+def _cut(text: str, length: int = 100) -> str:
+    """Return a text without the middle of a very long one."""
+    return text if len(text) <= length else f"{text[: length // 2 - 3]} ... {text[3 - length // 2 :]}"
+
+
+def _few(names: Iterable[str]) -> list[str]:
+    """Return the first twenty names, and how many more there are."""
+    found = list(names)
+    return found if len(found) <= 20 else [*found[:20], f"{len(found) - 20} more"]
 
 
 def _attributes(interface: type | tuple[str, ...]) -> tuple[str, ...]:

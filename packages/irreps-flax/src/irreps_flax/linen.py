@@ -27,6 +27,8 @@ from flax.core import meta
 import irreps_ops as irr
 from irreps_core import cached
 
+from . import _serialization as _serialization  # registers IrrepsArray
+
 # The names of our parameters and state in e3nn_jax.flax, under which they are found, too.
 _DENSE_NAMES = {"w": "kernel", "b": "bias"}  # within Dense_0, for our linear_0
 _BATCH_NORM_NAMES = {"weight": "weights", "bias": "biases", "running_mean": "mean", "running_var": "var"}

@@ -28,6 +28,8 @@ from flax import nnx
 import irreps_ops as irr
 from irreps_core import IrrepsArray, cached
 
+from . import _serialization as _serialization  # registers IrrepsArray
+
 
 class _Branch(nnx.Module):
     """A branch of the tree of names, whose attributes are parameters, state, streams of keys and branches."""

@@ -70,6 +70,7 @@ from irreps_core import (
 )
 
 from . import bindings, compute
+from ._inputs import _functions as _functions  # lets layers with jitted activations be pickled
 from .compute._dispatch import executors
 from .compute._rewrite import checked, use_executor
 from .fields._gradients import curl, divergence, grad, hessian

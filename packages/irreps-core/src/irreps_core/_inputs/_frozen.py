@@ -30,6 +30,8 @@ def converted(converter: Callable[[Any], Any], **options: Any) -> Any:
 def frozen(cls: type[T] | None = None, /, **options: Any) -> Any:
     """Make a class a frozen dataclass that converts its fields and then calls its method ``validate``.
 
+    An instance is a value: a copy, also a deep one, is the instance itself.
+
     Args:
         cls: the class. Its method ``validate(self)``, if it has one, raises an error if the fields do not fit together.
         options: options of :func:`dataclasses.dataclass`.
@@ -63,4 +65,11 @@ def frozen(cls: type[T] | None = None, /, **options: Any) -> Any:
             validate()
 
     cls.__post_init__ = __post_init__  # type: ignore[attr-defined]  # the hook that dataclasses call after __init__
+    for name, method in (("__copy__", _itself), ("__deepcopy__", _itself)):
+        if name not in vars(cls):
+            setattr(cls, name, method)
     return dataclasses.dataclass(frozen=True, **options)(cls)
+
+
+def _itself(self: T, memo: object = None) -> T:
+    return self

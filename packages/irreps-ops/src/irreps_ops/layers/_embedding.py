@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs import _checks as check
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope
 
 from ._fields import optional
@@ -62,7 +63,7 @@ class Embedding:
         irreps = Irreps(self.irreps_out)
         dtype = jnp.zeros(()).dtype if self.dtype is None else self.dtype
         shape = (self.num_species, irreps.dim)
-        table = scope.parameter("embeddings", shape, dtype, jax.nn.initializers.normal(1.0))
+        table = scope.parameter("embeddings", shape, dtype, Normal(1.0))
         # Negative numbers would index from the end.
         known = jnp.where(species < 0, self.num_species, species)
         return IrrepsArray(irreps, table.at[known].get(mode="fill", fill_value=jnp.nan))

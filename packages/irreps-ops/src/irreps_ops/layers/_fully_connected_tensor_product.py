@@ -3,13 +3,13 @@
 from dataclasses import KW_ONLY
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import IrrepNormalization, Normalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._weighted import FunctionalFullyConnectedTensorProduct
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
 from ._fields import optional
@@ -72,9 +72,7 @@ class FullyConnectedTensorProduct:
         product = self._product(x.irreps, y.irreps)
         dtype = jnp.result_type(x.array, y.array)
         weights = [
-            scope.parameter(
-                product.parameter_name(ins), ins.path_shape, dtype, jax.nn.initializers.normal(ins.weight_std)
-            )
+            scope.parameter(product.parameter_name(ins), ins.path_shape, dtype, Normal(ins.weight_std))
             for ins in product.couplings
         ]
         return product(weights, x, y).rechunk(self.irreps_out)

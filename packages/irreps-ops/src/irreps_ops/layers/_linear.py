@@ -12,6 +12,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._linear import FunctionalLinear, LinearWeights
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Initializer, Scope, check_irreps, describe_layer, example_inputs
 
 from ._fields import optional
@@ -241,7 +242,7 @@ class Linear:
     def _initializer(self, std: float) -> Initializer:
         if self.parameter_initializer is not None:
             return self.parameter_initializer()
-        return jax.nn.initializers.normal(std) if std > 0 else jax.nn.initializers.zeros
+        return Normal(std) if std > 0 else jax.nn.initializers.zeros
 
     def _parameter(self, scope: Scope, name: str, shape: tuple[int, ...], dtype: Any, std: float) -> jax.Array:
         return scope.parameter(name, shape, dtype, self._initializer(std))

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, from_chunks, frozen
 from irreps_ops.products._linear_with_harmonics import HarmonicPath, HarmonicProduct
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, example_inputs
 
 
@@ -79,4 +80,4 @@ class LinearSHTP:
         shape = (path.orders, path.mul, *[irreps_out[path.i_out].mul] * self.mix)
         kind = "A" if path.odd else "S"
         name = f"{path.i_in}_{path.i_out}_{kind}{path.ir_in}{path.ir_out}"
-        return scope.parameter(name, shape, dtype, jax.nn.initializers.normal(1.0))
+        return scope.parameter(name, shape, dtype, Normal(1.0))

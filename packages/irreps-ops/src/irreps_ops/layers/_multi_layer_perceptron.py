@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from irreps_core import IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
 from irreps_ops.pointwise._activation import Activation, normalize_function
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 
 
@@ -88,7 +89,7 @@ class MultiLayerPerceptron:
         for i, n in enumerate(self.list_neurons):
             scale = 1 / math.sqrt(max(x.shape[-1], 1))
             layer = scope.child(f"linear_{i}")
-            normal = jax.nn.initializers.normal(scale ** (1 - exponent))
+            normal = Normal(scale ** (1 - exponent))
             w = layer.parameter("w", (x.shape[-1], n), x.dtype, normal)
             x = jnp.matmul(x, w, precision=jax.lax.Precision.HIGHEST)
             if self.with_bias:

@@ -11,6 +11,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._checks import count
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._symmetric_contraction import contraction_orders
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 
 from ._linear import Linear
@@ -86,7 +87,7 @@ class SymmetricContraction:
         contraction = contraction_of(x, self.orders, irreps_to_keep(self.irreps_out))
         weights = {
             path.name: scope.parameter(
-                path.name, (self.num_species, path.multiplicity, x.shape[-2]), x.dtype, jax.nn.initializers.normal(1.0)
+                path.name, (self.num_species, path.multiplicity, x.shape[-2]), x.dtype, Normal(1.0)
             )
             for path in contraction.weights
         }

@@ -10,6 +10,7 @@ from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._symmetric_contraction import FunctionalSymmetricContraction, contraction_orders
 from irreps_ops.products._symmetric_polynomials import equivariant_polynomials
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, example_inputs
 
 
@@ -70,7 +71,7 @@ class SymmetricTensorProduct:
             if self.get_parameter is not None:
                 weights[path.name] = self.get_parameter(path.name, shape, x.dtype)
             else:
-                weights[path.name] = scope.parameter(path.name, shape, x.dtype, jax.nn.initializers.normal(1.0))
+                weights[path.name] = scope.parameter(path.name, shape, x.dtype, Normal(1.0))
         return contraction(weights, x)
 
 

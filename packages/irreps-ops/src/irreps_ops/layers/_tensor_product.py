@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import IrrepNormalization, Normalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.products._weighted import FunctionalTensorProduct
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
 from ._fields import optional
@@ -137,7 +137,7 @@ class TensorProduct:
             return product(jnp.asarray(weights[0]), x, y)
         dtype = jnp.result_type(x.array, y.array)
         weights = [
-            scope.parameter(name, ins.path_shape, dtype, jax.nn.initializers.normal(ins.weight_std))
+            scope.parameter(name, ins.path_shape, dtype, Normal(ins.weight_std))
             for name, ins in zip(self.parameter_names(), product.weighted, strict=True)
         ]
         return product(weights, x, y)

@@ -17,6 +17,7 @@ from irreps_ops.graphs._edge_softmax import edge_softmax
 from irreps_ops.graphs._neighbour_sum import message_irreps, messages, neighbour_sum
 from irreps_ops.pointwise._activation import Activation
 from irreps_ops.scope._functional import apply
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, example_inputs
 from irreps_ops.scope._specs import parameters_of
 
@@ -142,7 +143,7 @@ class Transformer:
         mix = self._perceptron(irreps.num_irreps)(scope.child("mlp_key"), scalars)
         key = messages(x[src], harmonics, x.irreps) * IrrepsArray([(irreps.num_irreps, "0e")], mix)
         name = f"w[0,0] {number}x0e,{self.num_heads}x0e"
-        normal = jax.nn.initializers.normal(1.0)
+        normal = Normal(1.0)
         weights = scope.child("linear_logit").parameter(name, (number, self.num_heads), x.dtype, normal)
         start = 0
         for a, b in pairs:

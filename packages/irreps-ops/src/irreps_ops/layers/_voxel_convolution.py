@@ -18,6 +18,7 @@ from irreps_ops.pointwise._radial import soft_one_hot_linspace
 from irreps_ops.products._couplings import Coupling
 from irreps_ops.products._linear import FunctionalLinear
 from irreps_ops.products._weighted import FunctionalFullyConnectedTensorProduct
+from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, example_inputs
 
 OfDegree: TypeAlias = "float | Mapping[int, float] | tuple[tuple[int, float], ...]"
@@ -169,7 +170,7 @@ class VoxelConvolution:
                 f"self-connection[{path.i_in},{path.i_out}] {irreps_in[path.i_in]},{irreps_out[path.i_out]}",
                 path.path_shape,
                 dtype,
-                jax.nn.initializers.normal(path.weight_std),
+                Normal(path.weight_std),
             )
             for path in own.weights
         ]
@@ -254,7 +255,7 @@ class VoxelConvolution:
             f"{product.irreps_in1[ins.i_in1]},{ir},{product.irreps_out[ins.i_out]}"
         )
         shape = (int(_of_degree(self, "num_radial_basis", ir.l)), *ins.path_shape)
-        return scope.parameter(name, shape, dtype, jax.nn.initializers.normal(ins.weight_std))
+        return scope.parameter(name, shape, dtype, Normal(ins.weight_std))
 
 
 def _of_degree(layer: VoxelConvolution, name: str, l: int) -> Any:
