@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ._precision import is_narrow
+
 
 def is_jax(x: object) -> bool:
     """Return whether `x` is a JAX array or tracer. JAX is never imported: until it is, nothing is a JAX array."""
@@ -39,6 +41,8 @@ def as_float_arrays(*arrays: Any) -> tuple[Any, ...]:
     xp = array_namespace(*arrays)
     dtypes = [x.dtype for x in arrays if hasattr(x, "dtype")]
     dtype = xp.result_type(*dtypes) if dtypes else np.dtype(float)
+    if is_narrow(dtype):
+        return tuple(xp.asarray(x, dtype=dtype) for x in arrays)
     if xp.isdtype(dtype, "complex floating"):
         raise ValueError(f"expected real numbers, got an array of dtype {dtype}")
     if not xp.isdtype(dtype, "real floating"):

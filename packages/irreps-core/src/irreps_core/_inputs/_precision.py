@@ -23,5 +23,5 @@ def is_narrow(dtype: Any) -> bool:
 
 
 def rounded_to(dtype: Any, x: Any) -> Any:
-    """Return an array in another dtype; unchanged if it has it."""
-    return x if x.dtype == dtype else x.astype(dtype)
+    """Return a result in a dtype that is narrow, which rounds it; for other dtypes, the result unchanged."""
+    return x.astype(dtype) if is_narrow(dtype) and x.dtype != dtype else x

@@ -1,10 +1,14 @@
 """Sums, means, norms, dot products and cross products of IrrepsArrays."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from irreps_core._inputs._namespace import array_namespace
+from irreps_core._inputs._lengths import lengths
+from irreps_core._inputs._namespace import array_namespace, as_float_arrays
+from irreps_core._inputs._precision import is_narrow, rounded_to, widened
 from irreps_core.irreps._irreps import Irreps
 
 from ._base import describe
@@ -25,18 +29,25 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted({a % ndim for a in axes}))
 
 
-def _reduce(name: str, x: IrrepsArray, axis: Axis, keepdims: bool) -> IrrepsArray:
+def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
+    return rounded_to(x.dtype, array_namespace(x).sum(widened(x), axis=axis, keepdims=keepdims))
+
+
+def _mean(x: Any, axis: Any, keepdims: bool) -> Any:
+    count = math.prod(x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return rounded_to(x.dtype, array_namespace(x).sum(widened(x), axis=axis, keepdims=keepdims) / max(count, 1))
+
+
+def _reduce(reduce: Callable[[Any, Any, bool], Any], x: IrrepsArray, axis: Axis, keepdims: bool) -> IrrepsArray:
     xp = array_namespace(x.array)
-    reduce = getattr(xp, name)
     axes = _axes(axis, x.ndim)
     leading = tuple(a for a in axes if a < x.ndim - 1)
     if leading:
-        array = reduce(x.array, axis=leading, keepdims=keepdims)
-        x = IrrepsArray(x.irreps, array, zero_flags=x.zero_flags)
+        x = IrrepsArray(x.irreps, reduce(x.array, leading, keepdims), zero_flags=x.zero_flags)
     if len(leading) == len(axes):
         return x
     # On the irreps axis only the irreps of one item can be added: each item becomes one irrep.
-    chunks = [None if chunk is None else reduce(chunk, axis=-2, keepdims=True) for chunk in x.chunks]
+    chunks = [None if chunk is None else reduce(chunk, -2, True) for chunk in x.chunks]
     return from_chunks(x.irreps.set_mul(1), chunks, x.shape[:-1], x.dtype, backend=xp)
 
 
@@ -57,11 +68,13 @@ def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> Irreps
         >>> ic.sum(x)
         1x0e+1x0e [21 24]
     """
-    return _reduce("sum", array, axis, keepdims)
+    return _reduce(_sum, array, axis, keepdims)
 
 
 def mean(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
     """Return the mean over axes; over the last one, the mean of the irreps of each item. Arguments as in :func:`sum`.
+
+    The mean over nothing, an axis of length 0 or an item of multiplicity 0, is zero.
 
     Example:
         >>> import numpy as np
@@ -69,7 +82,7 @@ def mean(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> Irrep
         >>> ic.mean(ic.IrrepsArray("3x0e + 2x0e", np.arange(10.0).reshape(2, 5)))
         1x0e+1x0e [3.5 6. ]
     """
-    return _reduce("mean", array, axis, keepdims)
+    return _reduce(_mean, array, axis, keepdims)
 
 
 def _scalars(irreps: Irreps) -> Irreps:
@@ -80,16 +93,11 @@ def _real(xp: Any, dtype: Any) -> Any:
     return xp.zeros((), dtype).real.dtype
 
 
-def _root(xp: Any, squared: Any) -> Any:
-    # The square root is not differentiable at 0; the norm of zero has derivative zero here.
-    is_zero = squared == 0
-    return xp.where(is_zero, xp.zeros_like(squared), xp.sqrt(xp.where(is_zero, xp.ones_like(squared), squared)))
-
-
 def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -> IrrepsArray:
     """Return the Euclidean norm of each irrep, or of the whole last axis, as scalars 0e.
 
-    At the zero vector its derivatives of every order are zero.
+    At the zero vector its derivatives of every order are zero. Neither it nor its derivatives overflow or underflow on
+    the way: they are right over the whole range of the dtype. (XLA on CPUs takes subnormal numbers for zero.)
 
     Args:
         array: the data.
@@ -109,8 +117,12 @@ def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -
     xp = array_namespace(x.array)
 
     def of(chunk: Any) -> Any:
-        squares = xp.sum((xp.conj(chunk) * chunk).real, axis=-1, keepdims=True)
-        return squares if squared else _root(xp, squares)
+        if squared:
+            wide = widened(chunk)
+            return rounded_to(chunk.dtype, xp.sum((xp.conj(wide) * wide).real, axis=-1, keepdims=True))
+        if not is_narrow(chunk.dtype) and xp.isdtype(chunk.dtype, "complex floating"):
+            chunk = xp.concatenate([chunk.real, chunk.imag], axis=-1)
+        return lengths(*as_float_arrays(chunk))
 
     if not per_irrep:
         return IrrepsArray("0e", of(x.array))
@@ -138,18 +150,19 @@ def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
     leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     dtype = xp.result_type(x.array, y.array)
     products = [
-        None if u is None or v is None else xp.sum(xp.conj(u) * v, axis=-1, keepdims=True)
+        None if u is None or v is None else xp.sum(xp.conj(widened(u)) * widened(v), axis=-1, keepdims=True)
         for u, v in zip(x.chunks, y.chunks, strict=True)
     ]
     if per_irrep:
-        return from_chunks(_scalars(x.irreps), products, leading, dtype, backend=xp)
+        rounded = [None if product is None else rounded_to(dtype, product) for product in products]
+        return from_chunks(_scalars(x.irreps), rounded, leading, dtype, backend=xp)
     totals = [xp.sum(product, axis=-2) for product in products if product is not None]
     if not totals:
         return zeros("0e", leading, dtype, backend=xp)
     total = totals[0]
     for more in totals[1:]:
         total = total + more
-    return IrrepsArray("0e", total)
+    return IrrepsArray("0e", rounded_to(dtype, total))
 
 
 def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
@@ -175,7 +188,9 @@ def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
     xp = array_namespace(x.array, y.array)
     leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     irreps = Irreps([(m, (1, p.p * q.p)) for (m, p), (_, q) in zip(x.irreps, y.irreps, strict=True)])
+    dtype = xp.result_type(x.array, y.array)
     chunks = [
-        None if u is None or v is None else xp.cross(u, v, axis=-1) for u, v in zip(x.chunks, y.chunks, strict=True)
+        None if u is None or v is None else rounded_to(dtype, xp.cross(widened(u), widened(v), axis=-1))
+        for u, v in zip(x.chunks, y.chunks, strict=True)
     ]
-    return from_chunks(irreps, chunks, leading, xp.result_type(x.array, y.array), backend=xp)
+    return from_chunks(irreps, chunks, leading, dtype, backend=xp)
