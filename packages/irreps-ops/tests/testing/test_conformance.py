@@ -1,6 +1,9 @@
 """Each check of the conformance kit finds the fault that it is for; correct layers and bindings pass."""
 
+import itertools
+import sys
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, EntryPoints
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +13,9 @@ import pytest
 
 import irreps_core as ic
 import irreps_ops as irr
+from irreps_core import plugins
 from irreps_core.plugins import PluginLoadError
-from irreps_ops.testing import LayerCase, check_binding, check_layer, layer_cases
+from irreps_ops.testing import LayerCase, check_binding, check_layer, layer_cases, layers_with_cases
 from irreps_ops.testing._layer_checks import Alone
 from irreps_ops.testing.conformance import conftest
 
@@ -220,3 +224,33 @@ def test_cases_convert_their_data_and_refuse_to_draw_integers():
     assert case.astype(jnp.float32).inputs[0].dtype == case.inputs[0].dtype
     with pytest.raises(ValueError, match="integers cannot be drawn"):
         LayerCase(case.layer, case.irreps_in)
+
+
+WRONG_CASES = {
+    "no class method": (lambda self: iter(()), "raises TypeError"),
+    "nothing": (classmethod(lambda cls: iter(())), "there is none"),
+    "None": (classmethod(lambda cls: None), "raises TypeError"),
+    "the layer itself": (classmethod(lambda cls: [cls()]), "number 0 is Scale"),
+    "a tuple": (classmethod(lambda cls: [LayerCase(cls(), ("1o",)), (cls(), "1o")]), "number 1 is tuple"),
+    "another layer": (classmethod(lambda cls: [LayerCase(irr.Linear("0e"), ("0e",))]), "LayerCase of Linear"),
+    "an error": (classmethod(lambda cls: [1 / 0]), "case 0 raises ZeroDivisionError"),
+    "an exit": (classmethod(lambda cls: sys.exit("early")), "raises SystemExit: early"),
+    "no end": (classmethod(lambda cls: itertools.repeat(LayerCase(cls(), ("1o",)))), "more than 1000"),
+    "a property": (property(lambda self: ()), "raises TypeError"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_CASES)
+def test_wrong_cases_of_a_plugin_name_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases, message = WRONG_CASES[kind]
+    monkeypatch.setattr(Scale, "cases", cases, raising=False)
+    monkeypatch.setattr(Scale, "irreps_api", 1, raising=False)
+    entry = EntryPoint("Scale", "a_plugin_for_tests:Scale", "irreps.layers")
+    monkeypatch.setitem(sys.modules, "a_plugin_for_tests", SimpleNamespace(Scale=Scale))
+    monkeypatch.setattr(plugins, "_installed", lambda: EntryPoints([entry]))
+    with pytest.raises(ValueError, match=message) as info:
+        layer_cases("Scale")
+    assert "plugin 'Scale' from unknown unknown" in str(info.value)
+    assert "Scale" in layers_with_cases()
+    assert conftest._rows("Scale") == [("Scale", 0, "Scale, wrong cases")]
+    assert conftest._rows("LayerNorm") == [("LayerNorm", 0, "LayerNorm")]

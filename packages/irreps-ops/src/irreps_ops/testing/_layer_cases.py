@@ -30,6 +30,11 @@ from irreps_ops.layers import (
 )
 
 _BATCH = 3
+_MOST_CASES = 1000
+
+
+class WrongCases(ValueError):
+    """The error for a layer of a plugin whose test cases cannot be used."""
 
 
 class LayerCase:
@@ -102,11 +107,13 @@ def widest_dtype() -> Any:
 def layer_cases(name: str) -> list[LayerCase]:
     """Return the cases of the layer of a name, ours or a plugin's.
 
-    The layer class of a plugin provides its cases by a class method `cases`, which yields :class:`LayerCase`.
+    The layer class of a plugin provides its cases by a class method `cases()`, which yields at least one
+    :class:`LayerCase` of an instance of the class, and at most 1000.
 
     Raises:
         irreps_core.plugins.PluginLoadError: the layer is not installed, or its plugin is broken.
         ValueError: the layer class has no method `cases`.
+        WrongCases: it yields anything else, or raises an error; the message names the plugin, and the cause is chained.
 
     Example:
         >>> from irreps_ops.testing import layer_cases
@@ -122,11 +129,47 @@ def layer_cases(name: str) -> list[LayerCase]:
             f"the layer {name!r} has no test cases: give its class a class method `cases` that yields "
             "irreps_ops.testing.LayerCase, or call check_layer with a LayerCase"
         )
-    return list(make())
+    plugin = plugins.discover(LAYERS).get(name, f"the layer {name!r}")
+    expected = (
+        f"`cases` of {found.__name__} ({plugin}): expected a class method that yields irreps_ops.testing.LayerCase"
+    )
+    cases: list[LayerCase] = []
+    try:
+        for case in make():
+            if not isinstance(case, LayerCase) or not isinstance(case.layer, found):
+                shown = (
+                    f"a LayerCase of {type(case.layer).__name__}"
+                    if isinstance(case, LayerCase)
+                    else type(case).__name__
+                )
+                raise WrongCases(f"{expected} of its own layers, but number {len(cases)} is {shown}")
+            cases.append(case)
+            if len(cases) > _MOST_CASES:
+                raise WrongCases(f"{expected}, but there are more than {_MOST_CASES}")
+    except (KeyboardInterrupt, WrongCases):
+        raise
+    except BaseException as error:  # a plugin may fail in any way
+        raise WrongCases(f"{expected}, but case {len(cases)} raises {type(error).__name__}: {_text(error)}") from error
+    if not cases:
+        raise WrongCases(f"{expected}, but there is none")
+    return cases
+
+
+def _text(error: BaseException) -> str:
+    """Return the message of an error, cut to a length."""
+    try:
+        text = str(error)
+    except BaseException as wrong:  # a plugin's `__str__` may fail in any way
+        if isinstance(wrong, KeyboardInterrupt):
+            raise
+        return "(an error without text)"
+    return text if len(text) <= 300 else f"{text[:147]} ... {text[-147:]}"
 
 
 def layers_with_cases() -> list[str]:
-    """Return the names of all layers except those of plugins that are broken or have no test cases.
+    """Return the names of all layers except those of plugins that are broken or have no method `cases`.
+
+    A layer whose cases are wrong is among them, so that whoever runs its cases is told.
 
     Example:
         >>> from irreps_ops.testing import layers_with_cases
@@ -136,8 +179,9 @@ def layers_with_cases() -> list[str]:
     found = []
     for name in layers():
         try:
-            layer_cases(name)
-        except (plugins.PluginLoadError, TypeError, ValueError):
+            if name not in LAYERS.builtin and not hasattr(layer(name), "cases"):
+                continue
+        except (plugins.PluginLoadError, TypeError):
             continue
         found.append(name)
     return found

@@ -29,7 +29,7 @@ def check_layer(layer: Any, *irreps_in: Any, bindings: Iterable[str | Binding] |
 
     Raises:
         AssertionError: a check fails; the message is the table with the faults.
-        ValueError: a layer without irreps, or the name of a layer without test cases.
+        ValueError: a layer without irreps, or the name of a layer without test cases or with wrong ones.
 
     Example:
         >>> import irreps_ops as irr

@@ -8,7 +8,7 @@ import pytest
 
 from irreps_core import plugins
 from irreps_ops.bindings._registry import BINDINGS, binding, layer
-from irreps_ops.testing._layer_cases import layer_cases, layers_with_cases
+from irreps_ops.testing._layer_cases import WrongCases, layer_cases, layers_with_cases
 from irreps_ops.testing._layer_table import ALONE, Cell, table
 from irreps_ops.testing.options import OPTIONS
 
@@ -47,11 +47,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if layers or not bindings:
         columns = [ALONE, *columns]
     names = layers or layers_with_cases()
-    rows = [(name, place, case.name) for name in names for place, case in enumerate(layer_cases(name))]
+    rows = [row for name in names for row in _rows(name)]
     metafunc.parametrize(
         ("name", "place", "where"),
         [pytest.param(name, place, where, id=f"{title}-{where}") for name, place, title in rows for where in columns],
     )
+
+
+def _rows(name: str) -> list[tuple[str, int, str]]:
+    """Return name, place and title of each case of a layer; of one whose cases are wrong a test that says so."""
+    try:
+        return [(name, place, case.name) for place, case in enumerate(layer_cases(name))]
+    except WrongCases:
+        return [(name, 0, f"{name}, wrong cases")]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

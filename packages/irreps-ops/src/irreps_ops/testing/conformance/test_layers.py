@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from irreps_ops.bindings._registry import binding
-from irreps_ops.testing._layer_cases import layer_cases
+from irreps_ops.testing._layer_cases import WrongCases, layer_cases
 from irreps_ops.testing._layer_checks import Alone, Subject
 from irreps_ops.testing._layer_table import ALONE, cell
 
@@ -22,7 +22,10 @@ def test_layer(
     name: str, place: int, where: str, request: pytest.FixtureRequest, record_property: Callable[[str, Any], None]
 ) -> None:
     """The layer passes every check in this framework."""
-    subject = _alone(name, place)
+    try:
+        subject = _alone(name, place)
+    except WrongCases as error:
+        pytest.fail(str(error), pytrace=False)
     if where != ALONE:
         subject = Subject(subject.case, binding(where), subject)
     found = cell(subject, where)
