@@ -67,6 +67,8 @@ class LlvmExecutor:
         """Return the reason why it cannot compute this, in words; None if it can."""
         if contraction.platform not in (None, "cpu"):
             return f"it computes on CPUs, not on {contraction.platform}"
+        if contraction.exported:
+            return "an exported program would need this process's machine code where it is loaded"
         if (reason := unavailable()) is not None:
             return reason
         operands = (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
@@ -81,9 +83,13 @@ class LlvmExecutor:
             return str(error)
         return None
 
+    def fuses_graphs(self, platform: str) -> bool:
+        """Tell whether it computes convolutions over whole graphs on a platform."""
+        return platform == "cpu" and unavailable() is None
+
     def cost(self, contraction: Contraction) -> float:
         """Return an estimate of the run time in nanoseconds."""
-        return float("inf")
+        return contraction.multiply_adds() / 1e3
 
     def run(
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]

@@ -14,7 +14,7 @@ from ._machine import Machine, load_llvm
 # Optimization levels of the passes over the IR and of the code generator. The handler's few instructions are not worth
 # the time.
 Levels: TypeAlias = tuple[int, int]
-FOR_KERNELS: Levels = (2, 3)
+FOR_KERNELS: Levels = (0, 2)
 FOR_HANDLERS: Levels = (0, 0)
 
 LLVM_LOCK = fork_safe_lock()

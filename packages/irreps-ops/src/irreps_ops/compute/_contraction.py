@@ -23,6 +23,7 @@ class Contraction:
         dtype: of the arithmetic and of all sums, and of the arrays whose operand names no other (`Operand.dtype`).
         precision: of matrix products.
         platform: ``"cpu"``, ``"cuda"``, ... once the contraction is lowered for a platform; None while it is traced.
+        exported: whether it is lowered for ``jax.export``: the program may run in another process.
 
     Raises:
         ValueError: a negative batch or size, or sizes of other indices than the polynomial has.
@@ -46,6 +47,7 @@ class Contraction:
     dtype: Any = converted(jnp.dtype)
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST
     platform: str | None = None
+    exported: bool = False
 
     def validate(self) -> None:
         """Check the batch and the sizes."""

@@ -1,5 +1,7 @@
 """The registry of executors, and the choice of one for a contraction."""
 
+import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -7,7 +9,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import jax
 
-from irreps_core import plugins
+from irreps_core import cached, plugins
 
 from ._contraction import Contraction
 from .executors._edge_rows import EdgeRowsExecutor
@@ -58,6 +60,8 @@ class ExecutorRefused(ValueError):
 Named: TypeAlias = "str | Executor"
 Choice: TypeAlias = "Named | tuple[Named, ...] | Callable[[Contraction], Named] | None"
 
+# Our executors that are distributions of their own, because they need what not everybody can install.
+_OPTIONAL = MappingProxyType({"llvm": "irreps-llvm"})
 _OURS = MappingProxyType({e.name: e for e in (ReferenceExecutor(), EdgeRowsExecutor(), XlaExecutor())})
 EXECUTORS = plugins.Group("irreps.executors", interface=Executor, builtin=_OURS)
 
@@ -73,6 +77,52 @@ def executors() -> tuple[str, ...]:
     return tuple(sorted({*EXECUTORS.builtin, *plugins.discover(EXECUTORS)}))
 
 
+def default_choice() -> Callable[[Contraction], Executor]:
+    """Return the choice of those who do not choose: the cheapest of ours, or of those that a variable names.
+
+    Ours are the executors of this package and, where irreps-llvm is installed, ``llvm``. The environment variable
+    ``IRREPS_EXECUTORS`` names others, separated by commas, such as ``xla``.
+    """
+    named = os.environ.get("IRREPS_EXECUTORS", "")
+    wanted = tuple(name.strip() for name in named.split(",") if name.strip())
+    return cheapest(*(wanted or _ours()))
+
+
+@cached(maxsize=1)
+def _ours() -> tuple[str, ...]:
+    """Return the names of our executors that can be imported."""
+    found = list(EXECUTORS.builtin)
+    for plugin in plugins.discover(EXECUTORS).values():
+        if _OPTIONAL.get(plugin.name) == plugin.distribution:
+            try:
+                plugins.load(EXECUTORS, plugin.name)
+            except plugins.PluginLoadError as error:
+                if "switched off" not in str(error):
+                    warnings.warn(f"irreps does without the executor {plugin.name!r}: {error}", stacklevel=2)
+            else:
+                found.append(plugin.name)
+    return tuple(found)
+
+
+def fuses_graphs(choice: Choice) -> bool:
+    """Tell whether the chosen executor computes a convolution over a whole graph without storing messages or weights.
+
+    An executor says so by a method ``fuses_graphs(platform)``. Others get a convolution tile by tile. This is decided
+    while tracing, when the platform is not known yet, so it goes by JAX's default backend. On another platform results
+    are the same, but slower.
+    """
+    if choice is None:
+        choice = default_choice()
+    wanted = choice.wanted if isinstance(choice, _Cheapest) else choice if isinstance(choice, tuple) else (choice,)
+    for each in wanted:
+        if callable(each) and not isinstance(each, Executor):
+            continue  # any other function of a contraction: it has not said
+        fuses = getattr(plugins.load(EXECUTORS, each), "fuses_graphs", None)
+        if fuses is not None and fuses(jax.default_backend()):
+            return True
+    return False
+
+
 def why_not(executor: Named, contraction: Contraction) -> str | None:
     """Return the reason why an executor cannot compute a contraction; None if it can."""
     return plugins.load(EXECUTORS, executor).why_not(contraction)
@@ -84,13 +134,13 @@ def choose(contraction: Contraction, choice: Choice = None) -> Executor:
     Args:
         contraction: the contraction.
         choice: a name or an executor; or several, of which the first capable one is taken; or a function of the
-            contraction that returns a name or an executor, see :func:`cheapest`. None: the cheapest of ours.
+            contraction that returns a name or an executor, see :func:`cheapest`. None: see :func:`default_choice`.
 
     Raises:
         ExecutorRefused: none of the requested executors can compute it. (A ValueError.)
     """
     if choice is None:
-        choice = cheapest(*EXECUTORS.builtin)
+        choice = default_choice()
     if callable(choice) and not isinstance(choice, Executor):
         choice = choice(contraction)
     refusals = []

@@ -69,8 +69,9 @@ def new_primitive(
 
     Args:
         name: its name in a jaxpr.
-        run: computes it with public JAX functions; called as ``run(*arrays, platform=..., **parameters)`` when it is
-            lowered. The platform is ``"cpu"``, ``"cuda"``, ..., or None for a program for several platforms.
+        run: computes it with public JAX functions; called as ``run(*arrays, platform=..., exported=..., **parameters)``
+            when it is lowered. The platform is ``"cpu"``, ``"cuda"``, ..., or None for a program for several
+            platforms; `exported` tells whether it is lowered for ``jax.export``.
         shapes: returns shapes and dtypes of the results; called as ``shapes(*avals, **parameters)``.
         jvp: ``jvp(primals, tangents, **parameters)`` returns results and their tangents.
         transpose: ``transpose(cotangents, *arrays, **parameters)`` returns a cotangent for each array, or None.
@@ -95,9 +96,9 @@ def new_primitive(
 
     def lowering(ctx: Any, *values: Any, **parameters: Any) -> Any:
         platforms = ctx.platforms or ctx.module_context.platforms
-        lower = mlir.lower_fun(
-            partial(run, platform=platforms[0] if len(platforms) == 1 else None), multiple_results=True
-        )
+        platform = platforms[0] if len(platforms) == 1 else None
+        exported = ctx.module_context.lowering_parameters.for_export
+        lower = mlir.lower_fun(partial(run, platform=platform, exported=exported), multiple_results=True)
         # The program runs on one device, so nothing in it varies along the axes of a mesh.
         return lower(
             ctx.replace(avals_in=_types(ctx.avals_in, frozenset()), avals_out=_types(ctx.avals_out, frozenset())),
@@ -111,7 +112,7 @@ def new_primitive(
 
     def impl(*arrays: Any, **parameters: Any) -> Any:
         if getattr(jax.config, "jax_disable_jit"):  # noqa: B009 - the type checker does not know JAX's options
-            return run(*arrays, platform=jax.default_backend(), **parameters)
+            return run(*arrays, platform=jax.default_backend(), exported=False, **parameters)
         return jitted(*arrays, **parameters)
 
     primitive.def_impl(impl)
@@ -131,3 +132,10 @@ def without_dead_code(function: ClosedJaxpr, used: Sequence[bool]) -> tuple[Clos
     """
     jaxpr, needed = partial_eval.dce_jaxpr(function.jaxpr, list(used))
     return ClosedJaxpr(jaxpr, function.consts), needed
+
+
+def with_results(function: ClosedJaxpr, results: Sequence[Any]) -> ClosedJaxpr:
+    """Return a traced function that returns other variables of the same program."""
+    jaxpr = function.jaxpr
+    names = jaxpr.debug_info.with_unknown_names()  # those of the old results do not fit
+    return ClosedJaxpr(jaxpr.replace(outvars=list(results), debug_info=names), function.consts)

@@ -107,8 +107,10 @@ def _split(contraction: Contraction, arrays: Sequence[Any]) -> tuple[list[Any], 
     return list(arrays[:n]), dict(zip(contraction.polynomial.indices, arrays[n:], strict=True))
 
 
-def _run(*arrays: jax.Array, contraction: Contraction, executor: Choice, platform: str | None) -> list[jax.Array]:
-    contraction = replace(contraction, platform=platform)
+def _run(
+    *arrays: jax.Array, contraction: Contraction, executor: Choice, platform: str | None, exported: bool
+) -> list[jax.Array]:
+    contraction = replace(contraction, platform=platform, exported=exported)
     inputs, indices = _split(contraction, arrays)
     chosen = choose(contraction, executor)
     return _verified(contraction, chosen, chosen.run(contraction, inputs, indices))

@@ -127,7 +127,7 @@ def _split(loop: Loop, arrays: Sequence[Any]) -> tuple[list[Any], dict[str, Any]
     return list(arrays[:n]), dict(zip(loop.indices, arrays[n:-1], strict=True)), arrays[-1]
 
 
-def _run(*arrays: jax.Array, body: ClosedJaxpr, loop: Loop, platform: str | None) -> list[jax.Array]:
+def _run(*arrays: jax.Array, body: ClosedJaxpr, loop: Loop, platform: str | None, exported: bool) -> list[jax.Array]:
     inputs, indices, count = _split(loop, arrays)
     function, tile, batch = jaxpr_as_fun(body), loop.tile, loop.batch
     tiles = -(-batch // tile)

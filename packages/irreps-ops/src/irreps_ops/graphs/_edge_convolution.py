@@ -11,16 +11,19 @@ from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._normalization import IrrepNormalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
-from irreps_ops.compute._dispatch import Choice
+from irreps_ops.compute._dispatch import Choice, fuses_graphs
 from irreps_ops.compute._lowering import evaluate_lowering
+from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Index
 from irreps_ops.compute._tiled_sum import tiled_sum
 from irreps_ops.products._selection_rules import Keep, all_pairs, allowed_products
 
-from ._convolution_lowering import component_first, convolution_lowering, convolution_plan
+from ._convolution_lowering import ConvolutionPlan, component_first, convolution_lowering, convolution_plan
 from ._edge_index import EdgeIndex
+from ._factored_weights import factored
+from ._graph_lowering import graph_lowering
 
-Weights: TypeAlias = "jax.Array | Callable[[Any], Any] | None"
+Weights: TypeAlias = "tuple[jax.Array, jax.Array] | Callable[[Any], Any] | jax.Array | None"
 
 
 def edge_convolution(
@@ -45,27 +48,36 @@ def edge_convolution(
 
     ``scatter_sum(tensor_product(x[senders], harmonics) * w, dst=receivers, output_size=num_nodes)``
 
-    but stores neither the messages (edges x irreps of the result) nor, if they are given as a function, the weights
-    (edges x paths x channels). Both are computed for a tile of some hundred edges at a time, and computed again for
-    each derivative. So every derivative, of any order, in forward and reverse mode, needs memory for its inputs, its
-    results and one tile.
+    but stores neither the messages (edges x irreps of the result) nor, if they are given in one of the first two forms
+    below, the weights (edges x paths x channels). Both are computed for some edges at a time, and computed again for
+    each derivative, of any order, in forward and reverse mode.
+
+    Where an executor computes whole graphs (``llvm``, of the package irreps-llvm, on CPUs), the product with the last
+    matrix of the radial network is part of its loops. What comes before the matrix is evaluated for all edges.
+    Otherwise the convolution is computed tile by tile, with the whole radial network in the tile.
 
     Args:
         x: features of the senders, of shape (num_senders, irreps).
         harmonics: spherical harmonics (or any irreps) of the edges, of shape (edges, irreps).
-        weights: a number for each edge and each irrep of the result, in its order. Best given as a function, the radial
-            network: it is called with `edge_data` of a tile of edges, returns an array of shape (edges, num_irreps),
-            must treat each edge independently, and may close over parameters, which can be differentiated. Or an array
-            of shape (edges, num_irreps). None: all weights are 1.
+        weights: a number for each edge and each irrep of the result, in its order:
+
+            * a function, the radial network: it is called with `edge_data`, of all edges or of a tile of them, returns
+              an array of shape (edges, num_irreps), must treat each edge independently, and may close over parameters,
+              which can be differentiated. Fastest is a function whose last operation is a product with a matrix,
+              ``h @ V``, perhaps times a number, as in a perceptron;
+            * a pair (h, V): hidden activations of shape (edges, n) and the last matrix, of shape (n, num_irreps);
+            * an array of shape (edges, num_irreps);
+            * None: all weights are 1.
+
         edges: an :class:`EdgeIndex`, made once for all layers; or a pair (senders, receivers) of integer arrays.
         edge_data: the argument of the function `weights`: a tree of arrays of shape (edges, ...).
         num_nodes: the number of receiving nodes; needed with a pair of arrays.
         filter_ir_out: the irreps to compute (default: all).
         irrep_normalization: as in :func:`tensor_product`.
-        tile_edges: the number of edges in a tile (default: 512). Accelerators process many tiles at once.
+        tile_edges: compute tile by tile, with this many edges in a tile (default: 512). Accelerators process many
+            tiles at once.
         precision: of matrix products; the default is the full precision of the dtype.
-        executor: the executor of the products of a tile, see :func:`evaluate`. The default computes sums over the edges
-            of a row, and their derivatives, as matrix products.
+        executor: the executor, of the whole graph or of the products of a tile, see :func:`evaluate`.
 
     Returns:
         Data of shape (num_nodes, irreps), each irrep once, sorted, in the order of :func:`tensor_product`. Nodes
@@ -102,28 +114,75 @@ def edge_convolution(
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
+    whole = tile_edges is None and fuses_graphs(executor)
+    if whole and (factors := _factors(weights, edge_data, leaves, plan.irreps.num_irreps)) is not None:
+        return _over_graph(plan, x, harmonics, factors, index, precision, executor)
     lowering = convolution_lowering(plan, index.width, weights is not None)
 
     def sum_of_rows(features: jax.Array, harmonics: jax.Array, *data: jax.Array) -> list[jax.Array]:
         rows, width = features.shape[:2]
         w = make_weights([leaf.reshape(rows * width, *leaf.shape[2:]) for leaf in data])
         arrays = [features, harmonics, *([] if w is None else [w.reshape(rows, width, -1)])]
-        return [evaluate_lowering(lowering, arrays, precision=precision, executor=executor)]
+        y = evaluate_lowering(lowering, arrays, precision=precision, executor=executor)
+        return [y.astype(summed_in)]
 
+    # Sums of numbers narrower than float32 are accumulated in float32.
+    summed_in = jnp.promote_types(x.dtype, jnp.float32)
     tile = _tile_rows(index, tile_edges)
     used = jnp.sum(index.receivers < index.num_nodes, dtype=jnp.int32)  # rows with edges come first
     (out,) = tiled_sum(
         sum_of_rows,
         inputs=[component_first(x), jnp.asarray(harmonics.array), *leaves],
         reads=[Index("senders"), *[Index("slots")] * (1 + len(leaves))],
-        outputs=[jax.ShapeDtypeStruct((index.num_nodes, plan.irreps.dim), x.dtype)],
+        outputs=[jax.ShapeDtypeStruct((index.num_nodes, plan.irreps.dim), summed_in)],
         writes=[Index("receivers")],
         indices={name: jnp.asarray(getattr(index, name)) for name in ("slots", "senders", "receivers")},
         batch=index.num_rows,
         tile=tile,
         count=-(-used // tile),
     )
-    return plan.result(out)
+    return plan.result(out.astype(x.dtype))
+
+
+def _factors(
+    weights: Any, edge_data: Any, leaves: list[jax.Array], columns: int
+) -> tuple[jax.Array | None, jax.Array | None] | None:
+    """Return h and V of weights h V; or the weights and None; or None and None without weights.
+
+    None if the weights are a function whose last operation is not a product with a matrix.
+    """
+    if weights is None:
+        return None, None
+    if isinstance(weights, tuple):
+        return leaves[0], jnp.asarray(weights[1], leaves[0].dtype)
+    if not callable(weights):
+        return leaves[0], None
+    return factored(weights, edge_data, columns)
+
+
+def _over_graph(
+    plan: ConvolutionPlan,
+    x: IrrepsArray,
+    harmonics: IrrepsArray,
+    factors: tuple[jax.Array | None, jax.Array | None],
+    index: EdgeIndex,
+    precision: jax.lax.Precision,
+    executor: Choice,
+) -> IrrepsArray:
+    """Evaluate the convolution as one polynomial over all edges."""
+    weights, matrix = factors
+    hidden = None if weights is None or matrix is None else weights.shape[1]
+    lowering = graph_lowering(plan, weights is not None, hidden)
+    arrays = (jnp.asarray(x.array), jnp.asarray(harmonics.array), weights, matrix)
+    outputs = evaluate(
+        lowering.polynomial,
+        lowering.inputs(*(None if a is None else a.astype(x.dtype) for a in arrays)),
+        {"senders": jnp.asarray(index.edge_senders), "receivers": jnp.asarray(index.edge_receivers)},
+        sizes={"senders": index.num_senders, "receivers": index.num_nodes},
+        precision=precision,
+        executor=executor,
+    )
+    return lowering.result(outputs)
 
 
 def _edge_index(edges: Any, num_nodes: int | None, x: IrrepsArray) -> EdgeIndex:
@@ -154,6 +213,8 @@ def _weights(
     weights: Any, edge_data: Any, num_edges: int, columns: int, dtype: Any
 ) -> tuple[list[jax.Array], Callable[[list[jax.Array]], jax.Array | None]]:
     """Return arrays of edge data, and the function that computes weights from the edge data of a tile."""
+    if isinstance(weights, tuple):
+        return _hidden(weights, edge_data, num_edges, columns, dtype)
     if not callable(weights):
         if edge_data is not None:
             raise ValueError(
@@ -186,6 +247,29 @@ def _weights(
         return found.astype(dtype)
 
     return leaves, make
+
+
+def _hidden(
+    weights: tuple[Any, ...], edge_data: Any, num_edges: int, columns: int, dtype: Any
+) -> tuple[list[jax.Array], Callable[[list[jax.Array]], jax.Array]]:
+    """Return hidden activations as edge data, and the function that multiplies them by the last matrix."""
+    if len(weights) != 2 or edge_data is not None:
+        raise ValueError(
+            "edge_convolution expects weights as a pair (hidden, matrix), and no edge_data with it; got a tuple of "
+            f"{len(weights)} and edge_data of type {type(edge_data).__name__}"
+        )
+    hidden, matrix = map(_array, weights)
+    if hidden.ndim != 2 or hidden.shape[0] != num_edges or matrix.shape != (hidden.shape[-1], columns):
+        raise ValueError(
+            f"edge_convolution expects hidden activations of shape ({num_edges}, n) and a matrix of shape "
+            f"(n, {columns}), one column for each irrep of the result, got {hidden.shape} and {matrix.shape}"
+        )
+    matrix = matrix.astype(dtype)
+
+    def make(data: list[jax.Array]) -> jax.Array:
+        return jnp.matmul(data[0], matrix, precision=jax.lax.Precision.HIGHEST)
+
+    return [hidden.astype(dtype)], make
 
 
 def _array(values: Any) -> jax.Array:

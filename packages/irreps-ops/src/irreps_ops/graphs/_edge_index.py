@@ -17,7 +17,7 @@ NumRows: TypeAlias = Literal["exact", "bound"] | int
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["slots", "senders", "receivers"],
+    data_fields=["slots", "senders", "receivers", "edge_senders", "edge_receivers"],
     meta_fields=["num_nodes", "num_senders", "num_edges"],
 )
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class EdgeIndex:
         slots: int32 of shape (rows, width): the edge in each slot. An empty slot holds some edge of the graph.
         senders: int32 of shape (rows, width): the sender of each edge; `num_senders` in empty slots.
         receivers: int32 of shape (rows,): the receiver of each row; `num_nodes` for rows without edges.
+        edge_senders: int32 of shape (edges,): the sender of each edge, in the order given; `num_senders` for padding.
+        edge_receivers: int32 of shape (edges,): the receiver of each edge; `num_nodes` for padding.
         num_nodes: the number of receiving nodes.
         num_senders: the number of sending nodes; differs from `num_nodes` in bipartite graphs.
         num_edges: the number of edges, padding included: the length of arrays of edge data.
@@ -43,6 +45,8 @@ class EdgeIndex:
     slots: jax.Array | np.ndarray
     senders: jax.Array | np.ndarray
     receivers: jax.Array | np.ndarray
+    edge_senders: jax.Array | np.ndarray
+    edge_receivers: jax.Array | np.ndarray
     num_nodes: int
     num_senders: int
     num_edges: int
@@ -133,7 +137,7 @@ class EdgeIndex:
             _check_sorted(receivers)
         receivers = xp.where(inside, receivers, num_nodes).astype(np.int32)
         senders = xp.where(inside, senders, num_senders).astype(np.int32)
-        order = _first(xp, inside) if receivers_are_sorted else xp.argsort(receivers, stable=True)
+        order = _first(xp, inside) if receivers_are_sorted else _order(xp, receivers)
         degree = _degrees(xp, receivers, num_nodes)
         needed = -(-degree // width)
         count = _row_count(num_rows, needed, num_edges, num_nodes, width)
@@ -141,7 +145,7 @@ class EdgeIndex:
         row_senders = xp.full(slots.shape, num_senders, np.int32)
         if num_edges:
             row_senders = xp.where(filled, senders[slots], row_senders)
-        return cls(slots, row_senders, row_receivers, num_nodes, num_senders, num_edges)
+        return cls(slots, row_senders, row_receivers, senders, receivers, num_nodes, num_senders, num_edges)
 
 
 def _integers(name: str, values: Any) -> Any:
@@ -214,6 +218,16 @@ def _first(xp: Any, inside: Any) -> Any:
     """Return the positions where `inside` is True, in order; the rest of the result is arbitrary."""
     found = xp.searchsorted(xp.cumsum(inside), xp.arange(1, len(inside) + 1))
     return xp.minimum(found, max(len(inside) - 1, 0))
+
+
+def _order(xp: Any, receivers: Any) -> Any:
+    """Return the edges sorted by receiver; edges of one receiver keep their order."""
+    if xp is not np:
+        return jnp.argsort(receivers, stable=True)
+    # NumPy sorts 16-bit integers by their digits, three times faster than wider ones. The second sort is stable.
+    order = np.argsort(receivers.astype(np.uint16), kind="stable")
+    high = receivers >> 16
+    return order[np.argsort(high[order].astype(np.uint16), kind="stable")] if high.any() else order
 
 
 def _degrees(xp: Any, receivers: Any, num_nodes: int) -> Any:

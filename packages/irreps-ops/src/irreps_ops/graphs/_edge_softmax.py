@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import rounded_to, widened
 
 
 def edge_softmax(
@@ -17,7 +18,8 @@ def edge_softmax(
     .. math:: \alpha_e = \frac{w_e \exp(l_e)}{\sum_{e' \to n(e)} w_{e'} \exp(l_{e'})}
 
     At each node with an edge of positive weight the results sum to 1, for logits of any size; for edges of all other
-    nodes they are 0. Derivatives of every order are finite, also at weights of zero and at nodes without edges.
+    nodes they are 0. Derivatives of every order are finite, also at weights of zero and at nodes without edges. float16
+    and bfloat16 are computed in float32.
 
     Args:
         logits: of shape (edges, ...), for example (edges, heads).
@@ -59,6 +61,7 @@ def edge_softmax(
         counted = counted & jnp.asarray(mask, bool)
     if num_nodes == 0 or receivers.shape[0] == 0:
         return jnp.zeros_like(logits)
+    dtype, logits = logits.dtype, widened(logits)
 
     def column(edges: jax.Array) -> jax.Array:
         return edges.reshape(-1, *(1,) * (logits.ndim - 1))
@@ -79,4 +82,4 @@ def edge_softmax(
     p = w * jnp.exp(jnp.minimum(logits - largest, most))
     total = jax.ops.segment_sum(p, nodes, num_nodes + 1)[nodes]
     nonempty = total > 0
-    return jnp.where(nonempty & column(counted), p / jnp.where(nonempty, total, 1), 0)
+    return rounded_to(dtype, jnp.where(nonempty & column(counted), p / jnp.where(nonempty, total, 1), 0))

@@ -10,6 +10,7 @@ import numpy as np
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import rounded_to, widened
 
 
 class Neighbours(NamedTuple):
@@ -158,6 +159,7 @@ def edge_vectors(
                [ 0.,  0.,  0.]], dtype=float...)
     """
     x = check.float_array("edge_vectors", positions.array if isinstance(positions, IrrepsArray) else positions)
+    dtype, x = x.dtype, widened(x)
     if (shifts is None) != (cell is None):
         missing = "cell" if cell is None else "shifts"
         raise ValueError(f"edge_vectors expects both shifts and cell or neither, got no {missing}")
@@ -173,6 +175,7 @@ def edge_vectors(
             return jnp.zeros((len(index), x.shape[1]), x.dtype)
         return x.at[index].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
+    in_range = (senders >= 0) & (senders < len(x)) & (receivers >= 0) & (receivers < len(x))
     vectors = at(senders) - at(receivers)
     if shifts is not None and cell is not None:
         box, images = jnp.asarray(cell, x.dtype), jnp.asarray(shifts).astype(x.dtype)
@@ -182,6 +185,7 @@ def edge_vectors(
                 f"({len(senders)}, 3, 3), got {images.shape} and {box.shape}"
             )
         box = jnp.broadcast_to(box, (len(senders), 3, 3))
+        # Replaced before the product, because the derivatives of a product with NaN are NaN.
+        box = jnp.where(in_range[:, None, None], box, 0)
         vectors = vectors + jnp.einsum("ei,eij->ej", images, box, precision="highest")
-    in_range = (senders >= 0) & (senders < len(x)) & (receivers >= 0) & (receivers < len(x))
-    return jnp.where(in_range[:, None], vectors, 0)
+    return rounded_to(dtype, jnp.where(in_range[:, None], vectors, 0))

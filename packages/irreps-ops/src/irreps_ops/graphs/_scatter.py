@@ -12,6 +12,7 @@ import numpy as np
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import rounded_to, widened
 
 ScatterMode: TypeAlias = Literal["drop", "fill", "clip", "promise_in_bounds"]
 Data = TypeVar("Data", jax.Array, IrrepsArray)
@@ -32,7 +33,8 @@ def scatter_sum(
 
     With `dst`: output[dst[i]] += data[i]. With `nel`: output[0] is the sum of the first nel[0] rows, output[1] that of
     the next nel[1], and so on. Padding belongs to no group and contributes nothing, whatever its data: rows with `dst`
-    out of range, rows beyond the last count of `nel`, and rows whose mask is False.
+    out of range, rows beyond the last count of `nel`, and rows whose mask is False. float16 and bfloat16 are summed in
+    float32.
 
     Args:
         data: array or IrrepsArray of shape (n1, ..., nd, ...).
@@ -153,9 +155,8 @@ def scatter_max(
             start = int(max(initial, jnp.iinfo(array.dtype).min))
         return groups.result(groups.max(array, start))
 
-    if isinstance(data, IrrepsArray):
-        return IrrepsArray(data.irreps, largest(jnp.asarray(data.array)))
-    return largest(jnp.asarray(data))
+    # Without zero flags, which `initial` would make wrong.
+    return _with_array(IrrepsArray(data.irreps, data.array) if isinstance(data, IrrepsArray) else data, largest)
 
 
 def index_add(
@@ -313,7 +314,7 @@ def _integers(function: str, name: str, values: Any) -> jax.Array:
 
 
 def _with_array(data: Any, function: Callable[[jax.Array], jax.Array]) -> Any:
-    """Apply a function of arrays to an array or to the array of an IrrepsArray."""
-    if isinstance(data, IrrepsArray):
-        return IrrepsArray(data.irreps, function(jnp.asarray(data.array)), zero_flags=data.zero_flags)
-    return function(jnp.asarray(data))
+    """Apply a function of arrays to an array or to the array of an IrrepsArray, in float32 if its dtype is narrower."""
+    array = jnp.asarray(data.array if isinstance(data, IrrepsArray) else data)
+    result = rounded_to(array.dtype, function(widened(array)))
+    return IrrepsArray(data.irreps, result, zero_flags=data.zero_flags) if isinstance(data, IrrepsArray) else result

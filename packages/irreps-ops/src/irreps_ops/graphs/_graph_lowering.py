@@ -1,0 +1,123 @@
+"""The lowering of edge convolutions to one polynomial over all edges of a graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from irreps_core import IrrepsArray, cached, clebsch_gordan, from_chunks
+from irreps_ops._inputs._normalization import product_scale
+from irreps_ops._inputs._operands import split_items, split_last_axis
+from irreps_ops.compute._polynomial import Polynomial
+from irreps_ops.compute._terms import Access, Coefficients, Index, Operand, Path
+
+from ._convolution_lowering import ConvolutionPlan, EdgeCoupling
+
+
+@dataclass(frozen=True)
+class GraphLowering:
+    """A convolution as one polynomial; the batch consists of the edges.
+
+    Features and results are in their public layout, components last.
+
+    Attributes:
+        polynomial: its inputs are the hidden activations, if there are some; the items of the features, accessed
+            through the index ``senders``; those of the harmonics; and for each coupling the weights, or the columns of
+            the last matrix. Its outputs are the couplings, accessed through the index ``receivers``.
+        plan: irreps and couplings.
+        factored: whether weights are a product of hidden activations and a matrix.
+    """
+
+    polynomial: Polynomial
+    plan: ConvolutionPlan
+    factored: bool
+
+    def inputs(
+        self, x: jax.Array, y: jax.Array, weights: jax.Array | None, matrix: jax.Array | None
+    ) -> list[jax.Array]:
+        """Return the inputs of the polynomial.
+
+        Args:
+            x: features of shape (senders, irreps).
+            y: harmonics of shape (edges, irreps).
+            weights: of shape (edges, columns), or hidden activations of shape (edges, n).
+            matrix: the last matrix, of shape (n, columns).
+        """
+        plan, found = self.plan, []
+        if self.factored and weights is not None:
+            found.append(weights[:, None])
+        for (mul, ir), part in zip(plan.irreps_x, split_items(x, plan.irreps_x), strict=True):
+            found.append(part.reshape(-1, mul, ir.dim))
+        for (mul, ir), part in zip(plan.irreps_y, split_items(y, plan.irreps_y), strict=True):
+            found.append(part if mul == 1 else part.reshape(-1, mul, ir.dim))
+        columns = matrix if self.factored else weights
+        if columns is not None:
+            parts = split_last_axis(columns, [c.stop - c.start for c in plan.couplings])
+            for c, part in zip(plan.couplings, parts, strict=True):
+                if not c.zero:
+                    own = part.reshape(len(part), *plan.channels(c))
+                    found.append(own[None] if self.factored else own[:, None])
+        return found
+
+    def result(self, outputs: Sequence[jax.Array]) -> IrrepsArray:
+        """Return the outputs of the polynomial as an IrrepsArray."""
+        nodes, dtype = len(outputs[0]), outputs[0].dtype
+        computed, chunks = iter(outputs), []
+        for _, ir in self.plan.irreps:
+            parts = []
+            for c in self.plan.couplings:
+                if c.ir == ir:
+                    shape = (nodes, c.stop - c.start, ir.dim)
+                    parts.append(jnp.zeros(shape, dtype) if c.zero else next(computed).reshape(shape))
+            zero = all(c.zero for c in self.plan.couplings if c.ir == ir)
+            chunks.append(None if zero else jnp.concatenate(parts, 1))
+        return from_chunks(self.plan.irreps, chunks, (nodes,), dtype, backend=jnp)
+
+
+@cached(maxsize=256)
+def graph_lowering(plan: ConvolutionPlan, weighted: bool, hidden: int | None) -> GraphLowering:
+    """Return the lowering of a convolution, one coupling of which at least is computed.
+
+    Args:
+        plan: irreps and couplings.
+        weighted: whether there are weights.
+        hidden: the number of hidden activations, if weights are a product of these and a matrix.
+    """
+    couplings, factored = plan.computed, hidden is not None
+    first = [Operand(1, (hidden,), name="hidden")] if hidden is not None else []
+    x = [Operand(ir.dim, (mul,), Index("senders"), f"x {ir}", components_last=True) for mul, ir in plan.irreps_x]
+    y = [
+        Operand(ir.dim, () if mul == 1 else (mul,), name=f"harmonics {ir}", components_last=mul > 1)
+        for mul, ir in plan.irreps_y
+    ]
+    weights = [_weights(plan, c, hidden) for c in couplings] if weighted else []
+    outputs, paths = [], []
+    for n, c in enumerate(couplings):
+        ir_x, ir_y = plan.irreps_x[c.x].ir, plan.irreps_y[c.y].ir
+        scale = product_scale(plan.normalization, ir_x.dim, ir_y.dim, c.ir.dim)
+        coefficients = scale * clebsch_gordan(ir_x.l, ir_y.l, c.ir.l)
+        inputs: tuple[int, ...] = (len(first) + c.x, len(first) + len(x) + c.y)
+        # a: channels of features, c: of harmonics, b: hidden activations.
+        pair = "ac" if plan.irreps_y[c.y].mul > 1 else "a"
+        subscripts: tuple[str, ...] = ("a", pair[1:], pair)
+        if weighted:
+            own = len(first) + len(x) + len(y) + n
+            inputs = (0, own, *inputs) if factored else (own, *inputs)
+            subscripts = ("b", "b" + pair, *subscripts) if factored else (pair, *subscripts)
+            coefficients = coefficients[None, None] if factored else coefficients[None]
+        outputs.append(Operand(c.ir.dim, plan.channels(c), Index("receivers"), _named(plan, c), components_last=True))
+        paths.append(Path(inputs, n, subscripts, Coefficients.from_dense(coefficients)))
+    return GraphLowering(Polynomial((*first, *x, *y, *weights), tuple(outputs), tuple(paths)), plan, factored)
+
+
+def _named(plan: ConvolutionPlan, c: EdgeCoupling) -> str:
+    return f"{plan.irreps_x[c.x].ir} x {plan.irreps_y[c.y].ir} -> {c.ir}"
+
+
+def _weights(plan: ConvolutionPlan, c: EdgeCoupling, hidden: int | None) -> Operand:
+    """Return the operand of the weights of a coupling, or of its columns of the last matrix."""
+    name = f"weights {_named(plan, c)}"
+    if hidden is None:
+        return Operand(1, plan.channels(c), name=name)
+    return Operand(1, (hidden, *plan.channels(c)), Access.BROADCAST, name)
