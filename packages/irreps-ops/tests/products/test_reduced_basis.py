@@ -221,3 +221,12 @@ def test_spans_what_e3nn_jax_does(formula, given):
         overlap = np.tensordot(a, b, (tuple(range(a.ndim - 2)),) * 2)  # copy, component, copy, component
         mixing = np.einsum("uivi->uv", overlap) / a.shape[-1]
         np.testing.assert_allclose(mixing @ mixing.T, np.eye(len(mixing)), atol=1e-12)
+
+
+@pytest.mark.parametrize("degree", [9, 12, 10**9])
+def test_a_group_that_does_not_fit_into_memory_is_refused(degree):
+    for function in (irr.reduced_symmetric_tensor_product_basis, irr.reduced_antisymmetric_tensor_product_basis):
+        with pytest.raises(ValueError, match="a degree of at most 8"):
+            function("1o", degree)
+    with pytest.raises(ValueError, match=r"would take .* GiB"):
+        irr.reduced_tensor_product_basis(["1o"] * min(degree, 20))

@@ -1,12 +1,17 @@
-"""A registry of all caches of the irreps packages, so that one call empties them."""
+"""A registry of all caches of the irreps packages: one limit of their memory, and one call that empties them."""
 
 import functools
+import threading
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
+# Bytes that all caches of `cached` hold together. If there would be more, the largest cache is emptied.
+LIMIT = 2**28
 _clear_functions: list[Callable[[], Any]] = []
+_held: dict["_Cache", int] = {}
+_lock = threading.RLock()
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -15,7 +20,8 @@ def cached(maxsize: int = 4096) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Cache the results of a function of hashable arguments, up to a limit, until :func:`clear_caches` is called.
 
     NumPy arrays in a result, also inside tuples, lists and dictionaries, become read-only, because all callers share
-    them.
+    them. The results of all cached functions together take at most 256 MiB of memory: if there are more, the cache that
+    holds most is emptied, and a result that is larger than that is not kept.
 
     Args:
         maxsize: the largest number of results to keep. The least recently used one is dropped first.
@@ -37,17 +43,84 @@ def cached(maxsize: int = 4096) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        @functools.lru_cache(maxsize=maxsize)
-        @functools.wraps(function)
-        def caching(*args: Any, **kwargs: Any) -> T:
-            result = function(*args, **kwargs)
-            _make_read_only(result)
-            return result
+        cache = _Cache(function, maxsize)
 
-        register_cache(caching.cache_clear)
-        return cast(Callable[P, T], caching)
+        @functools.wraps(function)
+        def caching(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return cache.lookup(*args, **kwargs)
+            except _TooLarge as error:
+                return error.result
+
+        register_cache(cache.clear)
+        return caching
 
     return decorate
+
+
+class _Cache:
+    """The cache of one function, which accounts for the memory of its results."""
+
+    def __init__(self, function: Callable[..., Any], maxsize: int) -> None:
+        self.function = function
+        self.lookup = functools.lru_cache(maxsize)(self._compute)
+
+    def _compute(self, *args: Any, **kwargs: Any) -> Any:
+        result = self.function(*args, **kwargs)
+        _make_read_only(result)
+        size = size_in_memory(result)
+        if size > LIMIT:
+            raise _TooLarge(result)
+        with _lock:
+            # This counts results that the cache has dropped, too, so it may be emptied early.
+            _held[self] = _held.get(self, 0) + size
+            while sum(_held.values()) > LIMIT:
+                largest = max(_held, key=lambda cache: _held[cache])
+                largest.clear()
+                if largest is self:
+                    _held[self] = size
+                    break
+        return result
+
+    def clear(self) -> None:
+        """Forget all results."""
+        with _lock:
+            self.lookup.cache_clear()
+            _held.pop(self, None)
+
+
+class _TooLarge(Exception):
+    """A result that takes more memory than all caches may; `lru_cache` does not keep what is raised."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+
+def size_in_memory(value: object) -> int:
+    """Return about how many bytes a result takes: its arrays, and 64 for each other object."""
+    seen: set[int] = set()
+    size, rest = 0, [value]
+    while rest:
+        item = rest.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, np.ndarray):
+            size += item.nbytes
+        elif isinstance(item, (str, bytes)):
+            size += len(item)
+        elif isinstance(item, (tuple, list, set, frozenset)):
+            rest.extend(item)  # not +=, which irreps define for lists
+        elif isinstance(item, dict):
+            rest += [*item.keys(), *item.values()]
+        elif not isinstance(item, type) and type(item).__module__.startswith("irreps"):
+            slots = [name for cls in type(item).__mro__ for name in getattr(cls, "__slots__", ())]
+            rest += [*getattr(item, "__dict__", {}).values(), *(getattr(item, name, None) for name in slots)]
+        elif isinstance(getattr(item, "nbytes", None), int):  # an array of JAX
+            size += item.nbytes  # type: ignore[attr-defined]
+        size += 64
+    return size
 
 
 def _make_read_only(result: object) -> None:

@@ -37,7 +37,8 @@ class CartesianTensor:
 
     Raises:
         TypeError: the formula is not a string.
-        ValueError: the formula is malformed, or its terms do not have the same indices.
+        ValueError: the formula is malformed, or its terms do not have the same indices; or (when the irreps are
+            computed) the change of basis would take more than 128 MiB.
 
     Example:
         >>> import numpy as np

@@ -7,6 +7,9 @@ from irreps_core import perm
 SignedPermutation: TypeAlias = tuple[int, perm.Perm]
 SymmetryGroup: TypeAlias = frozenset[SignedPermutation]
 
+_LARGEST = 50_000  # members of a group; eight indices have 40,320 permutations
+_LONGEST = 10_000  # characters of a formula
+
 
 def parse_symmetry(formula: str) -> tuple[str, SymmetryGroup]:
     """Return the indices of a formula, and the group of all signed permutations that follow from it.
@@ -22,7 +25,8 @@ def parse_symmetry(formula: str) -> tuple[str, SymmetryGroup]:
 
     Raises:
         TypeError: the formula is not a string.
-        ValueError: the formula is malformed, or its terms do not have the same indices.
+        ValueError: the formula is malformed, its terms do not have the same indices, or the group has more than
+            50,000 members, or more than 400,000 divided by the number of indices.
 
     Example:
         >>> from irreps_core import parse_symmetry
@@ -39,12 +43,31 @@ def parse_symmetry(formula: str) -> tuple[str, SymmetryGroup]:
         )
     n = len(first)
     generators = {_encode(1, perm.identity(n))}
+    if len(formula) > _LONGEST:
+        raise ValueError(
+            f"expected a formula of at most {_LONGEST} characters, got {len(formula)}: {formula[:100]!r}..."
+        )
     for term in others:
         sign, letters = (-1, term[1:].strip()) if term.startswith("-") else (1, term)
         if sorted(letters) != sorted(first):
             raise ValueError(f"{term!r} is not a permutation of the indices {first!r} in the formula {formula!r}")
         generators.add(_encode(sign, tuple(letters.index(i) for i in first)))
-    return first, frozenset(_decode(p) for p in perm.germinate(generators))
+    return first, frozenset(_decode(p) for p in _generated(generators, formula))
+
+
+def _generated(generators: set[perm.Perm], formula: str) -> set[perm.Perm]:
+    """Return the group that the permutations generate."""
+    elements, new = set(generators), generators
+    while new:
+        largest = min(_LARGEST, 8 * _LARGEST // len(min(elements)))
+        if len(elements) > largest:
+            raise ValueError(
+                f"the permutations of the formula {formula!r:.200} form a group of more than {largest:,} members: "
+                "use fewer indices"
+            )
+        new = {perm.compose(g, p) for g in generators for p in new} - elements
+        elements |= new
+    return elements
 
 
 def _encode(sign: int, p: perm.Perm) -> perm.Perm:

@@ -11,6 +11,7 @@ from irreps_core.irreps._irrep import IntoIrrep, Irrep
 from irreps_core.irreps._irreps import IntoIrreps, Irreps
 
 from ._basis import Basis, couple, single_irreps
+from ._basis_size import check_size
 
 
 def product_basis(
@@ -32,7 +33,7 @@ def product_basis(
         tensors of a copy transform with the irrep.
 
     Raises:
-        ValueError: there is no index.
+        ValueError: the basis would take more than 128 MiB; there is no index.
 
     Example:
         >>> from irreps_core import Irrep, product_basis
@@ -40,7 +41,10 @@ def product_basis(
         (3, 3, 3, 3, 3)
     """
     keep = None if keep_ir is None else frozenset(Irrep(ir) for ir in keep_ir)
-    return dict(_product_basis(tuple(Irreps(i) for i in irreps), keep, max_order))
+    indices = tuple(Irreps(i) for i in irreps)
+    if max_order is None:
+        check_size(indices, None, keep)
+    return dict(_product_basis(indices, keep, max_order))
 
 
 @cached(maxsize=256)

@@ -21,6 +21,7 @@ from irreps_core.irreps._irrep import IntoIrrep, Irrep
 from irreps_core.irreps._irreps import IntoIrreps, Irreps
 
 from ._basis import Basis, SingleIrrep, couple, orthonormal_range, single_irreps
+from ._basis_size import check_size
 from ._index_symmetry import SignedPermutation, SymmetryGroup
 
 
@@ -48,7 +49,8 @@ def symmetric_basis(
         tensors of a copy transform with the irrep.
 
     Raises:
-        ValueError: there is no index, or exchanged indices differ in their irreps.
+        ValueError: the basis would take more than 128 MiB; there is no index, or exchanged indices differ in their
+            irreps.
 
     Example:
         >>> from irreps_core import parse_symmetry, symmetric_basis
@@ -58,6 +60,8 @@ def symmetric_basis(
     """
     indices = tuple(Irreps(i) for i in irreps)
     keep = None if keep_ir is None else frozenset(Irrep(ir) for ir in keep_ir)
+    if max_order is None:
+        check_size(indices, group, keep)
     return dict(_symmetric_basis(indices, group, keep, max_order))
 
 

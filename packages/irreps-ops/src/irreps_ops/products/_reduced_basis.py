@@ -1,5 +1,6 @@
 """Bases of tensors with a symmetry of their indices, reduced to irreps."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,7 +118,7 @@ def reduced_symmetric_tensor_product_basis(
         NumPy IrrepsArray, read-only, of shape (d, ..., d, irreps_out.dim).
 
     Raises:
-        ValueError: a degree that is not a positive integer.
+        ValueError: a degree that is not an integer from 1 to 8.
 
     Example:
         >>> import irreps_ops as irr
@@ -126,7 +127,7 @@ def reduced_symmetric_tensor_product_basis(
         >>> irr.reduced_symmetric_tensor_product_basis("0e + 1o", 2, keep_ir="0e").irreps
         2x0e
     """
-    n = check.count("reduced_symmetric_tensor_product_basis", "degree", degree)
+    n = _count_of_indices("reduced_symmetric_tensor_product_basis", degree)
     group = frozenset((1, p) for p in perm.group(n))
     return _basis("reduced_symmetric_tensor_product_basis", (Irreps(irreps),) * n, group, epsilon, keep_ir, max_order)
 
@@ -152,17 +153,27 @@ def reduced_antisymmetric_tensor_product_basis(
         NumPy IrrepsArray, read-only, of shape (d, ..., d, irreps_out.dim).
 
     Raises:
-        ValueError: a degree that is not a positive integer.
+        ValueError: a degree that is not an integer from 1 to 8.
 
     Example:
         >>> import irreps_ops as irr
         >>> irr.reduced_antisymmetric_tensor_product_basis("1o", 3).irreps
         1x0o
     """
-    n = check.count("reduced_antisymmetric_tensor_product_basis", "degree", degree)
-    group = frozenset((perm.sign(p), p) for p in perm.group(n))
     name = "reduced_antisymmetric_tensor_product_basis"
+    n = _count_of_indices(name, degree)
+    group = frozenset((perm.sign(p), p) for p in perm.group(n))
     return _basis(name, (Irreps(irreps),) * n, group, epsilon, keep_ir, max_order)
+
+
+def _count_of_indices(function: str, degree: int) -> int:
+    """Return the degree, of which there are degree! permutations."""
+    n = check.count(function, "degree", degree)
+    if n > 8:
+        raise ValueError(
+            f"{function} expects a degree of at most 8, which has 40,320 permutations, got {degree!r:.100}"
+        )
+    return n
 
 
 def _irreps_of_indices(
@@ -201,7 +212,7 @@ def _arrays(
     irreps: tuple[Irreps, ...], group: SymmetryGroup, keep: frozenset[Irrep] | None, max_order: int | None
 ) -> tuple[Irreps, np.ndarray]:
     n, dims = len(irreps), [i.dim for i in irreps]
-    if n and group == frozenset((1, p) for p in perm.group(n)):
+    if n and len(group) == math.factorial(n) and all(sign == 1 for sign, _ in group):
         polynomials = equivariant_polynomials(irreps[0], n, keep, max_order)
         return stack_basis({ir: as_tensors(found, dims[0], ir.dim) for ir, found in polynomials.items()}, dims)
     if len(group) == 1:

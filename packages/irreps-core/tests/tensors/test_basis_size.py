@@ -1,0 +1,63 @@
+"""Bases of tensors that would not fit into memory are refused with their size, which is exact."""
+
+import string
+import tracemalloc
+
+import pytest
+
+import irreps_core as ic
+from irreps_core.tensors import _basis_size
+
+KEEP = [None, frozenset({ic.Irrep("0e"), ic.Irrep("1o")})]
+CASES = [
+    ("ij=ji", ["0e + 1o"] * 2),
+    ("ij=-ji", ["3x0o"] * 2),
+    ("ijk", ["0e + 1o", "1e", "2e"]),
+    ("ijk=jki", ["0o + 1o"] * 3),
+    ("ijk=jik", ["1o + 2e", "1o + 2e", "1e"]),
+    ("ijk=-jik=kij", ["2x0e + 1o"] * 3),
+    ("ijkl=jikl=klij", ["1o"] * 4),
+    ("ijkl=-jikl=klij", ["1e + 0x2e"] * 4),
+]
+
+
+@pytest.mark.parametrize(("formula", "irreps"), CASES)
+@pytest.mark.parametrize("keep", KEEP)
+def test_the_number_of_tensors_is_that_of_the_basis(formula, irreps, keep):
+    indices, group = [ic.Irreps(x) for x in irreps], ic.parse_symmetry(formula)[1]
+    basis = ic.symmetric_basis(indices, group, keep)
+    assert _basis_size._rank(indices, group, keep) == sum(len(copies) * ir.dim for ir, copies in basis.items())
+
+
+@pytest.mark.parametrize("n", [8, 9, 52])
+def test_many_indices_are_refused_with_the_size(n):
+    letters = string.ascii_letters[:n]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"would take [0-9.e+]+ GiB, more than the 0\.125 GiB allowed"):
+            _ = ic.CartesianTensor(letters).irreps
+        with pytest.raises(ValueError, match="GiB"):
+            ic.product_basis(["1o"] * n)
+        swapped = letters[1] + letters[0] + letters[2:]
+        with pytest.raises(ValueError, match="GiB"):
+            _ = ic.CartesianTensor(f"{letters}={swapped}").irreps
+        if n > 8:
+            with pytest.raises(ValueError, match=r"form a group of more than [0-9,]+ members"):
+                ic.CartesianTensor(f"{letters}={swapped}={letters[1:]}{letters[0]}")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_few_wanted_irreps_of_many_components_are_allowed():
+    indices = ["4x0e + 4x1o"] * 4  # 65,536 components
+    with pytest.raises(ValueError, match="GiB"):
+        ic.product_basis(indices)
+    group = ic.parse_symmetry("ijkl=jikl=jkli")[1]
+    _basis_size.check_size([ic.Irreps(i) for i in indices], group, {ic.Irrep("0o")})
+    assert _basis_size._rank([ic.Irreps("1o")] * 3, None, {ic.Irrep("0o")}) == 1  # the triple product
+
+
+def test_up_to_seven_vectors_are_allowed():
+    for n in range(1, 8):
+        _basis_size.check_size([ic.Irreps("1o")] * n, None, None)
