@@ -11,6 +11,7 @@ import numpy as np
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import rounded_to, widened
 
 Interpolation: TypeAlias = Literal["linear", "nearest"]
 Field = TypeVar("Field", jax.Array, IrrepsArray)
@@ -61,13 +62,13 @@ def zoom(
     new = resized_shape(old, resize_rate, output_size)
     along = _linear_along if interpolation == "linear" else _nearest_along
 
-    def resample(array: jax.Array, first: int) -> jax.Array:
-        if interpolation == "linear":
-            array = check.float_array("zoom", array)
+    def resample(given: jax.Array, first: int) -> jax.Array:
+        given = check.float_array("zoom", given) if interpolation == "linear" else given
+        array = widened(given)
         for axis, (n, m) in enumerate(zip(old, new, strict=True), first):
             if n != m:
                 array = along(array, axis, n, m)
-        return array
+        return rounded_to(given.dtype, array)
 
     return _of_field(input, resample)
 
@@ -158,11 +159,12 @@ def interpolate_trilinear(input: Field, x: Any, y: Any, z: Any) -> Field:
     """
     grid, points = grid_shape("interpolate_trilinear", input), _points("interpolate_trilinear", x, y, z)
 
-    def read(array: jax.Array, first: int) -> jax.Array:
-        array = check.float_array("interpolate_trilinear", array)
+    def read(given: jax.Array, first: int) -> jax.Array:
+        # In float32 at least, because the transpose is a sum over points.
+        array = widened(check.float_array("interpolate_trilinear", given))
         corners = [(jnp.ones_like(points[0], dtype=array.dtype), ())]
         for p, n in zip(points, grid, strict=True):
-            p = jnp.clip(p, -1, n).astype(array.dtype)
+            p = jnp.clip(widened(p), -1, n).astype(array.dtype)
             below = jnp.floor(p)
             share, low = p - below, below.astype(jnp.int32)
             ends = [(1 - share, jnp.clip(low, 0, n - 1)), (share, jnp.clip(low + 1, 0, n - 1))]
@@ -172,7 +174,7 @@ def interpolate_trilinear(input: Field, x: Any, y: Any, z: Any) -> Field:
         for weight, places in corners:
             weight = weight.reshape((1,) * first + weight.shape + (1,) * rest)
             total = total + weight * _at(array, first, places)
-        return total
+        return rounded_to(given.dtype, total)
 
     return _of_field(input, read)
 
@@ -190,7 +192,8 @@ def interpolate_nearest(input: Field, x: Any, y: Any, z: Any) -> Field:
     """
     grid, points = grid_shape("interpolate_nearest", input), _points("interpolate_nearest", x, y, z)
     places = tuple(jnp.clip(jnp.round(p), 0, n - 1).astype(jnp.int32) for p, n in zip(points, grid, strict=True))
-    return _of_field(input, lambda array, first: _at(array, first, places))
+    # In float32 at least, because the transpose is a sum over points.
+    return _of_field(input, lambda array, first: rounded_to(array.dtype, _at(widened(array), first, places)))
 
 
 def _points(function: str, *coordinates: Any) -> list[jax.Array]:

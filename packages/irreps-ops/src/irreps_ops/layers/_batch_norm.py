@@ -2,13 +2,14 @@
 
 from dataclasses import KW_ONLY
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, from_chunks, frozen
 from irreps_ops._inputs._operands import floating
+from irreps_ops._inputs._precision import inverse_root, rounded_to, size_for_squares, wide_dtype, widened
 from irreps_ops.scope._scope import Scope, check_irreps, describe_layer, example_inputs
 
 from ._fields import optional
@@ -28,7 +29,8 @@ class BatchNorm:
     running <- (1 - momentum) running + momentum (of the batch). In evaluation it uses the running averages.
 
     The parameters are `weight` (initially ones) and `bias` (zeros); the state is `running_mean` (zeros) and
-    `running_var` (ones).
+    `running_var` (ones). Statistics of float16 and bfloat16 are computed and stored in float32. Squares do not
+    overflow: a variance beyond the range of the dtype is stored as its largest number.
 
     Args:
         irreps: expected irreps of the data (default: any).
@@ -98,31 +100,43 @@ class BatchNorm:
             mask: booleans of shape (batch,), False for padding, which the statistics leave out.
 
         Returns:
-            Data of the same irreps and shape.
+            Data of the same irreps and shape; zero for padding.
         """
         (x,) = floating(x)
         x = x if self.irreps is None else check_irreps(describe_layer(scope, self), "irreps", self.irreps, x)
         mask = self._checked_mask(x, mask)
         scalars = sum(mul for mul, ir in x.irreps if ir.is_scalar())
         total, dtype = x.irreps.num_irreps, x.dtype
+        of_state = wide_dtype(dtype)
         zeros, ones = jax.nn.initializers.zeros, jax.nn.initializers.ones
         stored = None
         if not self.instance:
-            mean = scope.state("running_mean", (scalars,), dtype, zeros)
-            stored = mean, scope.state("running_var", (total,), dtype, ones)
+            mean = scope.state("running_mean", (scalars,), of_state, zeros)
+            stored = mean, scope.state("running_var", (total,), of_state, ones)
         weight = scope.parameter("weight", (total,), dtype, ones) if self.affine else jnp.ones((total,), dtype)
         bias = scope.parameter("bias", (scalars,), dtype, zeros) if self.affine else jnp.zeros((scalars,), dtype)
+        array = widened(x.array)
+        if mask is not None:
+            # Replaced, not multiplied: padding may hold NaN, and the derivatives of a product with NaN are NaN.
+            mask = mask.reshape(-1, *(1,) * (x.ndim - 1))
+            array = jnp.where(mask, array, 0)
+        wide = IrrepsArray(x.irreps, array, zero_flags=x.zero_flags)
         if stored is None or is_training:
-            mean, var = self._statistics(x, mask)
+            moments = self._statistics(wide, mask)
         else:
-            mean, var = stored
+            moments = _Moments(*stored, jnp.ones_like(stored[1]))
         if stored is not None and is_training:
             # An empty batch leaves the running averages unchanged.
             some = x.shape[0] > 0 if mask is None else jnp.any(mask)
-            for name, old, new in zip(("running_mean", "running_var"), stored, (mean, var), strict=True):
+            most = float(jnp.finfo(of_state).max)
+            var = jnp.minimum(moments.var * moments.size * moments.size, most)  # finite, also beyond the dtype
+            for name, old, new in zip(("running_mean", "running_var"), stored, (moments.mean, var), strict=True):
                 rolled = (1 - self.momentum) * old + self.momentum * jax.lax.stop_gradient(new)
                 scope.set_state(name, jnp.where(some, rolled, old).astype(old.dtype))
-        return _normalized(x, mean, jax.lax.rsqrt((1 - self.eps) * var + self.eps) * _like(weight, var), bias)
+        scale = inverse_root((1 - self.eps) * moments.var, self.eps, moments.size)
+        y = _normalized(wide, moments, scale * _like(widened(weight), scale), widened(bias))
+        array = rounded_to(dtype, y.array if mask is None else jnp.where(mask, y.array, 0))
+        return IrrepsArray(y.irreps, array, zero_flags=y.zero_flags)
 
     def _checked_mask(self, x: IrrepsArray, mask: Any) -> jax.Array | None:
         if x.ndim < 2:
@@ -134,32 +148,43 @@ class BatchNorm:
             raise ValueError(f"BatchNorm expects a mask of shape {x.shape[:1]}, (batch,), got {mask.shape}")
         return mask != 0
 
-    def _statistics(self, x: IrrepsArray, mask: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        """Return the means of scalars and squared lengths of irreps: shape (irreps,), per instance (batch, irreps)."""
+    def _statistics(self, x: IrrepsArray, mask: jax.Array | None) -> "_Moments":
+        """Return the moments of irreps: shape (irreps,), per instance (batch, irreps)."""
         batch, dtype = x.shape[0], x.dtype
-        means, variances = [], []
+        means, variances, sizes = [], [], []
         for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
             chunk = jnp.zeros((*x.shape[:-1], mul, ir.dim), dtype) if chunk is None else chunk
             chunk = chunk.reshape(batch, prod(x.shape[1:-1]), mul, ir.dim)
+            size = size_for_squares(chunk, (1, 3) if self.instance else (0, 1, 3), self.eps)
+            chunk, size = chunk / size, size.reshape(-1, mul) if self.instance else size.reshape(mul)
             if ir.is_scalar():
                 mean = self._over_batch(_mean(chunk[..., 0], 1), mask)
-                means.append(mean)
+                means.append(mean * size)
                 chunk = chunk - mean.reshape(-1, 1, mul, 1)
+                chunk = chunk if mask is None else jnp.where(mask.reshape(-1, 1, 1, 1), chunk, 0)
             square = jnp.sum(chunk**2, axis=3)
             square = square if self.normalization == "norm" else square / ir.dim
             square = _mean(square, 1) if self.reduce == "mean" else jnp.max(square, axis=1, initial=0)
             variances.append(self._over_batch(square, mask))
+            sizes.append(size)
         shape = (batch, 0) if self.instance else (0,)
-        return _joined(means, shape, dtype), _joined(variances, shape, dtype)
+        return _Moments(*(_joined(parts, shape, dtype) for parts in (means, variances, sizes)))
 
     def _over_batch(self, values: jax.Array, mask: jax.Array | None) -> jax.Array:
         if self.instance:
             return values
         if mask is None:
             return _mean(values, 0)
-        # Selected, not multiplied: padding may hold NaN.
-        kept = jnp.where(mask[:, None], values, 0)
-        return jnp.sum(kept, axis=0) / jnp.maximum(jnp.sum(mask), 1).astype(values.dtype)
+        # Rows of padding are zero.
+        return jnp.sum(values, axis=0) / jnp.maximum(jnp.sum(mask), 1).astype(values.dtype)
+
+
+class _Moments(NamedTuple):
+    """The mean of each scalar; for each irrep the squared length of data divided by a size, and that size."""
+
+    mean: jax.Array
+    var: jax.Array
+    size: jax.Array
 
 
 def _mean(x: jax.Array, axis: int) -> jax.Array:
@@ -175,19 +200,21 @@ def _like(x: jax.Array, other: jax.Array) -> jax.Array:
     return x.reshape((1,) * (other.ndim - x.ndim) + x.shape)
 
 
-def _normalized(x: IrrepsArray, mean: jax.Array, scale: jax.Array, bias: jax.Array) -> IrrepsArray:
-    """Return (x - mean) scale + bias, mean and bias for scalars alone."""
+def _normalized(x: IrrepsArray, moments: _Moments, scale: jax.Array, bias: jax.Array) -> IrrepsArray:
+    """Return (x - mean) / size scale + bias, mean and bias for scalars alone."""
     chunks, irrep, scalar = [], 0, 0
     axes = (1,) * (x.ndim - 2)
     for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
-        factor = scale[..., irrep : irrep + mul].reshape((-1, *axes, mul, 1))
+        shape = (-1, *axes, mul, 1) if scale.ndim > 1 else (1, *axes, mul, 1)
+        factor = scale[..., irrep : irrep + mul].reshape(shape)
+        size = moments.size[..., irrep : irrep + mul].reshape(shape)
         irrep += mul
         if ir.is_scalar():
             chunk = jnp.zeros((*x.shape[:-1], mul, 1), x.dtype) if chunk is None else chunk
-            chunk = chunk - mean[..., scalar : scalar + mul].reshape((-1, *axes, mul, 1))
+            chunk = chunk / size - moments.mean[..., scalar : scalar + mul].reshape(shape) / size
             chunk = chunk * factor + bias[scalar : scalar + mul].reshape((1, *axes, mul, 1))
             scalar += mul
         elif chunk is not None:
-            chunk = chunk * factor
+            chunk = chunk / size * factor
         chunks.append(chunk)
     return from_chunks(x.irreps, chunks, x.shape[:-1], x.dtype)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import rounded_to, widened
 from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope
 
@@ -66,4 +67,5 @@ class Embedding:
         table = scope.parameter("embeddings", shape, dtype, Normal(1.0))
         # Negative numbers would index from the end.
         known = jnp.where(species < 0, self.num_species, species)
-        return IrrepsArray(irreps, table.at[known].get(mode="fill", fill_value=jnp.nan))
+        rows = widened(table).at[known].get(mode="fill", fill_value=jnp.nan)  # its transpose is a sum
+        return IrrepsArray(irreps, rounded_to(table.dtype, rows))

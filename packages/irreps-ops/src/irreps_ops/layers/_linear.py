@@ -11,6 +11,7 @@ import numpy as np
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
 from irreps_ops._inputs._operands import floating
+from irreps_ops._inputs._precision import rounded_to, widened
 from irreps_ops.products._linear import FunctionalLinear, LinearWeights
 from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Initializer, Scope, check_irreps, describe_layer, example_inputs
@@ -258,7 +259,8 @@ class Linear:
         if self.num_indexed_weights is not None:
             w = self._parameter(scope, name, (self.num_indexed_weights, *shape), x.dtype, std)
             # By default JAX would use the last map for every index that is too large.
-            return w.at[weights].get(mode="fill", fill_value=jnp.nan)
+            # In float32, because the transpose is a sum.
+            return rounded_to(w.dtype, widened(w).at[weights].get(mode="fill", fill_value=jnp.nan))
         # A linear combination of d maps, scaled as in the last layer of a perceptron.
         d = weights.shape[-1]
         scale = max(d, 1) ** -0.5

@@ -12,6 +12,7 @@ import numpy as np
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
+from irreps_ops._inputs._precision import rounded_to, widened
 from irreps_ops.graphs._edge_index import EdgeIndex
 from irreps_ops.graphs._edge_softmax import edge_softmax
 from irreps_ops.graphs._neighbour_sum import message_irreps, messages, neighbour_sum
@@ -193,8 +194,9 @@ class Transformer:
 
 def _root(alpha: jax.Array) -> jax.Array:
     """Return square roots with finite derivatives: values below the rounding error of the sum count as zero."""
-    counted = alpha > jnp.finfo(alpha.dtype).eps ** 2
-    return jnp.where(counted, jnp.sqrt(jnp.where(counted, alpha, 1)), 0)
+    wide = widened(alpha)
+    counted = wide > jnp.finfo(wide.dtype).eps ** 2
+    return rounded_to(alpha.dtype, jnp.where(counted, jnp.sqrt(jnp.where(counted, wide, 1)), 0))
 
 
 def _check_shapes(src: Any, dst: Any, weights: Any, attributes: IrrepsArray, x: IrrepsArray) -> None:

@@ -14,9 +14,10 @@ import jax
 import jax.core
 import jax.numpy as jnp
 
-from irreps_core import Irreps, IrrepsArray, cached
+from irreps_core import Irreps, IrrepsArray, as_irreps_array, cached, norm
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating, split_items
+from irreps_ops._inputs._precision import computed_in_float32, rounded_to, widened
 from irreps_ops.compute._tiled_map import map_in_tiles
 
 from ._cutoffs import sus
@@ -27,6 +28,7 @@ Activation: TypeAlias = Callable[[jax.Array], jax.Array]
 _SAMPLE = 1_000_001
 
 
+@computed_in_float32
 def soft_odd(x: jax.Array) -> jax.Array:
     """Return x (1 - exp(-x²)), a smooth odd function for odd scalars: about x³ near 0 and about x far from 0.
 
@@ -273,25 +275,11 @@ def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normaliz
     for (mul, ir), piece, act in zip(x.irreps, split_items(x.array, x.irreps), acts, strict=True):
         if act is not None and ir.dim * mul > 0:
             chunk = piece.reshape(*piece.shape[:-1], mul, ir.dim)
-            norm = _norm(chunk) / (math.sqrt(ir.dim) if normalization == "component" else 1)
-            piece = (chunk * act(norm)).reshape(piece.shape)
+            norms = norm(IrrepsArray([(mul, ir)], piece)).array[..., None]
+            size = norms / (math.sqrt(ir.dim) if normalization == "component" else 1)
+            piece = (chunk * act(size)).reshape(piece.shape)
         pieces.append(piece)
     return IrrepsArray(x.irreps, jnp.concatenate(pieces, axis=-1), zero_flags=x.zero_flags)
-
-
-@jax.custom_jvp
-def _norm(x: jax.Array) -> jax.Array:
-    """Return the norm along the last axis, which is kept; all derivatives are zero where the norm is zero."""
-    return jnp.sqrt(jnp.sum(x**2, axis=-1, keepdims=True))
-
-
-@_norm.defjvp
-def _norm_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
-    # In terms of the norm: derivatives in terms of its square would leave the range of the floats.
-    (x,), (dx,) = primals, tangents
-    norm = _norm(x)
-    zero = norm == 0
-    return norm, jnp.where(zero, 0, jnp.sum(x * dx, axis=-1, keepdims=True) / jnp.where(zero, 1, norm))
 
 
 def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
@@ -318,8 +306,8 @@ def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
     """
     max_component = check.positive("soft_normalization", "max_component", max_component)
 
-    def shrink(norm: jax.Array) -> jax.Array:
-        t = norm / max_component
+    def shrink(size: jax.Array) -> jax.Array:
+        t = size / max_component
         return 1 / (1 + t * sus(t))
 
     return norm_activation(input, [shrink] * len(input.irreps))
@@ -363,6 +351,8 @@ def key_value_activation(phi: Activation, key: Any, value: Any) -> Any:
     key, value = check.float_array("key_value_activation", key), check.float_array("key_value_activation", value)
     if key.shape != value.shape or key.ndim == 0:
         raise ValueError(f"key_value_activation expects two arrays of one shape, got {key.shape} and {value.shape}")
-    direction = key / jnp.sqrt(1 / 16 + jnp.sum(key**2, axis=-1, keepdims=True))
-    along = jnp.sum(direction * value, axis=-1, keepdims=True)
-    return math.sqrt(key.shape[-1]) * normalize_function(phi)(along) * direction
+    wide = widened(key)
+    with_quarter = jnp.concatenate([wide, jnp.full_like(wide[..., :1], 1 / 4)], axis=-1)
+    direction = wide / norm(as_irreps_array(with_quarter), per_irrep=False).array
+    along = jnp.sum(direction * widened(value), axis=-1, keepdims=True)
+    return rounded_to(key.dtype, math.sqrt(key.shape[-1]) * normalize_function(phi)(along) * direction)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import computed_in_float32
 
 
 def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.Array]:
@@ -41,6 +42,7 @@ def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.A
     n0, n1 = check.count("poly_envelope", "n0", n0, 0), check.count("poly_envelope", "n1", n1, 0)
     x_max = check.positive("poly_envelope", "x_max", x_max)
 
+    @computed_in_float32
     def envelope(x: Any) -> jax.Array:
         u = check.float_array("poly_envelope", x) / x_max
         inside = u < 1
@@ -53,6 +55,7 @@ def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.A
     return envelope
 
 
+@computed_in_float32
 def sus(x: jax.Array) -> jax.Array:
     """Return the smooth unit step, exp(-1/x) for x > 0 and 0 otherwise; all derivatives are finite, and zero at 0.
 
@@ -68,6 +71,7 @@ def sus(x: jax.Array) -> jax.Array:
     return jnp.where(inside, jnp.exp(-1 / jnp.where(inside, x, 1)), 0)
 
 
+@computed_in_float32
 def soft_envelope(
     x: jax.Array, x_max: float = 1.0, arg_multiplicator: float = 2.0, value_at_origin: float = 1.2
 ) -> jax.Array:
@@ -97,6 +101,7 @@ def soft_envelope(
     return value_at_origin * math.exp(1 / a) * sus(a * (1 - x / x_max))
 
 
+@computed_in_float32
 def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
     """Return (cos(π x/x_max) + 1)/2 below the cutoff, and zero beyond it.
 
@@ -124,6 +129,7 @@ def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
     return jnp.where(inside, jnp.cos(math.pi / 2 * jnp.where(inside, u, 1)) ** 2, 0)
 
 
+@computed_in_float32
 def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
     """Return 1 below x_on, 0 beyond the cutoff, and between them the cubic in x² with continuous slopes.
 

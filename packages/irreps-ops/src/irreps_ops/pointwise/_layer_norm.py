@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating, split_items, split_last_axis
+from irreps_ops._inputs._precision import inverse_root, rounded_to, size_for_squares, widened
 from irreps_ops.compute._tiled_map import map_in_tiles
 
 LayerNormalization: TypeAlias = Literal["component", "norm"]
@@ -32,6 +33,7 @@ def layer_norm(
     because adding a constant is not equivariant. So for scalars this is the usual layer normalization.
 
     Each element of the leading axes is normalized by itself, so that padding and masks do not influence the others.
+    Squares do not overflow; float16 and bfloat16 are computed in float32.
 
     Args:
         input: data of shape (..., irreps.dim).
@@ -101,16 +103,18 @@ def _normalized(
         def of_channels(a: jax.Array, mul: int = mul) -> jax.Array:
             return a.reshape((1,) * (x.ndim - 1) + (mul, 1))
 
-        chunk = piece.reshape(*x.shape[:-1], mul, ir.dim)
+        chunk = widened(piece).reshape(*x.shape[:-1], mul, ir.dim)
+        size = size_for_squares(chunk, (-2, -1), eps)
+        chunk = chunk / size
         if ir.is_scalar():
             chunk = chunk - jnp.mean(chunk, axis=-2, keepdims=True)
         square = jnp.sum(chunk**2, axis=(-2, -1), keepdims=True) / (
             mul * (ir.dim if normalization == "component" else 1)
         )
-        chunk = chunk * jax.lax.rsqrt(square + eps)
+        chunk = chunk * inverse_root(square, eps, size)
         if scale is not None:
-            chunk = chunk * of_channels(scale)
+            chunk = chunk * of_channels(widened(scale))
         if bias is not None and ir.is_scalar():
-            chunk = chunk + of_channels(bias)
-        pieces.append(chunk.reshape(piece.shape))
+            chunk = chunk + of_channels(widened(bias))
+        pieces.append(rounded_to(x.dtype, chunk.reshape(piece.shape)))
     return IrrepsArray(x.irreps, jnp.concatenate(pieces, axis=-1))

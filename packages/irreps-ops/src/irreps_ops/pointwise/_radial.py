@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import computed_in_float32, rounded_to, widened
 
 from ._cutoffs import soft_envelope, sus
 
 SoftOneHotBasis: TypeAlias = Literal["gaussian", "cosine", "smooth_finite", "fourier"]
 
 
+@computed_in_float32
 def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
     r"""Return the spherical Bessel functions of degree 0 that vanish at the cutoff.
 
@@ -117,7 +119,13 @@ def soft_one_hot_linspace(
     number = check.count("soft_one_hot_linspace", "number", number, least)
     if not start < end:
         raise ValueError(f"soft_one_hot_linspace expects start < end, got start={start!r}, end={end!r}")
-    x = check.float_array("soft_one_hot_linspace", input)
+    given = check.float_array("soft_one_hot_linspace", input)
+    return rounded_to(given.dtype, _one_hot(widened(given), start, end, number, basis, zero))
+
+
+def _one_hot(
+    x: jax.Array, start: float, end: float, number: int, basis: SoftOneHotBasis | None, zero: tuple[bool, bool]
+) -> jax.Array:
     if basis == "fourier":
         return _fourier((x - start) / (end - start), number, zero)
     centres, spacing = np.linspace(start, end, number + sum(zero), retstep=True)
@@ -156,6 +164,7 @@ def _fourier(u: jax.Array, number: int, zero: tuple[bool, bool]) -> jax.Array:
     return jnp.where(inside, scale * jnp.sin(math.pi * _last_axis(np.arange(1, number + 1), u[..., 0]) * u), 0)
 
 
+@computed_in_float32
 def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None = None) -> jax.Array:
     """Return Gaussians exp(-(x - c)²/(2 width²)) with equally spaced centres c from 0 to `x_max`.
 
@@ -186,6 +195,7 @@ def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None
     return jnp.exp(-(((x[..., None] - _last_axis(np.linspace(0, x_max, n), x)) / width) ** 2) / 2)
 
 
+@computed_in_float32
 def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
     """Return the Chebyshev polynomials T_0, ..., T_(n-1) of 2 x/x_max - 1.
 
@@ -219,6 +229,7 @@ def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
     return jnp.stack(polynomials[:n], axis=-1)
 
 
+@computed_in_float32
 def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax.Array:
     """Return the Bernstein polynomials of exp(-gamma x), which are positive and sum to 1.
 
@@ -257,6 +268,7 @@ def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax
     return jnp.stack([factor(k, i, j) * factor(k, k - i, n - 1 - k - j) for k, (i, j) in enumerate(pairs)], axis=-1)
 
 
+@computed_in_float32
 def radial_basis(r: jax.Array, cutoff: float, num_radial_basis: int) -> jax.Array:
     """Return Bessel functions times a smooth envelope: bessel(r / cutoff, n) * soft_envelope(r / cutoff).
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from irreps_core import HarmonicNormalization, Irrep, Irreps, IrrepsArray, from_chunks, harmonic_scale
 from irreps_ops._inputs._operands import floating, split_last_axis
+from irreps_ops._inputs._precision import rounded_to, widened
 from irreps_ops.signals._grid_harmonics import Expansion
 from irreps_ops.signals._sphere_transform import from_grid, to_grid
 from irreps_ops.signals._torus import Series, fast_size, from_torus, to_torus
@@ -81,6 +82,8 @@ def gaunt_tensor_product(
     if method not in get_args(Method):
         raise ValueError(f"gaunt_tensor_product expects method 'grid' or 'fourier', got {method!r}")
     x, y, leading = same_axes(*(a.regroup() for a in floating(input1, input2)))
+    dtype = x.dtype
+    x, y = (IrrepsArray(a.irreps, widened(a.array), zero_flags=a.zero_flags) for a in (x, y))
     mul = _multiplicity(x.irreps, y.irreps)
     irreps = _irreps_out(x.irreps, y.irreps, filter_ir_out)
     f, g = _functions(x, normalization), _functions(y, normalization)
@@ -88,11 +91,11 @@ def gaunt_tensor_product(
     products = (_on_torus if method == "fourier" else _on_grid)(f, g, out) if f and g and out else {}
     chunks: dict[tuple[int, int], jax.Array] = {}
     for val, z in products.items():
-        z = jnp.broadcast_to(z, (*leading, mul, z.shape[-1]))
+        z = rounded_to(dtype, jnp.broadcast_to(z, (*leading, mul, z.shape[-1])))
         degrees = out[val].degrees
         chunks |= zip(((l, val) for l in degrees), split_last_axis(z, [2 * l + 1 for l in degrees]), strict=True)
     return from_chunks(
-        [(mul, ir) for ir in irreps], [chunks.get((ir.l, _parity_of_values(ir))) for ir in irreps], leading, x.dtype
+        [(mul, ir) for ir in irreps], [chunks.get((ir.l, _parity_of_values(ir))) for ir in irreps], leading, dtype
     )
 
 

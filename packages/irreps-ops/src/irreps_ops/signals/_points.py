@@ -8,6 +8,7 @@ import numpy as np
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import widened
 
 from ._base import SignalBase
 from ._sphere_transform import to_grid
@@ -23,7 +24,9 @@ _HEIGHT = 0.8
 def sample(signal: SignalBase, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Draw a point of the grid for each signal; see :meth:`SphericalSignal.sample`."""
     batch = signal.shape[:-2]
-    values = check.float_array("SphericalSignal.sample", signal.grid_values).reshape(-1, *signal.grid_resolution)
+    values = widened(check.float_array("SphericalSignal.sample", signal.grid_values)).reshape(
+        -1, *signal.grid_resolution
+    )
     ring, point = _sample(jax.random.split(key, math.prod(batch)), values, signal.quadrature_weights)
     return ring.reshape(batch), point.reshape(batch)
 

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from irreps_ops._inputs._precision import computed_in_float32
+
 from ._grid_harmonics import Expansion, all_harmonics, heights, positions, waves
 
 # CPU, `benchmarks/signals.py`: up to this size one table of all harmonics at all points is faster than two factors.
@@ -20,6 +22,7 @@ _WHOLE_TABLE = 2**14
 _FFT_DEGREE = 128
 
 
+@computed_in_float32
 def to_grid(coeffs: jax.Array, expansion: Expansion, fft: bool | None = None) -> jax.Array:
     """Return values of shape (..., res_beta, res_alpha) from coefficients of shape (..., dim)."""
     dtype = np.dtype(coeffs.dtype)
@@ -32,6 +35,7 @@ def to_grid(coeffs: jax.Array, expansion: Expansion, fft: bool | None = None) ->
     return _sum_of_waves(coeffs, component, height, waves(expansion.lmax, expansion.res_alpha, dtype))
 
 
+@computed_in_float32
 def from_grid(values: jax.Array, expansion: Expansion, fft: bool | None = None) -> jax.Array:
     """Return coefficients of shape (..., dim) from values of shape (..., res_beta, res_alpha)."""
     dtype = np.dtype(values.dtype)
