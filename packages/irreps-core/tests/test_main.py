@@ -74,6 +74,58 @@ def test_bad_input(words: tuple[str, ...]) -> None:
         assert repr(words[-1]) in done.stderr
 
 
+def exit_code(words: list[str]) -> object:
+    try:
+        return main(words)
+    except SystemExit as refused:
+        return refused.code
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("1x1000000e", "1x1000000e"),
+        ("+".join(f"{l}e+{l}o" for l in range(500)), "+".join(f"{l}e" for l in range(500))),
+        ("1o+" * 30_000 + "1o", "2e"),
+        (f"{'9' * 3000}x1o", f"{'9' * 3000}x2e"),
+        (f"1x{'9' * 3000}e", "1e"),
+        (f"1x{'9' * 3000}e", f"1x{'9' * 3000}e"),
+    ],
+)
+def test_long_irreps_take_bounded_time_and_output(left: str, right: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["product", left, right], ["show", left]):
+        code = exit_code(words)
+        assert code in (0, 2)
+        found = capsys.readouterr()
+        assert "Traceback" not in found.err
+        assert len(found.out) < 10_000_000
+        assert len(found.err) < 20_000
+
+
+def test_repeated_items_are_counted_once_each(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["product", "1o+2x1o+1o", "0e+0e"])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows == [["1o", "8", "24", "1o", "x", "0e"], ["total", "8", "24"]]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.parametrize("words", [("show", "1o"), ("product", "1o", "1o"), ("plugins",), ("--help",)])
+def test_output_that_cannot_be_written(words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "irreps_core", *words]
+    environment = {**os.environ, "IRREPS_DISABLE_PLUGINS": "all"}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("python -m irreps_core: cannot write the output: ")
+    assert done.stderr.count("\n") == 1
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    os.close(writer)
+    assert done.returncode == 1 or words == ("--help",)
+    assert done.stderr == ""
+
+
 def test_help_and_version() -> None:
     assert run("--version").stdout.strip() == f"irreps-core {__version__}"
     done = run("--help")
