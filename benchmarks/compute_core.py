@@ -16,6 +16,8 @@ import report
 from side_by_side import Comparison
 from workloads import channelwise, convolution, linear, model, products, symmetric_contraction
 
+from irreps_ops.checkpoint import write_file
+
 WORKLOADS: dict[str, Callable[[str], Iterator[Comparison]]] = {
     "conv": convolution.comparisons,
     "uneven": convolution.uneven,
@@ -34,7 +36,7 @@ def main() -> None:
     options = arguments()
     found = report.run_all(chosen(options.size, options.only), options.repeat)
     if options.json:
-        options.json.write_text(json.dumps({"size": options.size, **found}, indent=1) + "\n")
+        write_file(options.json, json.dumps({"size": options.size, **found}, indent=1) + "\n")
     if wrong := report.disagreements(found["measurements"]):
         sys.exit("VALUES DISAGREE\n" + "\n".join(wrong))
 

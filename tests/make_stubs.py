@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from irreps_ops.bindings.stubs import binding_stub
+from irreps_ops.checkpoint import write_file
 
 PACKAGES = Path(__file__).parent.parent / "packages"
 STUBS = {
@@ -13,4 +14,4 @@ STUBS = {
 
 if __name__ == "__main__":
     for path, (name, base) in STUBS.items():
-        path.write_text(binding_stub(name, base))
+        write_file(path, binding_stub(name, base))

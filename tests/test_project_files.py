@@ -1,5 +1,6 @@
 """The files for hosted CI, contributors and citation are valid, and agree with the scripts that they run."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -80,3 +81,37 @@ def test_citation_names_the_licence_and_repository_of_the_packages() -> None:
         assert project["urls"]["Source"].endswith(folder), path
         assert project["urls"]["Changelog"].endswith(f"{folder}/CHANGELOG.md"), path
         assert (path.parent / "CHANGELOG.md").exists(), path
+
+
+# The function itself, a cache of compiled code below that package, and tables that programs of other libraries write.
+WRITERS = {"_files.py", "_disk_cache.py", "make_golden.py", "make_e3nn_jax.py", "make_e3nn_torch.py"}
+WRITING = ("write_text", "write_bytes", "tofile", "np.save", "np.savez", "shutil.copy", "shutil.move", "pickle.dump")
+
+
+def writes(text: str) -> list[str]:
+    """The calls of a program that write a file by themselves."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            words = [a.value for a in [*node.args, *(k.value for k in node.keywords)] if isinstance(a, ast.Constant)]
+            modes = [word for word in words if isinstance(word, str) and re.fullmatch("[rbt+]*[wxa][bt+]*", word)]
+            if name.endswith(WRITING) or (name.endswith("open") and modes):
+                found.append(name)
+    return found
+
+
+def test_files_are_written_by_one_function() -> None:
+    """It replaces a file in one step; everything else leaves half of a file behind when a disk is full."""
+    roots = ("packages/*/src", "examples/*/src", "scripts", "benchmarks", "docs")
+    paths = [p for root in roots for folder in ROOT.glob(root) for p in folder.rglob("*.py")]
+    paths = [p for p in (*paths, *ROOT.glob("tests/make_*.py")) if p.name not in WRITERS]
+    assert len(paths) > 200
+    found = {str(p.relative_to(ROOT)): writes(p.read_text()) for p in paths}
+    assert {path: calls for path, calls in found.items() if calls} == {}
+    assert writes("open(p, 'wb'); p.open(mode='a'); open(p); open(p, 'rb'); p.write_text(x); np.savez(p, x)") == [
+        "open",
+        "p.open",
+        "p.write_text",
+        "np.savez",
+    ]

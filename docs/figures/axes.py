@@ -78,4 +78,6 @@ def picture() -> str:
 
 
 if __name__ == "__main__":
-    (Path(__file__).parent / "axes.svg").write_text(picture())
+    from irreps_ops.checkpoint import write_file  # imports JAX, which the picture does not need
+
+    write_file(Path(__file__).parent / "axes.svg", picture())

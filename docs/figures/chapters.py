@@ -132,4 +132,6 @@ def picture() -> str:
 
 
 if __name__ == "__main__":
-    (Path(__file__).parent / "chapters.svg").write_text(picture())
+    from irreps_ops.checkpoint import write_file  # imports JAX, which the picture does not need
+
+    write_file(Path(__file__).parent / "chapters.svg", picture())

@@ -15,8 +15,10 @@ Example:
     (15, 2x0e+1x0e)
 """
 
+import inspect as _inspect
+from importlib import import_module as _import_module
+
 from irreps_core import (
-    IrrepsArray,
     angles_to_axis_angle,
     angles_to_log_coordinates,
     angles_to_matrix,
@@ -62,7 +64,6 @@ from irreps_core import (
     rotation_angle_from_quaternion,
     stack,
     sum,
-    vmap,
     where,
     xyz_to_angles,
     zeros,
@@ -75,8 +76,6 @@ from irreps_ops import (
     betas_to_spherical_signal,
     from_s2grid,
     get_s2fft_grid_resolution,
-    grad,
-    legendre,
     legendre_transform_from_s2grid,
     legendre_transform_to_s2grid,
     m0_values_to_irrepsarray,
@@ -94,7 +93,9 @@ from irreps_ops import (
     to_s2grid,
     to_s2point,
 )
+from irreps_ops import grad as _grad
 
+from . import _src as _src
 from . import equinox, experimental, flax, haiku, irrep, legacy, perm, util, utils
 from ._config import (
     config,
@@ -115,6 +116,11 @@ from ._irreps import (
     Irrep,
     Irreps,
     MulIrrep,
+)
+from ._irreps_array import (
+    IrrepsArray,
+    of_functions,
+    own_results,
 )
 from ._irreps_data import (
     IrrepsData,
@@ -165,6 +171,7 @@ from ._tables import (
     wigner_generator_y,
     wigner_generator_z,
 )
+from .utils import vmap
 
 __all__ = [
     "FunctionalFullyConnectedTensorProduct",
@@ -317,7 +324,14 @@ _HAIKU = classes_of(
 )
 __getattr__ = module_lookup(__name__, _HAIKU)
 
+__version__ = "0.21.0"  # the release of e3nn-jax whose names these are
+
+grad = of_functions(_grad)
+legendre = _import_module(f"{__name__}._src.spherical_harmonics.legendre")
 
 for _name in __all__:
-    if getattr(globals()[_name], "__module__", "").startswith(f"{__name__}."):
-        globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation
+    _value = globals()[_name]
+    if _inspect.isfunction(_value) and not _value.__module__.startswith(__name__):
+        _value = globals()[_name] = own_results(_value)
+    if _inspect.isfunction(_value) or _inspect.isclass(_value):
+        _value.__module__ = __name__  # the public home: for reprs, pickles and the documentation

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
-_DEFAULTS = MappingProxyType(
+DEFAULTS = MappingProxyType(
     {
         "irrep_normalization": "component",
         "path_normalization": "element",
@@ -50,7 +50,7 @@ class Config:
 
     def __init__(self) -> None:
         """Start with the defaults of e3nn-jax."""
-        self._values: dict[str, Any] = dict(_DEFAULTS)
+        self._values: dict[str, Any] = dict(DEFAULTS)
 
     def __call__(self, name: str, value: Any = None) -> Any:
         """Return the default called `name`; if a value is given, set it and return None.

@@ -15,6 +15,7 @@ from irreps_core import IntoIrreps, IrrepsArray, from_chunks
 
 from ._config import default
 from ._irreps import Irreps
+from ._irreps_array import own
 from ._irreps_data import ArrayLikeIrrepsData, IrrepsData
 
 Weights = jax.Array | Sequence[jax.Array]
@@ -88,20 +89,17 @@ class FunctionalLinear:
         gradient_normalization: Any = None,
     ) -> None:
         """See the class."""
+        path_normalization = default("path_normalization", path_normalization)
+        gradient_normalization = default("gradient_normalization", gradient_normalization)
         self._linear = irr.FunctionalLinear(
-            Irreps(irreps_in),
-            Irreps(irreps_out),
-            instructions,
-            biases,
-            default("path_normalization", path_normalization),
-            default("gradient_normalization", gradient_normalization),
+            Irreps(irreps_in), Irreps(irreps_out), instructions, biases, path_normalization, gradient_normalization
         )
-        self.irreps_in = self._linear.irreps_in
-        self.irreps_out = self._linear.irreps_out
+        self.irreps_in = Irreps(self._linear.irreps_in)
+        self.irreps_out = Irreps(self._linear.irreps_out)
         self.output_mask: np.ndarray = self._linear.output_mask
-        self.instructions = [
-            LinearInstruction(w.i_in, w.i_out, w.path_shape, w.path_weight, w.weight_std) for w in self._linear.weights
-        ]
+        self.instructions = _linear_instructions(
+            self._linear, _exponent(path_normalization), _exponent(gradient_normalization)
+        )
 
     @property
     def num_weights(self) -> int:
@@ -137,7 +135,7 @@ class FunctionalLinear:
                 value = value.reshape((*output_shape, mul, ir.dim))
                 before = chunks[path.i_out]
                 chunks[path.i_out] = value if before is None else before + value
-        return from_chunks(self.irreps_out, chunks, output_shape, output_dtype or jnp.zeros(()).dtype)
+        return own(from_chunks(self.irreps_out, chunks, output_shape, output_dtype or jnp.zeros(()).dtype))
 
     def __repr__(self) -> str:
         return (
@@ -146,7 +144,10 @@ class FunctionalLinear:
         )
 
 
-@dataclass(frozen=True)
+LinearInstruction.__name__ = "Instruction"  # its name in e3nn-jax, where repr shows it
+
+
+@dataclass(frozen=True, repr=False)
 class Instruction:
     """Two items of the inputs that contribute to an item of the output, see :class:`irreps_ops.Coupling`.
 
@@ -195,6 +196,21 @@ class Instruction:
         """Return a copy with other attributes."""
         return replace(self, **changes)
 
+    def __repr__(self) -> str:
+        # The text of e3nn-jax to the letter: programs name parameters by it.
+        places, muls = (
+            ",".join(map(str, numbers))
+            for numbers in (
+                (self.i_in1, self.i_in2, self.i_out),
+                (self.first_input_multiplicity, self.second_input_multiplicity, self.output_multiplicity),
+            )
+        )
+        return (
+            f"Instruction(i={places}, mode={self.connection_mode}, has_weight={self.has_weight}, "
+            f"path_weight={self.path_weight}, weight_std={self.weight_std}, mul={muls}, "
+            f"path_shape={self.path_shape}, num_elements={self.num_elements})"
+        )
+
 
 class FunctionalTensorProduct:
     """Tensor product with given connections and weights, see :class:`irreps_ops.FunctionalTensorProduct`.
@@ -240,34 +256,34 @@ class FunctionalTensorProduct:
     ) -> None:
         """See the class."""
         self.irreps_in1, self.irreps_in2, self.irreps_out = Irreps(irreps_in1), Irreps(irreps_in2), Irreps(irreps_out)
+        irreps = self.irreps_in1, self.irreps_in2, self.irreps_out
+        irrep_normalization = default("irrep_normalization", irrep_normalization)
+        path_normalization = default("path_normalization", path_normalization)
+        gradient_normalization = default("gradient_normalization", gradient_normalization)
+        variances = in1_var, in2_var, out_var
         self._product = irr.FunctionalTensorProduct(
-            self.irreps_in1,
-            self.irreps_in2,
-            self.irreps_out,
-            instructions,
-            in1_var,
-            in2_var,
-            out_var,
-            default("irrep_normalization", irrep_normalization),
-            default("path_normalization", path_normalization),
-            default("gradient_normalization", gradient_normalization),
+            *irreps, instructions, *variances, irrep_normalization, path_normalization, gradient_normalization
         )
         self.output_mask: np.ndarray = self._product.output_mask
-        self.instructions = [
+        given = [
             Instruction(
-                ins.i_in1,
-                ins.i_in2,
-                ins.i_out,
-                ins.connection_mode,
-                ins.has_weight,
-                ins.path_weight,
-                ins.weight_std if ins.has_weight else None,
-                self.irreps_in1[ins.i_in1].mul,
-                self.irreps_in2[ins.i_in2].mul,
-                self.irreps_out[ins.i_out].mul,
+                *ins[:5],
+                path_weight=ins[5] if len(ins) > 5 else 1.0,
+                weight_std=None,
+                first_input_multiplicity=self.irreps_in1[ins[0]].mul,
+                second_input_multiplicity=self.irreps_in2[ins[1]].mul,
+                output_multiplicity=self.irreps_out[ins[2]].mul,
             )
-            for ins in self._product.couplings
+            for ins in instructions
         ]
+        self.instructions = _normalized(
+            given,
+            irreps,
+            variances,
+            irrep_normalization,
+            _exponent(path_normalization),
+            _exponent(gradient_normalization),
+        )
 
     def left_right(
         self,
@@ -339,6 +355,62 @@ class FunctionalTensorProduct:
         )
 
 
+# The factors below are those of irreps_ops, computed in e3nn-jax's order, so that their last digits agree:
+# programs name parameters by the text of an instruction.
+
+
+def _exponent(normalization: Any) -> float:
+    return {"element": 0.0, "path": 1.0}[normalization] if isinstance(normalization, str) else normalization
+
+
+def _linear_instructions(linear: irr.FunctionalLinear, path: float, gradient: float) -> list[LinearInstruction]:
+    muls = [mul for mul, _ in linear.irreps_in]
+    found = []
+    for w in linear.weights:
+        if w.i_in == -1:
+            found.append(LinearInstruction(-1, w.i_out, w.path_shape, 1.0, 0.0))
+            continue
+        sources = [other.i_in for other in linear.weights if other.i_out == w.i_out and other.i_in != -1]
+        x = muls[w.i_in] ** path * sum(muls[i] ** (1.0 - path) for i in sources)
+        scale = math.sqrt(1 / x if x > 0 else 1.0)
+        found.append(LinearInstruction(w.i_in, w.i_out, w.path_shape, scale**gradient, scale ** (1.0 - gradient)))
+    return found
+
+
+def _normalized(
+    instructions: Sequence[Instruction],
+    irreps: tuple[Irreps, Irreps, Irreps],
+    variances: Sequence[Sequence[float] | None],
+    normalization: str,
+    path: float,
+    gradient: float,
+) -> list[Instruction]:
+    """Return instructions whose `path_weight` and `weight_std` include the normalization."""
+    in1_var, in2_var, out_var = (
+        [1.0] * len(i) if given is None else given for i, given in zip(irreps, variances, strict=True)
+    )
+    sizes = [in1_var[ins.i_in1] * in2_var[ins.i_in2] * ins.num_elements for ins in instructions]
+    found = []
+    for ins, size in zip(instructions, sizes, strict=True):
+        x = 0.0
+        for other, other_size in zip(instructions, sizes, strict=True):
+            if other.i_out == ins.i_out:
+                x += other_size ** (1.0 - path)
+        x = size**path * x
+        dims = irreps[0][ins.i_in1].ir.dim * irreps[1][ins.i_in2].ir.dim
+        alpha: float = {"component": irreps[2][ins.i_out].ir.dim, "norm": dims, "none": 1}[normalization]
+        if x > 0.0:
+            alpha /= x
+        alpha *= out_var[ins.i_out]
+        alpha *= ins.path_weight
+        scale = math.sqrt(alpha)
+        if ins.has_weight:
+            found.append(ins.replace(path_weight=scale**gradient, weight_std=scale ** (1.0 - gradient)))
+        else:
+            found.append(ins.replace(path_weight=scale))
+    return found
+
+
 def FunctionalFullyConnectedTensorProduct(
     irreps_in1: IntoIrreps,
     irreps_in2: IntoIrreps,
@@ -377,4 +449,4 @@ def _as(result: IrrepsArray, *inputs: Any) -> IrrepsArray | IrrepsData:
     """Convert the result to IrrepsData if an input is IrrepsData or, as in the releases that had it, all are plain."""
     if any(isinstance(x, IrrepsData) for x in inputs):
         return IrrepsData.of(result)
-    return result if any(isinstance(x, IrrepsArray) for x in inputs) else ArrayLikeIrrepsData.of(result)
+    return own(result) if any(isinstance(x, IrrepsArray) for x in inputs) else ArrayLikeIrrepsData.of(result)

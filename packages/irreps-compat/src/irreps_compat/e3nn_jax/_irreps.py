@@ -1,11 +1,14 @@
-"""`Irrep`, `MulIrrep` and `Irreps` that compare as those of e3nn-jax do.
+"""`Irrep`, `MulIrrep` and `Irreps` that compare and hash as those of e3nn-jax do.
 
-The types of irreps_core compare strictly. In e3nn-jax an irrep also equals each :class:`MulIrrep` of it, and irreps
-equal a plain tuple of their items. Programs need this where Flax has converted an attribute of a module, which was
-irreps, to a plain tuple: ``ir in self.irreps``.
+Comparisons decide the structure of programs (``if irreps_out != irreps_in`` adds a layer), so they are those of
+e3nn-jax in every detail:
 
-Calculations with these types return these types. Functions of data return the types of irreps_core, which count as
-instances of the types here; ``Irreps(x.irreps)`` converts them.
+* an irrep equals, and hashes as, the pair (l, p); it also equals strings and each :class:`MulIrrep` of it;
+* irreps equal, and hash as, a plain tuple of their items;
+* irreps equal every string that denotes them and nevertheless differ from it: both ``==`` and ``!=`` are True.
+
+The types of irreps_core compare strictly. Calculations with the types here, and functions of data, return the types
+here; the library converts them to its own, so that the hashes never meet.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +29,7 @@ class _IncludesCore(type):
 
 
 class Irrep(ic.Irrep, metaclass=_IncludesCore):
-    """:class:`irreps_core.Irrep` that also equals each :class:`MulIrrep` of this irrep.
+    """:class:`irreps_core.Irrep` that also equals the pair (l, p), and each :class:`MulIrrep` of this irrep.
 
     Example:
         >>> import irreps_compat.e3nn_jax as e3nn
@@ -37,9 +40,15 @@ class Irrep(ic.Irrep, metaclass=_IncludesCore):
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, (str, tuple)) and not isinstance(other, ic.Irreps):
+            try:
+                other = ic.Irrep(other)  # type: ignore[arg-type]  # Irrep checks it
+            except ValueError:
+                return False
         return super().__eq__(other.ir if isinstance(other, ic.MulIrrep) else other)
 
-    __hash__ = ic.Irrep.__hash__
+    def __hash__(self) -> int:
+        return hash((self.l, self.p))
 
     def __mul__(self, other: Any) -> Iterator["Irrep"]:
         return (Irrep(ir) for ir in super().__mul__(other))
@@ -74,7 +83,8 @@ class MulIrrep(ic.MulIrrep, metaclass=_IncludesCore):
             return (self.mul, self.ir) == (other.mul, other.ir)
         return self.ir == other if isinstance(other, ic.Irrep) else NotImplemented
 
-    __hash__ = ic.MulIrrep.__hash__
+    def __hash__(self) -> int:
+        return hash((self.mul, self.ir))
 
     def __reduce__(self) -> tuple[type["MulIrrep"], tuple[int, ic.Irrep]]:
         return MulIrrep, (self.mul, self.ir)
@@ -102,10 +112,18 @@ class Irreps(ic.Irreps, metaclass=_IncludesCore):
     def __eq__(self, other: object) -> bool:
         return tuple.__eq__(self, other) if isinstance(other, tuple) else super().__eq__(other)
 
-    __hash__ = ic.Irreps.__hash__
+    def __ne__(self, other: object) -> bool:
+        return tuple.__ne__(self, other)  # as in e3nn-jax, which redefines __eq__ alone
+
+    def __hash__(self) -> int:
+        return tuple.__hash__(self)
 
     def __radd__(self, other: IntoIrreps) -> "Irreps":
         return self if other == 0 else Irreps([*Irreps(other), *self])  # 0, so that the builtin sum works
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Irreps(found) if isinstance(index, slice) else found
 
     @staticmethod
     def spherical_harmonics(lmax: int, p: int = -1) -> "Irreps":
@@ -114,26 +132,42 @@ class Irreps(ic.Irreps, metaclass=_IncludesCore):
 
     def sort(self) -> Any:
         """See :meth:`irreps_core.Irreps.sort`."""
-        found = super().sort()
+        found = ic.Irreps(self).sort()
         return found._replace(irreps=Irreps(found.irreps))
 
+    def filter_mask(self, keep: Any = None, *, drop: Any = None, lmax: Any = None, mask: Any = None) -> Any:
+        """See :meth:`irreps_core.Irreps.filter_mask`."""
+        keep, drop = _of_own_items(keep), _of_own_items(drop)
+        return ic.Irreps(self).filter_mask(keep, drop=drop, lmax=lmax, mask=mask)
 
-def _returning_irreps(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Convert the irreps that a method returns to :class:`Irreps`, and leave other results alone."""
+    def filter(self, keep: Any = None, *, drop: Any = None, lmax: Any = None, mask: Any = None) -> "Irreps":
+        """See :meth:`irreps_core.Irreps.filter`."""
+        kept = self.filter_mask(keep, drop=drop, lmax=lmax, mask=mask)
+        return Irreps(item for item, yes in zip(self, kept, strict=True) if yes)
+
+
+def _of_own_items(selection: Any) -> Any:
+    """Let a function that selects items get them as :class:`MulIrrep`."""
+    return (lambda item: selection(MulIrrep(item))) if callable(selection) else selection
+
+
+def _on_core(name: str) -> Callable[..., Any]:
+    """Return a method of irreps_core that gets its own type, and whose irreps are converted back."""
+    method = getattr(ic.Irreps, name)
 
     @wraps(method)
-    def converted(*args: Any, **kwargs: Any) -> Any:
-        result = method(*args, **kwargs)
+    def converted(self: Irreps, *args: Any, **kwargs: Any) -> Any:
+        result = method(ic.Irreps(self), *args, **kwargs)
         return Irreps(result) if isinstance(result, ic.Irreps) else result
 
     return converted
 
 
 for _name in (
-    *("__getitem__", "__add__", "__mul__", "__rmul__", "__floordiv__"),
-    *("repeat", "set_mul", "remove_zero_multiplicities", "unify", "simplify", "regroup", "filter"),
+    *("__add__", "__mul__", "__rmul__", "__floordiv__", "is_scalar", "count", "index", "generators"),
+    *("repeat", "set_mul", "remove_zero_multiplicities", "unify", "simplify", "regroup"),
 ):
-    setattr(Irreps, _name, _returning_irreps(getattr(ic.Irreps, _name)))
+    setattr(Irreps, _name, _on_core(_name))
 
 for _static in (Irrep, MulIrrep, Irreps):
     jax.tree_util.register_static(_static)

@@ -12,6 +12,7 @@ import numpy as np
 from irreps_core import IntoIrreps, IrrepsArray, as_irreps_array, concatenate, from_chunks, normal, ones, zeros
 
 from ._irreps import Irreps
+from ._irreps_array import own
 
 P = ParamSpec("P")
 
@@ -309,7 +310,7 @@ def of_irreps(irreps: IntoIrreps, x: Any) -> Any:
 def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:
     """Make a function of IrrepsArrays accept IrrepsData; it then returns IrrepsData.
 
-    If the function returns irreps, they are converted to :class:`Irreps`.
+    Otherwise the results are converted to the types of this package, see :func:`own`.
 
     Example:
         >>> import irreps_ops as irr
@@ -322,8 +323,7 @@ def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_data)
         if not any(isinstance(x, IrrepsData) for x in leaves):
-            result: Any = function(*args, **kwargs)
-            return Irreps(result) if isinstance(result, Irreps) else result
+            return own(function(*args, **kwargs))
         present: Any = jax.tree.map(_to_present, (args, kwargs), is_leaf=_is_data)
         return jax.tree.map(_to_earlier, cast(Any, function)(*present[0], **present[1]), is_leaf=_is_data)
 

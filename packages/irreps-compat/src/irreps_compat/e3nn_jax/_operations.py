@@ -10,6 +10,7 @@ from irreps_core import IntoIrreps, IrrepsArray
 
 from ._config import default
 from ._irreps import Irreps
+from ._irreps_array import own_results
 from ._irreps_data import for_irreps_data
 
 
@@ -118,6 +119,7 @@ def tensor_square(
     )
 
 
+@own_results
 def reduced_symmetric_tensor_product_basis(
     irreps: IntoIrreps,
     degree: int,
@@ -188,6 +190,7 @@ def soft_one_hot_linspace(
     )
 
 
+@own_results
 def normal(
     irreps: IntoIrreps,
     key: Any = None,

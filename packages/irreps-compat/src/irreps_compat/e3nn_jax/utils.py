@@ -7,11 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IrrepsArray, as_irreps_array, rand_matrix
-from irreps_core import vmap as vmap
+import irreps_core as ic
+from irreps_core import rand_matrix
 
 from ._irreps import Irreps
+from ._irreps_array import IrrepsArray, of_functions, own_results
 from ._operations import normal
+
+as_irreps_array = own_results(ic.as_irreps_array)
+vmap = of_functions(ic.vmap)
 
 
 def _floating_dtypes(tree: Any) -> list[Any]:

@@ -65,7 +65,9 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
 
     def __new__(cls, irreps: "IntoIrreps" = None) -> "Irreps":
         """See the class."""
-        return irreps if isinstance(irreps, Irreps) else super().__new__(cls, items_of(irreps))
+        if isinstance(irreps, Irreps) and type(irreps) is cls:
+            return irreps
+        return super().__new__(cls, items_of(irreps))
 
     def __getnewargs__(self) -> tuple[tuple[MulIrrep, ...]]:
         return (tuple(self),)

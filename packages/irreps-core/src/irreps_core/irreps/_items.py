@@ -10,7 +10,7 @@ from ._parsing import parse_term
 
 
 def items_of(irreps: Any) -> Sequence[MulIrrep]:
-    """Return the items that `irreps` denotes; see :class:`Irreps`.
+    """Return the items that `irreps` denotes, of exactly the class :class:`MulIrrep`; see :class:`Irreps`.
 
     Raises:
         ValueError: it does not denote irreps.
@@ -43,7 +43,7 @@ def _parse(text: str) -> tuple[MulIrrep, ...]:
 
 def _item(x: Any) -> MulIrrep:
     if isinstance(x, MulIrrep):
-        return x
+        return x if type(x) is MulIrrep else MulIrrep(x.mul, x.ir)
     if isinstance(x, Irrep):
         return MulIrrep(1, x)
     if isinstance(x, str):

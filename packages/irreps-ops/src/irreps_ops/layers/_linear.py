@@ -248,6 +248,11 @@ class Linear:
     def _parameter(self, scope: Scope, name: str, shape: tuple[int, ...], dtype: Any, std: float) -> jax.Array:
         return scope.parameter(name, shape, dtype, self._initializer(std))
 
+    def _chosen(self, maps: jax.Array, indices: jax.Array) -> jax.Array:
+        """Return the map of each index."""
+        # By default JAX would use the last map for every index that is too large.
+        return maps.at[indices].get(mode="fill", fill_value=jnp.nan)
+
     def _weights(
         self, scope: Scope, f: FunctionalLinear, path: LinearWeights, weights: jax.Array | None, x: IrrepsArray
     ) -> jax.Array:
@@ -258,9 +263,8 @@ class Linear:
             return self._parameter(scope, name, shape, x.dtype, std)
         if self.num_indexed_weights is not None:
             w = self._parameter(scope, name, (self.num_indexed_weights, *shape), x.dtype, std)
-            # By default JAX would use the last map for every index that is too large.
             # In float32, because the transpose is a sum.
-            return rounded_to(w.dtype, widened(w).at[weights].get(mode="fill", fill_value=jnp.nan))
+            return rounded_to(w.dtype, self._chosen(widened(w), weights))
         # A linear combination of d maps, scaled as in the last layer of a perceptron.
         d = weights.shape[-1]
         scale = max(d, 1) ** -0.5

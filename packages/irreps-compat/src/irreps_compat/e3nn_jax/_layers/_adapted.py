@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
+from irreps_compat.e3nn_jax._irreps_array import own
 from irreps_ops.bindings import Scope
 
 
@@ -25,7 +26,7 @@ class Adapted:
         """Convert the fields as the other layer does, which also refuses wrong arguments."""
         made = self.adapted()
         for name, other in self._fields().items():
-            object.__setattr__(self, name, getattr(made, other, getattr(self, name)))
+            object.__setattr__(self, name, own(getattr(made, other, getattr(self, name))))
 
     def _fields(self) -> dict[str, str]:
         return {field.name: self.names.get(field.name, field.name) for field in fields(self)}  # type: ignore[arg-type]
@@ -41,4 +42,4 @@ class Adapted:
 
     def __call__(self, scope: Scope, *inputs: Any, **options: Any) -> Any:
         """Apply the layer."""
-        return self.adapted()(scope, *inputs, **options)
+        return own(self.adapted()(scope, *inputs, **options))

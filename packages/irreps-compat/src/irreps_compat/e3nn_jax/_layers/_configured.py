@@ -7,6 +7,7 @@ import jax
 
 import irreps_ops as irr
 from irreps_compat.e3nn_jax._config import default
+from irreps_compat.e3nn_jax._irreps_array import own
 from irreps_compat.e3nn_jax._irreps_data import for_irreps_data, of_irreps
 from irreps_core import Irreps, converted, frozen
 from irreps_ops.bindings import Scope
@@ -33,6 +34,10 @@ class Linear(irr.Linear):
             object.__setattr__(self, "irreps_out", Irreps(self.irreps_out).filter(keep=self.irreps_in))
         super().validate()
 
+    def _chosen(self, maps: jax.Array, indices: jax.Array) -> jax.Array:
+        """Return the map of each index: the last one for an index that is too large, as in e3nn-jax."""
+        return maps[indices]
+
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.Linear`."""
         inputs = *inputs[:-1], of_irreps(self.irreps_in, inputs[-1])
@@ -56,7 +61,7 @@ class LinearSHTP(irr.LinearSHTP):
 
     def __call__(self, scope: Scope, x: Any, direction: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.LinearSHTP`."""
-        return super().__call__(scope, x, direction).regroup()
+        return own(super().__call__(scope, x, direction).regroup())
 
 
 @frozen
@@ -98,6 +103,10 @@ class Dropout(irr.Dropout):
 @frozen
 class SymmetricTensorProduct(irr.SymmetricTensorProduct):
     """:class:`irreps_ops.SymmetricTensorProduct`."""
+
+    def __call__(self, scope: Scope, x: Any) -> Any:
+        """Apply the layer, see :class:`irreps_ops.SymmetricTensorProduct`."""
+        return for_irreps_data(super().__call__)(scope, x)
 
 
 @frozen

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from irreps_compat.e3nn_jax._irreps import Irreps
+from irreps_compat.e3nn_jax._irreps_array import own
 from irreps_compat.e3nn_jax._irreps_data import IrrepsData
 from irreps_core import IrrepsArray, ones
 
@@ -43,7 +44,7 @@ def overload_for_irreps_without_array(
             data = {name: x for name, x in bound.arguments.items() if name in names}
             if not any(isinstance(x, (Irreps, str)) for x in data.values()):
                 return func(*args, **kwargs)
-            bound.arguments.update({name: ones(Irreps(x), shape) for name, x in data.items()})
+            bound.arguments.update({name: own(ones(Irreps(x), shape)) for name, x in data.items()})
             kinds = (IrrepsArray, IrrepsData)
             return jax.tree.map(
                 lambda x: Irreps(x.irreps) if isinstance(x, kinds) else x,
