@@ -1,6 +1,8 @@
 """Train an equivariant force field on quantum chemistry, evaluate it, and run molecular dynamics with it."""
 
 import argparse
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,13 +110,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console()
     run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md}[options.command]
     try:
-        return run(options, console)
+        code = run(options, console)
+        sys.stdout.flush()
+        return code
     except (DataError, CheckpointError, OutputError, commands.UsageError) as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # the disk is full, or nobody reads the output any more
         place = f": {error.filename}" if error.filename else ""
         print(f"force-field {options.command}: {error.strerror or error}{place}", file=sys.stderr)
+        with contextlib.suppress(OSError, ValueError):  # what is left in the buffer would fail again at the end
+            if error.filename is None:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except FloatingPointError as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
