@@ -62,3 +62,17 @@ def test_an_axis_in_the_place_of_the_irreps_is_found() -> None:
             use()
     with pytest.raises(ValueError, match="irreps axis"):
         ic.vmap(lambda v: v, out_axes=-1)(x)
+    square = ic.IrrepsArray("0e + 1o", jax.numpy.arange(16.0).reshape(4, 4))  # both axes have the same length
+    for options in (
+        {"in_axes": 1},
+        {"in_axes": (1,)},
+        {"in_axes": [1]},
+        {"out_axes": 1},
+        {"in_axes": 1, "out_axes": 1},
+    ):
+        with pytest.raises(ValueError, match="irreps axis"):
+            ic.vmap(lambda v: v, **options)(square)
+    with pytest.raises(ValueError, match="irreps axis"):
+        ic.vmap(lambda v: {"x": v, "n": v.array}, out_axes={"x": 1, "n": 0})(square)
+    out = ic.vmap(lambda v, w: {"x": v, "n": w}, in_axes=(0, None), out_axes={"x": 0, "n": 1})(square, square.array)
+    assert (out["x"].shape, out["n"].shape) == ((4, 4), (4, 4, 4))

@@ -43,6 +43,19 @@ def _map(function: Callable[[Any], Any], tree: Any, kind: type) -> Any:
     return jax.tree.map(function, tree, is_leaf=lambda x: isinstance(x, kind))
 
 
+def _check(name: str, axes: Any, tree: Any) -> None:
+    """Raise an error if an axis is that of the irreps of an array, also if both axes have the same length."""
+
+    def check(axis: Any, part: Any) -> None:
+        for x in jax.tree.leaves(part, is_leaf=lambda x: isinstance(x, _Flagged)):
+            if isinstance(x, _Flagged) and axis is not None and axis in (-1, x.array.ndim - 1):
+                raise ValueError(
+                    f"{name}={axis} is the irreps axis of {x.irreps}, of shape {x.array.shape}, which vmap cannot map"
+                )
+
+    jax.tree.map(check, axes, tree, is_leaf=lambda axis: axis is None)
+
+
 def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
     """Return `jax.vmap` of a function, which keeps the zero flags of IrrepsArrays and refuses the irreps axis.
 
@@ -72,7 +85,10 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
     @wraps(fun)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = _map(_wrap, (args, kwargs), IrrepsArray)
-        return _map(_unwrap, jax.vmap(flagged, in_axes, out_axes)(*args, **kwargs), _Flagged)
+        out = jax.vmap(flagged, in_axes, out_axes)(*args, **kwargs)  # after JAX's own checks of the axes
+        _check("in_axes", tuple(in_axes) if isinstance(in_axes, list) else in_axes, args)
+        _check("out_axes", out_axes, out)
+        return _map(_unwrap, out, _Flagged)
 
     return mapped
 
