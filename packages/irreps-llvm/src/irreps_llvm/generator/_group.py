@@ -1,6 +1,8 @@
 """A group of products that are computed together, and their straight-line code."""
 
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from ._lane_code import Coefficient, Graph, Plan, multiply_out, plans
@@ -21,7 +23,10 @@ from ._products import (
 Slot: TypeAlias = "tuple[tuple[tuple[tuple[Operands, int], ...], float], ...]"
 Terms: TypeAlias = "list[tuple[Coefficient, int | None]]"
 
-_MERGED_TERMS = 6000  # products without scalars are joined to groups of at most this many terms
+# Products without scalars are joined to groups of at most this many terms.
+_MERGED_TERMS = 6000
+# On a GPU, where all that a group computes has to fit in the registers of a thread, larger products are cut.
+_MERGED_TERMS_OF_THREADS = 200
 
 
 class ProductSum(NamedTuple):
@@ -159,9 +164,33 @@ def _chosen(graph: Graph, candidates: Mapping[tuple, Sequence[Plan]]) -> dict[tu
     return chosen
 
 
-def grouped(products: Sequence[Product], widest: int) -> list[Group]:
-    """Put products that belong together into groups."""
+def _cut(product: Product, most: int) -> list[Product]:
+    """Cut a product by the components of its output, so that the parts have about `most` terms."""
+    parts: list[list[Term]] = [[]]
+    for _, of_component in itertools.groupby(sorted(product.terms, key=_output), _output):
+        terms = list(of_component)
+        if parts[-1] and len(parts[-1]) + len(terms) > most:
+            parts.append([])
+        parts[-1] += terms
+    return [replace(product, terms=tuple(terms)) for terms in parts]
+
+
+def _output(term: Term) -> int:
+    return term.output
+
+
+def grouped(products: Sequence[Product], widest: int, *, threads: bool = False) -> list[Group]:
+    """Put products that belong together into groups.
+
+    Args:
+        products: the products.
+        widest: lanes of the widest vector.
+        threads: whether the lanes are threads of a GPU.
+    """
     found: dict[Hashable, list[Product]] = {}
+    most = _MERGED_TERMS_OF_THREADS if threads else _MERGED_TERMS
+    if threads:
+        products = [part for p in products for part in (_cut(p, most) if isinstance(p.output, LaneOutput) else [p])]
     for product in products:
         plain = not product.scalars and not any(not isinstance(x, Operands) for x in product.lanes)
         plain = plain and isinstance(product.output, LaneOutput)
@@ -172,7 +201,7 @@ def grouped(products: Sequence[Product], widest: int) -> list[Group]:
         if plain and not product.loops:
             key = shape
             n = 0
-            while (key, n) in found and sum(len(p.terms) for p in found[key, n]) > _MERGED_TERMS:
+            while (key, n) in found and sum(len(p.terms) for p in (*found[key, n], product)) > most:
                 n += 1
             key = (key, n)
         found.setdefault(key, []).append(product)

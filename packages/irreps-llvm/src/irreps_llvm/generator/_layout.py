@@ -146,6 +146,14 @@ def pack(builder: Builder, source: Value, stored: Layout, target: Value, packed:
     def body(counters: dict[str, Integer]) -> None:
         read = builder.at(source, stored.offset(builder, counters))
         write = builder.at(target, packed.offset(builder, counters))
+        if builder.threads:
+            for c in range(stored.components):
+                with builder.loop(0, packed.lanes, width) as lane:
+                    start = builder.at(builder.at(read, c * stored.component), builder.mul(lane, stored.lane))
+                    count = width if stored.lanes % width == 0 else builder.sub(stored.lanes, lane)
+                    vector = builder.load_strided(start, width, stored.lane, count)
+                    builder.store(vector, builder.at(write, c * packed.component), lane)
+            return
         whole = stored.lanes // width * width
         contiguous, interleaved = stored.lane == 1, stored.component == 1 and stored.lane == stored.components
         if width == 1 or not (contiguous or interleaved):
@@ -181,6 +189,14 @@ def unpack(builder: Builder, source: Value, packed: Layout, target: Value, store
     def body(counters: dict[str, Integer]) -> None:
         read = builder.at(source, packed.offset(builder, counters))
         write = builder.at(target, stored.offset(builder, counters))
+        if builder.threads:
+            for c in range(stored.components):
+                with builder.loop(0, packed.lanes, width) as lane:
+                    vector = builder.load_vector(builder.at(read, c * packed.component), width, lane)
+                    start = builder.at(builder.at(write, c * stored.component), builder.mul(lane, stored.lane))
+                    count = width if stored.lanes % width == 0 else builder.sub(stored.lanes, lane)
+                    builder.store_strided(vector, start, stored.lane, count)
+            return
         whole = stored.lanes // width * width
         contiguous, interleaved = stored.lane == 1, stored.component == 1 and stored.lane == stored.components
         if width == 1 or not (contiguous or interleaved):

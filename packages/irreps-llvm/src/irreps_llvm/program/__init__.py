@@ -15,7 +15,7 @@ from ._instructions import (
     Value,
     When,
 )
-from ._interpreter import interpret
+from ._interpreter import chunks_of, interpret
 from ._printing import printed
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Statement",
     "Value",
     "When",
+    "chunks_of",
     "interpret",
     "printed",
 ]

@@ -1,7 +1,8 @@
 """The instructions of a loop program: values, statements, and a builder that appends them.
 
 A program works on scalars and on *vectors*, one number for each of some lanes. A lane is a channel, or an element of
-the batch where an operand has no channels. Memory is reached through pointers; the type of the elements that a pointer
+the batch where an operand has no channels. On a CPU a vector is a register; on a GPU each lane is a thread, and all
+threads hold the same scalars. Memory is reached through pointers; the type of the elements that a pointer
 points to decides how they are read: narrow floats are widened to the dtype of the arithmetic, int32 to integers.
 """
 
@@ -135,10 +136,16 @@ class Program:
 
 
 class Builder:
-    """Appends instructions. Arithmetic of constant integers is done at once."""
+    """Appends instructions. Arithmetic of constant integers is done at once.
 
-    def __init__(self, dtype: str) -> None:
+    Args:
+        dtype: ``"float32"`` or ``"float64"``, of the arithmetic.
+        threads: whether each lane is a thread, which rules out ``shuffle``.
+    """
+
+    def __init__(self, dtype: str, *, threads: bool = False) -> None:
         self.program = Program(dtype)
+        self.threads = threads
         self._count = 0
         self._block: list[Statement] = []
 
@@ -316,6 +323,14 @@ class Builder:
     def store(self, value: Integer | Float, pointer: Value, index: Integer = 0) -> None:
         """Write an element, or a vector to consecutive elements."""
         self._effect("store", value, self.at(pointer, index))
+
+    def load_strided(self, pointer: Value, lanes: int, stride: int, count: Integer) -> Value:
+        """Read the first `count` >= 1 of `lanes` elements that lie `stride` apart; the other lanes are zero."""
+        return self._do("load_strided", "float", pointer, stride, count, lanes=lanes)
+
+    def store_strided(self, value: Value, pointer: Value, stride: int, count: Integer) -> None:
+        """Write the first `count` lanes of a vector to elements that lie `stride` apart."""
+        self._effect("store_strided", value, pointer, stride, count)
 
     def clear(self, pointer: Value, count: Integer) -> None:
         """Set `count` elements to zero."""

@@ -6,7 +6,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from ._instructions import Instruction, Loop, Program, Stage, Statement, Value, When
+from ._instructions import Instruction, Loop, Part, Program, Stage, Statement, Value, When
 
 _DTYPES: dict[str, Any] = {
     "bfloat16": ml_dtypes.bfloat16,
@@ -39,6 +39,13 @@ def interpret(
             for chunk in range(run.value(part.count)):
                 run.values[part.chunk] = chunk
                 run.block(part.body)
+
+
+def chunks_of(program: Program, part: Part, sizes: Mapping[str, int]) -> int:
+    """Return the number of chunks of a part, given the sizes that the program is called with."""
+    run = _Run(np.dtype(program.dtype).type, {program.sizes[name]: int(sizes[name]) for name in program.sizes})
+    run.block(part.prologue)
+    return run.value(part.count)
 
 
 class _Run:
@@ -92,6 +99,10 @@ class _Run:
             raise IndexError(f"elements {start} to {start + max(lanes, 1) - 1} of an array of {len(array)}")
         return array, slice(start, start + max(lanes, 1))
 
+    def strided(self, pointer: tuple[np.ndarray, int], stride: int, count: int) -> tuple[np.ndarray, slice]:
+        array, whole = self.span(pointer, stride * (count - 1) + 1)
+        return array, slice(whole.start, whole.stop, stride)
+
     def instruction(self, instruction: Instruction) -> None:
         arguments = [self.value(a) for a in instruction.arguments]
         result, operation = instruction.result, instruction.operation
@@ -107,6 +118,11 @@ class _Run:
                 array, where = self.span(arguments[0], result.lanes)
                 read = array[where] if result.kind == "integer" else array[where].astype(self.real)
                 found = read if result.lanes else int(read[0]) if result.kind == "integer" else read[0]
+            case "load_strided":
+                (array, start), stride, count = arguments
+                found = np.zeros(result.lanes, self.real)
+                array, where = self.strided((array, start), stride, min(count, result.lanes))
+                found[: min(count, result.lanes)] = array[where].astype(self.real)
             case "constant":
                 found = self.real(arguments[0]) if not result.lanes else np.full(result.lanes, arguments[0], self.real)
             case "splat":
@@ -123,6 +139,12 @@ class _Run:
                 value, pointer = arguments
                 array, where = self.span(pointer, np.size(value) if np.ndim(value) else 0)
                 array[where] = value
+            case "store_strided":
+                value, pointer, stride, count = arguments
+                array, where = self.strided(pointer, stride, min(count, len(value)))
+                array[where] = value[: min(count, len(value))]
+            case "barrier":
+                pass  # lanes run in step here
             case "clear":
                 pointer, count = arguments
                 if count:

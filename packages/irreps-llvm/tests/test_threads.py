@@ -1,0 +1,227 @@
+"""Programs for thread blocks: their numbers, and that no thread reads what another one wrote since the last barrier.
+
+Nothing here needs a GPU: the interpreter runs the programs, with the lanes that they have there.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from irreps_llvm._executor import sizes_of
+from irreps_llvm.generator import Generator, Registers, Workspace
+from irreps_llvm.machine._threads import BlockMemory, ThreadProgram, for_threads
+from irreps_llvm.program import Instruction, Loop, Part, Program, Stage, Statement, Value, When
+from irreps_llvm.program._interpreter import _Run
+from irreps_ops.compute import Polynomial, evaluate
+from irreps_ops.compute._contraction import Contraction
+from irreps_ops.testing._executor_cases import ExecutorCase, convolution, executor_cases, fully_connected, powers
+
+ALL = -1  # threads: every one
+NOBODY = -2
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+
+class Race(AssertionError):
+    """Two threads reach an element, one of them to write, and no barrier is between them."""
+
+
+class Shadow:
+    """What is known of each element of an array."""
+
+    def __init__(self, size: int) -> None:
+        self.writer = np.full(size, NOBODY)
+        self.reader = np.full(size, NOBODY)  # ALL if there are several
+        self.written, self.read = np.full(size, -1), np.full(size, -1)  # times: numbers of barriers
+        # The last chunk of this phase that wrote and read.
+        self.writing, self.reading = np.full(size, -1), np.full(size, -1)
+
+
+class Emulator(_Run):
+    """Runs a program for thread blocks, and watches which thread reaches which element."""
+
+    def __init__(self, program: ThreadProgram, values: dict[Value, Any]) -> None:
+        super().__init__(np.dtype(program.program.dtype).type, values)
+        self.program, self.time, self.chunk = program, 0, 0
+        self.shadows: dict[int, tuple[np.ndarray, Shadow]] = {}
+
+    def run(self) -> None:
+        for phase, threads in zip(self.program.program.phases, self.program.threads, strict=True):
+            for _, shadow in self.shadows.values():
+                shadow.writing[:] = shadow.reading[:] = -1
+            for part, self.threads in zip(phase, threads, strict=True):
+                self.block(part.prologue)
+                for chunk in range(self.value(part.count)):
+                    self.values[part.chunk] = chunk
+                    self.time, self.chunk = self.time + 1, self.chunk + 1
+                    self.block(part.body)
+
+    def touch(self, pointer: Any, count: int, stride: int, threads: Any, write: bool) -> None:
+        """Note that `threads`, one for each element or ALL for each, reach elements."""
+        array, start = pointer
+        if count <= 0:
+            return
+        _, shadow = self.shadows.setdefault(id(array), (array, Shadow(len(array))))
+        where = slice(start, start + stride * (count - 1) + 1, stride)
+        alone = self.threads == 1
+        threads = np.broadcast_to(0 if alone else threads, count)
+
+        def others(of: np.ndarray, at: np.ndarray) -> Any:
+            return (at[where] == self.time) & ((of[where] != threads) | (of[where] == ALL) & ~alone)
+
+        wrong = others(shadow.writer, shadow.written) | (
+            (shadow.writing[where] != self.chunk) & (shadow.writing[where] >= 0)
+        )
+        if write:
+            wrong |= others(shadow.reader, shadow.read)
+            wrong |= (shadow.reading[where] != self.chunk) & (shadow.reading[where] >= 0)
+        if wrong.any():
+            n = int(np.argmax(wrong))
+            raise Race(
+                f"thread {threads[n]} {'writes' if write else 'reads'} element {start + stride * n} at {self.time}; "
+                f"written by {shadow.writer[where][n]} at {shadow.written[where][n]}, "
+                f"read by {shadow.reader[where][n]} at {shadow.read[where][n]}"
+            )
+        if write:
+            shadow.writer[where], shadow.written[where], shadow.writing[where] = threads, self.time, self.chunk
+        else:
+            again = (shadow.read[where] == self.time) & (shadow.reader[where] != threads)
+            shadow.reader[where] = np.where(again, ALL, threads)
+            shadow.read[where], shadow.reading[where] = self.time, self.chunk
+
+    def instruction(self, instruction: Instruction) -> None:
+        arguments, result = [self.value(a) for a in instruction.arguments], instruction.result
+        lanes = result.lanes if result is not None else 0
+        match instruction.operation:
+            case "barrier":
+                assert self.threads > 1
+                self.time += 1
+            case "load":
+                self.touch(arguments[0], max(lanes, 1), 1, np.arange(lanes) if lanes else ALL, False)
+            case "load_strided":
+                count = min(arguments[2], lanes)
+                self.touch(arguments[0], count, arguments[1], np.arange(count), False)
+            case "store":
+                lanes = np.size(arguments[0]) if np.ndim(arguments[0]) else 0
+                self.touch(arguments[1], max(lanes, 1), 1, np.arange(lanes) if lanes else 0, True)
+            case "store_strided":
+                count = min(arguments[3], len(arguments[0]))
+                self.touch(arguments[1], count, arguments[2], np.arange(count), True)
+            case "clear":
+                self.touch(arguments[0], arguments[1], 1, np.arange(max(arguments[1], 0)) % self.threads, True)
+            case "total" if instruction.arguments[0].lanes > 32:
+                self.time += 1  # the sum over warps has barriers of its own
+        super().instruction(instruction)
+
+
+def memory(of: Iterable[Workspace | BlockMemory], sizes: dict[str, int], dtype: str) -> list[np.ndarray]:
+    """Work space, filled with what must not be read."""
+    result = []
+    for each in of:
+        integers = each.element == "int32"
+        filling = np.iinfo(np.int32).min if integers else np.nan
+        result.append(np.full(each.length(sizes), filling, np.int32 if integers else jnp.dtype(dtype)))
+    return result
+
+
+def vjp(polynomial: Polynomial, active: Sequence[bool]) -> Polynomial:
+    """The polynomial of the gradients with respect to some inputs, given those inputs and cotangents of the outputs."""
+    derivative = polynomial.derivative(tuple(active))
+    tangents = len(derivative.inputs) - len(polynomial.inputs)
+    return derivative.transpose((False,) * len(polynomial.inputs) + (True,) * tangents)
+
+
+def with_gradients(case: ExecutorCase) -> list[ExecutorCase]:
+    """A case, its first gradients, and the gradients of those."""
+    first = vjp(case.polynomial, [True] * len(case.polynomial.inputs))
+    second = vjp(first, [True] * len(first.inputs))
+    return [
+        case,
+        replace(case, name=f"gradients: {case.name}", polynomial=first),
+        replace(case, name=f"second gradients: {case.name}", polynomial=second),
+    ]
+
+
+def longer(case: ExecutorCase, batch: int = 75) -> ExecutorCase:
+    """A case with a batch of several blocks and chunks."""
+    indices = {name: np.resize(numbers, batch).tolist() for name, numbers in case.indices.items()}
+    return replace(case, name=f"long: {case.name}", batch=batch, indices=indices)
+
+
+def prepared(
+    case: ExecutorCase, dtype: str, lanes: int, shared: int
+) -> tuple[Contraction, ThreadProgram, list[Workspace | BlockMemory]]:
+    contraction = Contraction(case.polynomial, case.batch, tuple(case.sizes.items()), dtype)
+    registers = Registers(lanes * np.dtype(dtype).itemsize, 200, threads=True)
+    generated = Generator(case.polynomial, dtype, registers).generate()
+    program = for_threads(generated.program, shared)
+    return contraction, program, [*generated.workspaces, *program.memory]
+
+
+def emulated(case: ExecutorCase, dtype: str, contraction: Contraction, program: ThreadProgram, work: list) -> list:
+    """Run a program; raise an error if threads are in each other's way."""
+    sizes = sizes_of(contraction)
+    outputs = [np.full(o.shape, np.nan, o.dtype) for o in contraction.output_types()]
+    indices = case.arguments()["indices"]
+    arguments = [*case.inputs(dtype), *(indices[name] for name in case.polynomial.indices)]
+    arrays = [*(np.array(a).ravel() for a in arguments), *(o.reshape(-1) for o in outputs), *memory(work, sizes, dtype)]
+    values: dict[Value, Any] = {program.program.sizes[name]: sizes[name] for name in program.program.sizes}
+    buffers = [*program.program.arguments, *program.program.results]
+    values |= {b.pointer: (a, 0) for b, a in zip(buffers, arrays, strict=True)}
+    Emulator(program, values).run()
+    return outputs
+
+
+CASES = [
+    *executor_cases(),
+    *with_gradients(longer(convolution()))[1:],
+    *with_gradients(fully_connected())[1:],
+    *with_gradients(powers())[1:],
+    longer(convolution(last=True)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_numbers_are_those_of_the_reference_and_threads_do_not_race(case: ExecutorCase) -> None:
+    # Little shared memory, so that some of it moves to work space.
+    dtype = "float32"
+    contraction, program, work = prepared(case, dtype, lanes=64, shared=4096)
+    found = emulated(case, dtype, contraction, program, work)
+    wanted = evaluate(case.polynomial, case.inputs(dtype), executor="reference", **case.arguments())
+    for ours, reference, reached in zip(found, wanted, case.polynomial.reached(), strict=True):
+        largest = np.abs(np.asarray(reference)).max(initial=1e-30)
+        if reached and ours.size:
+            assert np.abs(ours - np.asarray(reference)).max() <= TOLERANCE[dtype] * largest
+
+
+def without_barriers(statements: Iterable[Statement]) -> list[Statement]:
+    result: list[Statement] = []
+    for statement in statements:
+        match statement:
+            case Instruction("barrier"):
+                continue
+            case Instruction():
+                result.append(statement)
+            case Loop(counter, start, stop, step, body):
+                result.append(Loop(counter, start, stop, step, without_barriers(body)))
+            case When(condition, body):
+                result.append(When(condition, without_barriers(body)))
+            case Stage(label, body):
+                result.append(Stage(label, without_barriers(body)))
+    return result
+
+
+def test_the_emulator_sees_missing_barriers() -> None:
+    case = longer(convolution())
+    contraction, threads, work = prepared(case, "float32", lanes=64, shared=4096)
+    program = threads.program
+    phases = [
+        [Part(p.label, p.prologue, p.count, p.chunk, without_barriers(p.body)) for p in phase]
+        for phase in program.phases
+    ]
+    bare = Program(program.dtype, program.arguments, program.results, program.sizes, phases)
+    with pytest.raises(Race):
+        emulated(case, "float32", contraction, replace(threads, program=bare), work)
