@@ -1,4 +1,5 @@
-"""Every operation, over one table: jit, vmap, derivatives, dtypes, x64 on and off, empty batches, zero, symmetry.
+"""Every operation, over one table: jit, vmap, derivatives, dtypes, x64 on and off, empty batches and irreps, zero,
+symmetry, sums over many rows in bfloat16.
 
 A public operation that is neither in ``OPERATIONS`` nor in ``NOT_OPERATIONS`` fails a test. A new operation is one line
 of the table, in alphabetical order::
@@ -22,9 +23,10 @@ It returns arrays, IrrepsArrays or a tree of them. Exceptions state by name what
 The example in the docstring of each operation tests that it runs without jit.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +38,7 @@ import irreps_core as ic
 import irreps_ops as irr
 
 BATCH = 3
+MANY = 300  # times as many rows exceed 256, from where on adding 1 changes no number in bfloat16
 STEP = 1e-3
 
 
@@ -64,9 +67,9 @@ def swirl(x: ic.IrrepsArray, axis: ic.IrrepsArray) -> ic.IrrepsArray:
 
 shared = Shared
 SOFT = {"start": 0.0, "end": 1.0, "number": 3}
-DST = jnp.array([2, 0, 2])
+DST = jnp.array([2, 0, 2] * MANY)
 SHIFTS = np.array([[1, 0, -1], [0, 2, 0], [0, 0, 1]])
-EDGES = [irr.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n) for n in range(BATCH + 1)]
+EDGES = functools.cache(lambda n: irr.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n))
 DOT = irr.compute.Polynomial(
     (irr.compute.Operand(3, (2,)), irr.compute.Operand(3, (2,))),
     (irr.compute.Operand(1, (2,)),),
@@ -91,7 +94,7 @@ OPERATIONS = {
     "curl": row(ic.vmap(irr.curl(swirl)), "1o", "1e"),
     "divergence": row(ic.vmap(irr.divergence(swirl)), "1o", "1e"),
     "edge_convolution": row(
-        lambda x, y, w: irr.edge_convolution(x, y, w, EDGES[len(x)]), "0e + 1o", "1o", (4,), each_row=False
+        lambda x, y, w: irr.edge_convolution(x, y, w, EDGES(len(x))), "0e + 1o", "1o", (4,), each_row=False
     ),
     "edge_softmax": row(
         lambda l, w: irr.edge_softmax(l, DST[: len(l)], BATCH, weights=w), (2,), (), each_row=False, at_zero=False
@@ -213,6 +216,69 @@ def test_defects_are_found(what: str) -> None:
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_operation(name: str) -> None:
     check(OPERATIONS[name], name)
+
+
+def sums_over_rows(operation: Row) -> bool:
+    shared = any(isinstance(argument, Shared) for argument in operation.arguments)
+    return operation.order > 0 and (shared or not operation.each_row)
+
+
+@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if sums_over_rows(operation)])
+def test_sums_over_many_rows_in_bfloat16(name: str) -> None:
+    """Sums, forwards and backwards, accumulate in float32: values and gradients are those in float64, rounded."""
+    operation = OPERATIONS[name]
+
+    def repeated(spec: Any, x: Any) -> Any:
+        return x if isinstance(spec, Shared) else jax.tree.map(lambda a: np.concatenate([np.asarray(a)] * MANY), x)
+
+    def run(dtype: Any, wide: Any) -> Any:
+        args = combine(lambda x: x.astype(jnp.bfloat16).astype(dtype), drawn)
+
+        # Cotangents that bfloat16 holds exactly.
+        def total(*args: Any) -> Any:
+            results = floats(operation.function(*args))
+            return sum(jnp.sum(y.astype(wide)) / 2 for y in results), results
+
+        derivative = jax.jit(jax.grad(total, argnums=tuple(range(len(args))), has_aux=True))
+        quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+        return derivative.lower(*args).compile(compiler_options=quick)(*args)
+
+    drawn = tuple(repeated(spec, x) for spec, x in zip(operation.arguments, draw(operation, 0), strict=True))
+    found, expected = run(jnp.bfloat16, np.float32), run(np.float64, np.float64)
+    assert {y.dtype for y in jax.tree.leaves(found)} == {jnp.dtype(jnp.bfloat16)}
+    close(jax.tree.map(lambda y: y.astype(np.float64), found), expected, 8 * 2**-8, name)
+
+
+@pytest.mark.parametrize("irreps", ["", "0x1o", "0x0e + 1o", "0x0e + {}", "{} + 0x2e"])
+def test_empty_irreps(irreps: str) -> None:
+    """Items of multiplicity 0 change no operation; no operation of nothing fails without naming what it expects."""
+    for name, operation in OPERATIONS.items():
+        arguments = [
+            irreps.format(spec) if isinstance(spec, str) else spec
+            for spec in (s.argument if isinstance(s, Shared) else s for s in operation.arguments)
+        ]
+        if not any(isinstance(spec, str) for spec in arguments):
+            continue
+        changed = replace(
+            operation,
+            arguments=tuple(
+                Shared(a) if isinstance(s, Shared) else a for a, s in zip(arguments, operation.arguments, strict=True)
+            ),
+        )
+        try:
+            found = jax.eval_shape(operation.function, *draw(changed, 0))
+        except ValueError as refusal:
+            error = str(refusal)
+        else:
+            error = ""
+        if error:  # It expects irreps, or a number of functions or weights, that fit others.
+            assert any(word in error for word in ("expect", "must be", "must have", "cannot", "pass both")), (
+                name,
+                error,
+            )
+        elif "{}" in irreps:
+            expected = jax.eval_shape(operation.function, *draw(operation, 0))
+            assert [y.shape for y in floats(found)] == [y.shape for y in floats(expected)], name
 
 
 @pytest.mark.gpu
@@ -375,6 +441,8 @@ def check_float32(operation: Row, name: str, exact: Any) -> None:
     batches = [first_of_batch(operation, narrow, n) for n in dict.fromkeys((size, 1, 0))]
     with jax.checking_leaks():
         with_x64 = jax.eval_shape(f, *batches[0])
+    narrow16 = jax.eval_shape(f, *jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.bfloat16), batches[0]))
+    assert {y.dtype for y in floats(narrow16)} <= {jnp.dtype(jnp.bfloat16)}, f"{name}: dtype"
     with jax.enable_x64(False):
         found, *rest = jax.jit(lambda *batches: [f(*x) for x in batches])(*batches)
     assert {y.dtype for y in floats([with_x64, found, *rest])} <= {jnp.dtype(jnp.float32)}, f"{name}: dtype"

@@ -138,6 +138,11 @@ def broadcast_to(x: A, shape: Sequence[int]) -> A:
 
 def mul_to_axis(x: A, factor: int | None, axis: int) -> A:
     """Move a factor of the multiplicities to a new axis."""
+    if factor is None and x.irreps.num_irreps == 0:
+        raise ValueError(
+            f"mul_to_axis of {describe(x)} expects a factor, the length of the new axis: without multiplicities there is "
+            "no greatest common divisor of them"
+        )
     factor = x.irreps.mul_gcd if factor is None else factor
     axis = normalize_axis(axis, x.ndim + 1, "mul_to_axis")
     if factor <= 0 or any(item.mul % factor for item in x.irreps):

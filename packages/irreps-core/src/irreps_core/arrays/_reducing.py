@@ -180,7 +180,7 @@ def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
         1x1o [0. 0. 1.]
     """
     for x in (a, b):
-        if any(ir.l != 1 for _, ir in x.irreps):
+        if any(ir.l != 1 for mul, ir in x.irreps if mul > 0):
             raise ValueError(f"cross expects vectors, 1o or 1e, got {describe(x)}")
     if a.irreps.num_irreps != b.irreps.num_irreps:
         raise ValueError(f"cross expects equally many vectors, got {describe(a)} and {describe(b)}")

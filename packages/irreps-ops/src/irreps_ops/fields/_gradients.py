@@ -174,7 +174,7 @@ def hessian(
         inner = _reduced(H, irreps_in, irreps_in, symmetric=not several)
         irreps = Irreps([(mul, ir) for mul, ir, _ in inner])
         chunks = [chunk.reshape((*chunk.shape[:-2], mul * ir.dim)) for mul, ir, chunk in inner]
-        J = jnp.concatenate([H[..., 0, :0], *chunks], axis=-1)
+        J = jnp.concatenate([jnp.zeros((*H.shape[:-2], 0), H.dtype), *chunks], axis=-1)
         return _result(_reduced(J, irreps_out, irreps), J, regroup_output, aux)
 
     return second
@@ -287,7 +287,7 @@ def _of_vectors(
     def derived(*args: Any, **kwargs: Any) -> Any:
         jacobian, irreps_out, irreps_in, aux = _jacobian(function, fun, argnums, has_aux, args, kwargs)
         for name, irreps in (("x", irreps_in), ("y", irreps_out)):
-            if any(ir.l != 1 for _, ir in irreps):
+            if any(ir.l != 1 for mul, ir in irreps if mul > 0):
                 raise ValueError(
                     f"{function} expects vectors, 1o or 1e, got {name} of {irreps}: filter them, or use grad, which "
                     "takes any irreps"

@@ -156,11 +156,11 @@ class BatchNorm:
             chunk = jnp.zeros((*x.shape[:-1], mul, ir.dim), dtype) if chunk is None else chunk
             chunk = chunk.reshape(batch, prod(x.shape[1:-1]), mul, ir.dim)
             size = size_for_squares(chunk, (1, 3) if self.instance else (0, 1, 3), self.eps)
-            chunk, size = chunk / size, size.reshape(-1, mul) if self.instance else size.reshape(mul)
+            chunk, size = chunk / size, size.reshape((batch, mul) if self.instance else (mul,))
             if ir.is_scalar():
                 mean = self._over_batch(_mean(chunk[..., 0], 1), mask)
                 means.append(mean * size)
-                chunk = chunk - mean.reshape(-1, 1, mul, 1)
+                chunk = chunk - mean.reshape(batch if self.instance else 1, 1, mul, 1)
                 chunk = chunk if mask is None else jnp.where(mask.reshape(-1, 1, 1, 1), chunk, 0)
             square = jnp.sum(chunk**2, axis=3)
             square = square if self.normalization == "norm" else square / ir.dim
@@ -205,7 +205,7 @@ def _normalized(x: IrrepsArray, moments: _Moments, scale: jax.Array, bias: jax.A
     chunks, irrep, scalar = [], 0, 0
     axes = (1,) * (x.ndim - 2)
     for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
-        shape = (-1, *axes, mul, 1) if scale.ndim > 1 else (1, *axes, mul, 1)
+        shape = (x.shape[0] if scale.ndim > 1 else 1, *axes, mul, 1)
         factor = scale[..., irrep : irrep + mul].reshape(shape)
         size = moments.size[..., irrep : irrep + mul].reshape(shape)
         irrep += mul

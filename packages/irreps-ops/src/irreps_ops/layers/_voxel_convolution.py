@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan, converted, from_chunks, frozen
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan, converted, from_chunks, frozen, norm
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating, split_items
 from irreps_ops.harmonics._spherical import spherical_harmonics
@@ -222,7 +222,7 @@ class VoxelConvolution:
             w = self._parameter(scope, product, ins, dtype)
             w = jnp.tensordot(radial[ir.l], w, axes=1, precision=jax.lax.Precision.HIGHEST)  # [voxel, u, v, w]
             coefficients = jnp.asarray(ins.path_weight * clebsch_gordan(ir_in.l, ir.l, ir_out.l), dtype)
-            y = of_item[ins.i_in2].reshape(-1, mul, ir.dim)
+            y = of_item[ins.i_in2].reshape(len(displacements), mul, ir.dim)
             y = jnp.einsum("pvj,ijk->pvik", y, coefficients, precision=jax.lax.Precision.HIGHEST)
             terms.setdefault((ins.i_in1, ins.i_out), []).append((w, y))
         voxels = len(displacements)
@@ -233,11 +233,8 @@ class VoxelConvolution:
 
     def _radial(self, l: int, displacements: jax.Array) -> jax.Array:
         """Return the radial functions of harmonics of degree l, of shape (voxels, number)."""
-        square = jnp.sum(displacements**2, axis=-1)
-        # The distance has no derivative at the middle voxel, which has a map of its own.
-        distance = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
         return soft_one_hot_linspace(
-            distance,
+            norm(IrrepsArray("1o", displacements)).array[..., 0],
             start=float(_of_degree(self, "relative_starts", l)) * self.diameter / 2,
             end=self.diameter / 2,
             number=int(_of_degree(self, "num_radial_basis", l)),

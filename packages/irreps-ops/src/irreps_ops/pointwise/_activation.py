@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from irreps_core import Irreps, IrrepsArray, as_irreps_array, cached, norm
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating, split_items
-from irreps_ops._inputs._precision import computed_in_float32, rounded_to, widened
+from irreps_ops._inputs._precision import computed_in_float32, rounded_to, size_for_squares, widened
 from irreps_ops.compute._tiled_map import map_in_tiles
 
 from ._cutoffs import sus
@@ -274,10 +274,11 @@ def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normaliz
     pieces = [x.array[..., :0]]
     for (mul, ir), piece, act in zip(x.irreps, split_items(x.array, x.irreps), acts, strict=True):
         if act is not None and ir.dim * mul > 0:
-            chunk = piece.reshape(*piece.shape[:-1], mul, ir.dim)
-            norms = norm(IrrepsArray([(mul, ir)], piece)).array[..., None]
+            wide = widened(piece)
+            chunk = wide.reshape(*piece.shape[:-1], mul, ir.dim)
+            norms = norm(IrrepsArray([(mul, ir)], wide)).array[..., None]
             size = norms / (math.sqrt(ir.dim) if normalization == "component" else 1)
-            piece = (chunk * act(size)).reshape(piece.shape)
+            piece = rounded_to(x.dtype, (chunk * act(size)).reshape(piece.shape))
         pieces.append(piece)
     return IrrepsArray(x.irreps, jnp.concatenate(pieces, axis=-1), zero_flags=x.zero_flags)
 
@@ -352,7 +353,8 @@ def key_value_activation(phi: Activation, key: Any, value: Any) -> Any:
     if key.shape != value.shape or key.ndim == 0:
         raise ValueError(f"key_value_activation expects two arrays of one shape, got {key.shape} and {value.shape}")
     wide = widened(key)
-    with_quarter = jnp.concatenate([wide, jnp.full_like(wide[..., :1], 1 / 4)], axis=-1)
-    direction = wide / norm(as_irreps_array(with_quarter), per_irrep=False).array
+    size = size_for_squares(wide, (-1,), 1.0)
+    scaled = wide / size
+    direction = scaled / norm(as_irreps_array(jnp.concatenate([scaled, 1 / 4 / size], -1)), per_irrep=False).array
     along = jnp.sum(direction * widened(value), axis=-1, keepdims=True)
     return rounded_to(key.dtype, math.sqrt(key.shape[-1]) * normalize_function(phi)(along) * direction)

@@ -113,7 +113,7 @@ class FunctionalSymmetricContraction:
             possible = {ir for n in self.orders for ir in equivariant_polynomials(self.irreps_in, n)}
             raise ValueError(
                 f"{', '.join(map(str, sorted(missing)))} cannot be made of {self.irreps_in} with orders {self.orders}; "
-                f"possible: {', '.join(map(str, sorted(possible)))}"
+                f"possible: {', '.join(map(str, sorted(possible))) or 'none'}"
             )
 
     @cached_property
@@ -202,9 +202,11 @@ class FunctionalSymmetricContraction:
             ValueError: other irreps, or wrong shapes.
         """
         (x,) = floating(x.rechunk(self.irreps_in))
-        w = self.join_weights(weights) if isinstance(weights, Mapping) else jnp.asarray(weights)
         if x.ndim < 2:
             raise ValueError(f"x must have shape (..., channels, {self.irreps_in.dim}), got {x.shape}")
+        if not self.weights:  # there is no such polynomial
+            return IrrepsArray(self.irreps_out, jnp.zeros((*x.shape[:-1], self.irreps_out.dim), x.dtype))
+        w = self.join_weights(weights) if isinstance(weights, Mapping) else jnp.asarray(weights)
         *leading, channels, dim = x.shape
         expected = (*w.shape[: 0 if index is None else 1], self.num_weights, channels)
         if w.shape != expected or w.ndim != (2 if index is None else 3):
