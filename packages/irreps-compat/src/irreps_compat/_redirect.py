@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -10,7 +11,7 @@ from types import ModuleType
 _THEIRS, _OURS = "e3nn_jax", "irreps_compat.e3nn_jax"
 
 
-class _Finder:
+class _Finder(MetaPathFinder, Loader):
     """Finds `e3nn_jax` and its submodules in `irreps_compat`: the same module objects under two names."""
 
     def find_spec(

@@ -42,7 +42,7 @@ class Irrep(ic.Irrep, metaclass=_IncludesCore):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, (str, tuple)) and not isinstance(other, ic.Irreps):
             try:
-                other = ic.Irrep(other)  # type: ignore[arg-type]  # Irrep checks it
+                other = ic.Irrep(other)
             except ValueError:
                 return False
         return super().__eq__(other.ir if isinstance(other, ic.MulIrrep) else other)
