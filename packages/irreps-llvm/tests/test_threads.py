@@ -1,8 +1,13 @@
 """Programs for thread blocks: their numbers, and that no thread reads what another one wrote since the last barrier.
 
-Nothing here needs a GPU: the interpreter runs the programs, with the lanes that they have there.
+Nothing here needs a GPU: the interpreter runs the programs, with the lanes that they have there, and this CPU runs the
+LLVM IR of the kernels, with a thread for each thread of a block.
 """
 
+import ctypes
+import functools
+import re
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,9 +18,13 @@ import pytest
 
 from irreps_llvm._executor import sizes_of
 from irreps_llvm.generator import Generator, Registers, Workspace
+from irreps_llvm.machine._ptx_text import block_threads, ptx_text
 from irreps_llvm.machine._threads import BlockMemory, ThreadProgram, for_threads
-from irreps_llvm.program import Instruction, Loop, Part, Program, Stage, Statement, Value, When
+from irreps_llvm.program import Instruction, Loop, Part, Program, Stage, Statement, Value, When, chunks_of
 from irreps_llvm.program._interpreter import _Run
+from irreps_llvm.runtime import host_machine
+from irreps_llvm.runtime._compiler import FOR_KERNELS, compile_ir, load_object
+from irreps_llvm.runtime._machine import load_llvm
 from irreps_ops.compute import Polynomial, evaluate
 from irreps_ops.compute._contraction import Contraction
 from irreps_ops.testing._executor_cases import ExecutorCase, convolution, executor_cases, fully_connected, powers
@@ -225,3 +234,112 @@ def test_the_emulator_sees_missing_barriers() -> None:
     bare = Program(program.dtype, program.arguments, program.results, program.sizes, phases)
     with pytest.raises(Race):
         emulated(case, "float32", contraction, replace(threads, program=bare), work)
+
+
+class Device:
+    """Runs the kernels of an LLVM module for a GPU on this CPU: a thread of this process for each thread of a block."""
+
+    def __init__(self) -> None:
+        self.here = threading.local()
+        self.exchanged: dict[int, Any] = {}
+        self.functions = {
+            "llvm.nvvm.read.ptx.sreg.tid.x": ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: self.here.thread),
+            "llvm.nvvm.read.ptx.sreg.ctaid.x": ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: self.block),
+            "llvm.nvvm.barrier": ctypes.CFUNCTYPE(None, ctypes.c_int32, ctypes.c_int32)(self.barrier),
+            "llvm.nvvm.shfl.sync.bfly.f32": self.shuffle(ctypes.c_float),
+            "llvm.nvvm.shfl.sync.bfly.i32": self.shuffle(ctypes.c_int32),
+        }
+        for name, function in self.functions.items():
+            load_llvm().add_symbol(self.symbol(name), ctypes.cast(function, ctypes.c_void_p).value)
+
+    @staticmethod
+    def symbol(name: str) -> str:
+        return "device_" + name.removeprefix("llvm.nvvm.").replace(".", "_")
+
+    def barrier(self, _: int, threads: int) -> None:
+        assert threads == self.barriers[threads].parties
+        self.barriers[threads].wait()
+
+    def shuffle(self, kind: Any) -> Any:
+        def exchange(mask: int, value: Any, step: int, clamp: int) -> Any:
+            assert (mask, clamp) == (-1, 31)
+            warp = self.warps[self.here.thread // 32]
+            self.exchanged[self.here.thread] = value
+            warp.wait()
+            found = self.exchanged[self.here.thread ^ step]
+            warp.wait()
+            return found
+
+        return ctypes.CFUNCTYPE(kind, ctypes.c_int32, kind, ctypes.c_int32, ctypes.c_int32)(exchange)
+
+    def compiled(self, text: str, phases: int) -> list[int]:
+        """Return the addresses of the kernels of a module."""
+        text = re.sub(r" addrspace\(\d\)", "", text).replace("ptx_kernel ", "")
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("!nvvm"))
+        text = re.sub(r"^!\d+ = !\{ptr.*$", "", text, flags=re.MULTILINE)
+        for name in self.functions:
+            text = text.replace(f"@{name}(", f"@{self.symbol(name)}(")
+        names = [f"phase{n}" for n in range(phases)]
+        code = compile_ir(text, names, host_machine(), FOR_KERNELS)
+        return load_object(code, names, host_machine())
+
+    def launch(self, address: int, blocks: int, threads: int, parameters: list[int]) -> None:
+        """Run a kernel, block after block."""
+        kernel = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * len(parameters))(address)
+        # Parts with fewer threads have barriers of their own.
+        self.barriers = {n: threading.Barrier(n) for n in (32, 64, 128) if n <= threads}
+        self.warps = [threading.Barrier(32) for _ in range(threads // 32)]
+        together = threading.Barrier(threads)
+
+        def work(thread: int) -> None:
+            self.here.thread = thread
+            for block in range(blocks):
+                self.block = block
+                together.wait()
+                kernel(*parameters)
+                together.wait()
+
+        running = [threading.Thread(target=work, args=(thread,)) for thread in range(threads)]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join()
+
+
+@functools.cache
+def device() -> Device:
+    return Device()
+
+
+def run(case: ExecutorCase, dtype: str, lanes: int) -> list[np.ndarray]:
+    contraction, program, work = prepared(case, dtype, lanes, shared=4096)
+    sizes = sizes_of(contraction)
+    outputs = [np.full(o.shape, np.nan, o.dtype) for o in contraction.output_types()]
+    indices = case.arguments()["indices"]
+    arguments = [np.array(a) for a in (*case.inputs(dtype), *(indices[name] for name in case.polynomial.indices))]
+    arrays = [*arguments, *outputs, *memory(work, sizes, dtype)]
+    parameters = [a.ctypes.data for a in arrays] + [sizes[name] for name in sorted(program.program.sizes)]
+    phases = program.program.phases
+    kernels = device().compiled(ptx_text(program), len(phases))
+    for address, phase, threads in zip(kernels, phases, block_threads(program), strict=True):
+        blocks = sum(chunks_of(program.program, part, sizes) for part in phase)
+        device().launch(address, blocks, threads, parameters)
+    return outputs
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype", "lanes"),
+    [
+        (convolution(), "float32", 64),
+        (with_gradients(convolution(last=True))[1], "float32", 64),
+        (with_gradients(fully_connected(3))[1], "float64", 32),
+        (with_gradients(powers())[1], "float32", 32),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_the_ir_of_the_kernels_computes_what_the_reference_does(case: ExecutorCase, dtype: str, lanes: int) -> None:
+    found = run(case, dtype, lanes)
+    wanted = evaluate(case.polynomial, case.inputs(dtype), executor="reference", **case.arguments())
+    for ours, reference in zip(found, wanted, strict=True):
+        largest = np.abs(np.asarray(reference)).max(initial=1e-30)
+        assert np.abs(ours - np.asarray(reference)).max() <= TOLERANCE[dtype] * largest

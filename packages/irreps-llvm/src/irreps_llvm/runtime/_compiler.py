@@ -5,7 +5,7 @@ All calls of LLVM are under one lock, which a fork waits for.
 
 import contextlib
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from ._locks import fork_safe_lock
@@ -16,6 +16,8 @@ from ._machine import Machine, load_llvm
 Levels: TypeAlias = tuple[int, int]
 FOR_KERNELS: Levels = (0, 2)
 FOR_HANDLERS: Levels = (0, 0)
+# Without passes over the IR, NVIDIA's assembler runs out of registers.
+FOR_DEVICES: Levels = (1, 2)
 
 LLVM_LOCK = fork_safe_lock()
 
@@ -46,8 +48,8 @@ def assembly(text: str, exported: Collection[str], machine: Machine, levels: Lev
         return target.emit_assembly(module)
 
 
-def load_object(code: bytes, name: str, machine: Machine) -> int:
-    """Load object code into this process for ever; return the address of the function of a name.
+def load_object(code: bytes, names: Sequence[str], machine: Machine) -> list[int]:
+    """Load object code into this process for ever; return the addresses of the functions of some names.
 
     Raises:
         CompilationError: it calls a function that this process does not have.
@@ -64,9 +66,9 @@ def load_object(code: bytes, name: str, machine: Machine) -> int:
             raise CompilationError(f"the IR of a kernel calls functions that this process lacks: {', '.join(missing)}")
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         engine.finalize_object()
-        address = engine.get_function_address(name)
+        addresses = [engine.get_function_address(name) for name in names]
         engine.detach()  # never freed: executables call the code until the process ends
-        return address
+        return addresses
 
 
 def undefined_symbols(code: bytes) -> list[str]:
@@ -88,10 +90,9 @@ def undefined_symbols(code: bytes) -> list[str]:
 
 
 def _target(machine: Machine, level: int) -> Any:
-    target = load_llvm().Target.from_triple(machine.triple)
-    return target.create_target_machine(
-        cpu=machine.cpu, features=machine.features, opt=level, codemodel="jitdefault", jit=True
-    )
+    target, jit = load_llvm().Target.from_triple(machine.triple), not machine.triple.startswith("nvptx")
+    model = "jitdefault" if jit else "default"
+    return target.create_target_machine(cpu=machine.cpu, features=machine.features, opt=level, codemodel=model, jit=jit)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ finds nothing to claim; it touches the shared state alone, which its last user f
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Template
 
 from ._interface import Interface
@@ -30,9 +30,8 @@ class _IrTemplate(Template):
     idpattern = r"[A-Za-z][A-Za-z0-9_.]*"
 
 
-# The state of a phase. Counters that threads contend for have cache lines of their own.
-_SHARED = _IrTemplate("""
-${kernel_type}
+# How chunks of a phase are computed: the state, for which threads contend on cache lines of their own, and the pool.
+_POOL = """
 %irreps.state = type { i64, [15 x i64], i64, [15 x i64], i64, i64, ptr, ptr }
 ; 0 next chunk, 2 chunks done, 4 users of this state, 5 number of chunks, 6 phase, 7 its frame
 
@@ -85,32 +84,6 @@ define internal void @irreps.helper(ptr %state) {
   ret void
 }
 
-define internal void @irreps.discard(ptr %api, ptr %error) {
-  %arguments = alloca [${sizeof.Error_Destroy_Args} x i8], align 8
-  call void @llvm.memset.p0.i64(ptr %arguments, i8 0, i64 ${sizeof.Error_Destroy_Args}, i1 false)
-  store i64 ${sizeof.Error_Destroy_Args}, ptr %arguments
-  %error.at = getelementptr i8, ptr %arguments, i64 ${Error_Destroy_Args.error}
-  store ptr %error, ptr %error.at
-  %function.at = getelementptr i8, ptr %api, i64 ${Api.Error_Destroy}
-  %function = load ptr, ptr %function.at
-  call void %function(ptr %arguments)
-  ret void
-}
-
-define internal ptr @irreps.fail(ptr %api, ptr %message) {
-  %arguments = alloca [${sizeof.Error_Create_Args} x i8], align 8
-  call void @llvm.memset.p0.i64(ptr %arguments, i8 0, i64 ${sizeof.Error_Create_Args}, i1 false)
-  store i64 ${sizeof.Error_Create_Args}, ptr %arguments
-  %message.at = getelementptr i8, ptr %arguments, i64 ${Error_Create_Args.message}
-  store ptr %message, ptr %message.at
-  %code.at = getelementptr i8, ptr %arguments, i64 ${Error_Create_Args.errc}
-  store i32 ${Error_Code_INVALID_ARGUMENT}, ptr %code.at
-  %function.at = getelementptr i8, ptr %api, i64 ${Api.Error_Create}
-  %function = load ptr, ptr %function.at
-  %error = call ptr %function(ptr %arguments)
-  ret ptr %error
-}
-
 ; 0 where there is no pool.
 define internal i64 @irreps.threads(ptr %api, ptr %context) {
 entry:
@@ -151,7 +124,7 @@ end:
   ret void
 }
 
-define internal void @irreps.run(ptr %api, ptr %context, i64 %chunks, ptr %phase, ptr %frame) {
+define internal ptr @irreps.run(ptr %api, ptr %context, i64 %chunks, ptr %phase, ptr %frame) {
 entry:
   %arguments = alloca [${sizeof.ThreadPool_Schedule_Args} x i8], align 8
   %single = icmp slt i64 %chunks, 2
@@ -170,7 +143,7 @@ allocate:
   br i1 %none, label %serially, label %prepare
 serially:
   call void @irreps.serially(i64 %chunks, ptr %phase, ptr %frame)
-  ret void
+  ret ptr null
 prepare:
   %done.at = getelementptr %irreps.state, ptr %state, i64 0, i32 2
   %users.at = getelementptr %irreps.state, ptr %state, i64 0, i32 4
@@ -229,10 +202,40 @@ yield:
   br label %wait
 leave:
   call void @irreps.leave(ptr %state)
+  ret ptr null
+}
+"""
+
+# What any handler does: answer XLA, check the call, collect pointers and numbers, run the phases.
+CALL = """
+${kernel_type}
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+
+define internal void @irreps.discard(ptr %api, ptr %error) {
+  %arguments = alloca [${sizeof.Error_Destroy_Args} x i8], align 8
+  call void @llvm.memset.p0.i64(ptr %arguments, i8 0, i64 ${sizeof.Error_Destroy_Args}, i1 false)
+  store i64 ${sizeof.Error_Destroy_Args}, ptr %arguments
+  %error.at = getelementptr i8, ptr %arguments, i64 ${Error_Destroy_Args.error}
+  store ptr %error, ptr %error.at
+  %function.at = getelementptr i8, ptr %api, i64 ${Api.Error_Destroy}
+  %function = load ptr, ptr %function.at
+  call void %function(ptr %arguments)
   ret void
 }
 
-declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+define internal ptr @irreps.fail(ptr %api, ptr %message) {
+  %arguments = alloca [${sizeof.Error_Create_Args} x i8], align 8
+  call void @llvm.memset.p0.i64(ptr %arguments, i8 0, i64 ${sizeof.Error_Create_Args}, i1 false)
+  store i64 ${sizeof.Error_Create_Args}, ptr %arguments
+  %message.at = getelementptr i8, ptr %arguments, i64 ${Error_Create_Args.message}
+  store ptr %message, ptr %message.at
+  %code.at = getelementptr i8, ptr %arguments, i64 ${Error_Create_Args.errc}
+  store i32 ${Error_Code_INVALID_ARGUMENT}, ptr %code.at
+  %function.at = getelementptr i8, ptr %api, i64 ${Api.Error_Create}
+  %function = load ptr, ptr %function.at
+  %error = call ptr %function(ptr %arguments)
+  ret ptr %error
+}
 
 ; Copy the data pointers of a list of buffers; return the next entry of the frame.
 define internal ptr @irreps.copy(ptr %buffers, i64 %number, ptr %frame) {
@@ -354,7 +357,7 @@ start:
   %functions = load ptr, ptr %functions.at
   br label %phase.next
 phase.next:
-  %p = phi i64 [ 0, %start ], [ %p.next, %run ]
+  %p = phi i64 [ 0, %start ], [ %p.next, %run.next ]
   %p.left = icmp slt i64 %p, %phases
   br i1 %p.left, label %run, label %end
 run:
@@ -363,7 +366,10 @@ run:
   %phase.at = getelementptr [2 x ptr], ptr %functions, i64 %p, i64 1
   %phase = load ptr, ptr %phase.at
   %chunks = call i64 %chunks.function(ptr %frame)
-  call void @irreps.run(ptr %api, ptr %context, i64 %chunks, ptr %phase, ptr %frame)
+  %error.run = call ptr @irreps.run(ptr %api, ptr %context, i64 %chunks, ptr %phase, ptr %frame)
+  %run.failed = icmp ne ptr %error.run, null
+  br i1 %run.failed, label %failed, label %run.next
+run.next:
   %p.next = add i64 %p, 1
   br label %phase.next
 end:
@@ -373,15 +379,19 @@ wrong:
   %message = load ptr, ptr %message.at
   %error = call ptr @irreps.fail(ptr %api, ptr %message)
   ret ptr %error
+failed:
+  ret ptr %error.run
 }
-""")
+"""
 
-# Arguments, results, attributes, phases, message, and for each phase two functions.
-_KERNEL_TYPE = "%irreps.kernel = type { i64, i64, i64, i64, ptr, ptr }"
+# Arguments, results, attributes, phases, message, and for each phase two pointers: to the function that counts chunks,
+# and to what `irreps.run` needs.
+KERNEL_TYPE = "%irreps.kernel = type { i64, i64, i64, i64, ptr, ptr }"
 
 
-def _filled(template: Template, interface: Interface, given: Mapping[str, object]) -> str:
+def filled(text: str, interface: Interface, given: Mapping[str, object]) -> str:
     """Fill a template with the given values, and with numbers of the interface for all other names."""
+    template = _IrTemplate(text)
     return template.substitute(
         {name: given[name] if name in given else interface[name] for name in template.get_identifiers()}
     )
@@ -401,11 +411,16 @@ def shared_handler(interface: Interface, triple: str) -> tuple[str, str]:
         "declare_pause": declare_pause,
         "pause": pause,
         "spins": _SPINS,
-        "kernel_type": _KERNEL_TYPE,
-        "shared": "irreps_shared",
     }
-    name = f"irreps_shared_{hashlib.sha256(_filled(_SHARED, interface, given).encode()).hexdigest()[:16]}"
-    return name, _filled(_SHARED, interface, {**given, "shared": name})
+    return named(CALL + _POOL, interface, given)
+
+
+def named(text: str, interface: Interface, given: Mapping[str, object]) -> tuple[str, str]:
+    """Fill the template of a shared function; return its name, which its content determines, and the text."""
+    given = {**given, "kernel_type": KERNEL_TYPE}
+    unnamed = filled(text, interface, {**given, "shared": "irreps_shared"})
+    name = f"irreps_shared_{hashlib.sha256(unnamed.encode()).hexdigest()[:16]}"
+    return name, filled(text, interface, {**given, "shared": name})
 
 
 def handler(kernel: Kernel, shared: str) -> str:
@@ -415,23 +430,44 @@ def handler(kernel: Kernel, shared: str) -> str:
         kernel: the kernel.
         shared: name of the function that does the work, of :func:`shared_handler`.
     """
+    functions = [(f"chunks{n}", f"phase{n}") for n in range(kernel.phases)]
+    return entry_point(kernel.arguments, kernel.results, kernel.attributes, functions, shared)
+
+
+def entry_point(
+    arguments: int, results: int, attributes: Sequence[str], phases: Sequence[tuple[str, str]], shared: str
+) -> str:
+    """Return the LLVM IR of the function that XLA calls.
+
+    Args:
+        arguments: number of argument buffers.
+        results: number of result buffers.
+        attributes: names of the int64 scalar attributes, sorted.
+        phases: for each the names of the function that counts its chunks, and of what computes them.
+        shared: name of the function that does the work.
+    """
     message = (
-        f"a kernel of irreps_llvm expects {kernel.arguments} arguments, {kernel.results} results and the int64 scalar "
-        f"attributes ({', '.join(kernel.attributes)}); the call has others"
-    ).encode()
-    text = "".join(f"\\{byte:02X}" for byte in message)
-    functions = ", ".join(f"ptr @{name}{n}" for n in range(kernel.phases) for name in ("chunks", "phase"))
-    counts = f"i64 {kernel.arguments}, i64 {kernel.results}, i64 {len(kernel.attributes)}, i64 {kernel.phases}"
-    entries = kernel.arguments + kernel.results + len(kernel.attributes)
+        f"a kernel of irreps_llvm expects {arguments} arguments, {results} results and the int64 scalar "
+        f"attributes ({', '.join(attributes)}); the call has others"
+    )
+    functions = ", ".join(f"ptr @{name}" for phase in phases for name in phase)
+    counts = f"i64 {arguments}, i64 {results}, i64 {len(attributes)}, i64 {len(phases)}"
     return f"""
-{_KERNEL_TYPE}
-@irreps.message = private constant [{len(message) + 1} x i8] c"{text}\\00"
-@irreps.functions = private constant [{2 * kernel.phases} x ptr] [ {functions} ]
+{KERNEL_TYPE}
+@irreps.message = private constant {text_constant(message)}
+@irreps.functions = private constant [{2 * len(phases)} x ptr] [ {functions} ]
 @irreps.kernel = private constant %irreps.kernel {{ {counts}, ptr @irreps.message, ptr @irreps.functions }}
 declare ptr @{shared}(ptr, ptr, ptr)
 define ptr @{HANDLER}(ptr %call) {{
-  %frame = alloca [{entries} x i64], align 8
+  %frame = alloca [{arguments + results + len(attributes)} x i64], align 8
   %error = call ptr @{shared}(ptr %call, ptr @irreps.kernel, ptr %frame)
   ret ptr %error
 }}
 """
+
+
+def text_constant(text: str) -> str:
+    """Return type and value of a text that ends with zero."""
+    encoded = text.encode()
+    characters = "".join(f"\\{byte:02X}" for byte in encoded)
+    return f'[{len(encoded) + 1} x i8] c"{characters}\\00"'

@@ -80,7 +80,7 @@ def _address(text: str, function: str, machine: Machine, levels: Levels) -> int:
     """Return the address of a function of an LLVM module."""
     name = content_name(text, machine, levels)
     code = cached(f"{name}.o", lambda: compile_ir(text, [function], machine, levels))
-    return load_object(code, function, machine)
+    return load_object(code, [function], machine)[0]
 
 
 def _register(name: str, address: int) -> None:
