@@ -140,8 +140,8 @@ def mul_to_axis(x: A, factor: int | None, axis: int) -> A:
     """Move a factor of the multiplicities to a new axis."""
     if factor is None and x.irreps.num_irreps == 0:
         raise ValueError(
-            f"mul_to_axis of {describe(x)} expects a factor, the length of the new axis: without multiplicities there is "
-            "no greatest common divisor of them"
+            f"mul_to_axis of {describe(x)} expects a factor, the length of the new axis: there are no multiplicities "
+            "whose greatest common divisor it could be"
         )
     factor = x.irreps.mul_gcd if factor is None else factor
     axis = normalize_axis(axis, x.ndim + 1, "mul_to_axis")

@@ -81,19 +81,25 @@ def _cones(l: int, m: int) -> list[Quadric]:
     below_1 = 1 - np.linalg.svd(jacobi[::2, 1::2], compute_uv=False)
     # A step of Newton's method, with 1 - cos θ as unknown, gives the roots near 1 all their digits.
     y, rho2 = 1 - below_1, below_1 * (2 - below_1)
-    slope = (l - m) * (l + m + 1) / (2 * m + 2) * _legendre_ratio(l, m + 1, y, rho2)
-    below_1 += _legendre_ratio(l, m, y, rho2) / slope
+    ratio, exponent = _legendre_ratio(l, m, y, rho2)
+    slope, slope_exponent = _legendre_ratio(l, m + 1, y, rho2)
+    slope *= (l - m) * (l + m + 1) / (2 * m + 2)
+    below_1 += np.ldexp(ratio / slope, exponent - slope_exponent)
     y, rho2 = 1 - below_1, below_1 * (2 - below_1)
     return [(-c, 1.0, -c) for c in (y**2 / rho2).tolist()]
 
 
-def _legendre_ratio(l: int, m: int, y: np.ndarray, rho2: np.ndarray) -> np.ndarray:
-    """Return R_l^m of :mod:`._legendre`."""
-    before, ratio, e = np.zeros_like(y), np.ones_like(y), np.zeros_like(y)
+def _legendre_ratio(l: int, m: int, y: np.ndarray, rho2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return R_l^m of :mod:`._legendre` as mantissa * 2^exponent, because high degrees underflow."""
+    before, ratio, e, exponent = np.zeros_like(y), np.ones_like(y), np.zeros_like(y), np.zeros(y.shape, int)
     for k in range(m + 1, l + 1):
         e = (k - m - 1) / (k + m) * (y * e - rho2 * before)
         before, ratio = ratio, y * ratio + e
-    return ratio
+        small = np.maximum(np.abs(ratio), np.abs(before)) < 2.0**-500
+        if small.any():
+            scale = np.where(small, 2.0**500, 1)
+            before, ratio, e, exponent = before * scale, ratio * scale, e * scale, exponent - np.where(small, 500, 0)
+    return ratio, exponent
 
 
 def _planes(m: int) -> list[Quadric]:

@@ -31,6 +31,11 @@ def rounded_to(dtype: Any, x: jax.Array) -> jax.Array:
     return x.astype(dtype) if _is_narrow(dtype) else x
 
 
+def rows(x: jax.Array, index: jax.Array, **options: Any) -> jax.Array:
+    """Return ``x.at[index].get(**options)``, whose transpose, a sum of rows, accumulates in float32 at least."""
+    return rounded_to(x.dtype, widened(x).at[index].get(**options))
+
+
 def computed_in_float32(function: Callable[P, jax.Array]) -> Callable[P, jax.Array]:
     """Decorate a function whose first argument is an array: narrow dtypes are computed in float32 and rounded once."""
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._precision import widened
 
 
 def radius_graph(
@@ -56,7 +57,7 @@ def radius_graph(
     x = check.float_array("radius_graph", pos.array if isinstance(pos, IrrepsArray) else pos)
     if x.ndim != 2:
         raise ValueError(f"radius_graph expects positions of shape (n, 3), got {x.shape}; use jax.vmap for more axes")
-    near = _distances(jax.lax.stop_gradient(x)) < r_max
+    near = _are_near(widened(jax.lax.stop_gradient(x)), r_max)
     if batch is not None:
         labels = _per_point("batch", batch, len(x))
         near = near & (labels[:, None] == labels[None])
@@ -76,12 +77,13 @@ def radius_graph(
     return senders.astype(jnp.int32), receivers.astype(jnp.int32)
 
 
-def _distances(x: jax.Array) -> jax.Array:
-    """Return the distances of all pairs; coordinate by coordinate, as all differences need three times the memory."""
+def _are_near(x: jax.Array, r_max: float) -> jax.Array:
+    """Return for all pairs whether they are near; by coordinate, as all differences need three times the memory."""
     square = jnp.zeros((len(x), len(x)), x.dtype)
     for coordinate in x.T:
-        square = square + (coordinate[:, None] - coordinate[None]) ** 2
-    return jnp.sqrt(square)
+        # In units of the cutoff, so that squares overflow for distant points alone.
+        square = square + ((coordinate[:, None] - coordinate[None]) / r_max) ** 2
+    return square < 1
 
 
 def _per_point(name: str, values: Any, count: int) -> jax.Array:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from irreps_core import IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
+from irreps_ops._inputs._precision import rounded_to, widened
 from irreps_ops.pointwise._activation import Activation, normalize_function
 from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
@@ -94,7 +95,8 @@ class MultiLayerPerceptron:
             x = jnp.matmul(x, w, precision=jax.lax.Precision.HIGHEST)
             if self.with_bias:
                 b = layer.parameter("b", (n,), x.dtype, jax.nn.initializers.zeros)
-                x = x + b.reshape((1,) * (x.ndim - 1) + (n,))
+                # In float32 at least, because the derivative by a bias is a sum over the batch.
+                x = rounded_to(x.dtype, widened(x) + widened(b).reshape((1,) * (x.ndim - 1) + (n,)))
             x = scale**exponent * x
             act = self._activation(i == last)
             x = x if act is None else act(x)

@@ -12,7 +12,7 @@ import numpy as np
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._operands import floating
-from irreps_ops._inputs._precision import rounded_to, widened
+from irreps_ops._inputs._precision import rounded_to, rows, widened
 from irreps_ops.graphs._edge_index import EdgeIndex
 from irreps_ops.graphs._edge_softmax import edge_softmax
 from irreps_ops.graphs._neighbour_sum import message_irreps, messages, neighbour_sum
@@ -142,7 +142,8 @@ class Transformer:
             return logits
         # Also keys that are known to be zero have parameters, which depend on the irreps alone.
         mix = self._perceptron(irreps.num_irreps)(scope.child("mlp_key"), scalars)
-        key = messages(x[src], harmonics, x.irreps) * IrrepsArray([(irreps.num_irreps, "0e")], mix)
+        of_senders = IrrepsArray(x.irreps, rows(x.array, src), zero_flags=x.zero_flags)
+        key = messages(of_senders, harmonics, x.irreps) * IrrepsArray([(irreps.num_irreps, "0e")], mix)
         name = f"w[0,0] {number}x0e,{self.num_heads}x0e"
         normal = Normal(1.0)
         weights = scope.child("linear_logit").parameter(name, (number, self.num_heads), x.dtype, normal)
@@ -156,7 +157,7 @@ class Transformer:
                 continue
             # Apply the weights at the nodes, which are fewer than the edges.
             query = jnp.einsum("nui,uvh->nhvi", own, w, precision=jax.lax.Precision.HIGHEST)
-            term = jnp.einsum("ehvi,evi->eh", query[dst], other, precision=jax.lax.Precision.HIGHEST)
+            term = jnp.einsum("ehvi,evi->eh", rows(query, dst), other, precision=jax.lax.Precision.HIGHEST)
             logits = logits + term / math.sqrt(number * a.ir.dim)
         return logits
 
