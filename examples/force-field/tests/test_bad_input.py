@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from force_field import checkpoint, data
+from force_field import checkpoint, commands, data
 from force_field.cli import main
+from force_field.training import Trainer
 from irreps_ops import checkpoint as irreps_checkpoint
 
 WATER = """3
@@ -124,7 +125,7 @@ def malformed(count: int) -> Iterator[bytes]:
 def test_fuzzed_frames(tmp_path: Path) -> None:
     """Each is refused by one short DataError that names the file, or has targets of the right form."""
     path, messages = tmp_path / "fuzzed.extxyz", []
-    for content in malformed(1500):
+    for content in malformed(700):
         path.write_bytes(content)
         try:
             frames = data.read(path)
@@ -134,7 +135,7 @@ def test_fuzzed_frames(tmp_path: Path) -> None:
         for atoms in frames:
             assert atoms.calc.results["forces"].shape == (len(atoms), 3)
             assert np.isfinite(atoms.calc.results["energy"])
-    assert 500 < len(messages) < 1500
+    assert 300 < len(messages) < 700
     assert all(str(path) in message and len(message) < 1000 for message in messages)
 
 
@@ -228,3 +229,54 @@ def test_bad_checkpoints_are_refused(
         message = capsys.readouterr().err
         assert all(part in message for part in expected)
         assert "Traceback" not in message
+
+
+CHANGES: dict[str, Callable[[dict, dict, dict], object]] = {
+    "no model": lambda header, weights, state: header.pop("model"),
+    "a model of text": lambda header, weights, state: header["model"].update(channels="many"),
+    "an endless model": lambda header, weights, state: header["model"].update(layers=10**9),
+    "an unknown setting": lambda header, weights, state: header["model"].update(width=1),
+    "elements of text": lambda header, weights, state: header["model"].update(elements=["O", "H"]),
+    "no energies": lambda header, weights, state: header["scaling"].update(reference_energies=[]),
+    "an infinite scale": lambda header, weights, state: header["scaling"].update(energy_scale=float("inf")),
+    "data of numbers": lambda header, weights, state: header["data"].update(source=[1]),
+    "lists of configurations": lambda header, weights, state: header["data"].update(trained_on=[[]]),
+    "a history of text": lambda header, weights, state: header["progress"].update(history=["good"]),
+    "negative progress": lambda header, weights, state: header["progress"].update(steps=-1),
+    "an unknown dtype": lambda header, weights, state: header["training"].update(dtype="float8"),
+    "weights that are not finite": lambda header, weights, state: weights.update(offsets=weights["offsets"] * np.nan),
+    "weights of integers": lambda header, weights, state: weights.update(offsets=weights["offsets"].astype(np.int8)),
+    "state that is not finite": lambda header, weights, state: state["params"].update(
+        offsets=state["params"]["offsets"] * np.inf
+    ),
+    "state of bool": lambda header, weights, state: state["params"].update(
+        offsets=state["params"]["offsets"].astype(bool)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was stopped before its first step."""
+    folder = tmp_path_factory.mktemp("untrained")
+    (folder / "water.extxyz").write_text(WATER * 12)
+    options = ["--channels", "2", "--layers", "1", "--lmax", "0", "--valid", "4", "--out", str(folder)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "steps", lambda self: iter(()))
+        patch.setattr(commands._Run, "finish", lambda *_: None)
+        assert main(["train", "--data", str(folder / "water.extxyz"), *options]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_malformed_content_of_a_checkpoint_is_refused(
+    name: str, untrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = checkpoint.load(untrained)
+    CHANGES[name](saved.header, saved.parameters, saved.state)
+    checkpoint.save(tmp_path / checkpoint.NAME, saved.parameters, saved.state, saved.header)
+    assert main(["train", "--resume", "--out", str(tmp_path), "--epochs", "1", "--minutes", "0"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("force-field train: ")
+    assert message.count("\n") == 1
+    assert len(message) < 2000
