@@ -29,7 +29,7 @@ def test_the_number_of_tensors_is_that_of_the_basis(formula, irreps, keep):
     assert _basis_size._rank(indices, group, keep) == sum(len(copies) * ir.dim for ir, copies in basis.items())
 
 
-@pytest.mark.parametrize("n", [8, 9, 52])
+@pytest.mark.parametrize("n", [8, 52])
 def test_many_indices_are_refused_with_the_size(n):
     letters = string.ascii_letters[:n]
     tracemalloc.start()
