@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 
-from ._lengths import scaled_lengths
+from ._length_values import length_values
 
 
 @jax.custom_jvp
 def lengths_of_floats(x: jax.Array) -> jax.Array:
     """Return the lengths along the last axis, which is kept."""
-    return scaled_lengths(x)
+    return length_values(x)
 
 
 @lengths_of_floats.defjvp
