@@ -14,7 +14,6 @@ from flax import nnx
 
 import irreps_flax.nnx as layers
 import irreps_ops as irr
-from irreps_ops.compute import use_executor
 
 from .settings import check_types, is_number
 
@@ -192,7 +191,5 @@ def energy_and_forces(model: ForceField, batch: irr.GraphBatch) -> tuple[jax.Arr
         energies = model(replace(batch, nodes=batch.nodes._replace(positions=positions)))
         return jnp.sum(energies), energies
 
-    # XLA compiles the matrix products of this executor in two thirds of the time that the default takes; for molecules
-    # both run equally fast.
-    gradient, energies = jax.grad(use_executor(total, "xla"), has_aux=True)(jnp.asarray(batch.nodes.positions))
+    gradient, energies = jax.grad(total, has_aux=True)(jnp.asarray(batch.nodes.positions))
     return energies, -gradient

@@ -10,7 +10,9 @@ import numpy as np
 from irreps_core import cached
 from irreps_ops.compute import Contraction, Polynomial
 
-from .generator import Generated, Generator, Registers, size_name
+from . import _gpu_executor
+from .generator import CHUNKS_THAT_SCATTER, Generated, Generator, Registers, operations
+from .generator._sizes import sizes_of
 from .machine._llvm_text import llvm_text
 from .program import Program, printed
 from .runtime import Kernel, host_machine, target_name, unavailable
@@ -18,19 +20,23 @@ from .runtime import Kernel, host_machine, target_name, unavailable
 _STORED = ("bfloat16", "float32", "float64")
 
 
+# Where each chunk has its own sums for all rows of an output, they may take this many bytes, or as many as all arrays.
+_SCATTERED_BYTES = 64 << 20
+
+
 @cached(maxsize=256)
-def generated(polynomial: Polynomial, dtype: str, registers: Registers) -> Generated:
-    """Return the program of a polynomial.
+def generated(polynomial: Polynomial, dtype: str, registers: Registers, scatter: bool) -> Generated:
+    """Return the program of a polynomial; see :class:`Generator`.
 
     Raises:
         ValueError: an element of the batch needs too much memory.
     """
-    return Generator(polynomial, dtype, registers).generate()
+    return Generator(polynomial, dtype, registers, scatter=scatter).generate()
 
 
 @cached(maxsize=256)
-def _kernel(polynomial: Polynomial, dtype: str, registers: Registers) -> Kernel:
-    program = generated(polynomial, dtype, registers).program
+def _kernel(polynomial: Polynomial, dtype: str, registers: Registers, scatter: bool) -> Kernel:
+    program = generated(polynomial, dtype, registers, scatter).program
     return kernel_of(program, registers)
 
 
@@ -45,11 +51,21 @@ def kernel_of(program: Program, registers: Registers) -> Kernel:
     )
 
 
-def sizes_of(contraction: Contraction) -> dict[str, int]:
-    """Return the sizes that the program of a contraction is called with."""
-    rows = dict(contraction.sizes)
-    names = contraction.polynomial.indices
-    return {"batch": contraction.batch, **{size_name(n): rows[name] for n, name in enumerate(names)}}
+# Throughput on two cores with AVX-512, in float32. Measured with the workloads of ``benchmarks/compute_core.py``.
+_MATRIX_PER_NS = 100  # `conv`: multiply-adds of matrix products
+_PLAIN_MATRIX_PER_NS = 40  # `linear`: of nothing else
+_MOSTLY_MATRIX = 16  # `linear`, `conv`: multiply-adds of matrix products for each one over lanes
+_LOOPED_MATRIX_PER_NS = 25  # `connected`: of many small ones
+_LANES_PER_NS = 60  # `uvu`, `sym`: multiply-adds over lanes
+_BYTES_PER_NS = 10
+_CALL_NS = 2_000
+
+
+def scatters(contraction: Contraction) -> bool:
+    """Tell whether there is memory enough to visit the batch once, see :class:`Generator`."""
+    outputs = [o for o in contraction.polynomial.outputs if o.index is not None]
+    private = CHUNKS_THAT_SCATTER * sum(math.prod(contraction.shape(o)) for o in outputs) * contraction.dtype.itemsize
+    return private <= max(_SCATTERED_BYTES, sum(contraction.bytes()))
 
 
 def _registers() -> Registers:
@@ -62,11 +78,12 @@ class LlvmExecutor:
 
     name = "llvm"
     irreps_api = 1
+    takes_whole_batches = True
 
     def why_not(self, contraction: Contraction) -> str | None:
         """Return the reason why it cannot compute this, in words; None if it can."""
-        if contraction.platform not in (None, "cpu"):
-            return f"it computes on CPUs, not on {contraction.platform}"
+        if contraction.platform not in (None, "cpu", "cuda"):
+            return f"it computes on CPUs and NVIDIA GPUs, not on {contraction.platform}"
         if contraction.exported:
             return "an exported program would need this process's machine code where it is loaded"
         if (reason := unavailable()) is not None:
@@ -77,19 +94,25 @@ class LlvmExecutor:
             return f"it computes in float32 and float64, not in {contraction.dtype}"
         if unknown := sorted(dtypes - set(_STORED)):
             return f"it reads and writes {', '.join(_STORED)}, not {', '.join(unknown)}"
+        if contraction.platform == "cuda":
+            return _gpu_executor.why_not(contraction)
         try:
-            generated(contraction.polynomial, str(contraction.dtype), _registers())
+            generated(contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction))
         except ValueError as error:
             return str(error)
         return None
 
-    def fuses_graphs(self, platform: str) -> bool:
-        """Tell whether it computes convolutions over whole graphs on a platform."""
-        return platform == "cpu" and unavailable() is None
-
     def cost(self, contraction: Contraction) -> float:
         """Return an estimate of the run time in nanoseconds."""
-        return contraction.multiply_adds() / 1e3
+        if contraction.platform == "cuda":
+            return float("inf")  # nothing has been measured there: on request only
+        work = operations(contraction.polynomial)
+        operands = (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
+        moved = sum(math.prod(contraction.shape(o)) for o in operands) * contraction.dtype.itemsize
+        # Matrix products and little else are XLA's business.
+        matrix_per_ns = _MATRIX_PER_NS if work.matrix < _MOSTLY_MATRIX * work.lanes else _PLAIN_MATRIX_PER_NS
+        each = work.matrix / matrix_per_ns + work.looped_matrix / _LOOPED_MATRIX_PER_NS + work.lanes / _LANES_PER_NS
+        return _CALL_NS + contraction.batch * each * contraction.dtype.itemsize / 4 + moved / _BYTES_PER_NS
 
     def run(
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
@@ -98,8 +121,12 @@ class LlvmExecutor:
         polynomial = contraction.polynomial
         if contraction.batch >= 2**31:
             raise ValueError(f"executor 'llvm' expects a batch of less than 2**31 elements, got {contraction.batch}")
-        registers, dtype = _registers(), str(contraction.dtype)
-        code, kernel = generated(polynomial, dtype, registers), _kernel(polynomial, dtype, registers)
+        rows = dict(contraction.sizes)
+        in_int32 = [_int32(indices[name], rows[name]) for name in polynomial.indices]
+        if contraction.platform == "cuda":
+            return zeroed(_gpu_executor.run(contraction, inputs, in_int32), polynomial)
+        key = (polynomial, str(contraction.dtype), _registers(), scatters(contraction))
+        code, kernel = generated(*key), _kernel(*key)
         sizes = sizes_of(contraction)
         outputs = contraction.output_types()
         work = [
@@ -108,13 +135,9 @@ class LlvmExecutor:
             )
             for w in code.workspaces
         ]
-        rows = dict(contraction.sizes)
-        in_int32 = [_int32(indices[name], rows[name]) for name in polynomial.indices]
         call = jax.ffi.ffi_call(target_name(kernel), [*outputs, *work])
         attributes = {name: np.int64(sizes[name]) for name in code.program.sizes}
-        found = list(call(*inputs, *in_int32, **attributes))[: len(outputs)]
-        reached = polynomial.reached()
-        return [y if yes else jnp.zeros_like(y) for y, yes in zip(found, reached, strict=True)]
+        return zeroed(list(call(*inputs, *in_int32, **attributes))[: len(outputs)], polynomial)
 
     def explain(self, contraction: Contraction, *, details: bool = False) -> str:
         """Return the loops of the program, as text.
@@ -123,8 +146,13 @@ class LlvmExecutor:
             contraction: the contraction.
             details: print every instruction.
         """
-        code = generated(contraction.polynomial, str(contraction.dtype), _registers())
+        code = generated(contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction))
         return printed(code.program, details=details)
+
+
+def zeroed(outputs: Sequence[jax.Array], polynomial: Polynomial) -> list[jax.Array]:
+    """Return the outputs, with zeros for those that no path reaches."""
+    return [y if yes else jnp.zeros_like(y) for y, yes in zip(outputs, polynomial.reached(), strict=True)]
 
 
 def _int32(index: jax.Array, rows: int) -> jax.Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from irreps_llvm.program import Integer, Part, Value
 from irreps_ops.compute import Access, Operand
 
-from ._chunks import block_length, chunk_count, emit_grain, most_chunks
+from ._chunks import CHUNKS_THAT_SCATTER, block_length, chunk_count, emit_grain, most_chunks
 from ._group import Group, grouped
 from ._group_code import GroupCode
 from ._layout import Layout, Lanes, lanes_of, pack, packed_layout, stored_layout, unpack
@@ -71,10 +71,14 @@ class Block:
         self.generator, self.builder = generator, generator.builder
         self.polynomial = generator.polynomial
         self.index, self.products = index, products
-        self.groups = grouped(products, generator.widest)
+        self.groups = grouped(products, generator.widest, threads=generator.registers.threads)
         self.widest = generator.widest
-        self.most = most_chunks(self._partial_numbers())
-        self.length = block_length(self._scratch_numbers(), generator.itemsize, self.widest)
+        self.most = most_chunks(self._partial_numbers(), threads=generator.registers.threads)
+        self.length = block_length(
+            self._scratch_numbers(), generator.itemsize, self.widest, threads=generator.registers.threads
+        )
+        if any(self._is_scattered(self.operand(p.output.target, output=True)) for p in products):
+            self.most = min(self.most, CHUNKS_THAT_SCATTER)
         self.columns = -(-self.length // self.widest) * self.widest
         self._before: list[Callable[[], None]] = []
         self._each_block: list[Callable[[], None]] = []
@@ -89,6 +93,10 @@ class Block:
     def operand(self, used: Operands, *, output: bool = False) -> Operand:
         """Return an input or an output."""
         return (self.polynomial.outputs if output else self.polynomial.inputs)[used.position]
+
+    def _is_scattered(self, operand: Operand) -> bool:
+        """Tell whether an output is written through another index than the one that elements are sorted by."""
+        return operand.index is not None and operand.index != self.index
 
     def _lane_packed(self, operand: Operand, used: Operands) -> Layout:
         stored = stored_layout(operand, used.letters)
@@ -455,14 +463,43 @@ class Block:
                     finish(own, to)
         return sums
 
+    def _scattered_sums(
+        self, target: Operands, size: int, finish: Callable[[Value, Value], None]
+    ) -> Callable[[Integer], Value]:
+        """Return a pointer to the sum of this chunk for an element of the block; append code that adds up all chunks."""
+        builder, generator, block, most = self.builder, self.generator, self.length, self.most
+        operand = self.operand(target, output=True)
+        index = operand.index
+        assert index is not None  # see _is_scattered
+        self._needs_row(index)
+        rows, count = generator.rows_of(operand), generator.rows[index]
+
+        def length(sizes: dict[str, int]) -> int:
+            return max(chunk_count(sizes["batch"], block, most), 1) * (sizes[rows] + 1) * size
+
+        sums = generator.workspace(f"sums of out{target.position}", length)
+        each = builder.mul(builder.add(count, 1), size)
+        own = builder.at(sums, builder.mul(self.chunk, each))
+        self._before.append(lambda: builder.clear(own, each))
+        with builder.counting() as prologue:
+            parts = builder.ceil_div(count, ROWS_OF_A_PART)
+        with builder.part(generator.finish, f"write out{target.position}", parts, prologue) as chunk:
+            chunks = self._chunks()
+            step = builder.mul(builder.add(count, 1), size)
+            first, total = builder.mul(chunk, ROWS_OF_A_PART), builder.scratch(size)
+            with builder.loop(first, builder.min(builder.add(first, ROWS_OF_A_PART), count)) as row:
+                builder.clear(total, size)
+                with builder.loop(0, chunks) as part:
+                    place = builder.add(builder.mul(part, step), builder.mul(row, size))
+                    self._accumulate(total, builder.at(sums, place), size)
+                finish(total, builder.at(generator.outputs[target.position], builder.mul(row, operand.size)))
+        return lambda e: builder.at(own, builder.mul(self.row(index, e), size))
+
     def _accumulate(self, total: Value, more: Value, size: int) -> None:
         builder = self.builder
-        width = self.widest if size % self.widest == 0 else 0
-        with builder.loop(0, size, max(width, 1)) as n:
-            if width:
-                found = builder.fadd(builder.load_vector(total, width, n), builder.load_vector(more, width, n))
-            else:
-                found = builder.fadd(builder.load(total, n), builder.load(more, n))
+        width = min(self.widest, size & -size)  # the largest power of two that divides the size
+        with builder.loop(0, size, width) as n:
+            found = builder.fadd(builder.load_vector(total, width, n), builder.load_vector(more, width, n))
             builder.store(found, total, n)
 
     def _partial(self, position: int, size: int, finish: Callable[[Value], None]) -> Value:
@@ -524,10 +561,16 @@ class Block:
                 with builder.loop(0, size) as n:
                     builder.store(builder.load(row, n), to, n)
 
-            sums = self._run_sums(target, size, copy)
+            if self._is_scattered(operand):
+                place = self._scattered_sums(target, size, copy)
+            else:
+                sums = self._run_sums(target, size, copy)
+
+                def place(e: Integer) -> Value:
+                    return builder.at(sums, builder.mul(builder.load(self.element_sum, e), size))
 
             def write(e: Integer) -> None:
-                to = builder.at(sums, builder.mul(builder.load(self.element_sum, e), size))
+                to = place(e)
                 start = builder.at(memory, builder.mul(e, step))
                 totals(start, lambda value, n: builder.store(builder.fadd(builder.load(to, n), value), to, n))
 

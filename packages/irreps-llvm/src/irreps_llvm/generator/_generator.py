@@ -48,10 +48,12 @@ class Registers(NamedTuple):
     Attributes:
         bytes: width of the vector registers.
         count: their number.
+        threads: whether the lanes of a vector are threads of a GPU, so that no lane can be moved to another one.
     """
 
     bytes: int
     count: int
+    threads: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,22 @@ def size_name(position: int) -> str:
 
 
 class Generator:
-    """Generates the program of a polynomial."""
+    """Generates the program of a polynomial.
 
-    def __init__(self, polynomial: Polynomial, dtype: str, registers: Registers) -> None:
+    Args:
+        polynomial: the polynomial.
+        dtype: of the arithmetic.
+        registers: of the machine.
+        scatter: visit the batch once, even if outputs are written through several indices: sorted by one of them. Each
+            chunk has its own sums for the others, so there are few chunks. Saves time, costs memory.
+    """
+
+    def __init__(self, polynomial: Polynomial, dtype: str, registers: Registers, *, scatter: bool = False) -> None:
+        self.scatter = scatter
         self.polynomial, self.dtype, self.registers = polynomial, dtype, registers
         self.itemsize = 4 if dtype == "float32" else 8
         self.widest = registers.bytes // self.itemsize
-        self.builder = Builder(dtype)
+        self.builder = Builder(dtype, threads=registers.threads)
         self.inputs = [
             self.builder.argument(f"in{n}", element_of(operand, dtype)).pointer
             for n, operand in enumerate(polynomial.inputs)
@@ -112,17 +123,26 @@ class Generator:
         return Generated(self.builder.program, tuple(self.workspaces))
 
     def _passes(self) -> list[tuple[str | None, list[Product]]]:
-        """Assign each product to the visit of the batch that sums its output."""
+        """Assign each product to a visit of the batch, and sort each visit by an index, or none."""
         found: dict[str | None, list[Product]] = {}
         for product in products(self.polynomial):
             target = self.polynomial.outputs[product.output.target.position]
             found.setdefault(target.index, []).append(product)
         unsorted = found.pop(None, [])
-        if unsorted and found:
-            # Any order suits these: they share intermediate results with the larger pass.
-            found[max(found, key=lambda name: len(found[name]))] += unsorted
-        elif unsorted:
-            found[None] = unsorted
+        if not found:
+            return [(None, unsorted)] if unsorted else []
+        if self.scatter:
+            # One visit for all, sorted by the index with the most data: it is read and summed run by run.
+            operands = (*self.polynomial.inputs, *self.polynomial.outputs)
+            size = {name: sum(o.size for o in operands if o.index == name) for name in self.polynomial.indices}
+            return [
+                (
+                    max(size, key=lambda name: size[name]),
+                    [p for of_index in found.values() for p in of_index] + unsorted,
+                )
+            ]
+        # Any order suits the products without an indexed output: they share most with the larger visit.
+        found[max(found, key=lambda name: len(found[name]))] += unsorted
         return list(found.items())
 
     # Memory
@@ -253,6 +273,15 @@ class Generator:
             count = chunks()
             start = builder.mul(chunk, _SUMMED_AT_ONCE)
             stop = builder.min(builder.add(start, _SUMMED_AT_ONCE), size)
+            if self.registers.threads:
+                with builder.loop(start, stop, width) as n:
+                    total = builder.variable(builder.zero(width))
+                    with builder.loop(0, count) as c:
+                        at = builder.at(partial, builder.add(builder.mul(c, size), n))
+                        found = builder.load_strided(at, width, 1, builder.sub(stop, n))
+                        builder.set(total, builder.fadd(builder.get(total), found))
+                    builder.store_strided(builder.get(total), builder.at(partial, n), 1, builder.sub(stop, n))
+                return
             whole = builder.add(start, builder.mul(builder.div(builder.sub(stop, start), width), width))
             for lanes, first, last in ((width, start, whole), (0, whole, stop)):
                 with builder.loop(first, last, max(lanes, 1)) as n:

@@ -6,10 +6,12 @@ V[b, a] is multiplied by a batched h[b], neither is touched lane by lane: the ma
 own, computed for a block of the batch at once, and so are the transposed products that occur in derivatives.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from irreps_core import cached
 from irreps_ops.compute import Access, Operand, Path, Polynomial
 
 LANE, SUMMED = "*", "#"
@@ -256,3 +258,43 @@ def _joined(found: Sequence[Product]) -> list[Product]:
             )
         result.append(first)
     return result
+
+
+class Operations(NamedTuple):
+    """Multiply-adds for each element of the batch.
+
+    Attributes:
+        matrix: of matrix products.
+        looped_matrix: of matrix products inside of loops over channels.
+        lanes: over lanes.
+    """
+
+    matrix: float
+    looped_matrix: float
+    lanes: float
+
+
+@cached(maxsize=1024)
+def operations(polynomial: Polynomial) -> Operations:
+    """Estimate the operations of a polynomial, before the order of any of them is chosen."""
+    matrix: dict[tuple, float] = {}
+    lanes = 0.0
+
+    def add(pairs: Sequence[tuple[Operands, Operands, bool]], product: Product) -> None:
+        for vector, other, output in pairs:
+            operand = (polynomial.outputs if output else polynomial.inputs)[vector.position]
+            key = (vector, other, output, product.extent, product.loops)
+            matrix[key] = operand.size * product.extent * (math.prod(product.loops) if product.loops else 1)
+
+    for product in products(polynomial):
+        lanes += len(product.terms) * product.extent * math.prod(product.loops)
+        for source in product.lanes:
+            if not isinstance(source, Operands):
+                add([(m.vector, m.matrix, False) for m in source], product)
+        match product.output:
+            case VectorOutput(target, other):
+                add([(target, other, True)], product)
+            case MatrixOutput(target, vector):
+                add([(vector, target, False)], product)
+    plain = sum(value for (*_, loops), value in matrix.items() if not loops)
+    return Operations(plain, sum(matrix.values()) - plain, lanes)

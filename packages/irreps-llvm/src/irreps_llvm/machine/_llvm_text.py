@@ -22,16 +22,24 @@ def llvm_text(program: Program, vector_bytes: int) -> str:
         program: the program.
         vector_bytes: width of the vector registers.
     """
-    return _Module(program, vector_bytes).text()
+    return ModuleText(program, vector_bytes).text()
 
 
-class _Module:
+def counting_text(program: Program) -> str:
+    """Return a module with the functions ``chunks{n}`` alone."""
+    return ModuleText(program, 16).counting_text()
+
+
+class ModuleText:
+    """Text of a module."""
+
     def __init__(self, program: Program, vector_bytes: int) -> None:
         self.program = program
         self.real = "float" if program.dtype == "float32" else "double"
         bits = 8 * vector_bytes
         self.attributes = f'nounwind "prefer-vector-width"="{bits}" "min-legal-vector-width"="{bits}"'
         self.functions: list[str] = []
+        self.stages: dict[str, str] = {}  # names of functions by their text
         self.declared: set[str] = set()
         slots = [b.pointer for b in (*program.arguments, *program.results)]
         slots += [program.sizes[name] for name in sorted(program.sizes)]
@@ -40,8 +48,17 @@ class _Module:
     def text(self) -> str:
         for n, phase in enumerate(self.program.phases):
             for m, part in enumerate(phase):
+                self.count(f"part{n}_{m}", part)
                 self._part(f"part{n}_{m}", part)
+            self._chunks(n, phase)
             self._phase(n, phase)
+        return "\n".join([*sorted(self.declared), *self.functions])
+
+    def counting_text(self) -> str:
+        for n, phase in enumerate(self.program.phases):
+            for m, part in enumerate(phase):
+                self.count(f"part{n}_{m}", part)
+            self._chunks(n, phase)
         return "\n".join([*sorted(self.declared), *self.functions])
 
     def memory(self, element: Element) -> str:
@@ -61,24 +78,29 @@ class _Module:
                 return "ptr"
         return f"<{value.lanes} x {self.real}>" if value.lanes else self.real
 
-    def _part(self, name: str, part: Part) -> None:
-        count = _Function(self, f"{name}_count", "i64", [])
+    def count(self, name: str, part: Part) -> None:
+        count = FunctionText(self, f"{name}_count", "i64", [])
         count.block(part.prologue)
         count.line(f"ret i64 {count.operand(part.count)}")
         self.functions.append(count.text("ptr %frame"))
-        body = _Function(self, name, "void", [part.chunk])
+
+    def _part(self, name: str, part: Part) -> None:
+        body = FunctionText(self, name, "void", [part.chunk])
         body.block(part.body)
         body.line("ret void")
         self.functions.append(body.text(f"i64 {body.operand(part.chunk)}, ptr %frame"))
 
-    def _phase(self, n: int, phase: Sequence[Part]) -> None:
-        """Let the chunks of all parts follow one another."""
+    def _chunks(self, n: int, phase: Sequence[Part]) -> None:
         lines = [f"define i64 @chunks{n}(ptr %frame) {{"]
         total = "0"
         for m in range(len(phase)):
             lines += [f"  %c{m} = call i64 @part{n}_{m}_count(ptr %frame)", f"  %t{m} = add i64 {total}, %c{m}"]
             total = f"%t{m}"
-        lines += [f"  ret i64 {total}", "}", f"define void @phase{n}(i64 %chunk, ptr %frame) {{"]
+        self.functions.append("\n".join([*lines, f"  ret i64 {total}", "}"]))
+
+    def _phase(self, n: int, phase: Sequence[Part]) -> None:
+        """Let the chunks of all parts follow one another."""
+        lines = [f"define void @phase{n}(i64 %chunk, ptr %frame) {{"]
         before = "%chunk"
         for m in range(len(phase)):
             if m < len(phase) - 1:
@@ -125,17 +147,38 @@ def used_values(statements: Iterable[Statement]) -> list[Value]:
     return [value for value in used if value not in defined]
 
 
-class _Function:
+def set_variables(statements: Iterable[Statement]) -> list[Value]:
+    """Return the variables that statements set, in the order of their first change."""
+    found: dict[Value, None] = {}
+    for statement in statements:
+        match statement:
+            case Instruction():
+                if statement.operation == "set":
+                    found[statement.arguments[0]] = None
+            case Loop() | When():
+                found |= dict.fromkeys(set_variables(statement.body))
+            case Stage():
+                pass  # uses no variables from outside
+    return list(found)
+
+
+class FunctionText:
     """Text of one function."""
 
-    def __init__(self, module: _Module, name: str, returned: str, given: Sequence[Value]) -> None:
+    def __init__(self, module: ModuleText, name: str, returned: str, given: Sequence[Value]) -> None:
         self.module, self.name, self.returned = module, name, returned
         self.entry: list[str] = []
         self.lines: list[str] = []
         self.label = "start"
         self.labels = 0
         self.temporaries = 0
-        self.known = set(given)
+        # Values are numbered as they occur, so that equal functions have equal text.
+        self.names: dict[Value, str] = {}
+        for value in given:
+            self.named(value)
+        # The present value of each variable. Variables exist in this text only: LLVM gets values, and phi nodes where
+        # control flow joins.
+        self.variables: dict[Value, str] = {}
 
     def text(self, parameters: str) -> str:
         head = f"define {'void' if self.returned == 'void' else self.returned} @{self.name}({parameters})"
@@ -159,12 +202,17 @@ class _Function:
         if not isinstance(value, Value):
             return str(value)
         slot = self.module.slots.get(value)
-        if slot is not None and value not in self.known:
-            self.known.add(value)
-            kind = self.module.type_of(value)
-            self.entry.append(f"  %s{value.number} = getelementptr i64, ptr %frame, i64 {slot}")
-            self.entry.append(f"  %v{value.number} = load {kind}, ptr %s{value.number}, align 8")
-        return f"%v{value.number}"
+        if slot is not None and value not in self.names:
+            name, kind = self.named(value), self.module.type_of(value)
+            self.entry.append(f"  %s{name[1:]} = getelementptr i64, ptr %frame, i64 {slot}")
+            self.entry.append(f"  {name} = load {kind}, ptr %s{name[1:]}, align 8")
+        return self.named(value)
+
+    def named(self, value: Value) -> str:
+        """Return the name of a value."""
+        if value not in self.names:
+            self.names[value] = f"%v{len(self.names)}"
+        return self.names[value]
 
     def temporary(self, text: str) -> str:
         self.temporaries += 1
@@ -188,14 +236,24 @@ class _Function:
                 case Loop():
                     self.loop(statement)
                 case When():
-                    inside, after = self.new_label("then"), self.new_label("after")
-                    self.line(f"br i1 {self.operand(statement.condition)}, label %{inside}, label %{after}")
-                    self.begin(inside)
-                    self.block(statement.body)
-                    self.line(f"br label %{after}")
-                    self.begin(after)
+                    self.when(statement)
                 case Stage():
                     self.stage(statement)
+
+    def when(self, when: When) -> None:
+        inside, after = self.new_label("then"), self.new_label("after")
+        condition, outside, before = self.operand(when.condition), self.label, dict(self.variables)
+        self.line(f"br i1 {condition}, label %{inside}, label %{after}")
+        self.begin(inside)
+        self.block(when.body)
+        self.line(f"br label %{after}")
+        last = self.label
+        self.begin(after)
+        for variable in set_variables(when.body):
+            if variable in before:
+                kind = self.module.type_of(variable)
+                pairs = f"[ {before[variable]}, %{outside} ], [ {self.variables[variable]}, %{last} ]"
+                self.variables[variable] = self.temporary(f"phi {kind} {pairs}")
 
     def loop(self, loop: Loop) -> None:
         head, body, after = self.new_label("head"), self.new_label("body"), self.new_label("after")
@@ -203,33 +261,52 @@ class _Function:
         before = self.label
         self.line(f"br label %{head}")
         self.begin(head)
-        phi = len(self.lines)
-        self.line("")
+        changed = [(v, self.variables[v]) for v in set_variables(loop.body) if v in self.variables]
+        first = len(self.lines)
+        self.lines += [""] * (1 + len(changed))  # phi nodes, once the values after the body are known
+        for variable, _ in changed:
+            self.temporaries += 1
+            self.variables[variable] = f"%t{self.temporaries}"
+        heads = dict(self.variables)
         more = self.temporary(f"icmp slt i64 {counter}, {stop}")
         self.line(f"br i1 {more}, label %{body}, label %{after}")
         self.begin(body)
         self.block(loop.body)
         following = self.temporary(f"add nsw i64 {counter}, {loop.step}")
-        self.lines[phi] = f"  {counter} = phi i64 [ {start}, %{before} ], [ {following}, %{self.label} ]"
+        self.lines[first] = f"  {counter} = phi i64 [ {start}, %{before} ], [ {following}, %{self.label} ]"
+        for n, (variable, initial) in enumerate(changed):
+            pairs = f"[ {initial}, %{before} ], [ {self.variables[variable]}, %{self.label} ]"
+            self.lines[first + 1 + n] = f"  {heads[variable]} = phi {self.module.type_of(variable)} {pairs}"
+            self.variables[variable] = heads[variable]
         self.line(f"br label %{head}")
         self.begin(after)
 
     def stage(self, stage: Stage) -> None:
+        """Call a function. Stages that differ only in what they are given are one function."""
         values = used_values(stage.body)
-        passed = [value for value in values if value not in self.module.slots]
-        number = len(self.module.functions)
-        function = _Function(self.module, f"stage{number}", "void", passed)
-        self.module.functions.append("")  # keeps the number
+        function = self.nested(values)
         function.block(stage.body)
-        function.line("ret void")
-        parameters = [f"{self.module.type_of(v)} %v{v.number}" for v in passed]
-        self.module.functions[number] = (
-            function.text(", ".join([*parameters, "ptr %frame"]))
-            .replace("define void", "define internal void", 1)
-            .replace(self.module.attributes, "noinline " + self.module.attributes, 1)
+        types = [self.module.type_of(v) for v in values]
+        self.call(
+            function,
+            [f"{kind} {function.operand(v)}" for kind, v in zip(types, values, strict=True)],
+            [f"{kind} {self.operand(v)}" for kind, v in zip(types, values, strict=True)],
         )
-        arguments = [f"{self.module.type_of(v)} {self.operand(v)}" for v in passed]
-        self.line(f"call void @{function.name}({', '.join([*arguments, 'ptr %frame'])})")
+
+    def call(self, function: "FunctionText", parameters: Sequence[str], arguments: Sequence[str]) -> None:
+        """Call a function whose body is complete; an equal one is taken if there is one."""
+        function.line("ret void")
+        text, attributes = function.text(", ".join(parameters)), self.module.attributes
+        if text not in self.module.stages:
+            name = f"stage{len(self.module.stages)}"
+            self.module.stages[text] = name
+            renamed = text.replace("define void @(", f"define internal void @{name}(", 1)
+            self.module.functions.append(renamed.replace(attributes, f"noinline {attributes}", 1))
+        self.line(f"call void @{self.module.stages[text]}({', '.join(arguments)})")
+
+    def nested(self, given: Sequence[Value]) -> "FunctionText":
+        """Return a function that this one calls."""
+        return FunctionText(self.module, "", "void", given)
 
     def literal(self, value: float, lanes: int) -> str:
         """Return a constant, exactly rounded."""
@@ -240,10 +317,22 @@ class _Function:
             return number
         if value == 0 and not number.startswith("0x8"):
             return "zeroinitializer"
-        return "<" + ", ".join([f"{self.module.real} {number}"] * lanes) + ">"
+        return f"splat ({self.module.real} {number})"
 
     def declare(self, text: str) -> None:
         self.module.declared.add(f"declare {text}")
+
+    def lanes(self, value: object) -> int:
+        """Return the lanes of the vector that a value is in LLVM; 0 if it is a scalar."""
+        return value.lanes if isinstance(value, Value) else 0
+
+    def pointer(self, pointer: Value) -> str:
+        """Return the type and the name of a pointer."""
+        return f"{self.module.type_of(pointer)} {self.operand(pointer)}"
+
+    def loaded(self, pointer: Value) -> str:
+        """Return what is known of memory that is read."""
+        return ""
 
     def suffix(self, lanes: int) -> str:
         return (f"v{lanes}" if lanes else "") + ("f32" if self.module.real == "float" else "f64")
@@ -269,23 +358,23 @@ class _Function:
         self.define(result, text)
 
     def define(self, result: Value, text: str) -> None:
-        self.lines.append(f"  %v{result.number} = {text}")
+        self.lines.append(f"  {self.named(result)} = {text}")
 
     def do_select(self, result: Value, condition: Value, a: Value, b: Value) -> None:
         kind = self.module.type_of(result)
         self.define(result, f"select i1 {self.operand(condition)}, {kind} {self.operand(a)}, {kind} {self.operand(b)}")
 
     def do_scratch(self, result: Value, count: int) -> None:
-        self.entry.append(f"  %v{result.number} = alloca [{count} x {self.module.memory(result.element)}], align 64")
+        self.entry.append(f"  {self.named(result)} = alloca [{count} x {self.module.memory(result.element)}], align 64")
 
     def do_at(self, result: Value, pointer: Value, index: object) -> None:
         kind = self.module.memory(pointer.element)
-        self.define(result, f"getelementptr {kind}, ptr {self.operand(pointer)}, i64 {self.operand(index)}")
+        self.define(result, f"getelementptr {kind}, {self.pointer(pointer)}, i64 {self.operand(index)}")
 
     def do_load(self, result: Value, pointer: Value) -> None:
-        element, lanes = pointer.element, result.lanes
+        element, lanes = pointer.element, self.lanes(result)
         memory, align = self.module.memory(element), self.module.bytes(element)
-        loaded = f"load {_vector(memory, lanes)}, ptr {self.operand(pointer)}, align {align}"
+        loaded = f"load {_vector(memory, lanes)}, {self.pointer(pointer)}, align {align}{self.loaded(pointer)}"
         if element == "int32":
             self.define(result, f"sext i32 {self.temporary(loaded)} to i64")
         elif element == "bfloat16":
@@ -305,7 +394,7 @@ class _Function:
     def do_store(self, _: None, value: object, pointer: Value) -> None:
         element = pointer.element
         memory, align = self.module.memory(element), self.module.bytes(element)
-        lanes = value.lanes if isinstance(value, Value) else 0
+        lanes = self.lanes(value)
         name = self.operand(value)
         if element == "int32":
             name = name if not isinstance(value, Value) else self.temporary(f"trunc i64 {name} to i32")
@@ -316,7 +405,7 @@ class _Function:
                 name = self._rounded_to_bfloat16(name, lanes)
             elif memory == "double":
                 name = self.temporary(f"fpext {_vector('float', lanes)} {name} to {_vector('double', lanes)}")
-        self.line(f"store {_vector(memory, lanes)} {name}, ptr {self.operand(pointer)}, align {align}")
+        self.line(f"store {_vector(memory, lanes)} {name}, {self.pointer(pointer)}, align {align}")
 
     def _rounded_to_bfloat16(self, name: str, lanes: int) -> str:
         """Round to nearest, ties to even; NaN stays NaN. In integers, because not every CPU has an instruction."""
@@ -343,9 +432,7 @@ class _Function:
         self.line(f"call void @llvm.memset.p0.i64(ptr {self.operand(pointer)}, i8 0, i64 {length}, i1 false)")
 
     def do_constant(self, result: Value, value: float) -> None:
-        kind = self.module.type_of(result)
-        # A value needs a name; LLVM folds it away.
-        self.define(result, f"bitcast {kind} {self.literal(value, result.lanes)} to {kind}")
+        self.names[result] = self.literal(value, self.lanes(result))
 
     def do_splat(self, result: Value, value: Value) -> None:
         real, lanes = self.module.real, result.lanes
@@ -354,7 +441,7 @@ class _Function:
         self.define(result, f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
 
     def do_fma(self, result: Value, a: Value, b: Value, c: Value) -> None:
-        kind, name = self.module.type_of(result), f"llvm.fma.{self.suffix(result.lanes)}"
+        kind, name = self.module.type_of(result), f"llvm.fma.{self.suffix(self.lanes(result))}"
         self.declare(f"{kind} @{name}({kind}, {kind}, {kind})")
         self.define(result, f"call {kind} @{name}({', '.join(f'{kind} {self.operand(v)}' for v in (a, b, c))})")
 
@@ -372,15 +459,13 @@ class _Function:
         self.define(result, f"shufflevector {kind} {self.operand(a)}, {kind} {self.operand(b)}, {mask}")
 
     def do_variable(self, result: Value, value: object) -> None:
-        kind = self.module.type_of(result)
-        self.entry.append(f"  %v{result.number} = alloca {kind}")
-        self.line(f"store {kind} {self.operand(value)}, ptr %v{result.number}")
+        self.variables[result] = self.operand(value)
 
     def do_get(self, result: Value, variable: Value) -> None:
-        self.define(result, f"load {self.module.type_of(result)}, ptr {self.operand(variable)}")
+        self.names[result] = self.variables[variable]
 
     def do_set(self, _: None, variable: Value, value: object) -> None:
-        self.line(f"store {self.module.type_of(variable)} {self.operand(value)}, ptr {self.operand(variable)}")
+        self.variables[variable] = self.operand(value)
 
 
 def _vector(kind: str, lanes: int) -> str:

@@ -131,7 +131,9 @@ class _PtxModule(ModuleText):
             before = f"%b{m}"
         lines.append("  ret void")
         self.functions.append("\n".join([*lines, "}"]))
-        self.annotations.append(f'!{{ptr @phase{n}, !"maxntidx", i32 {widest}}}')
+        # At least one block at a time: without it, NVIDIA's assembler aims at several and runs out of registers.
+        for name, value in (("maxntidx", widest), ("minctasm", 1)):
+            self.annotations.append(f'!{{ptr @phase{n}, !"{name}", i32 {value}}}')
 
 
 class _ThreadFunction(FunctionText):

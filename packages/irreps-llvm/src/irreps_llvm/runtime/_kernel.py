@@ -37,3 +37,27 @@ class Kernel:
             raise ValueError(f"expected at least 1 phase, and no negative number, received {counts}")
         if list(self.attributes) != sorted(set(self.attributes)):
             raise ValueError(f"expected sorted, unique names of attributes, received {self.attributes}: sort them")
+
+
+@dataclass(frozen=True)
+class DeviceKernel:
+    """LLVM IR of the phases of a program for NVIDIA GPUs, and the call that it expects.
+
+    For each phase n, `counting` contains ``define i64 @chunks{n}(ptr %frame)``, see :class:`Kernel`, and `ir` the
+    kernel ``phase{n}``, whose parameters are the entries of the frame. Each of its blocks computes one chunk.
+
+    Attributes:
+        counting: text of an LLVM module for the CPU.
+        ir: text of an LLVM module for the GPU.
+        threads: for each phase the number of threads of a block.
+        arguments: number of argument buffers.
+        results: number of result buffers.
+        attributes: names of the int64 scalar attributes, sorted.
+    """
+
+    counting: str
+    ir: str
+    threads: tuple[int, ...]
+    arguments: int
+    results: int
+    attributes: tuple[str, ...] = ()

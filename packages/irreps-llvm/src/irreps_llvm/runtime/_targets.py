@@ -3,12 +3,17 @@
 import ctypes
 import hashlib
 
-from ._compiler import FOR_HANDLERS, FOR_KERNELS, LLVM_LOCK, Levels, assembly, compile_ir, load_object
+from ._compiler import FOR_DEVICES, FOR_HANDLERS, FOR_KERNELS, LLVM_LOCK, Levels, assembly, compile_ir, load_object
 from ._disk_cache import cached
+from ._driver import Driver
 from ._handler import HANDLER, handler, shared_handler
 from ._interface import running_interface
-from ._kernel import Kernel
+from ._kernel import DeviceKernel, Kernel
+from ._launch import BIND, launcher, shared_launcher
 from ._machine import Machine, host_machine, load_llvm
+
+# Every NVIDIA GPU of compute capability 8.0 or newer runs this; the driver compiles it for the one at hand.
+DEVICE = Machine("nvptx64-nvidia-cuda", "sm_80", "", 0, 0)
 
 # Registration is permanent: XLA accepts no other code under the name, so this is not a cache that could be emptied.
 _registered: dict[str, int] = {}
@@ -52,11 +57,11 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
         return name
     with LLVM_LOCK:
         if shared not in _shared:
-            _shared[shared] = _address(shared_ir, shared, machine, FOR_HANDLERS)
+            (_shared[shared],) = _addresses(shared_ir, [shared], machine, FOR_HANDLERS)
             load_llvm().add_symbol(shared, _shared[shared])
         if name not in _registered:
-            address = _address(text, HANDLER, machine, FOR_KERNELS)
-            _register(name, address)
+            (address,) = _addresses(text, [HANDLER], machine, FOR_KERNELS)
+            _register(name, address, "cpu")
             _registered[name] = address
     return name
 
@@ -76,16 +81,63 @@ def disassembly(kernel: Kernel, machine: Machine | None = None) -> str:
     return assembly(kernel.ir + handler(kernel, shared), [HANDLER], machine, FOR_KERNELS)
 
 
-def _address(text: str, function: str, machine: Machine, levels: Levels) -> int:
-    """Return the address of a function of an LLVM module."""
+def device_target_name(kernel: DeviceKernel, driver: Driver) -> str:
+    """Compile and load a kernel for GPUs, register it with JAX, and return the name for ``jax.ffi.ffi_call``.
+
+    See :func:`target_name`. XLA's executables know this name alone. The code behind it, and the driver's handles,
+    belong to this process.
+
+    Args:
+        kernel: the kernel.
+        driver: what loads and launches it.
+
+    Raises:
+        CompilationError: LLVM refuses the IR. (A ValueError.)
+        DriverError: the driver refuses the kernel. (A ValueError.)
+    """
+    host = host_machine()
+    shared, shared_ir = shared_launcher(running_interface(), driver.symbol)
+    of_device = content_name(kernel.ir, DEVICE, FOR_DEVICES)
+    text = f"; {of_device}\n{launcher(kernel, shared)}"
+    name = content_name(text, host, FOR_HANDLERS)
+    if name in _registered:
+        return name
+    with LLVM_LOCK:
+        if shared not in _shared:
+            load_llvm().add_symbol(driver.symbol, driver.launch)
+            (_shared[shared],) = _addresses(shared_ir, [shared], host, FOR_HANDLERS)
+            load_llvm().add_symbol(shared, _shared[shared])
+        if name not in _registered:
+            handles = driver.load(device_code(kernel), [f"phase{n}" for n in range(len(kernel.threads))])
+            address, bind = _addresses(text, [HANDLER, BIND], host, FOR_HANDLERS)
+            for n, handle in enumerate(handles):
+                ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_void_p)(bind)(n, handle)
+            _register(name, address, "CUDA")
+            _registered[name] = address
+    return name
+
+
+def device_code(kernel: DeviceKernel) -> str:
+    """Return the PTX of a kernel.
+
+    Raises:
+        CompilationError: LLVM refuses the IR. (A ValueError.)
+    """
+    names = [f"phase{n}" for n in range(len(kernel.threads))]
+    file = f"{content_name(kernel.ir, DEVICE, FOR_DEVICES)}.ptx"
+    return cached(file, lambda: assembly(kernel.ir, names, DEVICE, FOR_DEVICES).encode()).decode()
+
+
+def _addresses(text: str, functions: list[str], machine: Machine, levels: Levels) -> list[int]:
+    """Return the addresses of functions of an LLVM module."""
     name = content_name(text, machine, levels)
-    code = cached(f"{name}.o", lambda: compile_ir(text, [function], machine, levels))
-    return load_object(code, [function], machine)[0]
+    code = cached(f"{name}.o", lambda: compile_ir(text, functions, machine, levels))
+    return load_object(code, functions, machine)
 
 
-def _register(name: str, address: int) -> None:
+def _register(name: str, address: int, platform: str) -> None:
     # The other chapters do not need JAX.
     import jax
 
     handler = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(address)
-    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform="cpu")
+    jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(handler), platform=platform)

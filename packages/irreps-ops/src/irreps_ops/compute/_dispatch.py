@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -83,9 +83,12 @@ def default_choice() -> Callable[[Contraction], Executor]:
     Ours are the executors of this package and, where irreps-llvm is installed, ``llvm``. The environment variable
     ``IRREPS_EXECUTORS`` names others, separated by commas, such as ``xla``.
     """
+    return cheapest(*_default_names())
+
+
+def _default_names() -> tuple[str, ...]:
     named = os.environ.get("IRREPS_EXECUTORS", "")
-    wanted = tuple(name.strip() for name in named.split(",") if name.strip())
-    return cheapest(*(wanted or _ours()))
+    return tuple(name.strip() for name in named.split(",") if name.strip()) or _ours()
 
 
 @cached(maxsize=1)
@@ -104,23 +107,20 @@ def _ours() -> tuple[str, ...]:
     return tuple(found)
 
 
-def fuses_graphs(choice: Choice) -> bool:
-    """Tell whether the chosen executor computes a convolution over a whole graph without storing messages or weights.
+def takes_whole_batches(contraction: Contraction, choice: Choice) -> bool:
+    """Tell whether the executor of a contraction needs no tiles: it cuts the batch itself, and stores nothing for it.
 
-    An executor says so by a method ``fuses_graphs(platform)``. Others get a convolution tile by tile. This is decided
-    while tracing, when the platform is not known yet, so it goes by JAX's default backend. On another platform results
-    are the same, but slower.
+    An executor says so by an attribute ``takes_whole_batches = True``. For others, operations process a large batch
+    tile by tile, and convolutions compute their weights in the tile. This is decided while tracing, when the platform
+    is not known yet, so it goes by JAX's default backend. On another platform results are the same, but slower.
     """
-    if choice is None:
-        choice = default_choice()
-    wanted = choice.wanted if isinstance(choice, _Cheapest) else choice if isinstance(choice, tuple) else (choice,)
-    for each in wanted:
-        if callable(each) and not isinstance(each, Executor):
-            continue  # any other function of a contraction: it has not said
-        fuses = getattr(plugins.load(EXECUTORS, each), "fuses_graphs", None)
-        if fuses is not None and fuses(jax.default_backend()):
-            return True
-    return False
+    if choice is None and set(_default_names()) <= set(EXECUTORS.builtin):
+        return False  # none of these does
+    try:
+        executor = choose(replace(contraction, platform=jax.default_backend()), choice)
+    except ExecutorRefused:
+        return False  # it may be able to compute tiles
+    return getattr(executor, "takes_whole_batches", False)
 
 
 def why_not(executor: Named, contraction: Contraction) -> str | None:

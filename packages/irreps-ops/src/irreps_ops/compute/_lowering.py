@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._dispatch import Choice
+from ._contraction import Contraction
+from ._dispatch import Choice, takes_whole_batches
 from ._polynomial import Polynomial
 from ._primitive import evaluate
 from ._terms import Access, Operand
@@ -154,7 +155,10 @@ def _on_batch(
         size = next(len(x) for x, access in zip(tile, accesses, strict=True) if access is Access.BATCHED)
         return evaluate_lowering(lowering, tile, batch=size, executor=executor)
 
-    result = in_tiles(compute, flat, accesses, batch, lowering.width, lowering.intermediate)
+    if takes_whole_batches(Contraction(lowering.polynomial, batch, (), flat[0].dtype), executor):
+        result = evaluate_lowering(lowering, flat, batch=batch, executor=executor)
+    else:
+        result = in_tiles(compute, flat, accesses, batch, lowering.width, lowering.intermediate)
     return result.reshape(*leading, lowering.width)
 
 

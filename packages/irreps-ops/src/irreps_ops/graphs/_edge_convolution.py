@@ -11,17 +11,18 @@ from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._normalization import IrrepNormalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
-from irreps_ops.compute._dispatch import Choice, fuses_graphs
+from irreps_ops.compute._contraction import Contraction
+from irreps_ops.compute._dispatch import Choice, takes_whole_batches
 from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Index
 from irreps_ops.compute._tiled_sum import tiled_sum
 from irreps_ops.products._selection_rules import Keep, all_pairs, allowed_products
 
-from ._convolution_lowering import ConvolutionPlan, component_first, convolution_lowering, convolution_plan
+from ._convolution_lowering import component_first, convolution_lowering, convolution_plan
 from ._edge_index import EdgeIndex
 from ._factored_weights import factored
-from ._graph_lowering import graph_lowering
+from ._graph_lowering import GraphLowering, graph_lowering
 
 Weights: TypeAlias = "tuple[jax.Array, jax.Array] | Callable[[Any], Any] | jax.Array | None"
 
@@ -114,9 +115,14 @@ def edge_convolution(
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
-    whole = tile_edges is None and fuses_graphs(executor)
-    if whole and (factors := _factors(weights, edge_data, leaves, plan.irreps.num_irreps)) is not None:
-        return _over_graph(plan, x, harmonics, factors, index, precision, executor)
+    if tile_edges is None and (factors := _factors(weights, edge_data, leaves, plan.irreps.num_irreps)) is not None:
+        weights_of_edges, matrix = factors
+        hidden = None if matrix is None else matrix.shape[0]
+        whole = graph_lowering(plan, weights_of_edges is not None, hidden)
+        sizes = (("senders", index.num_senders), ("receivers", index.num_nodes))
+        summed_in = jnp.promote_types(x.dtype, jnp.float32)
+        if takes_whole_batches(Contraction(whole.polynomial, index.num_edges, sizes, summed_in), executor):
+            return _over_graph(whole, x, harmonics, factors, index, precision, executor)
     lowering = convolution_lowering(plan, index.width, weights is not None)
 
     def sum_of_rows(features: jax.Array, harmonics: jax.Array, *data: jax.Array) -> list[jax.Array]:
@@ -161,7 +167,7 @@ def _factors(
 
 
 def _over_graph(
-    plan: ConvolutionPlan,
+    lowering: GraphLowering,
     x: IrrepsArray,
     harmonics: IrrepsArray,
     factors: tuple[jax.Array | None, jax.Array | None],
@@ -170,10 +176,7 @@ def _over_graph(
     executor: Choice,
 ) -> IrrepsArray:
     """Evaluate the convolution as one polynomial over all edges."""
-    weights, matrix = factors
-    hidden = None if weights is None or matrix is None else weights.shape[1]
-    lowering = graph_lowering(plan, weights is not None, hidden)
-    arrays = (jnp.asarray(x.array), jnp.asarray(harmonics.array), weights, matrix)
+    arrays = (jnp.asarray(x.array), jnp.asarray(harmonics.array), *factors)
     outputs = evaluate(
         lowering.polynomial,
         lowering.inputs(*(None if a is None else a.astype(x.dtype) for a in arrays)),
