@@ -129,10 +129,15 @@ def to_int(p: Perm) -> int:
 def group(n: int) -> set[Perm]:
     """Return the symmetric group: all n! permutations of n objects.
 
+    Raises:
+        ValueError: there are more than ten objects, whose 3,628,800 permutations take half a gigabyte.
+
     Example:
         >>> sorted(group(2))
         [(0, 1), (1, 0)]
     """
+    if n > 10:
+        raise ValueError(f"expected at most 10 objects, because {n!r:.100} objects have {n!r:.100}! permutations")
     return set(itertools.permutations(range(n)))
 
 

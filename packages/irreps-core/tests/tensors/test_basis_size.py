@@ -61,3 +61,14 @@ def test_few_wanted_irreps_of_many_components_are_allowed():
 def test_up_to_seven_vectors_are_allowed():
     for n in range(1, 8):
         _basis_size.check_size([ic.Irreps("1o")] * n, None, None)
+
+
+def test_coefficients_and_groups_that_do_not_fit_into_memory():
+    with pytest.raises(
+        ValueError, match=r"would take 7\.47 GiB, more than the 2 GiB allowed: use clebsch_gordan_sparse"
+    ):
+        ic.clebsch_gordan(500, 500, 500)
+    with pytest.raises(ValueError, match="GiB"):
+        ic.clebsch_gordan(0, 0, 10**12)
+    with pytest.raises(ValueError, match="at most 10 objects"):
+        ic.perm.group(30)

@@ -1,6 +1,7 @@
 """SO(3): Clebsch-Gordan coefficients and generators of any degree, in the real basis."""
 
 import itertools
+import math
 from typing import SupportsIndex
 
 import numpy as np
@@ -9,6 +10,8 @@ from irreps_core._inputs._caches import cached
 from irreps_core._inputs._degrees import check_degree
 
 from ._su2 import clebsch_gordan_half, in_triangle, su2_generators
+
+_LARGEST = 2**31  # bytes of a dense array
 
 
 def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
@@ -110,14 +113,21 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
 
     Raises:
         TypeError: a degree is not an integer.
-        ValueError: a degree is negative.
+        ValueError: a degree is negative, or the array would take more than 2 GiB.
 
     Example:
         >>> from irreps_core import clebsch_gordan
         >>> clebsch_gordan(1, 1, 1)[0].round(3).tolist()  # the cross product, divided by sqrt(6)
         [[0.0, 0.0, 0.0], [0.0, 0.0, 0.408], [0.0, -0.408, 0.0]]
     """
-    return _clebsch_gordan(check_degree("l1", l1), check_degree("l2", l2), check_degree("l3", l3))
+    degrees = check_degree("l1", l1), check_degree("l2", l2), check_degree("l3", l3)
+    size = 8 * math.prod(2 * l + 1 for l in degrees)
+    if size > _LARGEST:
+        raise ValueError(
+            f"the coefficients of the degrees {degrees!s:.200} would take {size / 2**30:.3g} GiB, more than the 2 GiB "
+            "allowed: use clebsch_gordan_sparse"
+        )
+    return _clebsch_gordan(*degrees)
 
 
 @cached(maxsize=1024)  # they are large, and quickly made from the sparse ones
