@@ -1,4 +1,4 @@
-"""The handler of kernels, called with frames made here, as XLA makes them in its rarer states."""
+"""The handlers of kernels, called with frames made here, as XLA makes them in its rarer states and on GPUs."""
 
 import ctypes
 import threading
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from irreps_llvm.runtime import Kernel, target_name
+from irreps_llvm.runtime import DeviceKernel, Kernel, device_target_name, target_name
 from irreps_llvm.runtime._interface import running_interface
 from irreps_llvm.runtime._targets import _registered
 
@@ -139,3 +139,87 @@ def test_every_chunk_runs_once_whatever_the_pool_does(
 @pytest.mark.parametrize("stage", ["INSTANTIATE", "PREPARE", "INITIALIZE"])
 def test_other_stages_do_nothing(stage: str) -> None:
     np.testing.assert_array_equal(call(Pool("at once"), stage), np.arange(64))
+
+
+# Two phases of seven and of no chunks.
+COUNTING = "define i64 @chunks0(ptr %f) {\n  ret i64 7\n}\ndefine i64 @chunks1(ptr %f) {\n  ret i64 0\n}\n"
+ON_DEVICE = "\n".join(
+    f"define ptx_kernel void @phase{n}(ptr addrspace(1) %a, ptr addrspace(1) %b, i64 %size) {{\n  ret void\n}}"
+    for n in range(2)
+)
+DEVICE_KERNEL = DeviceKernel(COUNTING, ON_DEVICE, threads=(64, 32), arguments=1, results=1, attributes=("size",))
+LAUNCH = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, *[ctypes.c_uint] * 7, *[ctypes.c_void_p] * 3)
+
+
+class Recorder:
+    """A driver that notes what it is asked to launch, and refuses or does nothing."""
+
+    def __init__(self, status: int = 0) -> None:
+        self.symbol, self.status, self.launches = f"test_launch_{status}", status, []
+        self.function = LAUNCH(self.launched)
+        self.launch = ctypes.cast(self.function, ctypes.c_void_p).value or 0
+
+    def load(self, code: str, names: list[str]) -> list[int]:
+        assert all(f".entry {name}(" in code for name in names)
+        return [1000 + n for n in range(len(names))]
+
+    def launched(self, kernel: int, *arguments: Any) -> int:
+        stream, parameters = arguments[7:9]
+        places = (ctypes.c_uint64 * 3).from_address(parameters)
+        values = [ctypes.c_uint64.from_address(place).value for place in places]
+        self.launches.append((kernel, arguments[:7], stream, values))
+        return self.status
+
+
+class Interface:
+    """XLA's functions that a launch calls."""
+
+    def __init__(self, *, streams: bool = True) -> None:
+        self.streams, self.messages = streams, []
+        self.api = Memory("Api")
+        self.api.set("Stream_Get", FUNCTION(self.stream))
+        self.api.set("Error_Create", FUNCTION(self.error))
+
+    def stream(self, arguments: int) -> int | None:
+        ctypes.c_uint64.from_address(arguments + INTERFACE["Stream_Get_Args.stream"]).value = 77
+        return None if self.streams else 5
+
+    def error(self, arguments: int) -> int:
+        self.messages.append(ctypes.string_at(member(arguments, "Error_Create_Args.message")).decode())
+        return 6
+
+
+def launch(driver: Recorder, xla: Interface) -> tuple[int | None, list[int]]:
+    """Call the handler of the kernel above; return its error, and the parameters that a launch has to get."""
+    frame, scalar = Memory("CallFrame"), Memory("Scalar")
+    buffers = [Memory("Buffer"), Memory("Buffer")]
+    for n, buffer in enumerate(buffers):
+        buffer.set("data", 4096 + n)
+    size, dtype = ctypes.c_int64(9), INTERFACE["DataType_S64"]
+    ctypes.c_int32.from_buffer(scalar.bytes, INTERFACE["Scalar.dtype"]).value = dtype
+    scalar.set("value", ctypes.pointer(size))
+    frame.set("api", xla.api)
+    frame.set("stage", INTERFACE["ExecutionStage_EXECUTE"])
+    for name, of, each in (("args", "args", buffers[0]), ("rets", "rets", buffers[1]), ("attrs", "attrs", scalar)):
+        frame.set(f"{name}.size", 1)
+        frame.set(f"{name}.{of}", ctypes.pointer(ctypes.c_void_p(each.address)))
+    frame.set("attrs.types", ctypes.pointer(ctypes.c_int32(INTERFACE["AttrType_SCALAR"])))
+    return FUNCTION(_registered[device_target_name(DEVICE_KERNEL, driver)])(frame.address), [4096, 4097, 9]
+
+
+def test_a_kernel_for_gpus_is_launched_on_the_stream_of_xla_with_the_parameters_of_the_call() -> None:
+    driver, xla = Recorder(), Interface()
+    error, parameters = launch(driver, xla)
+    assert error is None
+    # The second phase has no chunks; a grid without blocks would be an error.
+    assert driver.launches == [(1000, (7, 1, 1, 64, 1, 1, 0), 77, parameters)]
+    assert xla.messages == []
+
+
+def test_errors_of_the_driver_and_of_xla_reach_the_caller() -> None:
+    refusing, xla = Recorder(status=700), Interface()
+    assert launch(refusing, xla)[0] == 6
+    assert "refuses to launch" in xla.messages[0]
+    without_stream = Interface(streams=False)
+    assert launch(refusing, without_stream)[0] == 5
+    assert len(refusing.launches) == 1

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from irreps_llvm._executor import sizes_of
 from irreps_llvm.generator import Generator, Registers, Workspace
+from irreps_llvm.generator._sizes import sizes_of
 from irreps_llvm.machine._ptx_text import block_threads, ptx_text
 from irreps_llvm.machine._threads import BlockMemory, ThreadProgram, for_threads
 from irreps_llvm.program import Instruction, Loop, Part, Program, Stage, Statement, Value, When, chunks_of
@@ -240,7 +240,7 @@ class Device:
     """Runs the kernels of an LLVM module for a GPU on this CPU: a thread of this process for each thread of a block."""
 
     def __init__(self) -> None:
-        self.here = threading.local()
+        self.here, self.block = threading.local(), 0
         self.exchanged: dict[int, Any] = {}
         self.functions = {
             "llvm.nvvm.read.ptx.sreg.tid.x": ctypes.CFUNCTYPE(ctypes.c_int32)(lambda: self.here.thread),

@@ -72,6 +72,15 @@ def device_code_of(polynomial: Polynomial, dtype: str) -> DeviceCode:
     return DeviceCode(program, (*generated.workspaces, *blocks.memory), kernel)
 
 
+def devices() -> list[Any]:
+    """Return the GPUs of this process.
+
+    Raises:
+        RuntimeError: JAX knows of none.
+    """
+    return jax.local_devices(backend="cuda")
+
+
 def why_not(contraction: Contraction) -> str | None:
     """Return the reason why a contraction cannot be computed on the GPUs of this process; None if it can."""
     if os.environ.get(VARIABLE) != "1":
@@ -79,10 +88,10 @@ def why_not(contraction: Contraction) -> str | None:
     try:
         code = device_code_of(contraction.polynomial, str(contraction.dtype))
         name = device_target_name(code.kernel, driver())
-        devices = jax.local_devices(backend="cuda")
+        here = devices()
     except (ValueError, RuntimeError) as error:
         return str(error)
-    reasons = (proof(contraction, code, name, device) for device in devices)
+    reasons = (proof(contraction, code, name, device) for device in here)
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -103,7 +112,7 @@ def proof(contraction: Contraction, code: DeviceCode, name: str, device: Any) ->
 
     def expected() -> list[np.ndarray]:
         with jax.default_device(jax.local_devices(backend="cpu")[0]):
-            dtypes = {"dtype": trial.dtype, "batch": trial.batch, "sizes": dict(sizes)}
+            dtypes = {"dtype": trial.dtype, "out_dtype": trial.dtype, "batch": trial.batch, "sizes": dict(sizes)}
             given = {n: jnp.asarray(x) for n, x in indices.items()}
             found = evaluate(polynomial, [jnp.asarray(x) for x in inputs], given, executor="reference", **dtypes)
             types = trial.output_types()

@@ -18,10 +18,11 @@ _MESSAGES = {
     "refused": "the NVIDIA driver refuses to launch a kernel of irreps_llvm",
 }
 
-_LAUNCH = """
-; Threads of a block, number of parameters, and the driver's handle.
-%irreps.launch = type { i64, i64, ptr }
+# Threads of a block, number of parameters, and the driver's handle.
+_LAUNCH_TYPE = "%irreps.launch = type { i64, i64, ptr }"
 
+_LAUNCH = """
+${launch_type}
 declare i32 @${launch}(ptr, i32, i32, i32, i32, i32, i32, i32, ptr, ptr, ptr)
 ${messages}
 
@@ -98,7 +99,8 @@ def shared_launcher(interface: Interface, launch: str) -> tuple[str, str]:
         launch: symbol of the driver's function ``cuLaunchKernel``.
     """
     messages = [f"@irreps.{name} = private constant {text_constant(text)}" for name, text in _MESSAGES.items()]
-    return named(CALL + _LAUNCH, interface, {"launch": launch, "messages": "\n".join(messages)})
+    given = {"launch": launch, "launch_type": _LAUNCH_TYPE, "messages": "\n".join(messages)}
+    return named(CALL + _LAUNCH, interface, given)
 
 
 def launcher(kernel: DeviceKernel, shared: str) -> str:
@@ -112,7 +114,6 @@ def launcher(kernel: DeviceKernel, shared: str) -> str:
     table = ", ".join(f"ptr @irreps.launch{n}" for n in phases)
     functions = [(f"chunks{n}", f"irreps.launch{n}") for n in phases]
     bind = f"""
-%irreps.launch = type {{ i64, i64, ptr }}
 @irreps.launches = private constant [{len(phases)} x ptr] [ {table} ]
 define void @{BIND}(i64 %phase, ptr %handle) {{
   %launch.at = getelementptr ptr, ptr @irreps.launches, i64 %phase
@@ -123,4 +124,4 @@ define void @{BIND}(i64 %phase, ptr %handle) {{
 }}
 """
     call = entry_point(kernel.arguments, kernel.results, kernel.attributes, functions, shared)
-    return "\n".join([kernel.counting, *launches, bind, call])
+    return "\n".join([kernel.counting, _LAUNCH_TYPE, *launches, bind, call])
