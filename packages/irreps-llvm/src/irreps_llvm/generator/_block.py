@@ -398,6 +398,11 @@ class Block:
         lanes = lanes_of(stored.lanes, self.widest)
         packed = packed_layout(stored, lanes.padded)
         array = generator.outputs[target.position]
+        if self._is_scattered(operand):
+            place = self._scattered_sums(
+                target, packed.size, lambda row, to: unpack(builder, row, packed, to, stored, lanes.width)
+            )
+            return LaneTarget(place, packed, "element", False)
         if operand.index is not None:
             sums = self._run_sums(
                 target, packed.size, lambda row, to: unpack(builder, row, packed, to, stored, lanes.width)
