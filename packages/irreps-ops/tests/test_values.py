@@ -112,6 +112,19 @@ def test_layers_with_any_activation(function: Callable[[Any], Any]) -> None:
             assert copied_by(layer) == layer, how
 
 
+def plain(x: jax.Array) -> jax.Array:
+    return x
+
+
+renamed = jax.jit(plain)
+
+
+def test_a_jitted_function_under_another_name() -> None:
+    layer = irr.MultiLayerPerceptron([4], renamed)
+    assert pickle.loads(pickle.dumps(layer)) == layer
+    assert copy.deepcopy([layer, renamed]) == [layer, renamed]
+
+
 def test_a_jitted_function_without_a_name_is_copied_and_says_why_it_is_not_pickled() -> None:
     layer = irr.MultiLayerPerceptron([4], jax.jit(lambda x: x))
     assert copy.deepcopy(layer) == layer

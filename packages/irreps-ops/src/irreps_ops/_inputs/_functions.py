@@ -20,6 +20,10 @@ def _reduce(function: Any) -> Any:
     for module in (*_PUBLIC, home):
         if module in sys.modules and _find(module, name) is function:
             return _find, (module, name)
+    # ``jitted = jax.jit(plain)`` has the name of what is inside.
+    for name, value in list(vars(sys.modules[home]).items()) if home in sys.modules else ():
+        if value is function:
+            return _find, (home, name)
     return function.__reduce_ex__(2)
 
 
