@@ -250,6 +250,19 @@ def test_an_index_that_does_not_exist_gives_nan():
     np.testing.assert_array_equal(y[3], apply(layer, params, np.array([1, 1, 1, 1]), x).array[3])
 
 
+@pytest.mark.parametrize("index", [2, 92, -3])
+def test_an_index_that_does_not_exist_is_an_error_in_checked_code(index):
+    linear = irr.Linear("1o", num_indexed_weights=2)
+    params = random_parameters(linear, INDICES, X)
+    embedding = irr.Embedding("4x0e", 2)
+    table = irr.init(embedding, jax.random.key(0), INDICES)
+    indices = jnp.zeros(X.shape[:-1], int)
+    for f in (lambda i: irr.apply(linear, params, i, X).array, lambda i: irr.apply(embedding, table, i).array):
+        np.testing.assert_array_equal(irr.checked(f)(indices), f(indices))
+        with pytest.raises(jax.errors.JaxRuntimeError, match=rf"is {index} at position 1 of \d+; expected 0 to 1"):
+            jax.block_until_ready(jax.jit(irr.checked(f))(indices.at[0, 1].set(index)))
+
+
 def test_plain_arrays_are_scalars():
     layer = irr.Linear("3x0e")
     x = jnp.ones((2, 5), F)

@@ -109,6 +109,12 @@ def test_known_tensors():
     assert irr.reduced_tensor_product_basis("ij=-ij", i="1o", j="0e").shape == (3, 1, 0)
 
 
+@pytest.mark.parametrize("degree", range(1, 7))
+def test_a_trivial_index_gives_exactly_one(degree):
+    np.testing.assert_array_equal(irr.reduced_symmetric_tensor_product_basis("0e", degree).array, 1)
+    np.testing.assert_array_equal(irr.reduced_symmetric_tensor_product_basis("0e + 1e", 1).array, np.eye(4))
+
+
 def test_without_symmetry_it_is_the_tensor_product():
     irreps = ["2x1o + 0e", "2e + 3x1o"]
     q = irr.reduced_tensor_product_basis(irreps)

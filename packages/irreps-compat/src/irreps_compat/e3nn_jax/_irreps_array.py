@@ -42,6 +42,10 @@ class IrrepsArray(ic.IrrepsArray, metaclass=_Meta):
     def __getattr__(self, name: str) -> Any:
         return own_results(super().__getattr__(name))  # type: ignore[misc]  # hidden from type checkers
 
+    # Private attributes of e3nn-jax that programs read.
+    _chunks = property(lambda self: self.chunks)
+    _zero_flags = property(lambda self: self.zero_flags)
+
 
 def _with_keys(x: IrrepsArray) -> tuple[tuple[tuple[Any, Any]], ic.Irreps]:
     return ((jax.tree_util.GetAttrKey("array"), x.array),), x.irreps

@@ -12,6 +12,7 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 from ._contraction import Contraction
 from ._dispatch import Choice, choose
 from ._primitive import polynomial_p
+from ._terms import Index
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
     Without it, entries out of range read zeros and write nothing. With it, an entry below 0 or above the number of rows
     is an error that names the index, its position and the expected range. An entry equal to the number of rows is
-    allowed, because it marks padding. The numbers are the same; the checks run on the host and take time.
+    allowed where it marks padding (:class:`Index`). The numbers are the same; the checks run on the host and take time.
 
     Args:
         function: as for :func:`use_executor`.
@@ -101,28 +102,32 @@ class Checked:
     ) -> list[jax.Array]:
         """See :class:`Executor`."""
         sizes = dict(contraction.sizes)
+        operands = (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
+        strict = {o.index for o in operands if isinstance(o.access, Index) and not o.access.padding}
         verified = {
             # The executor uses the index that the callback returns, so that XLA cannot remove the check.
             name: jax.pure_callback(
-                functools.partial(_check, name, sizes[name]), jax.ShapeDtypeStruct(index.shape, index.dtype), index
+                functools.partial(_check, name, sizes[name], name not in strict),
+                jax.ShapeDtypeStruct(index.shape, index.dtype),
+                index,
             )
             for name, index in indices.items()
         }
         return choose(contraction, self.inner).run(contraction, inputs, verified)
 
 
-def _check(name: str, rows: int, index: Any) -> np.ndarray:
+def _check(name: str, rows: int, padding: bool, index: Any) -> np.ndarray:
     """Return the index itself.
 
     Raises:
         IndexError: an entry is out of range.
     """
     found = np.asarray(index)
-    wrong = np.flatnonzero((found < 0) | (found > rows))
+    wrong = np.flatnonzero((found < 0) | (found >= rows + padding))
     if len(wrong):
+        expected = f"0 to {rows - 1}" + (f", or {rows} for padding" if padding else "")
         raise IndexError(
-            f"index {name!r} is {found[wrong[0]]} at position {wrong[0]} of {len(found)}; "
-            f"expected 0 to {rows - 1}, or {rows} for padding"
+            f"index {name!r} is {found[wrong[0]]} at position {wrong[0]} of {len(found)}; expected {expected}"
         )
     return found
 

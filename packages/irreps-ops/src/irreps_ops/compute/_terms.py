@@ -37,12 +37,14 @@ class Index:
 
     Attributes:
         name: of the index, such as ``"senders"``.
+        padding: whether an entry equal to the number of rows marks padding; :func:`checked` refuses it otherwise.
 
     Raises:
         ValueError: the name is empty or not a string.
     """
 
     name: str
+    padding: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:

@@ -13,6 +13,7 @@ from irreps_ops._inputs._precision import rounded_to, widened
 from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Scope
 
+from ._chosen_rows import chosen_rows
 from ._fields import optional
 
 
@@ -25,7 +26,8 @@ class Embedding:
 
     Args:
         irreps_out: irreps of the output, all scalars (0e): a species has no orientation.
-        num_species: number of species, which are numbered from 0. The output for any other number is NaN.
+        num_species: number of species, which are numbered from 0. The output for any other number is NaN, and
+            :func:`irreps_ops.checked` raises an error.
         dtype: dtype of the parameter (default: JAX's default float; in nnx `param_dtype`).
 
     Raises:
@@ -65,7 +67,5 @@ class Embedding:
         dtype = jnp.zeros(()).dtype if self.dtype is None else self.dtype
         shape = (self.num_species, irreps.dim)
         table = scope.parameter("embeddings", shape, dtype, Normal(1.0))
-        # Negative numbers would index from the end.
-        known = jnp.where(species < 0, self.num_species, species)
-        rows = widened(table).at[known].get(mode="fill", fill_value=jnp.nan)  # its transpose is a sum
+        rows = chosen_rows("species of Embedding", widened(table), species)  # in float32: its transpose is a sum
         return IrrepsArray(irreps, rounded_to(table.dtype, rows))

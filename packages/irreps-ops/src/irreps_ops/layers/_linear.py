@@ -16,6 +16,7 @@ from irreps_ops.products._linear import FunctionalLinear, LinearWeights
 from irreps_ops.scope._initializers import Normal
 from irreps_ops.scope._scope import Initializer, Scope, check_irreps, describe_layer, example_inputs
 
+from ._chosen_rows import chosen_rows
 from ._fields import optional
 
 
@@ -53,7 +54,8 @@ class Linear:
         parameter_initializer: returns the initializer of each parameter (default: normal, with the standard deviation
             that keeps the variance).
         instructions: pairs (input item, output item) to connect; needs `irreps_in`.
-        num_indexed_weights: number of maps to choose from by index; the output for any other index is NaN.
+        num_indexed_weights: number of maps to choose from by index; negative ones count from the end. The output for
+            any other index is NaN, and :func:`checked` raises an error.
         weights_per_channel: whether each channel, on the last axis before the irreps, has a map of its own.
         force_irreps_out: whether to return exactly `irreps_out`, with zeros where no path leads.
         simplify_irreps_internally: whether to sort and merge the irreps before mixing them and, unless `irreps_in` is
@@ -250,8 +252,9 @@ class Linear:
 
     def _chosen(self, maps: jax.Array, indices: jax.Array) -> jax.Array:
         """Return the map of each index."""
-        # By default JAX would use the last map for every index that is too large.
-        return maps.at[indices].get(mode="fill", fill_value=jnp.nan)
+        from_end = (indices < 0) & (indices >= -len(maps))
+        from_start = jnp.where(from_end, indices + len(maps), indices)
+        return chosen_rows("indices of Linear", maps, from_start)
 
     def _weights(
         self, scope: Scope, f: FunctionalLinear, path: LinearWeights, weights: jax.Array | None, x: IrrepsArray

@@ -185,8 +185,8 @@ def as_tensors(found: Terms, dim: int, components: int) -> np.ndarray:
     """Return polynomials as symmetric tensors, of shape (copies, dim, ..., dim, components)."""
     copy, *variables, component = found.terms.T
     out = np.zeros((found.copies, *(dim,) * len(variables), components))
-    # Each arrangement of the variables gets an equal share; shares of equal arrangements add up.
-    share = found.values / math.factorial(len(variables))
+    # Each arrangement of the variables gets an equal share; shares of equal arrangements add up, and are divided at
+    # last: 6/6 is exactly 1, while 1/6 + ... + 1/6 is not.
     for arranged in itertools.permutations(variables):
-        out[(copy, *arranged, component)] += share
-    return out
+        out[(copy, *arranged, component)] += found.values
+    return out / math.factorial(len(variables))

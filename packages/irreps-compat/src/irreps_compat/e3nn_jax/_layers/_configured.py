@@ -36,7 +36,7 @@ class Linear(irr.Linear):
 
     def _chosen(self, maps: jax.Array, indices: jax.Array) -> jax.Array:
         """Return the map of each index: the last one for an index that is too large, as in e3nn-jax."""
-        return maps[indices]
+        return jax.numpy.asarray(maps)[indices]
 
     def __call__(self, scope: Scope, *inputs: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.Linear`."""
