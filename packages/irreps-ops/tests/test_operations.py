@@ -249,6 +249,26 @@ def test_sums_over_many_rows_in_bfloat16(name: str) -> None:
     close(jax.tree.map(lambda y: y.astype(np.float64), found), expected, 8 * 2**-8, name)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sums_of_three_thousand_ones(dtype: str) -> None:
+    n = 3000
+    ones, weights, zeros = ic.ones("0e", (n,), dtype=dtype), jnp.ones((n, 1), dtype), jnp.zeros(n, int)
+    total = irr.compute.Polynomial(
+        (irr.compute.Operand(1, (1,)),),
+        (irr.compute.Operand(1, (1,), irr.compute.BROADCAST),),
+        (irr.compute.Path((0,), 0, ("u", "u"), irr.compute.Coefficients.from_dense(np.eye(1))),),
+    )
+    for found in (
+        irr.edge_convolution(ones[:1], ones, weights, irr.EdgeIndex.from_edges(zeros, zeros, 1)).array,
+        irr.compute.evaluate(total, [weights[:, None]])[0],
+        irr.scatter_sum(weights, dst=zeros, output_size=1),
+        irr.scatter_mean(3000 * weights, dst=zeros, output_size=1),
+        3000 * jnp.sum(irr.edge_softmax(weights, zeros, 1)),
+    ):
+        assert found.dtype == jnp.dtype(dtype)
+        np.testing.assert_allclose(np.ravel(found).astype(float), [3000], rtol=1e-2)
+
+
 @pytest.mark.parametrize("irreps", ["", "0x1o", "0x0e + 1o", "0x0e + {}", "{} + 0x2e"])
 def test_empty_irreps(irreps: str) -> None:
     """Items of multiplicity 0 change no operation; no operation of nothing fails without naming what it expects."""

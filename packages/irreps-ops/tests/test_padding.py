@@ -118,6 +118,8 @@ PADDED: dict[str, tuple[Callable[..., Any], list[Any]]] = {
     "scatter_mean": (scatter(irr.scatter_mean), ["0e + 1o"]),
     "scatter_sum": (scatter(irr.scatter_sum), ["0e + 1o"]),
 }
+# Without reverse mode over forward mode, which takes seconds to compile.
+SLOW = ("MessagePassingConvolution", "Transformer")
 
 
 def draw(spec: Any, number: int) -> Any:
@@ -141,17 +143,17 @@ def test_padding_is_invisible(name: str) -> None:
 
     def all_orders(inputs: Any, along: Any) -> Any:
         gradient = jax.grad(total, argnums=tuple(range(len(inputs))))
-        return (
-            jax.jvp(floats, inputs, along),
-            jax.jvp(gradient, inputs, along),
-            jax.grad(lambda *x: jax.jvp(total, x, along)[1], argnums=tuple(range(len(inputs))))(*inputs),
-        )
+        found = [jax.jvp(floats, inputs, along), jax.jvp(gradient, inputs, along)]
+        if name not in SLOW:
+            found.append(jax.grad(lambda *x: jax.jvp(total, x, along)[1], argnums=tuple(range(len(inputs))))(*inputs))
+        return found
 
     def filled(value: float) -> Any:
         return jax.tree.map(lambda a: a.at[ROWS - PADDING :].set(value), tuple(inputs))
 
     along = jax.tree.map(lambda a: a.at[ROWS - PADDING :].set(0), tuple(along))
-    compiled = jax.jit(all_orders)
+    quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+    compiled = jax.jit(all_orders).lower(filled(0.5), along).compile(compiler_options=quick)
     expected, found = compiled(filled(0.5), along), compiled(filled(jnp.nan), along)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
