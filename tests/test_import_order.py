@@ -22,7 +22,7 @@ CHAPTERS = {
         "_inputs", "compute", "scope", "harmonics", "pointwise", "signals", "products", "graphs", "fields", "layers",
         "bindings", "checkpoint", "testing",
     ],
-    "irreps_llvm": ["runtime", "program", "machine", "generator", "_executor"],
+    "irreps_llvm": ["runtime", "program", "machine", "generator", "_gpu_executor", "_executor"],
 }  # fmt: skip
 # The faces of the packages, which re-export public names, and their command lines: above all chapters.
 FACES = {"__init__", "__main__"}
