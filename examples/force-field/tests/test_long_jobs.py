@@ -146,3 +146,21 @@ def test_dynamics_checks_its_place_first(
     for out in ("/dev/full", str(data_file / "out.extxyz"), str(tmp_path)):
         assert main(["md", str(tmp_path), "--out", out]) == 2
         assert capsys.readouterr().err.startswith("force-field md: ")
+
+
+def test_a_run_whose_output_nobody_reads_saves(
+    data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def advance(trainer: Trainer, batch: object) -> tuple[float, float]:
+        trainer.progress.steps += 1
+        return 1.0, 1.0
+
+    def closed(*_: object) -> str:
+        raise SystemExit(1)  # as rich does after a broken pipe
+
+    monkeypatch.setattr(Trainer, "_advance", advance)
+    monkeypatch.setattr(commands._Run, "_line", closed)
+    monkeypatch.setattr(commands._Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
+    with pytest.raises(SystemExit):
+        main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL])
+    assert checkpoint.load_run(tmp_path).header["progress"]["steps"] == 1

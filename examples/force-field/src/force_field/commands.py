@@ -119,7 +119,12 @@ def train(options: argparse.Namespace, console: Console) -> int:
     if saved is None and path.exists():
         path.replace(folder / f"previous-{checkpoint.NAME}")
     with outputs.interruptible() as caught:
-        if not run.fit(caught):
+        try:
+            finished = run.fit(caught)
+        except SystemExit:  # rich raises it when nobody reads the output any more
+            run.save()
+            raise
+        if not finished:
             console.print(
                 f"Interrupted: saved {path}. The same command with --resume continues the run.", soft_wrap=True
             )
@@ -155,7 +160,7 @@ class _Run:
 
     def fit(self, caught: list[int]) -> bool:
         """Train to the end, and return False if interrupted. The state is saved in both cases, and before the start."""
-        self.trainer.save(self.path, self.header)  # a disk without space for it is noticed before compilation
+        self.save()  # a disk without space for it is noticed before compilation
         counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
         shape = self.plan.model
         network = f"{shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
@@ -172,12 +177,16 @@ class _Run:
                 if step.validation:
                     bar.console.print(self._validation_line(step), highlight=False)
                 if caught or time.perf_counter() - last > SAVE_EVERY:
-                    self.trainer.save(self.path, self.header)
+                    self.save()
                     last = time.perf_counter()
                 if caught:
                     return False
-        self.trainer.save(self.path, self.header)
+        self.save()
         return True
+
+    def save(self) -> None:
+        """Write the state of the run."""
+        self.trainer.save(self.path, self.header)
 
     def _line(self, step: Report) -> str:
         seconds = self.trainer.progress.seconds
