@@ -68,6 +68,22 @@ def test_values_and_gradients(name: str, dtype: str) -> None:
             np.testing.assert_allclose(a, b, rtol=0, atol=allowed, err_msg=f"{what} at {scale}")
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_one_large_scalar_is_centred_to_zero(dtype: str) -> None:
+    x = jnp.full((3, 1), 1e20, dtype)
+    functions = (lambda x: irr.layer_norm(ic.IrrepsArray("0e", x)).array, lambda x: _one_scalar(irr.BatchNorm(), x))
+    for function in functions:
+        total = lambda x, function=function: jnp.sum(jnp.sin(function(x)))  # noqa: E731
+        for found in (function(x), jax.grad(total)(x), jax.jvp(jax.grad(total), (x,), (jnp.ones_like(x),))[1]):
+            np.testing.assert_allclose(np.asarray(found, float), np.zeros((3, 1)), atol=1e-6)
+
+
+def _one_scalar(layer: irr.BatchNorm, x: jax.Array) -> jax.Array:
+    data = ic.IrrepsArray("0e", x)
+    parameters, state = irr.init(layer, jax.random.key(0), data), irr.init_state(layer, jax.random.key(0), data)
+    return irr.apply(layer, parameters, data, state=state)[0].array
+
+
 @pytest.mark.parametrize(("dtype", "scale"), [("float16", 300.0), ("bfloat16", 1e20), ("float32", 1e20)])
 def test_the_state_of_batch_norm_is_finite(dtype: str, scale: float) -> None:
     layer, x = irr.BatchNorm(), _array(jnp.asarray(DATA * scale, dtype))

@@ -64,8 +64,18 @@ def size_for_squares(x: jax.Array, axes: tuple[int, ...], eps: float) -> jax.Arr
 
 
 def inverse_root(square: jax.Array, eps: float, size: jax.Array) -> jax.Array:
-    """Return 1 / sqrt(square + eps / size²), finite where all are zero."""
-    return jax.lax.rsqrt(square + jnp.maximum(eps / size / size, float(jnp.finfo(square.dtype).tiny)))
+    """Return 1 / sqrt(square + eps / size²), whose derivatives are finite where all are zero.
+
+    Args:
+        square: mean squares of data divided by `size`.
+        eps: added to the mean squares of the data themselves.
+        size: see :func:`size_for_squares`.
+    """
+    info = jnp.finfo(square.dtype)
+    # Of data divided by their size, squares below the rounding error are noise, whose powers would overflow.
+    return jax.lax.rsqrt(
+        square + jnp.where(size == 1, max(eps, float(info.tiny)), jnp.maximum(eps / size / size, float(info.eps) ** 2))
+    )
 
 
 def _is_narrow(dtype: Any) -> bool:
