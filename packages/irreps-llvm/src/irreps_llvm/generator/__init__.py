@@ -1,7 +1,8 @@
 """From polynomials to loop programs."""
 
 from ._chunks import CHUNKS_THAT_SCATTER
-from ._generator import Generated, Generator, Registers, Workspace, size_name
+from ._generator import Generated, Generator
+from ._memory import Registers, Workspace, size_name
 from ._products import operations
 
 __all__ = ["CHUNKS_THAT_SCATTER", "Generated", "Generator", "Registers", "Workspace", "operations", "size_name"]

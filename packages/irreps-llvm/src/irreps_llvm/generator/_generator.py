@@ -14,46 +14,14 @@ In a block, paths that belong together form a *group*. For each group:
 4. their matrix products with V or h are added to derivatives.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from irreps_llvm.program import Builder, Element, Integer, Part, Program, Value
-from irreps_ops.compute import Operand, Polynomial
+from irreps_llvm.program import Program
+from irreps_ops.compute import Polynomial
 
-from ._block import Block
-from ._layout import Layout, element_of, lanes_of, pack, packed_layout, stored_layout
-from ._products import Operands, Product, products
-
-Sizes = Mapping[str, int]
-
-
-class Workspace(NamedTuple):
-    """An array that a program works in.
-
-    Attributes:
-        name: for printing.
-        element: of its memory.
-        length: number of elements, given the sizes.
-    """
-
-    name: str
-    element: Element
-    length: Callable[[Sizes], int]
-
-
-class Registers(NamedTuple):
-    """What the generator knows of a machine.
-
-    Attributes:
-        bytes: width of the vector registers.
-        count: their number.
-        threads: whether the lanes of a vector are threads of a GPU, so that no lane can be moved to another one.
-    """
-
-    bytes: int
-    count: int
-    threads: bool = False
+from ._memory import Memory, Registers, Workspace
+from ._products import Product, products
+from ._visit import visit_batch
 
 
 @dataclass(frozen=True)
@@ -70,15 +38,6 @@ class Generated:
     workspaces: tuple[Workspace, ...]
 
 
-ROWS_OF_A_PART = 32  # rows of an array that are packed or unpacked by one chunk
-_SUMMED_AT_ONCE = 2048  # numbers whose partial sums are added up by one chunk
-
-
-def size_name(position: int) -> str:
-    """Return the name of the size that gives the number of rows of an index."""
-    return f"rows{position}"
-
-
 class Generator:
     """Generates the program of a polynomial.
 
@@ -91,36 +50,16 @@ class Generator:
     """
 
     def __init__(self, polynomial: Polynomial, dtype: str, registers: Registers, *, scatter: bool = False) -> None:
-        self.scatter = scatter
-        self.polynomial, self.dtype, self.registers = polynomial, dtype, registers
-        self.itemsize = 4 if dtype == "float32" else 8
-        self.widest = registers.bytes // self.itemsize
-        self.builder = Builder(dtype, threads=registers.threads)
-        self.inputs = [
-            self.builder.argument(f"in{n}", element_of(operand, dtype)).pointer
-            for n, operand in enumerate(polynomial.inputs)
-        ]
-        self.indices = {name: self.builder.argument(name, "int32").pointer for name in polynomial.indices}
-        self.outputs = [
-            self.builder.result(f"out{n}", element_of(operand, dtype)).pointer
-            for n, operand in enumerate(polynomial.outputs)
-        ]
-        self.workspaces: list[Workspace] = []
-        self.batch = self.builder.size("batch")
-        self.rows = {name: self.builder.size(size_name(n)) for n, name in enumerate(polynomial.indices)}
-        self.prepare: list[Part] = []
-        self.visit: list[Part] = []
-        self.add_up: list[Part] = []
-        self.finish: list[Part] = []
-        self._packed: dict[tuple, Value] = {}
+        self.polynomial, self.dtype, self.registers, self.scatter = polynomial, dtype, registers, scatter
 
     def generate(self) -> Generated:
         """Return the program."""
+        memory = Memory(self.polynomial, self.dtype, self.registers)
         for index, of_pass in self._passes():
-            Block(self, index, of_pass).emit()
-        phases = (self.prepare, self.visit, self.add_up, self.finish)
-        self.builder.program.phases = [phase for phase in phases if phase]
-        return Generated(self.builder.program, tuple(self.workspaces))
+            visit_batch(memory, index, of_pass)
+        phases = (memory.prepare, memory.visit, memory.add_up, memory.finish)
+        memory.builder.program.phases = [phase for phase in phases if phase]
+        return Generated(memory.builder.program, tuple(memory.workspaces))
 
     def _passes(self) -> list[tuple[str | None, list[Product]]]:
         """Assign each product to a visit of the batch, and sort each visit by an index, or none."""
@@ -144,150 +83,3 @@ class Generator:
         # Any order suits the products without an indexed output: they share most with the larger visit.
         found[max(found, key=lambda name: len(found[name]))] += unsorted
         return list(found.items())
-
-    # Memory
-
-    def workspace(self, name: str, length: Callable[[Sizes], int], element: Element = "float") -> Value:
-        """Return a new array to work in."""
-        self.workspaces.append(Workspace(name, element, length))
-        return self.builder.result(name, element).pointer
-
-    def zeros(self, operand: Operand) -> Value:
-        """Return an element of zeros, of the dtype of an operand."""
-        element = element_of(operand, self.dtype)
-        key = ("zeros", element, operand.size)
-        if key not in self._packed:
-            self._packed[key] = self.workspace("zeros", lambda sizes: operand.size, element)
-            with self.builder.part(self.prepare, "zeros", 1):
-                self.builder.clear(self._packed[key], operand.size)
-        return self._packed[key]
-
-    def rows_of(self, operand: Operand) -> str:
-        """Return the name of the size that counts the rows of an indexed operand."""
-        return size_name(self.polynomial.indices.index(operand.index or ""))
-
-    def is_direct(self, operand: Operand, stored: Layout, width: int) -> bool:
-        """Tell whether vectors of an operand can be read from, or written to, its array."""
-        same = element_of(operand, self.dtype) == "float"
-        return same and stored.lane == 1 and stored.lanes % width == 0
-
-    def packed_rows(self, used: Operands) -> tuple[Value, Layout]:
-        """Return the packed rows of an indexed input, and after them a row of zeros."""
-        operand = self.polynomial.inputs[used.position]
-        stored = stored_layout(operand, used.letters)
-        lanes = lanes_of(stored.lanes, self.widest)
-        packed = packed_layout(stored, lanes.padded)
-        key = ("rows", used)
-        if key not in self._packed:
-            rows = self.rows[operand.index or ""]
-            count = self.rows_of(operand)
-            pointer = self.workspace(f"packed in{used.position}", lambda sizes: (sizes[count] + 1) * packed.size)
-            self._packed[key] = pointer
-            builder = self.builder
-            with builder.counting() as prologue:
-                parts = builder.ceil_div(builder.add(rows, 1), ROWS_OF_A_PART)
-            with builder.part(self.prepare, f"pack in{used.position}", parts, prologue) as chunk:
-                start = builder.mul(chunk, ROWS_OF_A_PART)
-                stop = builder.min(builder.add(start, ROWS_OF_A_PART), rows)
-                with builder.loop(start, stop) as row:
-                    source = builder.at(self.inputs[used.position], builder.mul(row, stored.size))
-                    target = builder.at(pointer, builder.mul(row, packed.size))
-                    pack(builder, source, stored, target, packed, lanes.width)
-                with builder.when(builder.equal(stop, rows)):
-                    builder.clear(builder.at(pointer, builder.mul(rows, packed.size)), packed.size)
-        return self._packed[key], packed
-
-    def broadcast(self, used: Operands) -> tuple[Value, Layout]:
-        """Return a broadcast input whose lanes are contiguous and padded."""
-        operand = self.polynomial.inputs[used.position]
-        stored = stored_layout(operand, used.letters)
-        lanes = lanes_of(stored.lanes, self.widest)
-        if self.is_direct(operand, stored, lanes.width):
-            return self.inputs[used.position], stored
-        return self._packed_broadcast(used, stored, lanes.padded, lanes.width)
-
-    def transposed(self, used: Operands, lane: str) -> tuple[Value, Layout]:
-        """Return a broadcast input whose lanes run along the axis of this name."""
-        operand = self.polynomial.inputs[used.position]
-        stored = stored_layout(operand, used.letters, lane)
-        lanes = lanes_of(stored.lanes, self.widest)
-        if self.is_direct(operand, stored, lanes.width):
-            return self.inputs[used.position], stored
-        return self._packed_broadcast((used, lane), stored, lanes.padded, lanes.width, used.position)
-
-    def _packed_broadcast(
-        self, key: object, stored: Layout, padded: int, width: int, position: int | None = None
-    ) -> tuple[Value, Layout]:
-        packed = packed_layout(stored, padded)
-        if position is None:
-            assert isinstance(key, Operands)
-            position = key.position
-        name = ("broadcast", key)
-        if name not in self._packed:
-            self._packed[name] = self.workspace(f"packed in{position}", lambda sizes: packed.size)
-            with self.builder.part(self.prepare, f"pack in{position}", 1):
-                pack(self.builder, self.inputs[position], stored, self._packed[name], packed, width)
-        return self._packed[name], packed
-
-    def sorted_by(self, index: str) -> tuple[Value, Value]:
-        """Return the elements of the batch sorted by an index, and where each row starts.
-
-        Entries out of range come last, as a row of their own. Counting keeps the order of elements with the same row.
-        """
-        key = ("sorted", index)
-        if key not in self._packed:
-            builder, rows = self.builder, self.rows[index]
-            count = size_name(self.polynomial.indices.index(index))
-            order = self.workspace(f"order by {index}", lambda sizes: sizes["batch"] + 1, "int32")
-            starts = self.workspace(f"starts of {index}", lambda sizes: sizes[count] + 2, "int32")
-            cursor = self.workspace(f"cursor of {index}", lambda sizes: sizes[count] + 2, "int32")
-            self._packed[key], self._packed["starts", index] = order, starts
-            with builder.part(self.prepare, f"sort by {index}", 1):
-                builder.clear(starts, builder.add(rows, 2))
-                with builder.loop(0, self.batch) as e:
-                    to = builder.at(starts, builder.add(self.row(index, e), 1))
-                    builder.store(builder.add(builder.load(to), 1), to)
-                with builder.loop(0, builder.add(rows, 1)) as row:
-                    before = builder.load(starts, row)
-                    builder.store(before, cursor, row)
-                    to = builder.at(starts, builder.add(row, 1))
-                    builder.store(builder.add(before, builder.load(to)), to)
-                with builder.loop(0, self.batch) as e:
-                    to = builder.at(cursor, self.row(index, e))
-                    place = builder.load(to)
-                    builder.store(e, order, place)
-                    builder.store(builder.add(place, 1), to)
-        return self._packed[key], self._packed["starts", index]
-
-    def row(self, index: str, element: Integer) -> Integer:
-        """Return the row of an element of the batch; the number of rows if it is out of range."""
-        builder, rows = self.builder, self.rows[index]
-        found = builder.load(self.indices[index], element)
-        inside = builder.both(builder.less(-1, found), builder.less(found, rows))
-        return builder.select(inside, found, rows)
-
-    def emit_add_up(self, label: str, partial: Value, size: int, chunks: Callable[[], Integer]) -> None:
-        """Append a part that adds up the partial sums of all chunks, in order, into those of the first."""
-        builder, width = self.builder, self.widest
-        with builder.part(self.add_up, f"add up {label}", -(-size // _SUMMED_AT_ONCE)) as chunk:
-            count = chunks()
-            start = builder.mul(chunk, _SUMMED_AT_ONCE)
-            stop = builder.min(builder.add(start, _SUMMED_AT_ONCE), size)
-            if self.registers.threads:
-                with builder.loop(start, stop, width) as n:
-                    total = builder.variable(builder.zero(width))
-                    with builder.loop(0, count) as c:
-                        at = builder.at(partial, builder.add(builder.mul(c, size), n))
-                        found = builder.load_strided(at, width, 1, builder.sub(stop, n))
-                        builder.set(total, builder.fadd(builder.get(total), found))
-                    builder.store_strided(builder.get(total), builder.at(partial, n), 1, builder.sub(stop, n))
-                return
-            whole = builder.add(start, builder.mul(builder.div(builder.sub(stop, start), width), width))
-            for lanes, first, last in ((width, start, whole), (0, whole, stop)):
-                with builder.loop(first, last, max(lanes, 1)) as n:
-                    total = builder.variable(builder.zero(lanes))
-                    with builder.loop(0, count) as c:
-                        at = builder.at(partial, builder.add(builder.mul(c, size), n))
-                        found = builder.load_vector(at, lanes) if lanes else builder.load(at)
-                        builder.set(total, builder.fadd(builder.get(total), found))
-                    builder.store(builder.get(total), partial, n)

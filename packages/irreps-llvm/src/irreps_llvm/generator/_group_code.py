@@ -1,19 +1,17 @@
 """The code of a group in a block."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from irreps_llvm.program import Integer, Value
 
+from ._block import Block
 from ._group import Group, Terms
+from ._inputs import Inputs
 from ._lane_code import Coefficient, Load, Multiply, Sum
-from ._matmul import TILE_ROWS, Matrix, matrix_product
 from ._layout import Layout
+from ._matmul import TILE_ROWS, Matrix, matrix_product
+from ._outputs import LaneTarget, Outputs
 from ._products import SUMMED, LaneInput, MatrixOutput, MatrixProduct, Operands, VectorOutput, by_axis
-
-if TYPE_CHECKING:
-    from ._block import Block, LaneTarget
 
 _LIVE = 8  # vector registers that are left for other things than sums
 
@@ -21,25 +19,26 @@ _LIVE = 8  # vector registers that are left for other things than sums
 class GroupCode:
     """Declares what a group needs, and emits its code."""
 
-    def __init__(self, block: Block, group: Group) -> None:
-        self.block, self.group, self.builder = block, group, block.builder
+    def __init__(self, block: Block, inputs: Inputs, outputs: Outputs, group: Group) -> None:
+        self.block, self.inputs, self.outputs = block, inputs, outputs
+        self.group, self.builder = group, block.builder
         builder, lanes = self.builder, group.lanes
         self.width = lanes.width
-        self.columns = {used: block.scalar_columns(used) for used in group.scalars}
+        self.columns = {used: self.inputs.scalar_columns(used) for used in group.scalars}
         self.slots = builder.scratch(len(group.slots) * block.columns) if group.slots else None
-        self.sources = {used: block.lane_data(used) for used in group.lane_inputs}
+        self.sources = {used: self.inputs.lane_data(used) for used in group.lane_inputs}
         self.weights: dict[tuple[MatrixProduct, ...], tuple[Value, int]] = {}
         for pairs in group.matrix_products:
-            components = block.components_of(pairs)
+            components = block.operand(pairs[0].vector).components
             rows = block.length * components + TILE_ROWS
             self.weights[pairs] = builder.scratch(rows * lanes.padded), components
             for pair in pairs:
-                block.vectors(pair.vector)
+                self.inputs.vectors(pair.vector)
         self.matrices = {
-            pair.matrix: block.generator.broadcast(pair.matrix) for pairs in group.matrix_products for pair in pairs
+            pair.matrix: block.memory.broadcast(pair.matrix) for pairs in group.matrix_products for pair in pairs
         }
-        self.targets = {target: block.lane_target(target) for target in group.lane_outputs}
-        self.scalar_targets = {target: block.scalar_target(target) for target in group.scalar_outputs}
+        self.targets = {target: self.outputs.lane_target(target) for target in group.lane_outputs}
+        self.scalar_targets = {target: self.outputs.scalar_target(target) for target in group.scalar_outputs}
         self.sums: list[tuple[Value, int]] = []
         for n, terms in enumerate(group.product_sums):
             output = next(o for o, number in group.matrix_outputs if number == n)
@@ -49,11 +48,11 @@ class GroupCode:
             del terms
         for output, _ in group.matrix_outputs:
             if isinstance(output, VectorOutput):
-                block.vector_target(output.target)
-                block.generator.transposed(output.matrix, SUMMED)
+                self.outputs.vector_target(output.target)
+                block.memory.transposed(output.matrix, SUMMED)
             else:
-                block.matrix_target(output.target)
-                block.vectors(output.vector)
+                self.outputs.matrix_target(output.target)
+                self.inputs.vectors(output.vector)
 
     def _components(self, output: VectorOutput | MatrixOutput) -> int:
         if isinstance(output, VectorOutput):
@@ -114,7 +113,7 @@ class GroupCode:
 
             def column(used: Operands, component: int) -> Value:
                 if (used, component) not in columns:
-                    layout = block.scalar_layout(used)
+                    layout = self.inputs.scalar_layout(used)
                     if used not in offsets:
                         offsets[used] = layout.offset(builder, self.counters)
                     number = builder.add(offsets[used], component * layout.component)
@@ -139,7 +138,7 @@ class GroupCode:
         builder, block = self.builder, self.block
         factors = []
         for pair in pairs:
-            h = block.vectors(pair.vector)
+            h = self.inputs.vectors(pair.vector)
             pointer, layout = self.matrices[pair.matrix]
             left = builder.at(h.pointer, h.layout.offset(builder, self.counters))
             # The axis that is summed over is a loop of the layout; its counter is zero here.
@@ -151,17 +150,17 @@ class GroupCode:
             builder,
             factors,
             builder.mul(block.count, components),
-            block.vectors(pairs[0].vector).extent,
+            self.inputs.vectors(pairs[0].vector).extent,
             Matrix(memory, self.group.lanes.padded, 1),
             self.group.lanes,
-            block.generator.registers.count,
+            block.memory.registers.count,
         )
 
     # 3. Products over lanes
 
     def _vectors_at_once(self, sums: int) -> int:
         """Return how many vectors are computed together, so that all sums stay in registers."""
-        registers, count = self.block.generator.registers.count, self.group.lanes.vectors
+        registers, count = self.block.memory.registers.count, self.group.lanes.vectors
         for n in (4, 2):
             if count % n == 0 and sums * n + _LIVE <= registers:
                 return n
@@ -260,7 +259,7 @@ class GroupCode:
         target: Operands,
         data: LaneTarget,
         components: dict[int, Terms],
-        codes: list[_Lanes],
+        codes: "list[_Lanes]",
     ) -> None:
         """Append code that writes an output, or adds to it."""
         builder = self.builder
@@ -279,18 +278,18 @@ class GroupCode:
         builder, block, lanes = self.builder, self.block, self.group.lanes
         memory, components = self.sums[number]
         rows = builder.mul(block.count, components)
-        registers = block.generator.registers.count
+        registers = block.memory.registers.count
         if isinstance(output, VectorOutput):
-            target = block.vector_target(output.target)
-            pointer, layout = block.generator.transposed(output.matrix, SUMMED)
+            target = self.outputs.vector_target(output.target)
+            pointer, layout = block.memory.transposed(output.matrix, SUMMED)
             right = builder.at(pointer, layout.offset(builder, {**self.counters, "*": 0}))
             to = builder.at(target.pointer, self._offset(target.layout, output.target))
             factors = [(Matrix(memory, lanes.padded, 1), Matrix(right, dict(layout.strides)["*"], 1))]
             result = Matrix(to, target.columns.padded, 1)
             matrix_product(builder, factors, rows, self.group.extent, result, target.columns, registers, add=True)
             return
-        h = block.vectors(output.vector)
-        partial, layout = block.matrix_target(output.target)
+        h = self.inputs.vectors(output.vector)
+        partial, layout = self.outputs.matrix_target(output.target)
         left = builder.at(h.pointer, h.layout.offset(builder, self.counters))
         to = builder.at(partial, self._offset(layout, output.target))
         factors = [(Matrix(left, 1, h.columns.padded), Matrix(memory, lanes.padded, 1))]
@@ -366,7 +365,7 @@ class _Lanes:
             return self.value(coefficient[1])
         return self.coefficients(coefficient)
 
-    def sum(self, terms: Terms | tuple, total: Value | None) -> Value:
+    def sum(self, terms: Sequence[tuple[Coefficient, int | None]], total: Value | None) -> Value:
         """Return a sum of nodes with coefficients, added to `total`."""
         builder = self.code.builder
         for coefficient, node in terms:

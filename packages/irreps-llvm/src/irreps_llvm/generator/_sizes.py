@@ -2,7 +2,7 @@
 
 from irreps_ops.compute import Contraction
 
-from ._generator import size_name
+from ._memory import size_name
 
 
 def sizes_of(contraction: Contraction) -> dict[str, int]:

@@ -236,7 +236,7 @@ class Builder:
     # Integers
 
     def add(self, a: Integer, b: Integer) -> Integer:
-        """a + b."""
+        """A + b."""
         if isinstance(a, int) and isinstance(b, int):
             return a + b
         if a == 0 or b == 0:
@@ -244,13 +244,13 @@ class Builder:
         return self._do("add", "integer", a, b)
 
     def sub(self, a: Integer, b: Integer) -> Integer:
-        """a - b."""
+        """A - b."""
         if isinstance(a, int) and isinstance(b, int):
             return a - b
         return a if isinstance(b, int) and b == 0 else self._do("sub", "integer", a, b)
 
     def mul(self, a: Integer, b: Integer) -> Integer:
-        """a * b."""
+        """A * b."""
         if isinstance(a, int) and isinstance(b, int):
             return a * b
         for one, other in ((a, b), (b, a)):
@@ -259,13 +259,13 @@ class Builder:
         return self._do("mul", "integer", a, b)
 
     def div(self, a: Integer, b: Integer) -> Integer:
-        """a // b, of integers that are not negative."""
+        """A // b, of integers that are not negative."""
         if isinstance(a, int) and isinstance(b, int):
             return a // b
         return a if isinstance(b, int) and b == 1 else self._do("div", "integer", a, b)
 
     def ceil_div(self, a: Integer, b: int) -> Integer:
-        """a / b, rounded up."""
+        """A / b, rounded up."""
         return self.div(self.add(a, b - 1), b)
 
     def min(self, a: Integer, b: Integer) -> Integer:
@@ -277,19 +277,19 @@ class Builder:
         return max(a, b) if isinstance(a, int) and isinstance(b, int) else self._do("max", "integer", a, b)
 
     def less(self, a: Integer, b: Integer) -> Value:
-        """a < b."""
+        """A < b."""
         return self._do("less", "boolean", a, b)
 
     def equal(self, a: Integer, b: Integer) -> Value:
-        """a == b."""
+        """A == b."""
         return self._do("equal", "boolean", a, b)
 
     def both(self, a: Value, b: Value) -> Value:
-        """a and b."""
+        """A and b."""
         return self._do("and", "boolean", a, b)
 
     def either(self, a: Value, b: Value) -> Value:
-        """a or b."""
+        """A or b."""
         return self._do("or", "boolean", a, b)
 
     def select(self, condition: Value, a: Integer, b: Integer) -> Value:
@@ -351,15 +351,15 @@ class Builder:
         return self._do("splat", "float", value, lanes=lanes)
 
     def fmul(self, a: Value, b: Value) -> Value:
-        """a * b."""
+        """A * b."""
         return self._do("fmul", "float", a, b, lanes=a.lanes)
 
     def fadd(self, a: Value, b: Value) -> Value:
-        """a + b."""
+        """A + b."""
         return self._do("fadd", "float", a, b, lanes=a.lanes)
 
     def fma(self, a: Value, b: Value, c: Value) -> Value:
-        """a * b + c, rounded once."""
+        """A * b + c, rounded once."""
         return self._do("fma", "float", a, b, c, lanes=a.lanes)
 
     def total(self, vector: Value) -> Value:

@@ -1,0 +1,109 @@
+"""One visit of the batch."""
+
+from collections.abc import Sequence
+
+from irreps_llvm.program import Part
+from irreps_ops.compute import Access, Operand, Polynomial
+
+from ._block import Block
+from ._chunks import CHUNKS_THAT_SCATTER, block_length, emit_grain, most_chunks
+from ._group import Group, grouped
+from ._group_code import GroupCode
+from ._inputs import Inputs
+from ._layout import Layout, lanes_of, packed_layout, stored_layout
+from ._memory import Memory
+from ._outputs import Outputs
+from ._products import LaneOutput, MatrixOutput, Operands, Product, ScalarOutput, VectorOutput
+
+
+def visit_batch(memory: Memory, index: str | None, products: Sequence[Product]) -> None:
+    """Append the code that computes some products for the whole batch, sorted by an index if one is given.
+
+    Raises:
+        ValueError: an element of the batch needs too much memory.
+    """
+    builder, threads = memory.builder, memory.registers.threads
+    groups = grouped(products, memory.widest, threads=threads)
+    numbers = _Numbers(memory.polynomial, products, groups, memory.widest)
+    length = block_length(numbers.scratch(), memory.itemsize, memory.widest, threads=threads)
+    most = most_chunks(numbers.partial(), threads=threads)
+    written = {memory.polynomial.outputs[p.output.target.position].index for p in products}
+    if written - {None, index}:
+        most = min(most, CHUNKS_THAT_SCATTER)
+    with builder.counting() as prologue:
+        grain = emit_grain(builder, memory.batch, length, most)
+        chunks = builder.div(builder.add(memory.batch, builder.sub(grain, 1)), grain)
+    visit: list[Part] = []
+    with builder.part(visit, f"visit sorted by {index}" if index else "visit", chunks, prologue) as chunk:
+        block = Block(memory, index, length, most, chunk)
+        grain = emit_grain(builder, memory.batch, length, most)
+        stop = builder.min(builder.add(block.start, grain), memory.batch)
+        inputs, outputs = Inputs(block), Outputs(block, groups)
+        codes = [GroupCode(block, inputs, outputs, group) for group in groups]
+        for emit in block.before:
+            emit()
+        with builder.loop(block.start, stop, length) as first:
+            block.first, block.count = first, builder.min(length, builder.sub(stop, first))
+            with builder.stage("read a block"):
+                block.read()
+            for code in codes:
+                code.emit()
+            block.write()
+        for emit in block.after_chunk:
+            emit()
+    memory.visit += visit
+
+
+class _Numbers:
+    """Counts the numbers that a visit keeps in memory."""
+
+    def __init__(
+        self, polynomial: Polynomial, products: Sequence[Product], groups: Sequence[Group], widest: int
+    ) -> None:
+        self.polynomial, self.products, self.groups, self.widest = polynomial, products, groups, widest
+
+    def _operand(self, used: Operands, *, output: bool = False) -> Operand:
+        return (self.polynomial.outputs if output else self.polynomial.inputs)[used.position]
+
+    def _lane_packed(self, operand: Operand, used: Operands) -> Layout:
+        stored = stored_layout(operand, used.letters)
+        return packed_layout(stored, lanes_of(stored.lanes, self.widest).padded)
+
+    def partial(self) -> int:
+        """Count the numbers of partial sums that each chunk keeps."""
+        count = 0
+        for output in {p.output for p in self.products}:
+            operand = self._operand(output.target, output=True)
+            if operand.access is Access.BROADCAST:
+                count += operand.size
+            elif operand.index is not None:
+                count += operand.size // 16  # they are never all needed
+        return count
+
+    def scratch(self) -> int:
+        """Estimate the numbers of scratch memory for each element of a block."""
+        count = 8
+        scalars = {x for g in self.groups for x in g.scalars}
+        count += sum(self._operand(x).size for x in {Operands(x.position, ()) for x in scalars})
+        count += max((len(g.slots) for g in self.groups), default=0)
+        for used in {x for g in self.groups for x in g.lane_inputs}:
+            if self._operand(used).access is Access.BATCHED:
+                count += self._lane_packed(self._operand(used), used).size
+        for output in {p.output for p in self.products}:
+            operand = self._operand(output.target, output=True)
+            if isinstance(output, ScalarOutput):
+                count += operand.size * self.widest
+            elif isinstance(output, (VectorOutput, LaneOutput)) and operand.access is Access.BATCHED:
+                count += 2 * operand.size
+        vectors = {m.vector for g in self.groups for pairs in g.matrix_products for m in pairs}
+        vectors |= {p.output.vector for p in self.products if isinstance(p.output, MatrixOutput)}
+        count += sum(2 * self._operand(v).size for v in vectors)
+        products = [
+            g.lanes.padded
+            * (
+                sum(self._operand(pairs[0].vector).components for pairs in g.matrix_products)
+                + sum(map(len, g.product_sums))
+            )
+            for g in self.groups
+        ]
+        return count + max(products, default=0)
