@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -140,3 +141,27 @@ def test_a_machine_without_a_driver_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(_gpu_executor.VARIABLE, "1")
     monkeypatch.setattr(_gpu_executor, "driver", no_driver)
     assert EXECUTOR.why_not(contraction(convolution())) == "the NVIDIA driver is not installed"
+
+
+@pytest.mark.parametrize(("index", "rows"), [([2, 0, -1, 2, 5, 0, 3], 4), ([], 4), ([-1, 0], 0)])
+def test_indices_are_sorted_for_the_kernels(index: list[int], rows: int) -> None:
+    order, starts = (np.asarray(x) for x in _gpu_executor._sorted(jnp.array(index, jnp.int32), rows))
+    of_row = [[n for n, i in enumerate(index) if i == row] for row in range(rows)]
+    outside = [n for n, i in enumerate(index) if not 0 <= i < rows]
+    assert order.tolist() == [n for elements in (*of_row, outside) for n in elements]
+    assert starts.tolist() == [sum(len(e) for e in of_row[:row]) for row in range(rows + 1)] + [len(index)]
+
+
+def test_a_program_for_a_gpu_calls_the_kernel_by_name() -> None:
+    asked, case = contraction(convolution()), convolution()
+    code = _gpu_executor.device_code_of(case.polynomial, "float32")
+    arrays = [*case.inputs("float32"), *case.arguments()["indices"].values()]
+
+    def call(*arrays: jax.Array) -> list[jax.Array]:
+        return _gpu_executor.call(asked, code, "a_kernel", arrays[:3], arrays[3:])
+
+    text = jax.jit(call).trace(*arrays).lower(lowering_platforms=("cuda",)).as_text()
+    line = next(line for line in text.splitlines() if "@a_kernel" in line)
+    found = [len(side.split(", tensor")) for side in line.split(" : ")[-1].split(" -> ")]
+    assert found == [code.kernel.arguments, code.kernel.results]
+    assert all(f"{name} = " in line for name in code.kernel.attributes)

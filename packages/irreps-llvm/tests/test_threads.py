@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -160,23 +160,33 @@ def longer(case: ExecutorCase, batch: int = 75) -> ExecutorCase:
     return replace(case, name=f"long: {case.name}", batch=batch, indices=indices)
 
 
-def prepared(
-    case: ExecutorCase, dtype: str, lanes: int, shared: int
-) -> tuple[Contraction, ThreadProgram, list[Workspace | BlockMemory]]:
+class Prepared(NamedTuple):
+    contraction: Contraction
+    program: ThreadProgram
+    work: list[Workspace | BlockMemory]
+    arguments: list[np.ndarray]
+
+
+def prepared(case: ExecutorCase, dtype: str, lanes: int, shared: int) -> Prepared:
     contraction = Contraction(case.polynomial, case.batch, tuple(case.sizes.items()), dtype)
     registers = Registers(lanes * np.dtype(dtype).itemsize, 200, threads=True)
     generated = Generator(case.polynomial, dtype, registers).generate()
     program = for_threads(generated.program, shared)
-    return contraction, program, [*generated.workspaces, *program.memory]
+    indices = {name: np.array(case.indices[name], np.int32) for name in case.polynomial.indices}
+    arguments = [*(np.array(x) for x in case.inputs(dtype)), *indices.values()]
+    for name in generated.sorted:
+        row = np.where((indices[name] >= 0) & (indices[name] < case.size), indices[name], case.size)
+        counts = np.bincount(row, minlength=case.size + 1)
+        arguments += [np.argsort(row, kind="stable").astype(np.int32), np.append(0, np.cumsum(counts)).astype(np.int32)]
+    return Prepared(contraction, program, [*generated.workspaces, *program.memory], arguments)
 
 
-def emulated(case: ExecutorCase, dtype: str, contraction: Contraction, program: ThreadProgram, work: list) -> list:
+def emulated(prepared: Prepared) -> list[np.ndarray]:
     """Run a program; raise an error if threads are in each other's way."""
-    sizes = sizes_of(contraction)
-    outputs = [np.full(o.shape, np.nan, o.dtype) for o in contraction.output_types()]
-    indices = case.arguments()["indices"]
-    arguments = [*case.inputs(dtype), *(indices[name] for name in case.polynomial.indices)]
-    arrays = [*(np.array(a).ravel() for a in arguments), *(o.reshape(-1) for o in outputs), *memory(work, sizes, dtype)]
+    program, sizes = prepared.program, sizes_of(prepared.contraction)
+    outputs = [np.full(o.shape, np.nan, o.dtype) for o in prepared.contraction.output_types()]
+    work = memory(prepared.work, sizes, program.program.dtype)
+    arrays = [*(a.ravel() for a in prepared.arguments), *(o.reshape(-1) for o in outputs), *work]
     values: dict[Value, Any] = {program.program.sizes[name]: sizes[name] for name in program.program.sizes}
     buffers = [*program.program.arguments, *program.program.results]
     values |= {b.pointer: (a, 0) for b, a in zip(buffers, arrays, strict=True)}
@@ -197,8 +207,7 @@ CASES = [
 def test_numbers_are_those_of_the_reference_and_threads_do_not_race(case: ExecutorCase) -> None:
     # Little shared memory, so that some of it moves to work space.
     dtype = "float32"
-    contraction, program, work = prepared(case, dtype, lanes=64, shared=4096)
-    found = emulated(case, dtype, contraction, program, work)
+    found = emulated(prepared(case, dtype, lanes=64, shared=4096))
     wanted = evaluate(case.polynomial, case.inputs(dtype), executor="reference", **case.arguments())
     for ours, reference, reached in zip(found, wanted, case.polynomial.reached(), strict=True):
         largest = np.abs(np.asarray(reference)).max(initial=1e-30)
@@ -224,16 +233,15 @@ def without_barriers(statements: Iterable[Statement]) -> list[Statement]:
 
 
 def test_the_emulator_sees_missing_barriers() -> None:
-    case = longer(convolution())
-    contraction, threads, work = prepared(case, "float32", lanes=64, shared=4096)
-    program = threads.program
+    ready = prepared(longer(convolution()), "float32", lanes=64, shared=4096)
+    program = ready.program.program
     phases = [
         [Part(p.label, p.prologue, p.count, p.chunk, without_barriers(p.body)) for p in phase]
         for phase in program.phases
     ]
     bare = Program(program.dtype, program.arguments, program.results, program.sizes, phases)
     with pytest.raises(Race):
-        emulated(case, "float32", contraction, replace(threads, program=bare), work)
+        emulated(ready._replace(program=replace(ready.program, program=bare)))
 
 
 class Device:
@@ -312,11 +320,9 @@ def device() -> Device:
 
 
 def run(case: ExecutorCase, dtype: str, lanes: int) -> list[np.ndarray]:
-    contraction, program, work = prepared(case, dtype, lanes, shared=4096)
+    contraction, program, work, arguments = prepared(case, dtype, lanes, shared=4096)
     sizes = sizes_of(contraction)
     outputs = [np.full(o.shape, np.nan, o.dtype) for o in contraction.output_types()]
-    indices = case.arguments()["indices"]
-    arguments = [np.array(a) for a in (*case.inputs(dtype), *(indices[name] for name in case.polynomial.indices))]
     arrays = [*arguments, *outputs, *memory(work, sizes, dtype)]
     parameters = [a.ctypes.data for a in arrays] + [sizes[name] for name in sorted(program.program.sizes)]
     phases = program.program.phases

@@ -38,9 +38,10 @@ _TRIAL_BATCH, _TRIAL_ROWS = 133, 7
 
 
 class DeviceCode(NamedTuple):
-    """A program for GPUs, the arrays that it works in, and its kernels."""
+    """A program for GPUs, the indices to sort by before, the arrays that it works in, and its kernels."""
 
     program: Program
+    sorted: tuple[str, ...]
     work: tuple[Workspace | BlockMemory, ...]
     kernel: DeviceKernel
 
@@ -69,7 +70,7 @@ def device_code_of(polynomial: Polynomial, dtype: str) -> DeviceCode:
         len(program.results),
         tuple(sorted(program.sizes)),
     )
-    return DeviceCode(program, (*generated.workspaces, *blocks.memory), kernel)
+    return DeviceCode(program, generated.sorted, (*generated.workspaces, *blocks.memory), kernel)
 
 
 def devices() -> list[Any]:
@@ -147,6 +148,16 @@ def call(
         jax.ShapeDtypeStruct((w.length(sizes),), contraction.dtype if w.element == "float" else jnp.dtype(w.element))
         for w in code.work
     ]
+    rows, named = dict(contraction.sizes), dict(zip(contraction.polynomial.indices, indices, strict=True))
+    order = [array for index in code.sorted for array in _sorted(named[index], rows[index])]
     attributes = {size: np.int64(sizes[size]) for size in code.program.sizes}
-    results = jax.ffi.ffi_call(name, [*outputs, *work])(*inputs, *indices, **attributes)
+    results = jax.ffi.ffi_call(name, [*outputs, *work])(*inputs, *indices, *order, **attributes)
     return list(results)[: len(outputs)]
+
+
+def _sorted(index: jax.Array, rows: int) -> tuple[jax.Array, jax.Array]:
+    """Return the order of an index and where each row starts, see :class:`irreps_llvm.generator.Generated`."""
+    row = jnp.where((index >= 0) & (index < rows), index, rows)
+    order = jnp.argsort(row, stable=True)
+    starts = jnp.cumsum(jnp.zeros(rows + 2, jnp.int32).at[row + 1].add(1))
+    return order.astype(jnp.int32), starts.astype(jnp.int32)

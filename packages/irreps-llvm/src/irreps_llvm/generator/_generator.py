@@ -32,10 +32,14 @@ class Generated:
         program: its arguments are the inputs and then the indices of the polynomial; its results are the outputs and
             then the work space.
         workspaces: the arrays that it works in.
+        sorted: indices that the caller sorts by, on GPUs. For each the program has two more arguments, int32: the
+            elements of the batch sorted by the index, in their order where it is the same, and last those for which it
+            is out of range; and where each row starts in that, one for those out of range, and where it ends.
     """
 
     program: Program
     workspaces: tuple[Workspace, ...]
+    sorted: tuple[str, ...] = ()
 
 
 class Generator:
@@ -59,7 +63,7 @@ class Generator:
             visit_batch(memory, index, of_pass)
         phases = (memory.prepare, memory.visit, memory.add_up, memory.finish)
         memory.builder.program.phases = [phase for phase in phases if phase]
-        return Generated(memory.builder.program, tuple(memory.workspaces))
+        return Generated(memory.builder.program, tuple(memory.workspaces), tuple(memory.sorted))
 
     def _passes(self) -> list[tuple[str | None, list[Product]]]:
         """Assign each product to a visit of the batch, and sort each visit by an index, or none."""

@@ -1,6 +1,7 @@
 """The memory of a program: its arrays, and its work space, with copies of inputs in other layouts."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from irreps_llvm.program import Builder, Element, Integer, Part, Value
@@ -29,7 +30,8 @@ class Workspace(NamedTuple):
     length: Callable[[Sizes], int]
 
 
-class Registers(NamedTuple):
+@dataclass(frozen=True)
+class Registers:
     """What the generator knows of a machine.
 
     Attributes:
@@ -61,6 +63,7 @@ class Memory:
         indices: pointers to the indices, by name.
         outputs: pointers to the outputs.
         workspaces: the arrays to work in.
+        sorted: indices that the caller sorts by.
         batch: size of the batch.
         rows: number of rows of the operands of each index.
         prepare: parts that run before the batch is visited.
@@ -84,6 +87,7 @@ class Memory:
             for n, operand in enumerate(polynomial.outputs)
         ]
         self.workspaces: list[Workspace] = []
+        self.sorted: list[str] = []
         self.batch = self.builder.size("batch")
         self.rows = {name: self.builder.size(size_name(n)) for n, name in enumerate(polynomial.indices)}
         self.prepare: list[Part] = []
@@ -180,6 +184,10 @@ class Memory:
         Entries out of range come last, as a row of their own. Counting keeps the order of elements with the same row.
         """
         key = ("sorted", index)
+        if key not in self._packed and self.registers.threads:
+            self.sorted.append(index)  # by the caller: it would be the work of a single thread
+            for name, what in ((key, "order by"), (("starts", index), "starts of")):
+                self._packed[name] = self.builder.argument(f"{what} {index}", "int32").pointer
         if key not in self._packed:
             builder, rows = self.builder, self.rows[index]
             count = size_name(self.polynomial.indices.index(index))
