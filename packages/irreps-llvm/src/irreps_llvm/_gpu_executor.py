@@ -105,10 +105,10 @@ def proof(contraction: Contraction, code: DeviceCode, name: str, device: Any) ->
     indices = {n: rng.integers(-1, _TRIAL_ROWS + 1, trial.batch).astype(np.int32) for n in polynomial.indices}
     outputs = [n for n, yes in enumerate(polynomial.reached()) if yes]
 
+    run_on_device = jax.jit(lambda *a: call(trial, code, name, a[: len(inputs)], a[len(inputs) :]))
+
     def compute() -> list[np.ndarray]:
         arrays = [jax.device_put(x, device) for x in (*inputs, *indices.values())]
-        split = len(inputs)
-        run_on_device = jax.jit(lambda *a: call(trial, code, name, a[:split], a[split:]))
         return [np.asarray(x) for n, x in enumerate(run_on_device(*arrays)) if n in outputs]
 
     def expected() -> list[np.ndarray]:

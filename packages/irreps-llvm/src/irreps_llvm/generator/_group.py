@@ -153,12 +153,10 @@ def _chosen(graph: Graph, candidates: Mapping[tuple, Sequence[Plan]]) -> dict[tu
     there: set[int] = set()
     chosen: dict[tuple, dict[int, Terms]] = {}
     for key, of_product in candidates.items():
-
-        def cost(plan: Plan) -> float:
-            new = plan.nodes - there
-            return plan.last + sum(graph.cost_of(node) / shared[node] for node in new)
-
-        best = min(of_product, key=cost)
+        costs = [
+            plan.last + sum(graph.cost_of(node) / shared[node] for node in plan.nodes - there) for plan in of_product
+        ]
+        best = of_product[costs.index(min(costs))]
         there |= best.nodes
         chosen[key] = best.terms
     return chosen

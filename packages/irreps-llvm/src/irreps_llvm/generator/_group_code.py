@@ -1,6 +1,7 @@
 """The code of a group in a block."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from irreps_llvm.program import Integer, Value
 
@@ -11,7 +12,7 @@ from ._lane_code import Coefficient, Load, Multiply, Sum
 from ._layout import Layout
 from ._matmul import TILE_ROWS, Matrix, matrix_product
 from ._outputs import LaneTarget, Outputs
-from ._products import SUMMED, LaneInput, MatrixOutput, MatrixProduct, Operands, VectorOutput, by_axis
+from ._products import SUMMED, MatrixOutput, MatrixProduct, Operands, VectorOutput, by_axis
 
 _LIVE = 8  # vector registers that are left for other things than sums
 
@@ -24,6 +25,7 @@ class GroupCode:
         self.group, self.builder = group, block.builder
         builder, lanes = self.builder, group.lanes
         self.width = lanes.width
+        self.counters: dict[str, Integer] = {}  # of the loops; set inside of them
         self.columns = {used: self.inputs.scalar_columns(used) for used in group.scalars}
         self.slots = builder.scratch(len(group.slots) * block.columns) if group.slots else None
         self.sources = {used: self.inputs.lane_data(used) for used in group.lane_inputs}
@@ -40,12 +42,11 @@ class GroupCode:
         self.targets = {target: self.outputs.lane_target(target) for target in group.lane_outputs}
         self.scalar_targets = {target: self.outputs.scalar_target(target) for target in group.scalar_outputs}
         self.sums: list[tuple[Value, int]] = []
-        for n, terms in enumerate(group.product_sums):
+        for n in range(len(group.product_sums)):
             output = next(o for o, number in group.matrix_outputs if number == n)
             components = self._components(output)
             rows = block.length * components + TILE_ROWS
             self.sums.append((builder.scratch(rows * lanes.padded), components))
-            del terms
         for output, _ in group.matrix_outputs:
             if isinstance(output, VectorOutput):
                 self.outputs.vector_target(output.target)
@@ -230,7 +231,7 @@ class GroupCode:
         """Append the straight-line code for an element and some vectors of lanes."""
         builder, group = self.builder, self.group
         coefficients = _Coefficients(self, e)
-        pointers: dict[LaneInput, tuple[Value, int]] = {}
+        pointers: dict[Any, tuple[Value, int]] = {}
         lane_codes = [_Lanes(self, coefficients, pointers, e, lane, v) for v in range(vectors)]
         for target, components in group.lane_outputs.items():
             data = self.targets[target]
@@ -247,10 +248,10 @@ class GroupCode:
                 for v, code in enumerate(lane_codes):
                     value = code.sum(of_sum[i], None) if i in of_sum else builder.zero(self.width)
                     builder.store(value, start, i * group.lanes.padded + v * self.width)
-        for pair, number in group.pairs.items() if pairs is not None else ():
-            for code in lane_codes:
-                variable = pairs[number]
-                builder.set(variable, code.multiply_add(pair, builder.get(variable)))
+        if pairs is not None:
+            for pair, number in group.pairs.items():
+                for code in lane_codes:
+                    builder.set(pairs[number], code.multiply_add(pair, builder.get(pairs[number])))
 
     def _store(
         self,
@@ -323,7 +324,7 @@ class _Lanes:
         self,
         code: GroupCode,
         coefficients: _Coefficients,
-        pointers: dict[LaneInput, tuple[Value, int]],
+        pointers: dict[Any, tuple[Value, int]],
         e: Integer,
         lane: Integer,
         vector: int,
@@ -332,7 +333,7 @@ class _Lanes:
         self.e, self.lane, self.vector = e, lane, vector
         self.values: dict[int, Value] = {}
 
-    def _load(self, source: LaneInput, component: int) -> Value:
+    def _load(self, source: Any, component: int) -> Value:
         code, builder = self.code, self.code.builder
         if source not in self.pointers:
             if isinstance(source, Operands):

@@ -6,7 +6,7 @@ In the *packed* layout of an operand the lanes are contiguous and padded with ze
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,7 +117,7 @@ def _combinations(layout: Layout) -> list[dict[str, int]]:
     ]
 
 
-def _in_loops(builder: Builder, layout: Layout, body) -> None:
+def _in_loops(builder: Builder, layout: Layout, body: Callable[[dict[str, Integer]], None]) -> None:
     """Call `body` with the counters of the loops, inside of the loops."""
 
     def nested(rest: list[tuple[str, int]], counters: dict[str, Integer]) -> None:

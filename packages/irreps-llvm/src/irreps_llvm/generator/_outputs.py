@@ -141,7 +141,7 @@ class Outputs:
     def _scattered_sums(
         self, target: Operands, size: int, finish: Callable[[Value, Value], None]
     ) -> Callable[[Integer], Value]:
-        """Return a pointer to the sum of this chunk for an element of the block; append code that adds up all chunks."""
+        """Return a pointer to the sum of this chunk for an element; append code that adds up all chunks."""
         builder, generator, block, most = self.builder, self.memory, self.block.length, self.block.most
         operand = self.block.operand(target, output=True)
         index = operand.index
@@ -169,6 +169,16 @@ class Outputs:
                     self._accumulate(total, builder.at(sums, place), size)
                 finish(total, builder.at(generator.outputs[target.position], builder.mul(row, operand.size)))
         return lambda e: builder.at(own, builder.mul(self.block.row(index, e), size))
+
+    def _place_of_element(
+        self, target: Operands, size: int, finish: Callable[[Value, Value], None]
+    ) -> Callable[[Integer], Value]:
+        """Return a pointer to the sum that an element of the block belongs to."""
+        builder = self.builder
+        if self.block.is_scattered(self.block.operand(target, output=True)):
+            return self._scattered_sums(target, size, finish)
+        sums = self._run_sums(target, size, finish)
+        return lambda e: builder.at(sums, builder.mul(builder.load(self.block.element_sum, e), size))
 
     def _accumulate(self, total: Value, more: Value, size: int) -> None:
         builder = self.builder
@@ -236,13 +246,7 @@ class Outputs:
                 with builder.loop(0, size) as n:
                     builder.store(builder.load(row, n), to, n)
 
-            if self.block.is_scattered(operand):
-                place = self._scattered_sums(target, size, copy)
-            else:
-                sums = self._run_sums(target, size, copy)
-
-                def place(e: Integer) -> Value:
-                    return builder.at(sums, builder.mul(builder.load(self.block.element_sum, e), size))
+            place = self._place_of_element(target, size, copy)
 
             def write(e: Integer) -> None:
                 to = place(e)

@@ -198,15 +198,18 @@ def _product(polynomial: Polynomial, path: Path, roles: _Roles, summed: bool) ->
     lanes: list[LaneInput] = [slots[s] for s in lane_slots]
     output: ProductOutput
     output_slot = last
-    if last == roles.vector:
-        output = VectorOutput(slots[last], slots[roles.matrix])
-    elif last == roles.matrix:
-        output, output_slot = MatrixOutput(slots[last], slots[roles.vector]), roles.vector
+    if roles.vector is not None and roles.matrix is not None:
+        vector, matrix = slots[roles.vector], slots[roles.matrix]
+        if last == roles.vector:
+            output = VectorOutput(vector, matrix)
+        elif last == roles.matrix:
+            output, output_slot = MatrixOutput(matrix, vector), roles.vector
+        else:
+            output = LaneOutput(slots[last]) if has_lane(last) else ScalarOutput(slots[last])
+            lanes.append((MatrixProduct(vector, matrix),))
+            lane_slots.append(roles.vector)
     else:
         output = LaneOutput(slots[last]) if has_lane(last) and not summed else ScalarOutput(slots[last])
-        if roles.vector is not None:
-            lanes.append((MatrixProduct(slots[roles.vector], slots[roles.matrix]),))
-            lane_slots.append(roles.vector)
     table, values = path.coefficients.terms, path.coefficients.values
     terms = tuple(
         Term(

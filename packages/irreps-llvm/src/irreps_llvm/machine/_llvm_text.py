@@ -343,6 +343,8 @@ class FunctionText:
         if method is not None:
             method(result, *arguments)
             return
+        if result is None:
+            raise ValueError(f"unknown operation {operation}")
         a, b = (self.operand(v) for v in arguments)
         if operation in _INTEGERS:
             text = f"{_INTEGERS[operation]} i64 {a}, {b}"

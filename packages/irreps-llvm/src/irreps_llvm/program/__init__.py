@@ -1,4 +1,4 @@
-"""Loop programs: a small intermediate form between polynomials and machine code, which can be printed and interpreted."""
+"""Loop programs: a small form between polynomials and machine code, which can be printed and interpreted."""
 
 from ._instructions import (
     Buffer,

@@ -48,6 +48,8 @@ ALL_ORDERS = 6
 # Throughput on two CPU cores, per nanosecond; `conv` and `sym`.
 MULTIPLY_ADDS_PER_NS = 50
 BYTES_PER_NS = 10
+# Two CPU cores, one molecule: the least that a path costs, in XLA's loops.
+PATH_NS = 2_000
 EDGE_ROWS_MULTIPLY_ADDS_PER_NS = 10
 
 

@@ -10,8 +10,9 @@ from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._normalization import IrrepNormalization
 from irreps_ops._inputs._operands import floating
-from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
+from irreps_ops._inputs._precision import wide_dtype
 from irreps_ops.compute._contraction import Contraction
+from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
 from irreps_ops.compute._dispatch import Choice, takes_whole_batches
 from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._primitive import evaluate
@@ -115,12 +116,12 @@ def edge_convolution(
     leaves, make_weights = _weights(weights, edge_data, index.num_edges, plan.irreps.num_irreps, x.dtype)
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
+    summed_in = wide_dtype(x.dtype)
     if tile_edges is None and (factors := _factors(weights, edge_data, leaves, plan.irreps.num_irreps)) is not None:
         weights_of_edges, matrix = factors
         hidden = None if matrix is None else matrix.shape[0]
         whole = graph_lowering(plan, weights_of_edges is not None, hidden)
         sizes = (("senders", index.num_senders), ("receivers", index.num_nodes))
-        summed_in = jnp.promote_types(x.dtype, jnp.float32)
         if takes_whole_batches(Contraction(whole.polynomial, index.num_edges, sizes, summed_in), executor):
             return _over_graph(whole, x, harmonics, factors, index, precision, executor)
     lowering = convolution_lowering(plan, index.width, weights is not None)
@@ -132,8 +133,6 @@ def edge_convolution(
         y = evaluate_lowering(lowering, arrays, precision=precision, executor=executor)
         return [y.astype(summed_in)]
 
-    # Sums of numbers narrower than float32 are accumulated in float32.
-    summed_in = jnp.promote_types(x.dtype, jnp.float32)
     tile = _tile_rows(index, tile_edges)
     used = jnp.sum(index.receivers < index.num_nodes, dtype=jnp.int32)  # rows with edges come first
     (out,) = tiled_sum(
@@ -176,10 +175,10 @@ def _over_graph(
     executor: Choice,
 ) -> IrrepsArray:
     """Evaluate the convolution as one polynomial over all edges."""
-    arrays = (jnp.asarray(x.array), jnp.asarray(harmonics.array), *factors)
+    hidden, matrix = (None if a is None else a.astype(x.dtype) for a in factors)
     outputs = evaluate(
         lowering.polynomial,
-        lowering.inputs(*(None if a is None else a.astype(x.dtype) for a in arrays)),
+        lowering.inputs(jnp.asarray(x.array), jnp.asarray(harmonics.array, x.dtype), hidden, matrix),
         {"senders": jnp.asarray(index.edge_senders), "receivers": jnp.asarray(index.edge_receivers)},
         sizes={"senders": index.num_senders, "receivers": index.num_nodes},
         precision=precision,

@@ -1,7 +1,7 @@
 """Weights that are a matrix product: find the last matrix of a radial network."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -67,12 +67,12 @@ def _last_product(jaxpr: Jaxpr) -> tuple[Any, list[tuple[Any, bool]]]:
     scales: list[tuple[Any, bool]] = []
     while isinstance(wanted, Var) and wanted in defined:
         eqn = defined[wanted]
-        operands = eqn.invars
+        operands: list[Any] = eqn.invars
         match eqn.primitive.name:
             case "dot_general":
                 (left, right), batch = eqn.params["dimension_numbers"]
                 plain = (tuple(left), tuple(right)) == ((1,), (0,)) and not any(map(len, batch))
-                same = len({v.aval.dtype for v in (*operands, *eqn.outvars)}) == 1
+                same = len({v.aval.dtype for v in (*operands, *cast(list[Any], eqn.outvars))}) == 1
                 if plain and same and all(v.aval.ndim == 2 for v in operands) and isinstance(operands[0], Var):
                     return eqn, scales
                 break

@@ -21,6 +21,7 @@ from irreps_ops.compute._cost_model import (
     MULTIPLY_ADDS_PER_NS,
     OUTER_AT_ONCE,
     PAIRWISE_CACHE_GAIN,
+    PATH_NS,
     intermediate_bytes,
     tile_length,
 )
@@ -107,11 +108,12 @@ class XlaExecutor:
         return None
 
     def cost(self, contraction: Contraction) -> float:
-        """Estimate the run time from multiply-adds and moved bytes."""
+        """Estimate the run time from multiply-adds, moved bytes and the number of paths."""
         operands = (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
         moved = sum(math.prod(contraction.shape(o)) for o in operands) * contraction.dtype.itemsize
         multiply_adds = sum(evaluation.cost for evaluation in _evaluations(contraction))
-        return multiply_adds / MULTIPLY_ADDS_PER_NS + moved / BYTES_PER_NS
+        least = PATH_NS * len(contraction.polynomial.paths)
+        return least + multiply_adds / MULTIPLY_ADDS_PER_NS + moved / BYTES_PER_NS
 
     def run(
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
