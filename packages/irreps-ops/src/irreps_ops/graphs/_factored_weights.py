@@ -72,8 +72,8 @@ def _last_product(jaxpr: Jaxpr) -> tuple[Any, list[tuple[Any, bool]]]:
             case "dot_general":
                 (left, right), batch = eqn.params["dimension_numbers"]
                 plain = (tuple(left), tuple(right)) == ((1,), (0,)) and not any(map(len, batch))
-                same = len({v.aval.dtype for v in (*operands, *cast(list[Any], eqn.outvars))}) == 1
-                if plain and same and all(v.aval.ndim == 2 for v in operands) and isinstance(operands[0], Var):
+                kept = operands[0].aval.dtype == cast(Any, eqn.outvars[0]).aval.dtype
+                if plain and kept and all(v.aval.ndim == 2 for v in operands) and isinstance(operands[0], Var):
                     return eqn, scales
                 break
             case "mul" if [v.aval.ndim for v in operands] == [0, 2]:
