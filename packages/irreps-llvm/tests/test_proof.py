@@ -131,6 +131,7 @@ def test_kernels_for_gpus_have_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ValueError, match="untested"):
         run(convolution(), "cuda")
     assert EXECUTOR.cost(asked) == float("inf")
+    assert "barrier" in EXECUTOR.explain(asked)
     assert "not on rocm" in (EXECUTOR.why_not(replace(asked, platform="rocm")) or "")
 
 

@@ -74,7 +74,7 @@ def _registers() -> Registers:
 
 
 class LlvmExecutor:
-    """Computes contractions with machine code, on CPUs."""
+    """Computes contractions with machine code: on CPUs, and on NVIDIA GPUs where that is asked for."""
 
     name = "llvm"
     irreps_api = 1
@@ -146,6 +146,9 @@ class LlvmExecutor:
             contraction: the contraction.
             details: print every instruction.
         """
+        if contraction.platform == "cuda":
+            on_device = _gpu_executor.device_code_of(contraction.polynomial, str(contraction.dtype))
+            return printed(on_device.program, details=details)
         code = generated(contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction))
         return printed(code.program, details=details)
 
