@@ -278,9 +278,10 @@ class _Barriers:
                 lanes = arguments[0].lanes if isinstance(arguments[0], Value) else 0
                 return [(arguments[1], self._access(True, arguments[1], lanes))]
             case "load_strided":
-                return [(arguments[0], _Access(False, "strided"))]
+                assert instruction.result is not None  # a load has one
+                return [(arguments[0], self._strided(False, arguments[0], arguments[1], instruction.result.lanes))]
             case "store_strided":
-                return [(arguments[1], _Access(True, "strided"))]
+                return [(arguments[1], self._strided(True, arguments[1], arguments[2], arguments[0].lanes))]
             case "clear":
                 return [(arguments[0], _Access(True, "clear"))]
         return []
@@ -290,6 +291,10 @@ class _Barriers:
             return _Access(write, "scalar")
         modulus, rest = self.residues[pointer]
         return _Access(write, "lanes", lanes if modulus % lanes == 0 and rest % lanes == 0 else 0)
+
+    def _strided(self, write: bool, pointer: Value, stride: int, lanes: int) -> _Access:
+        consecutive = self._access(write, pointer, lanes)
+        return consecutive if stride == 1 and consecutive.width else _Access(write, "strided")
 
     def _summary(self, statement: Statement) -> _Pending:
         found: dict[Value, set[_Access]] = {}
