@@ -8,7 +8,6 @@ from irreps_llvm.program import Builder, Integer, Value
 from ._layout import Lanes
 
 TILE_ROWS = 6
-_UNROLLED = 4
 
 
 class Matrix(NamedTuple):
@@ -85,25 +84,13 @@ def _columns(
             left = [builder.at(a.pointer, builder.mul(builder.add(row, r), a.row)) for r in range(TILE_ROWS)]
             right = builder.at(b.pointer, lane)
 
-            def step(k: Integer, left: list[Value] = left, right: Value = right, a: Matrix = a, b: Matrix = b) -> None:
-                start = builder.at(right, builder.mul(k, b.row))
+            with builder.loop(0, summed) as k:
+                start, column = builder.at(right, builder.mul(k, b.row)), builder.mul(k, a.column)
                 vectors_of_b = [builder.load_vector(start, width, v * width) for v in range(vectors)]
-                column = builder.mul(k, a.column)
                 for r in range(TILE_ROWS):
                     factor = builder.splat(builder.load(left[r], column), width)
                     for v in range(vectors):
                         builder.set(sums[r][v], builder.fma(factor, vectors_of_b[v], builder.get(sums[r][v])))
-
-            if not isinstance(summed, int):
-                with builder.loop(0, summed) as k:
-                    step(k)
-                continue
-            whole = summed // _UNROLLED * _UNROLLED
-            with builder.loop(0, whole, _UNROLLED) as k:
-                for u in range(_UNROLLED):
-                    step(builder.add(k, u))
-            for k in range(whole, summed):
-                step(k)
         for r in range(TILE_ROWS):
             for v in range(vectors):
                 builder.store(builder.get(sums[r][v]), to[r], v * width)
