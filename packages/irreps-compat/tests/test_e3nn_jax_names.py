@@ -3,6 +3,8 @@
 import importlib
 import importlib.util
 import inspect
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import irreps_compat.e3nn_jax as compat
+from irreps_compat.e3nn_jax._src._table import MODULES
 
 LINES = (Path(__file__).parent / "e3nn_jax_names.txt").read_text().splitlines()
 NAMES = {name: arguments.split() for name, _, arguments in (line.partition(":") for line in LINES if line[0] != "#")}
@@ -31,6 +34,10 @@ ORDER = {
     "IrrepsArray.irreps_to_axis",  # raises NotImplementedError in e3nn-jax; ours needs the length
     "axis_angle_to_quaternion",
 }
+# Private modules, and names in them, of earlier releases.
+EARLIER = {"core_tensor_product", "dropout", "symmetric_tensor_product", "util"}
+EARLIER_NAMES = {("s2grid", name) for name in ("irfft", "rfft", "s2_grid", "s2grid", "s2grid_vectors")}
+EARLIER_NAMES |= {("tensor_products", "naive_broadcast_decorator"), ("batchnorm", "BatchNorm")}
 
 
 def found(name: str) -> Any:
@@ -131,6 +138,106 @@ def test_the_list_has_every_name_of_e3nn_jax():
         for name in dir(getattr(e3nn_jax, cls)):
             if not name.startswith("_"):
                 assert hasattr(getattr(compat, cls), name), f"{cls}.{name}"
+
+
+def kind_of(value: Any) -> str:
+    """What programs can do with an attribute; e3nn-jax has functions for some of our classes, and the reverse."""
+    if inspect.ismodule(value):
+        return "module"
+    if isinstance(value, Mapping):
+        return "mapping"
+    return "callable" if callable(value) else type(value).__name__
+
+
+def test_every_name_is_of_the_kind_that_it_is_in_e3nn_jax():
+    e3nn_jax = pytest.importorskip("e3nn_jax")
+    assert compat.__version__ == e3nn_jax.__version__
+    for name in e3nn_jax.__all__:
+        assert kind_of(getattr(compat, name)) == kind_of(getattr(e3nn_jax, name)), name
+    for cls in ("Irrep", "MulIrrep", "Irreps", "IrrepsArray", "SphericalSignal", "SO3Signal"):
+        ours, theirs = getattr(compat, cls), getattr(e3nn_jax, cls)
+        for name in dir(theirs):
+            if not name.startswith("_") and hasattr(ours, name):  # attributes of instances are not compared
+                assert callable(getattr(ours, name)) == callable(getattr(theirs, name)), f"{cls}.{name}"
+
+
+def test_private_modules_have_the_names_of_e3nn_jax():
+    pytest.importorskip("e3nn_jax")
+    for path, text in MODULES.items():
+        ours = importlib.import_module(f"irreps_compat.e3nn_jax._src.{path}")
+        first = path.partition(".")[0]
+        if first in EARLIER:
+            continue
+        theirs = importlib.import_module(f"e3nn_jax._src.{path}")
+        for entry in text.split():
+            name = entry.partition("=")[0]
+            if (path, name) in EARLIER_NAMES or name in ("BatchNorm", "Linear", "MultiLayerPerceptron", "Dropout"):
+                continue
+            if name in ("FullyConnectedTensorProduct", "SymmetricTensorProduct"):  # these load a framework
+                continue
+            assert kind_of(getattr(ours, name)) == kind_of(getattr(theirs, name)), f"{path}.{name}"
+
+
+IRREPS = ("1o", "1o + 1o", "2x1o", "0e + 1o", "")
+OPERANDS = {
+    "irreps": lambda e: [e.Irreps(x) for x in IRREPS],
+    "irrep": lambda e: [e.Irrep("1o"), e.Irrep("1e"), e.Irrep("0e")],
+    "mul_irrep": lambda e: [e.MulIrrep(1, e.Irrep("1o")), e.MulIrrep(2, e.Irrep("1o"))],
+    "text": lambda e: [*IRREPS, "2x0e+3x1o", "nonsense"],
+    "tuple": lambda e: [(1, -1), (1, 1), (2, (1, -1)), tuple(e.Irreps("1o")), (e.Irrep("1o"),), ()],
+    "other": lambda e: [[(1, (1, -1))], [e.Irrep("1o")], None, 1],
+}
+RELATIONS = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "in": lambda a, b: a in b,
+    "<": lambda a, b: a < b,
+    "equal hash": lambda a, b: a == b and hash(a) == hash(b),
+    "in a set": lambda a, b: a in {b},
+    "key": lambda a, b: {a: 1}.get(b),
+}
+
+
+def test_irreps_compare_as_those_of_e3nn_jax():
+    """Over a table of operands; where e3nn-jax raises an error, nothing can depend on the result."""
+    e3nn_jax = pytest.importorskip("e3nn_jax")
+    theirs, ours = ([x for make in OPERANDS.values() for x in make(e)] for e in (e3nn_jax, compat))
+    own = sum(len(OPERANDS[name](compat)) for name in ("irreps", "irrep", "mul_irrep"))
+    wrong, compared = {}, 0
+    for (i, a), (j, b) in itertools.product(enumerate(theirs), repeat=2):
+        for name, relation in RELATIONS.items():
+            if min(i, j) >= own:
+                continue
+            try:
+                expected = relation(a, b)
+            except Exception:
+                continue
+            compared += 1
+            if relation(ours[i], ours[j]) != expected:
+                wrong[f"{a!r} {name} {b!r}"] = expected
+    assert wrong == {}
+    assert compared > 1000
+    for a, b in zip(theirs[:own], ours[:own], strict=True):
+        assert (str(a), repr(a)) == (str(b), repr(b))
+
+
+@pytest.mark.parametrize("path", ["element", "path", 0.3])
+def test_instructions_have_the_text_of_e3nn_jax(path):
+    """Programs name parameters by it, so the last digits count."""
+    e3nn_jax = pytest.importorskip("e3nn_jax")
+    theirs = importlib.import_module("e3nn_jax.legacy").FunctionalFullyConnectedTensorProduct
+    for normalization, gradient in itertools.product(("component", "norm", "none"), ("element", "path", 0.7)):
+        options = {"path_normalization": path, "gradient_normalization": gradient}
+        products = [
+            make("7x1o + 2x2e", "3x1o + 0e", "11x0e + 3x2e + 1o", irrep_normalization=normalization, **options)
+            for make in (theirs, compat.legacy.FunctionalFullyConnectedTensorProduct)
+        ]
+        linears = [
+            e.FunctionalLinear("3x0e + 2x1o + 7x0e", "5x0e + 1o", biases=True, **options) for e in (e3nn_jax, compat)
+        ]
+        for one, other in (products, linears):
+            assert list(map(str, one.instructions)) == list(map(str, other.instructions))
+            assert str(one) == str(other)
 
 
 def test_removed_constructors_are_found_on_the_class():
