@@ -55,6 +55,7 @@ class Emulator(_Run):
     def __init__(self, program: ThreadProgram, values: dict[Value, Any]) -> None:
         super().__init__(np.dtype(program.program.dtype).type, values)
         self.program, self.time, self.chunk = program, 0, 0
+        self.alone: int | None = None  # the thread of a round of a loop whose rounds are apart
         self.shadows: dict[int, tuple[np.ndarray, Shadow]] = {}
 
     def run(self) -> None:
@@ -75,8 +76,8 @@ class Emulator(_Run):
             return
         _, shadow = self.shadows.setdefault(id(array), (array, Shadow(len(array))))
         where = slice(start, start + stride * (count - 1) + 1, stride)
-        alone = self.threads == 1
-        threads = np.broadcast_to(0 if alone else threads, count)
+        alone = self.threads == 1 or self.alone is not None
+        threads = np.broadcast_to((self.alone or 0) if alone else threads, count)
 
         def others(of: np.ndarray, at: np.ndarray) -> Any:
             return (at[where] == self.time) & ((of[where] != threads) | (of[where] == ALL) & ~alone)
@@ -101,12 +102,25 @@ class Emulator(_Run):
             shadow.reader[where] = np.where(again, ALL, threads)
             shadow.read[where], shadow.reading[where] = self.time, self.chunk
 
+    def block(self, statements: Iterable[Statement]) -> None:
+        for statement in statements:
+            if isinstance(statement, Loop) and statement.apart:
+                assert self.alone is None
+                for n, i in enumerate(range(self.value(statement.start), self.value(statement.stop), statement.step)):
+                    self.values[statement.counter], self.alone = i, n % self.threads
+                    super().block(statement.body)
+                self.alone = None
+            else:
+                super().block([statement])
+
     def instruction(self, instruction: Instruction) -> None:
         arguments, result = [self.value(a) for a in instruction.arguments], instruction.result
         lanes = result.lanes if result is not None else 0
+        assert self.alone is None or not lanes
         match instruction.operation:
             case "barrier":
                 assert self.threads > 1
+                assert self.alone is None
                 self.time += 1
             case "load":
                 self.touch(arguments[0], max(lanes, 1), 1, np.arange(lanes) if lanes else ALL, False)
@@ -224,7 +238,7 @@ def without_barriers(statements: Iterable[Statement]) -> list[Statement]:
             case Instruction():
                 result.append(statement)
             case Loop(counter, start, stop, step, body):
-                result.append(Loop(counter, start, stop, step, without_barriers(body)))
+                result.append(Loop(counter, start, stop, step, without_barriers(body), statement.apart))
             case When(condition, body):
                 result.append(When(condition, without_barriers(body)))
             case Stage(label, body):

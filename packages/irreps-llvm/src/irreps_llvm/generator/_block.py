@@ -31,6 +31,7 @@ class Block:
         each_block: ... at the beginning of each block.
         new_run: ... where a run begins, given its sum.
         each_element: ... for each element, before it is computed.
+        each_element_apart: ... the same, in a loop whose rounds are apart; for GPUs.
         after_element: ... and afterwards.
         after_chunk: emit code after the last block of a chunk.
     """
@@ -47,6 +48,7 @@ class Block:
         self.each_block: list[Callable[[], None]] = []
         self.new_run: list[Callable[[Value], None]] = []
         self.each_element: list[Callable[[Integer], None]] = []
+        self.each_element_apart: list[Callable[[Integer], None]] = []
         self.after_element: list[Callable[[Integer], None]] = []
         self.after_chunk: list[Callable[[], None]] = []
         self.row_of: dict[str, Value] = {}
@@ -83,7 +85,7 @@ class Block:
         builder = self.builder
         for emit in self.each_block:
             emit()
-        with builder.loop(0, self.count) as e:
+        with builder.loop(0, self.count, apart=True) as e:
             place = builder.add(self.first, e)
             element: Integer = place
             if self.index is not None:
@@ -93,6 +95,10 @@ class Block:
                 builder.store(self.memory.row(name, element), memory, e)
         if self.index is not None and self.new_run:
             self._find_runs(self.index)
+        if self.each_element_apart:
+            with builder.loop(0, self.count, apart=True) as e:
+                for emit_element in self.each_element_apart:
+                    emit_element(e)
         if self.each_element:
             with builder.loop(0, self.count) as e:
                 for emit_element in self.each_element:

@@ -104,7 +104,9 @@ class Inputs:
 
         # Elements beyond the end of the block are computed with the others, so they must be numbers.
         self.block.before.append(lambda: builder.clear(memory, operand.size * self.block.columns))
-        self.block.each_element.append(self._reader(operand, source, copy, memory))
+        apart = self.memory.registers.threads
+        readers = self.block.each_element_apart if apart else self.block.each_element
+        readers.append(self._reader(operand, source, copy, memory))
         return memory
 
     def _reader(

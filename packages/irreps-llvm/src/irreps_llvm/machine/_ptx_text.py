@@ -6,7 +6,7 @@ the sizes in alphabetical order, each of 8 bytes. Each block computes one chunk.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from irreps_llvm.program import Part, Stage, Statement, Value
+from irreps_llvm.program import Loop, Part, Stage, Statement, Value
 
 from ._llvm_text import FunctionText, ModuleText, used_values
 from ._threads import ThreadProgram, instructions
@@ -148,6 +148,7 @@ class _ThreadFunction(FunctionText):
         self.threads, self.phase = threads, phase
         self.shared = 0  # bytes
         self.whole = False  # whether stages are part of it
+        self.apart = False  # whether this thread is alone, in a round of a loop
         self.widths: set[int] = set()
         # Scratch memory in work space: the pointer to that of the block, and the position in it.
         self.places: dict[Value, tuple[Value, int]] = {}
@@ -194,6 +195,16 @@ class _ThreadFunction(FunctionText):
         else:
             super().do_at(result, pointer, index)
 
+    def loop(self, loop: Loop) -> None:
+        if not loop.apart or self.threads == 1:
+            super().loop(loop)
+            return
+        own, start = self.temporary(f"mul nsw i64 %thread, {loop.step}"), Value(-1, "integer")
+        self.define(start, f"add nsw i64 {self.operand(loop.start)}, {own}")
+        self.apart = True
+        super().loop(Loop(loop.counter, start, loop.stop, loop.step * self.threads, loop.body))
+        self.apart = False
+
     def nested(self, given: Sequence[Value]) -> FunctionText:
         return _ThreadFunction(self.module, "", "void", given, self.threads, self.phase)
 
@@ -226,7 +237,7 @@ class _ThreadFunction(FunctionText):
 
     def owners(self, lanes: int) -> list[str]:
         """Return the condition under which this thread holds a lane of a vector, or writes a scalar."""
-        if max(lanes, 1) == self.threads:
+        if self.apart or max(lanes, 1) == self.threads:
             return []
         return [self.temporary(f"icmp ult i64 %thread, {max(lanes, 1)}")]
 
@@ -282,7 +293,8 @@ class _ThreadFunction(FunctionText):
         self.guarded(conditions, store)
 
     def do_clear(self, _: None, pointer: Value, count: object) -> None:
-        """Let each thread clear every so manieth element."""
+        """Let each thread clear every so manieth element, or all if it is alone."""
+        first, step = ("0", 1) if self.apart else ("%thread", self.threads)
         kind, align = self.module.memory(pointer.element), self.module.bytes(pointer.element)
         before = self.label
         head, body, after = self.new_label("head"), self.new_label("body"), self.new_label("after")
@@ -291,13 +303,13 @@ class _ThreadFunction(FunctionText):
         self.begin(head)
         self.temporaries += 2
         at, following = f"%t{self.temporaries - 1}", f"%t{self.temporaries}"
-        self.line(f"{at} = phi i64 [ %thread, %{before} ], [ {following}, %{body} ]")
+        self.line(f"{at} = phi i64 [ {first}, %{before} ], [ {following}, %{body} ]")
         more = self.temporary(f"icmp slt i64 {at}, {stop}")
         self.line(f"br i1 {more}, label %{body}, label %{after}")
         self.begin(body)
         place = self.temporary(f"getelementptr {kind}, {to}, i64 {at}")
         self.line(f"store {kind} zeroinitializer, {self.module.type_of(pointer)} {place}, align {align}")
-        self.line(f"{following} = add nsw i64 {at}, {self.threads}")
+        self.line(f"{following} = add nsw i64 {at}, {step}")
         self.line(f"br label %{head}")
         self.begin(after)
 

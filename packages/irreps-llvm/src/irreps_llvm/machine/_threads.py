@@ -162,8 +162,8 @@ def _placed(
 
 def _with_body(statement: Loop | When | Stage, body: list[Statement]) -> Statement:
     match statement:
-        case Loop(counter, start, stop, step, _):
-            return Loop(counter, start, stop, step, body)
+        case Loop(counter, start, stop, step, _, apart):
+            return Loop(counter, start, stop, step, body, apart)
         case When(condition, _):
             return When(condition, body)
         case Stage(label, _):
@@ -223,6 +223,7 @@ class _Barriers:
         # Of each pointer the arrays that it may point to, and its position in them.
         self.bases: dict[Value, frozenset[Value]] = {}
         self.residues: dict[Value, _Residue] = {}
+        self.apart: set[Instruction] = set()  # of rounds that are apart
         for buffer in (*program.arguments, *program.results):
             self.bases[buffer.pointer], self.residues[buffer.pointer] = frozenset([buffer.pointer]), (0, 0)
         self._know(part.prologue)
@@ -242,7 +243,9 @@ class _Barriers:
                 case Instruction():
                     if statement.result is not None and statement.result.kind in ("integer", "pointer"):
                         self._define(statement.operation, statement.result, statement.arguments)
-                case Loop(counter, start, _, step, body):
+                case Loop(counter, start, _, step, body, apart):
+                    if apart:
+                        self.apart |= set(instructions(body))
                     modulus, rest = self._of(start)
                     self.residues[counter] = _residue(math.gcd(modulus, step), rest)
                     self._know(body)
@@ -270,6 +273,13 @@ class _Barriers:
 
     def _accesses(self, instruction: Instruction) -> list[tuple[Value, _Access]]:
         arguments = instruction.arguments
+        if instruction in self.apart:
+            # Any thread; no element is written twice, and a round reads what it has written itself.
+            operations = {"load": (0, False), "store": (1, True), "clear": (0, True)}
+            if instruction.operation not in operations:
+                return []
+            position, write = operations[instruction.operation]
+            return [(arguments[position], _Access(write, "strided"))]
         match instruction.operation:
             case "load":
                 assert instruction.result is not None  # a load has one
@@ -324,6 +334,9 @@ class _Barriers:
                     body, after = self._block(statement.body, pending)
                     result.append(_with_body(statement, body))
                     pending = _union(pending, after)
+                case Loop() if statement.apart:
+                    result.append(statement)
+                    pending = _union(pending, summary)
                 case Loop():
                     # What a round leaves pending meets the next one.
                     while True:

@@ -54,13 +54,18 @@ class Instruction:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Loop:
-    """Run the body for each counter from start to stop in steps; not at all if start >= stop."""
+    """Run the body for each counter from start to stop in steps; not at all if start >= stop.
+
+    Where it is `apart`, the body has no vectors and each round writes memory of its own, so that on a GPU each round
+    is the work of one thread.
+    """
 
     counter: Value
     start: Integer
     stop: Integer
     step: int
     body: "list[Statement]"
+    apart: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -193,10 +198,10 @@ class Builder:
             self._block = outer
 
     @contextmanager
-    def loop(self, start: Integer, stop: Integer, step: int = 1) -> Iterator[Value]:
-        """Append a loop; the body is appended inside."""
+    def loop(self, start: Integer, stop: Integer, step: int = 1, *, apart: bool = False) -> Iterator[Value]:
+        """Append a loop; the body is appended inside. See :class:`Loop`."""
         counter, body = self.new("integer"), []
-        self._block.append(Loop(counter, start, stop, step, body))
+        self._block.append(Loop(counter, start, stop, step, body, apart))
         with self._into(body):
             yield counter
 

@@ -65,6 +65,7 @@ class _Printer:
                 case Loop(counter, start, stop, step, body):
                     flush()
                     by = f" step {step}" if step != 1 else ""
+                    by += ", rounds apart" if statement.apart else ""
                     bounds = f"{self.integer(start)} .. {self.integer(stop)}{by}"
                     lines.append(f"{indent}for {self.name(counter)} in {bounds}")
                     lines += self.block(body, indent + "  ")
