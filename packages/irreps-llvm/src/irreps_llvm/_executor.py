@@ -51,6 +51,10 @@ def kernel_of(program: Program, registers: Registers) -> Kernel:
     )
 
 
+_MOST_TERMS = 10_000  # which take about three seconds to compile
+_LARGEST = 2**31 - 2**16
+
+
 # Throughput on two cores with AVX-512, in float32. Measured with the workloads of ``benchmarks/compute_core.py``.
 _MATRIX_PER_NS = 100  # `conv`: multiply-adds of matrix products
 _PLAIN_MATRIX_PER_NS = 40  # `linear`: of nothing else
@@ -94,6 +98,11 @@ class LlvmExecutor:
             return f"it computes in float32 and float64, not in {contraction.dtype}"
         if unknown := sorted(dtypes - set(_STORED)):
             return f"it reads and writes {', '.join(_STORED)}, not {', '.join(unknown)}"
+        terms = sum(len(path.coefficients) for path in contraction.polynomial.paths)
+        if terms > _MOST_TERMS:
+            return f"it writes out each term, and {terms} would take long to compile; it takes at most {_MOST_TERMS}"
+        if max(contraction.batch, *(rows for _, rows in contraction.sizes), 0) >= _LARGEST:
+            return f"it counts elements and rows in 32 bits, so it takes less than {_LARGEST} of each"
         if contraction.platform == "cuda":
             return _gpu_executor.why_not(contraction)
         try:
@@ -119,8 +128,6 @@ class LlvmExecutor:
     ) -> list[jax.Array]:
         """See :class:`irreps_ops.compute.Executor`."""
         polynomial = contraction.polynomial
-        if contraction.batch >= 2**31:
-            raise ValueError(f"executor 'llvm' expects a batch of less than 2**31 elements, got {contraction.batch}")
         rows = dict(contraction.sizes)
         in_int32 = [_int32(indices[name], rows[name]) for name in polynomial.indices]
         if contraction.platform == "cuda":

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
@@ -117,12 +118,16 @@ def edge_convolution(
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
     summed_in = wide_dtype(x.dtype)
-    if tile_edges is None and (factors := _factors(weights, edge_data, leaves, plan.irreps.num_irreps)) is not None:
+    padding = _padding(index)
+    data = [_filled(leaf, padding) for leaf in leaves] if tile_edges is None else []
+    factors = None if tile_edges is not None else _factors(weights, edge_data, data, plan.irreps.num_irreps)
+    if factors is not None:
         weights_of_edges, matrix = factors
         hidden = None if matrix is None else matrix.shape[0]
         whole = graph_lowering(plan, weights_of_edges is not None, hidden)
         sizes = (("senders", index.num_senders), ("receivers", index.num_nodes))
         if takes_whole_batches(Contraction(whole.polynomial, index.num_edges, sizes, summed_in), executor):
+            harmonics = IrrepsArray(harmonics.irreps, _filled(jnp.asarray(harmonics.array), padding))
             return _over_graph(whole, x, harmonics, factors, index, precision, executor)
     lowering = convolution_lowering(plan, index.width, weights is not None)
 
@@ -162,7 +167,22 @@ def _factors(
         return leaves[0], jnp.asarray(weights[1], leaves[0].dtype)
     if not callable(weights):
         return leaves[0], None
-    return factored(weights, edge_data, columns)
+    return factored(weights, jax.tree.unflatten(jax.tree.structure(edge_data), leaves), columns)
+
+
+def _padding(index: EdgeIndex) -> Any:
+    """Return whether each edge is padding; None if it is known that none is."""
+    padding = (index.edge_receivers >= index.num_nodes) | (index.edge_senders >= index.num_senders)
+    return None if isinstance(padding, np.ndarray) and not padding.any() else padding
+
+
+def _filled(data: jax.Array, padding: Any) -> jax.Array:
+    """Replace the data of padding, which may be anything, by those of another edge: derivatives are finite there."""
+    if padding is None:
+        return data
+    padding = jnp.asarray(padding)
+    some = jnp.where(jnp.all(padding), jnp.ones_like(data[0]), data[jnp.argmin(padding)])
+    return jnp.where(padding.reshape(-1, *[1] * (data.ndim - 1)), jax.lax.stop_gradient(some), data)
 
 
 def _over_graph(
