@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -249,7 +250,7 @@ def test_polynomials_with_many_monomials_need_no_dense_tensors() -> None:
 
 
 def _shapes(text: str) -> list[str]:
-    return [part.split(">")[0] for part in text.split("tensor<")[1:] if part[0].isdigit()]
+    return re.findall(r"tensor<((?:\d+x)+)", text)
 
 
 @pytest.mark.parametrize(

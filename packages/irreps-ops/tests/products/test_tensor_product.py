@@ -112,7 +112,7 @@ def test_a_filter_computes_only_the_wanted_irreps(keep):
     full = irr.tensor_product(x, y).filter(keep)
     some = irr.tensor_product(x, y, filter_ir_out=keep)
     assert some.irreps == full.irreps
-    np.testing.assert_array_equal(some.array, full.array)
+    np.testing.assert_allclose(some.array, full.array, rtol=1e-13)  # the order of operations may differ
 
 
 def test_a_filter_may_be_an_iterator():
