@@ -225,7 +225,7 @@ class Outputs:
             self.block.before.append(lambda: builder.clear(memory, step))
 
             def finish(first: Value) -> None:
-                with builder.loop(0, size) as n:
+                with builder.loop(0, size, apart=True) as n:
                     builder.store(builder.load(first, n), array, n)
 
             partial = self._partial(target.position, size, finish)
@@ -243,7 +243,7 @@ class Outputs:
         else:
 
             def copy(row: Value, to: Value) -> None:
-                with builder.loop(0, size) as n:
+                with builder.loop(0, size, apart=True) as n:
                     builder.store(builder.load(row, n), to, n)
 
             place = self._place_of_element(target, size, copy)

@@ -1,7 +1,8 @@
 """Loop programs for thread blocks: where scratch memory is, and where the threads of a block wait for each other.
 
 A chunk is the work of a thread block. All its threads run the same statements on the same scalars; lane n of a vector
-belongs to thread n. The first thread alone writes scalars. So a thread may read what another one wrote; between the
+belongs to thread n. The first thread alone writes scalars. In a loop whose rounds are apart, each thread has rounds of
+its own. So a thread may read what another one wrote; between the
 two there has to be a *barrier*, which all threads reach before any of them goes on. :func:`for_threads` puts barriers
 where the accesses to an array can conflict, and moves large scratch memory to work space.
 """
@@ -78,7 +79,7 @@ def for_threads(program: Program, shared_bytes: int = _SHARED_BYTES) -> ThreadPr
     for phase in program.phases:
         parts: list[Part] = []
         for part in phase:
-            # A part without vectors is the work of one thread.
+            # A part without vectors is the work of one thread, unless it clears memory or has rounds that are apart.
             body = part.body if _threads(part) == 1 else _Barriers(program, part).inserted()
             part, block = _placed(program, part, body, shared_bytes)
             if block is not None:
@@ -111,7 +112,17 @@ def _threads(part: Part) -> int:
     lanes = [
         value.lanes for i in instructions(part.body) for value in (i.result, *i.arguments) if isinstance(value, Value)
     ]
-    return max(_WARP, *lanes) if any(lanes) else 1
+    return max(_WARP, *lanes) if any(lanes) or _shared_out(part.body) else 1
+
+
+def _shared_out(statements: Iterable[Statement]) -> bool:
+    """Tell whether several threads can do the work, though there are no vectors."""
+    return any(
+        statement.operation == "clear"
+        if isinstance(statement, Instruction)
+        else (isinstance(statement, Loop) and statement.apart) or _shared_out(statement.body)
+        for statement in statements
+    )
 
 
 # Memory
