@@ -1,10 +1,10 @@
 """Loop programs for thread blocks: where scratch memory is, and where the threads of a block wait for each other.
 
 A chunk is the work of a thread block. All its threads run the same statements on the same scalars; lane n of a vector
-belongs to thread n. The first thread alone writes scalars. In a loop whose rounds are apart, each thread has rounds of
-its own. So a thread may read what another one wrote; between the
-two there has to be a *barrier*, which all threads reach before any of them goes on. :func:`for_threads` puts barriers
-where the accesses to an array can conflict, and moves large scratch memory to work space.
+belongs to thread n. The first thread alone writes scalars; where the rounds of a loop are apart, each thread has rounds
+of its own. So a thread may read what another one wrote. Between the two there has to be a *barrier*, which all threads
+reach before any of them goes on. :func:`for_threads` puts barriers where the accesses to an array can conflict, and
+moves large scratch memory to work space.
 """
 
 import math
