@@ -214,7 +214,8 @@ def test_sums_of_narrow_numbers_are_accumulated_in_float32(stored: str) -> None:
 def layer(executor: Any = None, tile_edges: int | None = None) -> Callable[..., jax.Array]:
     """Return a convolution of an energy with a radial network, as users write it."""
     rng = np.random.default_rng(0)
-    edges = irr.EdgeIndex.from_edges(*rng.integers(0, 12, (2, 70)), 12)
+    senders, receivers = rng.integers(0, 12, (2, 70))
+    edges = irr.EdgeIndex.from_edges(senders, receivers, 12)
     hidden, last = (jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((3, 6), (6, 12)))
 
     def energy(x: jax.Array, vectors: jax.Array) -> jax.Array:
