@@ -67,34 +67,47 @@ export.register_pytree_node_serialization(
 
 def own(x: Any) -> Any:
     """Convert irreps and data of irreps_core, also inside of tuples, lists and dicts, to the types of this package."""
+    return _converted(x, IrrepsArray, Irreps, MulIrrep, Irrep)
+
+
+def to_core(x: Any) -> Any:
+    """Convert irreps and data of this package, also inside of tuples, lists and dicts, to the types of irreps_core.
+
+    Functions of the library get these, because they compare irreps by the rules of the library.
+    """
+    return _converted(x, ic.IrrepsArray, ic.Irreps, ic.MulIrrep, ic.Irrep)
+
+
+def _converted(x: Any, array_class: Any, irreps: Any, mul_irrep: Any, irrep: Any) -> Any:
+    classes = array_class, irreps, mul_irrep, irrep
     match x:
         case ic.IrrepsArray():
-            if type(x) is IrrepsArray:
+            if type(x) is array_class:
                 return x
-            made = object.__new__(IrrepsArray)
-            made._fill(x.irreps, x.array, x.zero_flags)
+            made = object.__new__(array_class)
+            made._fill(irreps(x.irreps), x.array, x.zero_flags)
             return made
         case ic.Irreps():
-            return Irreps(x)
+            return irreps(x)
         case ic.MulIrrep():
-            return MulIrrep(x)
+            return mul_irrep(x)
         case ic.Irrep():
-            return Irrep(x)
+            return irrep(x)
     if type(x) in (tuple, list):
-        return type(x)(map(own, x))
+        return type(x)(_converted(each, *classes) for each in x)
     if type(x) is dict:
-        return {key: own(value) for key, value in x.items()}
+        return {key: _converted(value, *classes) for key, value in x.items()}
     return x
 
 
 def own_results(function: Any) -> Any:
-    """Make a function, or a method, return the types of this package; other values are converted themselves."""
+    """Make a function of irreps_core accept and return the types of this package; convert other values themselves."""
     if not callable(function) or isinstance(function, (type, ic.IrrepsArray)):
         return own(function)
 
     @wraps(function)
     def converted(*args: Any, **kwargs: Any) -> Any:
-        return own(function(*args, **kwargs))
+        return own(function(*to_core(args), **to_core(kwargs)))
 
     return converted
 

@@ -12,7 +12,7 @@ import numpy as np
 from irreps_core import IntoIrreps, IrrepsArray, as_irreps_array, concatenate, from_chunks, normal, ones, zeros
 
 from ._irreps import Irreps
-from ._irreps_array import own
+from ._irreps_array import own, to_core
 
 P = ParamSpec("P")
 
@@ -286,7 +286,7 @@ def _axis(axis: int, ndim: int) -> int:
 
 
 def _to_present(x: Any) -> Any:
-    return x.irreps_array if isinstance(x, IrrepsData) else x
+    return x.irreps_array if isinstance(x, IrrepsData) else to_core(x)
 
 
 def _to_earlier(x: Any) -> Any:
@@ -323,7 +323,7 @@ def for_irreps_data(function: Callable[P, Any]) -> Callable[P, Any]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> Any:
         leaves = jax.tree.leaves((args, kwargs), is_leaf=_is_data)
         if not any(isinstance(x, IrrepsData) for x in leaves):
-            return own(function(*args, **kwargs))
+            return own(cast(Any, function)(*to_core(args), **to_core(kwargs)))
         present: Any = jax.tree.map(_to_present, (args, kwargs), is_leaf=_is_data)
         return jax.tree.map(_to_earlier, cast(Any, function)(*present[0], **present[1]), is_leaf=_is_data)
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from irreps_core import IrrepsArray
+from irreps_core import Irreps, IrrepsArray
 from irreps_ops.harmonics._spherical import sh
 
 from ._s2_irreps import s2_irreps
@@ -47,7 +47,7 @@ def s2_dirac(
     vectors = position
     if isinstance(position, IrrepsArray):
         expected = "1e" if p_arg == 1 else "1o"
-        if position.irreps.simplify() != expected:
+        if position.irreps.simplify() != Irreps(expected):
             raise ValueError(f"s2_dirac with p_arg = {p_arg} expects vectors {expected}, got {position.irreps}")
         vectors = position.array
     return IrrepsArray(irreps, sh(range(lmax + 1), vectors, True, "component") / (4 * math.pi))

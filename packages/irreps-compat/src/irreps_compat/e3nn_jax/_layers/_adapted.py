@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from irreps_compat.e3nn_jax._irreps_array import own
+from irreps_compat.e3nn_jax._irreps_array import own, to_core
 from irreps_ops.bindings import Scope
 
 
@@ -42,4 +42,4 @@ class Adapted:
 
     def __call__(self, scope: Scope, *inputs: Any, **options: Any) -> Any:
         """Apply the layer."""
-        return own(self.adapted()(scope, *inputs, **options))
+        return own(self.adapted()(scope, *to_core(inputs), **to_core(options)))

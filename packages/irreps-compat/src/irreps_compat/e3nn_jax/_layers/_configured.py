@@ -7,7 +7,7 @@ import jax
 
 import irreps_ops as irr
 from irreps_compat.e3nn_jax._config import default
-from irreps_compat.e3nn_jax._irreps_array import own
+from irreps_compat.e3nn_jax._irreps_array import own, to_core
 from irreps_compat.e3nn_jax._irreps_data import for_irreps_data, of_irreps
 from irreps_core import Irreps, converted, frozen
 from irreps_ops.bindings import Scope
@@ -61,7 +61,7 @@ class LinearSHTP(irr.LinearSHTP):
 
     def __call__(self, scope: Scope, x: Any, direction: Any) -> Any:
         """Apply the layer, see :class:`irreps_ops.LinearSHTP`."""
-        return own(super().__call__(scope, x, direction).regroup())
+        return own(super().__call__(scope, to_core(x), to_core(direction)).regroup())
 
 
 @frozen

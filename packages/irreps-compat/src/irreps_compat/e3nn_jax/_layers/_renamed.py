@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 import irreps_ops as irr
-from irreps_compat.e3nn_jax._irreps_array import own
+from irreps_compat.e3nn_jax._irreps_array import own, to_core
 from irreps_compat.e3nn_jax._irreps_data import for_irreps_data
 from irreps_core import IntoIrreps
 from irreps_ops.bindings import Scope
@@ -38,7 +38,8 @@ class MessagePassingConvolutionHaiku(Adapted):
         self, scope: Scope, positions: Any, node_feats: Any, senders: Any, receivers: Any, edges: Any = None
     ) -> Any:
         """Apply the layer, see :class:`irreps_ops.PointConvolution`."""
-        return own(self.adapted()(scope, -positions, node_feats, senders, receivers, edges))
+        inputs = to_core((-positions, node_feats, senders, receivers, edges))
+        return own(self.adapted()(scope, *inputs))
 
 
 @dataclass(frozen=True)
