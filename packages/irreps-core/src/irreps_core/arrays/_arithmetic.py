@@ -91,7 +91,7 @@ def _multiply_irreps(x: A, y: Any) -> A:
 def _assemble(array_class: type[A], irreps: Irreps, chunks: list[Any], *operands: Any) -> A:
     """Make an IrrepsArray of chunks that were computed from `operands`, whose leading axes broadcast."""
     xp = array_namespace(*operands)
-    leading = np.broadcast_shapes(*(x.shape[:-1] for x in operands))
+    leading = xp.broadcast_shapes(*(x.shape[:-1] for x in operands))
     whole = [None if chunk is None else xp.broadcast_to(chunk, (*leading, *chunk.shape[-2:])) for chunk in chunks]
     return from_chunks(array_class, irreps, whole, leading, xp.result_type(*operands), backend=xp)
 

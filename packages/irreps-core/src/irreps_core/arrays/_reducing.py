@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from irreps_core._inputs._lengths import lengths
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays
 from irreps_core._inputs._precision import is_narrow, rounded_to, widened
@@ -147,7 +145,7 @@ def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
     if x.irreps != y.irreps:
         raise ValueError(f"dot expects equal irreps, got {describe(x)} and {describe(y)}")
     xp = array_namespace(x.array, y.array)
-    leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    leading = xp.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     dtype = xp.result_type(x.array, y.array)
     products = [
         None if u is None or v is None else xp.sum(xp.conj(widened(u)) * widened(v), axis=-1, keepdims=True)
@@ -186,7 +184,7 @@ def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
         raise ValueError(f"cross expects equally many vectors, got {describe(a)} and {describe(b)}")
     x, y = align(a, b)
     xp = array_namespace(x.array, y.array)
-    leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    leading = xp.broadcast_shapes(x.shape[:-1], y.shape[:-1])
     irreps = Irreps([(m, (1, p.p * q.p)) for (m, p), (_, q) in zip(x.irreps, y.irreps, strict=True)])
     dtype = xp.result_type(x.array, y.array)
     chunks = [

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from irreps_core._inputs._namespace import array_namespace, matmul
 from irreps_core.representations._direct_sum import irrep_matrices
 
@@ -16,7 +14,7 @@ def transform(x: A, q: Any, k: Any = 0, inverse: bool = False) -> A:
     matrices = irrep_matrices(x.irreps, q, k)
     leading = x.shape[:-1]
     for D in matrices.values():
-        leading = np.broadcast_shapes(x.shape[:-1], D.shape[:-2])
+        leading = xp.broadcast_shapes(x.shape[:-1], D.shape[:-2])
     chunks = []
     for (mul, ir), chunk in zip(x.irreps, x.chunks, strict=True):
         if chunk is None or mul == 0:

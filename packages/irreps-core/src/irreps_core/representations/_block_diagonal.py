@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays, is_jax
 
 from ._block_values import written
@@ -36,7 +34,7 @@ def block_diagonal(blocks: Sequence[Any]) -> Any:
         if block.ndim < 2 or block.shape[-1] != block.shape[-2]:
             raise ValueError(f"blocks must have shape (..., d, d), received shape {tuple(block.shape)}")
     xp = array_namespace(*arrays)
-    leading = np.broadcast_shapes(*(block.shape[:-2] for block in arrays))
+    leading = xp.broadcast_shapes(*(block.shape[:-2] for block in arrays))
     arrays = [xp.broadcast_to(block, (*leading, *block.shape[-2:])) for block in arrays]
     if is_jax(arrays[0]):
         from ._derivatives import block_diagonal as differentiable  # imports JAX, which is optional

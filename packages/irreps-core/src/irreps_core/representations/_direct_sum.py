@@ -34,7 +34,7 @@ def irrep_matrices(irreps: Iterable[_MulIrrep], q: Any, k: Any) -> dict[Any, Any
         return {ir: D[ir.l] if ir.p == 1 or k % 2 == 0 else -D[ir.l] for ir in distinct}
     k = xp.asarray(k)
     odd = xp.where(k % 2 == 0, 1, -1).astype(q.dtype)[..., None, None]
-    shape = np.broadcast_shapes(odd.shape[:-2], q.shape[:-1])
+    shape = xp.broadcast_shapes(odd.shape[:-2], q.shape[:-1])
     odd = xp.broadcast_to(odd, (*shape, 1, 1))
     return {
         ir: xp.broadcast_to(D[ir.l], (*shape, ir.dim, ir.dim)) * (odd if ir.p == -1 else xp.ones_like(odd))

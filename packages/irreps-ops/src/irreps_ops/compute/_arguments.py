@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from irreps_ops._inputs._sizes import is_known
+
 from ._contraction import Contraction
 from ._polynomial import Polynomial
 from ._terms import Access, Operand
@@ -113,7 +115,7 @@ def _sizes(
     for name in polynomial.indices:
         if name not in known:
             raise ValueError(f"sizes must give the number of rows of the operands of the index {name!r}")
-    return tuple((name, int(known[name])) for name in polynomial.indices)
+    return tuple((name, int(n) if is_known(n := known[name]) else n) for name in polynomial.indices)
 
 
 def _dtypes(

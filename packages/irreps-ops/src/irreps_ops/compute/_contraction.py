@@ -1,13 +1,16 @@
 """A contraction: a polynomial together with the sizes and dtypes of the arrays that it is evaluated on."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from irreps_core import converted, frozen
+from irreps_ops._inputs._sizes import is_known
 
+from ._cost_model import estimated
 from ._polynomial import INDEX_BYTES, Polynomial
 from ._terms import Access, Index, Operand
 
@@ -18,7 +21,7 @@ class Contraction:
 
     Attributes:
         polynomial: the polynomial to evaluate.
-        batch: size of the batch.
+        batch: size of the batch. It and `sizes` may be symbolic, see :attr:`is_symbolic`.
         sizes: for each index the number of rows of its operands, as pairs (index, rows).
         dtype: of the arithmetic and of all sums, and of the arrays whose operand names no other (`Operand.dtype`).
         precision: of matrix products.
@@ -55,8 +58,20 @@ class Contraction:
         if found != expected:
             raise ValueError(f"sizes must give the number of rows for the indices {expected}, got {found}")
         for name, size in (("the batch", self.batch), *((f"index {name!r}", size) for name, size in self.sizes)):
-            if size < 0:
+            if is_known(size) and size < 0:
                 raise ValueError(f"the size of {name} must be 0 or more, got {size}")
+
+    @property
+    def is_symbolic(self) -> bool:
+        """Whether the batch or a number of rows stands for any number, in a program for ``jax.export``."""
+        return not all(map(is_known, (self.batch, *(size for _, size in self.sizes))))
+
+    def estimated(self) -> "Contraction":
+        """Return the contraction with typical sizes in place of symbolic ones, to estimate costs."""
+        if not self.is_symbolic:
+            return self
+        sizes = tuple((name, estimated(size)) for name, size in self.sizes)
+        return replace(self, batch=estimated(self.batch), sizes=sizes)
 
     def shape(self, operand: Operand) -> tuple[int, ...]:
         """Return the shape of the array of an operand."""

@@ -7,6 +7,8 @@ should stay in the cache of a core, and accelerators, where memory is large and 
 
 import math
 
+from irreps_ops._inputs._sizes import is_known
+
 # Sizes of tiles.
 
 # CPU, `full`, `uvu` and `linear`: bytes of the batch in a tile, read, written and intermediate. Half of it and twice as
@@ -27,6 +29,9 @@ WIDEST_ROW = 4
 _CACHE_BYTES = 4 << 20
 # H200, `sym --size gpu`.
 _MEMORY_BYTES = 512 << 20
+
+# Assumed where the size of a batch is symbolic, in programs for ``jax.export``; not measured.
+TYPICAL_SIZE = 1024
 
 # The executor `xla`: costs in multiply-adds of a matrix product.
 
@@ -53,6 +58,11 @@ PATH_NS = 2_000
 EDGE_ROWS_MULTIPLY_ADDS_PER_NS = 10
 
 
+def estimated(size: int) -> int:
+    """Return the size to estimate costs with: a typical one where it is symbolic."""
+    return size if is_known(size) else TYPICAL_SIZE
+
+
 def is_accelerator(platform: str | None) -> bool:
     """Tell whether a platform is anything but a CPU. None, a program for several platforms, counts as a CPU."""
     return platform not in (None, "cpu")
@@ -69,7 +79,9 @@ def tiles_at_once(platform: str | None, tile: int) -> int:
 
 
 def tile_count(batch: int, numbers: int, itemsize: int) -> int:
-    """Return into about how many tiles a batch is cut whose elements take `numbers` numbers each."""
+    """Return into about how many tiles a batch is cut whose elements take `numbers` numbers each; 1 if symbolic."""
+    if not (is_known(batch) and is_known(numbers)):
+        return 1
     count = math.ceil(batch * numbers * itemsize / TILE_BYTES)
     return count if count >= FEWEST_TILES else 1
 

@@ -27,11 +27,17 @@ class Executor(Protocol):
     name: str
 
     def why_not(self, contraction: Contraction) -> str | None:
-        """Return the reason why it cannot compute this, in words; None if it can."""
+        """Return the reason why it cannot compute this, in words; None if it can.
+
+        Sizes may be symbolic (:attr:`Contraction.is_symbolic`); only exported programs have such sizes.
+        """
         ...
 
     def cost(self, contraction: Contraction) -> float:
-        """Return an estimate of the run time in nanoseconds. By default the cheapest capable executor is chosen."""
+        """Return an estimate of the run time in nanoseconds. By default the cheapest capable executor is chosen.
+
+        Its sizes are numbers; typical ones (:meth:`Contraction.estimated`) stand for symbolic ones.
+        """
         ...
 
     def run(
@@ -141,6 +147,8 @@ def choose(contraction: Contraction, choice: Choice = None) -> Executor:
     """
     if choice is None:
         choice = default_choice()
+    if contraction.is_symbolic:
+        contraction = replace(contraction, exported=True)
     if callable(choice) and not isinstance(choice, Executor):
         choice = choice(contraction)
     refusals = []
@@ -170,7 +178,7 @@ class _Cheapest:
         capable = [executor for executor, refusal in refusals if refusal is None]
         if not capable:
             raise _refused(contraction, [f"{executor.name}: {refusal}" for executor, refusal in refusals])
-        return min(capable, key=lambda executor: executor.cost(contraction))
+        return min(capable, key=lambda executor: executor.cost(contraction.estimated()))
 
 
 def cheapest(*executors: Named) -> Callable[[Contraction], Executor]:

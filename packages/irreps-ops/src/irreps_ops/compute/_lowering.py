@@ -15,7 +15,6 @@ from typing import Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ._contraction import Contraction
 from ._dispatch import Choice, takes_whole_batches
@@ -131,7 +130,7 @@ def _on_batch(
 ) -> jax.Array:
     """Evaluate an operation on arrays, the data first, of which the first `own_axes` axes are leading axes."""
     own = [x.shape[:n] for x, n in zip(arrays, own_axes, strict=True)]
-    leading = np.broadcast_shapes(*own)
+    leading = jnp.broadcast_shapes(*own)
     batch = math.prod(leading)
     elements = [math.prod(x.shape[n:]) for x, n in zip(arrays, own_axes, strict=True)]
     partly_shared = any(math.prod(shape) not in (0, 1) and shape != leading for shape in own[num_data:])
@@ -152,7 +151,7 @@ def _on_batch(
     lowering = lower(accesses)
 
     def compute(*tile: jax.Array) -> jax.Array:
-        size = next(len(x) for x, access in zip(tile, accesses, strict=True) if access is Access.BATCHED)
+        size = next(x.shape[0] for x, access in zip(tile, accesses, strict=True) if access is Access.BATCHED)
         return evaluate_lowering(lowering, tile, batch=size, executor=executor)
 
     if takes_whole_batches(Contraction(lowering.polynomial, batch, (), flat[0].dtype), executor):

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from irreps_ops._inputs._sizes import is_known
+
 from ._arguments import prepared
 from ._contraction import Contraction
 from ._dispatch import Choice, Executor, choose
@@ -171,7 +173,7 @@ def _vmap(
     in_axes, index_axes = axes[: len(inputs)], dict(zip(indices, axes[len(inputs) :], strict=True))
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
     mapped = [a is not None for a in in_axes]
-    if any(a is not None for a in index_axes.values()) or _extends_batch(polynomial, mapped):
+    if any(a is not None for a in index_axes.values()) or _extends_batch(polynomial, mapped) or not is_known(size):
         return _vmap_as_batch(contraction, executor, inputs, in_axes, indices, index_axes, size)
     # The new axis becomes the first channel axis.
     moved = [
@@ -218,7 +220,9 @@ def _vmap_as_batch(
         flat.append(x if broadcast else x.reshape((size * x.shape[1], *x.shape[2:])))
         operands.append(unrolled(operand))
     sizes = dict(contraction.sizes)
-    long_indices: dict[str, Any] = {part: jnp.repeat(jnp.arange(size), contraction.batch)}
+    long_indices: dict[str, Any] = {
+        part: jnp.broadcast_to(jnp.arange(size)[:, None], (size, contraction.batch)).reshape(-1)
+    }
     for name, index in indices.items():
         a, n = index_axes[name], sizes[name]
         index = jnp.broadcast_to(index, (size, contraction.batch)) if a is None else jnp.moveaxis(index, a, 0)

@@ -198,7 +198,7 @@ def interpolate_nearest(input: Field, x: Any, y: Any, z: Any) -> Field:
 
 def _points(function: str, *coordinates: Any) -> list[jax.Array]:
     arrays = [check.float_array(function, c) for c in coordinates]
-    shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    shape = jnp.broadcast_shapes(*(a.shape for a in arrays))
     return [jnp.broadcast_to(a, shape) for a in arrays]
 
 

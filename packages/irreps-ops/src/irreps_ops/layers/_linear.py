@@ -6,7 +6,6 @@ from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from irreps_core import IntoIrreps, Irreps, IrrepsArray, converted, frozen
 from irreps_ops._inputs._normalization import Normalization, normalization_exponent
@@ -239,7 +238,7 @@ class Linear:
         """Broadcast the data to the batch axes of the weights or indices."""
         batch = weights.shape if self.num_indexed_weights is not None else weights.shape[:-1]
         own = x.shape[-2:] if self.weights_per_channel else x.shape[-1:]
-        batch = np.broadcast_shapes(x.shape[: x.ndim - len(own)], batch)
+        batch = jnp.broadcast_shapes(x.shape[: x.ndim - len(own)], batch)
         return x.broadcast_to((*batch, *own))
 
     def _initializer(self, std: float) -> Initializer:

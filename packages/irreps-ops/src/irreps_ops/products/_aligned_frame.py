@@ -99,7 +99,7 @@ def vector_parity(function: str, vector: Any) -> int:
 
 def same_axes(x: IrrepsArray, v: IrrepsArray) -> tuple[IrrepsArray, IrrepsArray, tuple[int, ...]]:
     """Return both inputs with the same number of axes, and the leading axes to which they broadcast."""
-    leading = np.broadcast_shapes(x.shape[:-1], v.shape[:-1])
+    leading = jnp.broadcast_shapes(x.shape[:-1], v.shape[:-1])
     x, v = (a.reshape((1,) * (len(leading) + 1 - a.ndim) + a.shape) for a in (x, v))
     return x, v, leading
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from irreps_core import Irreps, IrrepsArray, zeros
 from irreps_ops.compute._dispatch import Choice
@@ -48,7 +47,7 @@ def evaluate_product(
     )
     if not live:
         own = [w.shape[: w.ndim - n] for w, n in zip(weights, weight_axes, strict=True)]
-        leading = np.broadcast_shapes(x.shape[:-1], y.shape[:-1], *own)
+        leading = jnp.broadcast_shapes(x.shape[:-1], y.shape[:-1], *own)
         return zeros(irreps_out, leading, jnp.result_type(x.array, y.array, *weights))
 
     def lower(accesses: tuple[Access, ...]) -> ProductLowering:

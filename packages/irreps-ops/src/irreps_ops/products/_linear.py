@@ -187,7 +187,7 @@ class FunctionalLinear:
         arrays = list(weights) if isinstance(weights, (list, tuple)) else self.split_weights(jnp.asarray(weights))
         if len(arrays) != len(self.weights):
             raise ValueError(f"expected {len(self.weights)} arrays of weights, got {len(arrays)}")
-        leading = np.broadcast_shapes(x.shape[:-1], *map(self._leading_axes, self.weights, arrays))
+        leading = jnp.broadcast_shapes(x.shape[:-1], *map(self._leading_axes, self.weights, arrays))
         dtype = jnp.result_type(x.array, *arrays)
         # Weights of items that are known to be zero are not read.
         used = [

@@ -66,7 +66,7 @@ class LinearLowering:
 
     def __call__(self, evaluate: Evaluate, x: jax.Array, *weights: jax.Array) -> jax.Array:
         """See :class:`Lowering`."""
-        batch, mixed = len(x), self.mix(evaluate, split_items(x, self.irreps_in), weights)
+        batch, mixed = x.shape[0], self.mix(evaluate, split_items(x, self.irreps_in), weights)
         parts = []
         for i, item in enumerate(self.irreps_out):
             y = mixed[i].reshape(batch, item.dim) if i in mixed else jnp.zeros((batch, item.dim), x.dtype)
@@ -94,7 +94,7 @@ class LinearLowering:
             self.polynomial, [as_operand(x, o) for x, o in zip(arrays, self.polynomial.inputs, strict=True)]
         )
         made = zip(self.items_out, sums, self.polynomial.outputs, strict=True)
-        return {i: jnp.swapaxes(y.reshape(len(y), *o.channels), 1, 2) for i, y, o in made}
+        return {i: jnp.swapaxes(y.reshape(y.shape[0], *o.channels), 1, 2) for i, y, o in made}
 
 
 @cached()

@@ -148,7 +148,7 @@ class ProductLowering:
         if self.mixing is not None:
             for n, total in self._mixed(self.mixing, evaluate, by_coupling, products).items():
                 terms[self.mixtures[n].i_out].append(total)
-        batch, dtype = len(outputs[0]), outputs[0].dtype
+        batch, dtype = outputs[0].shape[0], outputs[0].dtype
         sums = []
         for item, found in zip(self.irreps_out, terms, strict=True):
             flat = [term.reshape(batch, item.dim) for term in found]

@@ -42,7 +42,7 @@ class SymmetricLowering:
         """See :class:`Lowering`."""
         x, weights = arrays
         (y,) = evaluate(self.polynomial, [weights, x])
-        return y.reshape(len(y), self.width)
+        return y.reshape(y.shape[0], self.width)
 
 
 @cached(maxsize=256)

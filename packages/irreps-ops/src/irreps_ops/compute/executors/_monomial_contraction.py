@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from irreps_ops._inputs._sizes import is_known
 from irreps_ops.compute._contraction import Contraction
 from irreps_ops.compute._cost_model import intermediate_bytes, tile_length
 from irreps_ops.compute._terms import Access, Operand, Path
@@ -78,14 +79,13 @@ def contract_monomials(
         layouts = list(dict.fromkeys(layout for one in some for layout in one.inputs))
         arrays = [_transposed(gathered[layout.position], layout) for layout in layouts]
         numbers = sum(one.plan.numbers for one in some) * inner * contraction.dtype.itemsize
-        most = max(1, min(outer, intermediate_bytes(contraction.platform) // max(numbers, 1)))
-        tile = tile_length(outer, -(-outer // most)) if outer else 1
+        tile = _tile(outer, numbers, contraction.platform)
         targets = list(dict.fromkeys(one.output for one in some))
 
         def function(*tiles: jax.Array, some: Sequence[LaidOut] = some, layouts: list[Layout] = layouts) -> list:
             return list(_evaluate(contraction, some, dict(zip(layouts, tiles, strict=True))).values())
 
-        if tile >= outer:
+        if tile is None:
             values = function(*arrays)
         else:
             shapes = [Shape(layout.shape, contraction.dtype) for layout in targets]
@@ -94,6 +94,15 @@ def contract_monomials(
         for layout, y in zip(targets, values, strict=True):
             results.append((layout.position, _transposed_back(contraction, y, layout)))
     return results
+
+
+def _tile(outer: int, bytes_of_each: int, platform: str | None) -> int | None:
+    """Return for how many positions of the outer axes monomials fit in the cache; None for all, or if it is unknown."""
+    if not (is_known(outer) and is_known(bytes_of_each)) or outer == 0:
+        return None
+    most = max(1, min(outer, intermediate_bytes(platform) // max(bytes_of_each, 1)))
+    tile = tile_length(outer, -(-outer // most))
+    return tile if tile < outer else None
 
 
 def _inner(one: LaidOut) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from irreps_core import cached
 from irreps_ops.compute._contraction import Contraction
-from irreps_ops.compute._cost_model import ALL_ORDERS, ELEMENTWISE, UNROLLED_TERMS
+from irreps_ops.compute._cost_model import ALL_ORDERS, ELEMENTWISE, UNROLLED_TERMS, estimated
 from irreps_ops.compute._terms import Path
 
 from ._monomial_plan import BATCH
@@ -95,9 +95,10 @@ def _take(x: jax.Array, components: np.ndarray, axis: int) -> jax.Array:
 def _contract(contraction: Contraction, tensors: list[_Tensor], wanted: str, extents: dict[str, int]) -> jax.Array:
     """Multiply all tensors, sum over the letters that are not wanted, and bring the axes into the wanted order."""
     tensors = list(tensors)
+    known = {letter: estimated(extent) for letter, extent in extents.items()}
     if BATCH not in wanted and not any(BATCH in t.letters for t in tensors):  # a sum over the batch of a constant
         tensors[-1] = _Tensor(tensors[-1].letters, tensors[-1].array * extents[BATCH])
-    for a, b in _plan(tuple(t.letters for t in tensors), wanted, tuple(extents.items())).pairs:
+    for a, b in _plan(tuple(t.letters for t in tensors), wanted, tuple(known.items())).pairs:
         rest = [t for n, t in enumerate(tensors) if n not in (a, b)]
         keep = set(wanted).union(*(t.letters for t in rest))
         tensors = [*rest, _multiply(contraction, tensors[a], tensors[b], keep, wanted, extents)]
@@ -189,7 +190,8 @@ def _as_second(tensor: _Tensor, out: str, summed: Sequence[str]) -> tuple[bool, 
     """
     last = bool(tensor.letters) and tensor.letters[-1] in summed
     leading = next((n for n, letter in enumerate(out) if letter != BATCH and letter in tensor.letters), len(out))
-    return not last, 0 if last else tensor.array.size, leading
+    size = math.prod(map(estimated, tensor.array.shape))
+    return not last, 0 if last else size, leading
 
 
 def _matrix_product(contraction: Contraction, a: _Tensor, b: _Tensor, summed: Sequence[str], out: str) -> _Tensor:
@@ -214,8 +216,8 @@ def _is_one_pass(summed: Sequence[str], out: str, wanted: str, extents: dict[str
     if not out:  # a sum over everything, which is a dot product
         return False
     minor = wanted[-1] if set(wanted) == set(out) else out[-1]
-    few = minor.islower() or extents[minor] <= UNROLLED_TERMS
-    return few and 0 < math.prod(extents[letter] for letter in summed) <= UNROLLED_TERMS
+    few = minor.islower() or estimated(extents[minor]) <= UNROLLED_TERMS
+    return few and 0 < math.prod(estimated(extents[letter]) for letter in summed) <= UNROLLED_TERMS
 
 
 def _unrolled(a: _Tensor, b: _Tensor, summed: Sequence[str], out: str, extents: dict[str, int]) -> jax.Array:

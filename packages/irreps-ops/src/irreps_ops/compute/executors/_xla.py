@@ -62,7 +62,7 @@ class _Evaluation(NamedTuple):
 
 @cached(maxsize=1024)
 def _evaluations(contraction: Contraction) -> tuple[_Evaluation, ...]:
-    """Choose the cheapest evaluation of each path."""
+    """Choose the cheapest evaluation of each path. All sizes are numbers."""
     contraction = replace(contraction, batch=max(contraction.batch, 1))
     chosen = [_pairwise(contraction, path) for path in contraction.polynomial.paths]
     through_monomials = [_through_monomials(contraction, path) for path in contraction.polynomial.paths]
@@ -119,8 +119,7 @@ class XlaExecutor:
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
     ) -> list[jax.Array]:
         """See :class:`Executor`."""
-        tile = _tile(contraction)
-        if tile < contraction.batch:
+        if not contraction.is_symbolic and (tile := _tile(contraction)) < contraction.batch:
             return _run_in_tiles(contraction, inputs, indices, tile)
         values = _values(contraction, gather_inputs(contraction, inputs, indices))
         return scatter_outputs(contraction, values, indices)
@@ -129,7 +128,7 @@ class XlaExecutor:
 def _values(contraction: Contraction, gathered: list[jax.Array]) -> list[jax.Array | None]:
     """Return for each output its value for each element of the batch (or broadcast); None is zero."""
     parts: list[dict[tuple[int, ...], jax.Array]] = [{} for _ in contraction.polynomial.outputs]
-    evaluations = _evaluations(contraction)
+    evaluations = _evaluations(contraction.estimated())
     for evaluation in evaluations:
         if evaluation.plan is None:
             components, y = contract_path(contraction, evaluation.path, gathered)
