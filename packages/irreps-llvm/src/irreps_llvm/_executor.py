@@ -11,7 +11,7 @@ from irreps_core import cached
 from irreps_ops.compute import Contraction, Polynomial
 
 from . import _gpu_executor
-from .generator import CHUNKS_THAT_SCATTER, Generated, Generator, Registers, operations
+from .generator import CHUNKS_THAT_SCATTER, Generated, Generator, Registers, needs_little_memory, operations
 from .generator._sizes import sizes_of
 from .machine._llvm_text import llvm_text
 from .program import Program, printed
@@ -105,6 +105,8 @@ class LlvmExecutor:
             return f"it counts elements and rows in 32 bits, so it takes less than {_LARGEST} of each"
         if contraction.platform == "cuda":
             return _gpu_executor.why_not(contraction)
+        if needs_little_memory(contraction.polynomial, contraction.dtype.itemsize, _registers()):
+            return None
         try:
             generated(contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction))
         except ValueError as error:

@@ -9,6 +9,7 @@ import numpy as np
 
 # Bytes that all caches of `cached` hold together. If there would be more, the largest cache is emptied.
 LIMIT = 2**28
+_LOOKED_INTO = 500
 _clear_functions: list[Callable[[], Any]] = []
 _held: dict["_Cache", int] = {}
 _lock = threading.RLock()
@@ -98,7 +99,10 @@ class _TooLarge(Exception):
 
 
 def size_in_memory(value: object) -> int:
-    """Return about how many bytes a result takes: its arrays, and 64 for each other object."""
+    """Return about how many bytes a result takes: its arrays, and 64 for each other object.
+
+    Only the first objects are looked into, because large results that are not arrays have very many small parts.
+    """
     seen: set[int] = set()
     size, rest = 0, [value]
     while rest:
@@ -110,6 +114,8 @@ def size_in_memory(value: object) -> int:
             size += item.nbytes
         elif isinstance(item, (str, bytes)):
             size += len(item)
+        elif len(seen) > _LOOKED_INTO:
+            size += 64 * len(item) if isinstance(item, (tuple, list, set, frozenset, dict)) else 0
         elif isinstance(item, (tuple, list, set, frozenset)):
             rest.extend(item)  # not +=, which irreps define for lists
         elif isinstance(item, dict):

@@ -4,5 +4,15 @@ from ._chunks import CHUNKS_THAT_SCATTER
 from ._generator import Generated, Generator
 from ._memory import Registers, Workspace, size_name
 from ._products import operations
+from ._visit import needs_little_memory
 
-__all__ = ["CHUNKS_THAT_SCATTER", "Generated", "Generator", "Registers", "Workspace", "operations", "size_name"]
+__all__ = [
+    "CHUNKS_THAT_SCATTER",
+    "Generated",
+    "Generator",
+    "Registers",
+    "Workspace",
+    "needs_little_memory",
+    "operations",
+    "size_name",
+]

@@ -36,6 +36,11 @@ def block_length(numbers: int, itemsize: int, widest: int, *, threads: bool = Fa
     return min(longest, fitting // step * step)
 
 
+def fits(numbers: int, itemsize: int) -> bool:
+    """Tell whether an element of the batch may need this many numbers of scratch memory."""
+    return numbers * itemsize <= _SCRATCH_BYTES
+
+
 def most_chunks(partial_numbers: int, *, threads: bool = False) -> int:
     """Return into how many chunks a batch is cut at most, if each has this many numbers of partial sums."""
     most = _MOST_BLOCKS_OF_THREADS if threads else _MOST_BLOCKS

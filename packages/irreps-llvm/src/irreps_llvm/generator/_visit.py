@@ -6,12 +6,12 @@ from irreps_llvm.program import Part
 from irreps_ops.compute import Access, Operand, Polynomial
 
 from ._block import Block
-from ._chunks import CHUNKS_THAT_SCATTER, block_length, emit_grain, most_chunks
+from ._chunks import CHUNKS_THAT_SCATTER, block_length, emit_grain, fits, most_chunks
 from ._group import Group, grouped
 from ._group_code import GroupCode
 from ._inputs import Inputs
 from ._layout import Layout, lanes_of, packed_layout, stored_layout
-from ._memory import Memory
+from ._memory import Memory, Registers
 from ._outputs import Outputs
 from ._products import LaneOutput, MatrixOutput, Operands, Product, ScalarOutput, VectorOutput
 
@@ -107,3 +107,16 @@ class _Numbers:
             for g in self.groups
         ]
         return count + max(products, default=0)
+
+
+def needs_little_memory(polynomial: Polynomial, itemsize: int, registers: Registers) -> bool:
+    """Tell, by a bound that is fast to compute, that an element of the batch needs less memory than there is."""
+    widest = registers.bytes // itemsize
+    numbers = 8
+    for operand in (*polynomial.inputs, *polynomial.outputs):
+        numbers += operand.size * (4 if operand.channels else widest)
+    for path in polynomial.paths:
+        operands = polynomial.operands(path)
+        longest = max(polynomial.extents(path).values(), default=1)
+        numbers += len(path.coefficients) + 2 * (longest + widest) * max(o.components for o in operands)
+    return fits(numbers, itemsize)
