@@ -15,7 +15,6 @@ Example:
     (15, 2x0e+1x0e)
 """
 
-import inspect as _inspect
 from importlib import import_module as _import_module
 
 from irreps_core import (
@@ -24,7 +23,6 @@ from irreps_core import (
     angles_to_matrix,
     angles_to_quaternion,
     angles_to_xyz,
-    as_irreps_array,
     axis_angle_to_angles,
     axis_angle_to_log_coordinates,
     axis_angle_to_matrix,
@@ -32,10 +30,6 @@ from irreps_core import (
     compose_axis_angle,
     compose_log_coordinates,
     compose_quaternion,
-    concatenate,
-    cross,
-    dot,
-    from_chunks,
     inverse_angles,
     inverse_quaternion,
     log_coordinates_to_angles,
@@ -49,10 +43,6 @@ from irreps_core import (
     matrix_x,
     matrix_y,
     matrix_z,
-    mean,
-    norm,
-    ones,
-    ones_like,
     quaternion_to_angles,
     quaternion_to_axis_angle,
     quaternion_to_log_coordinates,
@@ -62,38 +52,23 @@ from irreps_core import (
     rotation_angle_from_log_coordinates,
     rotation_angle_from_matrix,
     rotation_angle_from_quaternion,
-    stack,
-    sum,
-    where,
     xyz_to_angles,
-    zeros,
-    zeros_like,
 )
 from irreps_ops import (
     SO3Signal,
     SphericalSignal,
     bessel,
     betas_to_spherical_signal,
-    from_s2grid,
     get_s2fft_grid_resolution,
     legendre_transform_from_s2grid,
     legendre_transform_to_s2grid,
-    m0_values_to_irrepsarray,
     normalize_function,
     poly_envelope,
     radius_graph,
-    reduced_antisymmetric_tensor_product_basis,
-    reduced_tensor_product_basis,
-    s2_dirac,
-    s2_irreps,
     soft_envelope,
     soft_odd,
     sus,
-    tensor_product_with_spherical_harmonics,
-    to_s2grid,
-    to_s2point,
 )
-from irreps_ops import grad as _grad
 
 from . import _src as _src
 from . import equinox, experimental, flax, haiku, irrep, legacy, perm, util, utils
@@ -119,8 +94,6 @@ from ._irreps import (
 )
 from ._irreps_array import (
     IrrepsArray,
-    of_functions,
-    own_results,
 )
 from ._irreps_data import (
     IrrepsData,
@@ -128,6 +101,33 @@ from ._irreps_data import (
 from ._layers import _configured, _earlier, _tensor_square
 from ._layers._lookup import classes_of, module_lookup
 from ._layers._tensor_square import FunctionalTensorSquare
+from ._library import (
+    as_irreps_array,
+    concatenate,
+    cross,
+    dot,
+    from_chunks,
+    from_s2grid,
+    grad,
+    m0_values_to_irrepsarray,
+    mean,
+    norm,
+    ones,
+    ones_like,
+    reduced_antisymmetric_tensor_product_basis,
+    reduced_tensor_product_basis,
+    s2_dirac,
+    s2_irreps,
+    stack,
+    sum,
+    tensor_product_with_spherical_harmonics,
+    to_s2grid,
+    to_s2point,
+    vmap,
+    where,
+    zeros,
+    zeros_like,
+)
 from ._operations import (
     elementwise_tensor_product,
     full_tensor_product,
@@ -171,7 +171,6 @@ from ._tables import (
     wigner_generator_y,
     wigner_generator_z,
 )
-from .utils import vmap
 
 __all__ = [
     "FunctionalFullyConnectedTensorProduct",
@@ -326,12 +325,8 @@ __getattr__ = module_lookup(__name__, _HAIKU)
 
 __version__ = "0.21.0"  # the release of e3nn-jax whose names these are
 
-grad = of_functions(_grad)
 legendre = _import_module(f"{__name__}._src.spherical_harmonics.legendre")
 
 for _name in __all__:
-    _value = globals()[_name]
-    if _inspect.isfunction(_value) and not _value.__module__.startswith(__name__):
-        _value = globals()[_name] = own_results(_value)
-    if _inspect.isfunction(_value) or _inspect.isclass(_value):
-        _value.__module__ = __name__  # the public home: for reprs, pickles and the documentation
+    if getattr(globals()[_name], "__module__", "").startswith(f"{__name__}."):
+        globals()[_name].__module__ = __name__  # the public home: for reprs, pickles and the documentation

@@ -109,6 +109,7 @@ def own_results(function: Any) -> Any:
     def converted(*args: Any, **kwargs: Any) -> Any:
         return own(function(*to_core(args), **to_core(kwargs)))
 
+    converted.__module__ = __package__ or ""  # its public home, not that of the function which it wraps
     return converted
 
 
@@ -127,6 +128,7 @@ def of_functions(transformation: Callable[P, Any]) -> Callable[P, Any]:
         transformed = cast(Any, transformation)(of_own, *args[1:], **kwargs)
         return wraps(fun)(lambda *xs, **options: _own_tree(transformed(*xs, **options)))
 
+    converted.__module__ = __package__ or ""
     return converted
 
 

@@ -7,15 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import irreps_core as ic
 from irreps_core import rand_matrix
 
 from ._irreps import Irreps
-from ._irreps_array import IrrepsArray, of_functions, own_results
+from ._irreps_array import IrrepsArray
+from ._library import as_irreps_array as _as_irreps_array
+from ._library import vmap as vmap
 from ._operations import normal
-
-as_irreps_array = own_results(ic.as_irreps_array)
-vmap = of_functions(ic.vmap)
 
 
 def _floating_dtypes(tree: Any) -> list[Any]:
@@ -39,7 +37,7 @@ def equivariance_test(fun: Callable[..., Any], rng_key: jax.Array, *args: Any) -
         (1x0e [5.], 1x0e [5.])
     """
     args = tuple(Irreps(arg) if isinstance(arg, str) else arg for arg in args)
-    args = tuple(arg if isinstance(arg, Irreps) else as_irreps_array(arg) for arg in args)
+    args = tuple(arg if isinstance(arg, Irreps) else _as_irreps_array(arg) for arg in args)
     dtype = jnp.result_type(*(_floating_dtypes(args) or [jnp.float32]))
     data = []
     for arg in args:
@@ -103,7 +101,7 @@ def _of_arrays(fun: Callable[..., Any], rng_key: jax.Array, args: Any, irreps_in
     """Convert a function of plain arrays, and its arguments, to IrrepsArrays."""
 
     def data(irreps: Irreps | None, x: Any) -> IrrepsArray:
-        return as_irreps_array(x) if irreps is None else IrrepsArray(irreps, x)
+        return _as_irreps_array(x) if irreps is None else IrrepsArray(irreps, x)
 
     def wrapped(*xs: IrrepsArray) -> list[IrrepsArray]:
         out = fun(*(x.array for x in xs))

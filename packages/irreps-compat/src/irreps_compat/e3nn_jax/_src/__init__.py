@@ -1,4 +1,4 @@
-"""The private modules of e3nn-jax that programs import, as aliases: ``from e3nn_jax._src.su2 import su2_generators``.
+"""The private modules of e3nn-jax that programs import, such as `_src.su2`, as aliases.
 
 `_table.py` lists the modules of release 0.21, and those of earlier releases, with their public names and the private
 ones that programs use.
