@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ._sizes import is_known
+
 
 def count(function: str, name: str, value: Any, least: int = 1) -> int:
     """Return an integer of at least `least`.
@@ -28,6 +30,20 @@ def count(function: str, name: str, value: Any, least: int = 1) -> int:
     if number is None or isinstance(value, bool) or number < least:
         raise ValueError(f"{function} expects an integer {name} of {least} or more, got {value!r}")
     return number
+
+
+def size(function: str, name: str, value: Any) -> int:
+    """Return the length of an axis: an integer of 0 or more, or the symbol of one in a program for ``jax.export``.
+
+    Args:
+        function: name of the function that was called, for the error message.
+        name: name of the argument.
+        value: the argument.
+
+    Raises:
+        ValueError: `value` is neither.
+    """
+    return count(function, name, value, 0) if is_known(value) else value
 
 
 def positive(function: str, name: str, value: Any) -> float:

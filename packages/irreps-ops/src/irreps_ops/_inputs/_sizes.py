@@ -2,7 +2,8 @@
 
 from typing import Any
 
-import numpy as np
+import jax
+import jax.export
 
 
 def is_known(size: Any) -> bool:
@@ -10,4 +11,4 @@ def is_known(size: Any) -> bool:
 
     Sums and products of symbolic sizes can be computed like those of numbers; only a few comparisons can be decided.
     """
-    return isinstance(size, (int, np.integer))
+    return not jax.export.is_symbolic_dim(size)

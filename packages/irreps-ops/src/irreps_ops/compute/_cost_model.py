@@ -75,7 +75,7 @@ def intermediate_bytes(platform: str | None) -> int:
 
 def tiles_at_once(platform: str | None, tile: int) -> int:
     """Return how many tiles of an indexed sum are processed at once, for tiles of `tile` rows."""
-    return max(1, ROWS_AT_ONCE // tile) if is_accelerator(platform) else 1
+    return max(1, ROWS_AT_ONCE // tile) if is_accelerator(platform) and is_known(tile) else 1
 
 
 def tile_count(batch: int, numbers: int, itemsize: int) -> int:
@@ -87,6 +87,11 @@ def tile_count(batch: int, numbers: int, itemsize: int) -> int:
 
 
 def tile_length(batch: int, count: int) -> int:
-    """Return the length of about `count` tiles, one that divides the batch if there is such a length nearby."""
+    """Return the length of about `count` tiles, one that divides the batch if there is such a length nearby.
+
+    A symbolic batch is a single tile.
+    """
+    if not is_known(batch):
+        return batch
     longest = math.ceil(batch / count)
     return next((n for n in range(longest, longest // 2, -1) if batch % n == 0), longest)

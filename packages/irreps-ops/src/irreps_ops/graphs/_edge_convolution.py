@@ -261,10 +261,11 @@ def _weights(
 
     def make(data: list[jax.Array]) -> jax.Array:
         found = _array(weights(jax.tree.unflatten(treedef, data)))
-        if found.shape != (len(data[0]), columns):
+        edges = data[0].shape[0]
+        if found.shape != (edges, columns):
             raise ValueError(
                 f"edge_convolution expects weights to return an array of shape (edges, {columns}), one for each irrep "
-                f"of the result, got {found.shape} for {len(data[0])} edges"
+                f"of the result, got {found.shape} for {edges} edges"
             )
         return found.astype(dtype)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_ops._inputs import _checks as check
+from irreps_ops._inputs._sizes import is_known
 from irreps_ops.compute._cost_model import WIDEST_ROW
 
 NumRows: TypeAlias = Literal["exact", "bound"] | int
@@ -92,7 +93,8 @@ class EdgeIndex:
             num_nodes: the number of receiving nodes.
             num_senders: the number of sending nodes (default: `num_nodes`).
             mask: booleans of shape (edges,), False for padding. With a mask, all other edges must be in range.
-            width: the number of slots in a row (default: by the mean degree, at most 4).
+            width: the number of slots in a row (default: by the mean degree, at most 4; 1 where the number of edges or
+                nodes is symbolic, in a program for ``jax.export``).
             num_rows: the number of rows. ``"exact"``: as many as these edges need (default for concrete arrays).
                 ``"bound"``: as many as any graph with this number of edges and nodes needs (default for traced
                 arrays), so that a jitted function is compiled once for all of them. Or an integer. Empty rows at the
@@ -115,8 +117,8 @@ class EdgeIndex:
             array([[1, 2, 3, 3],
                    [0, 3, 3, 3]], dtype=int32)
         """
-        num_nodes = check.count("EdgeIndex", "num_nodes", num_nodes, 0)
-        num_senders = num_nodes if num_senders is None else check.count("EdgeIndex", "num_senders", num_senders, 0)
+        num_nodes = check.size("EdgeIndex", "num_nodes", num_nodes)
+        num_senders = num_nodes if num_senders is None else check.size("EdgeIndex", "num_senders", num_senders)
         senders, receivers = _integers("senders", senders), _integers("receivers", receivers)
         if senders.shape != receivers.shape:
             raise ValueError(
@@ -124,8 +126,16 @@ class EdgeIndex:
             )
         mask = None if mask is None else _mask(mask, senders.shape)
         num_edges = senders.shape[0]
-        width = _width(num_edges, num_nodes) if width is None else check.count("EdgeIndex", "width", width)
-        traced = any(isinstance(a, jax.core.Tracer) for a in (senders, receivers, mask))
+        is_symbolic = not all(map(is_known, (num_edges, num_nodes, num_senders)))
+        if width is None:
+            width = 1 if is_symbolic else _width(num_edges, num_nodes)
+        width = check.count("EdgeIndex", "width", width)
+        if is_symbolic and (width > 1 or num_rows not in (None, "bound")):
+            raise ValueError(
+                "EdgeIndex expects width=1 and num_rows=None for a symbolic number of edges or nodes, got "
+                f"width={width} and num_rows={num_rows!r}"
+            )
+        traced = is_symbolic or any(isinstance(a, jax.core.Tracer) for a in (senders, receivers, mask))
         xp: Any = jnp if traced else np
         senders, receivers = xp.asarray(senders), xp.asarray(receivers)
         inside = (senders >= 0) & (senders < num_senders) & (receivers >= 0) & (receivers < num_nodes)
@@ -137,6 +147,9 @@ class EdgeIndex:
             _check_sorted(receivers)
         receivers = xp.where(inside, receivers, num_nodes).astype(np.int32)
         senders = xp.where(inside, senders, num_senders).astype(np.int32)
+        if is_symbolic:
+            rows = _one_edge_in_each(senders, receivers, inside)
+            return cls(*rows, senders, receivers, num_nodes, num_senders, num_edges)
         order = _first(xp, inside) if receivers_are_sorted else _order(xp, receivers)
         degree = _degrees(xp, receivers, num_nodes)
         needed = -(-degree // width)
@@ -146,6 +159,13 @@ class EdgeIndex:
         if num_edges:
             row_senders = xp.where(filled, senders[slots], row_senders)
         return cls(slots, row_senders, row_receivers, senders, receivers, num_nodes, num_senders, num_edges)
+
+
+def _one_edge_in_each(senders: Any, receivers: Any, inside: Any) -> tuple[Any, Any, Any]:
+    """Return slots, senders and receivers of rows of one slot. Those of padding, with some edge as slot, come last."""
+    order = _order(jnp, receivers)
+    slots = jnp.where(inside[order], order, order[:1]).astype(np.int32)[:, None]
+    return slots, senders[order][:, None], receivers[order]
 
 
 def _integers(name: str, values: Any) -> Any:

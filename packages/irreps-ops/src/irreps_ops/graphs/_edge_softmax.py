@@ -44,7 +44,7 @@ def edge_softmax(
         >>> irr.edge_softmax(jnp.array([0.0, 800.0, 800.0, -900.0]), jnp.array([0, 0, 0, 1]), 3)
         Array([0. , 0.5, 0.5, 1. ], dtype=float...)
     """
-    num_nodes = check.count("edge_softmax", "num_nodes", num_nodes, 0)
+    num_nodes = check.size("edge_softmax", "num_nodes", num_nodes)
     logits = check.float_array("edge_softmax", logits)
     receivers = receivers if isinstance(receivers, jax.Array) else jnp.asarray(receivers)
     if logits.ndim == 0 or receivers.shape != logits.shape[:1] or not jnp.issubdtype(receivers.dtype, jnp.integer):

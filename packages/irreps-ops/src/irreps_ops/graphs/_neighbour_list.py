@@ -171,20 +171,20 @@ def edge_vectors(
         )
 
     def at(index: jax.Array) -> jax.Array:
-        if len(x) == 0:  # JAX refuses to index an empty array
-            return jnp.zeros((len(index), x.shape[1]), x.dtype)
+        if x.shape[0] == 0:  # JAX refuses to index an empty array
+            return jnp.zeros((index.shape[0], x.shape[1]), x.dtype)
         return x.at[index].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
-    in_range = (senders >= 0) & (senders < len(x)) & (receivers >= 0) & (receivers < len(x))
+    in_range = (senders >= 0) & (senders < x.shape[0]) & (receivers >= 0) & (receivers < x.shape[0])
     vectors = at(senders) - at(receivers)
     if shifts is not None and cell is not None:
         box, images = jnp.asarray(cell, x.dtype), jnp.asarray(shifts).astype(x.dtype)
-        if images.shape != (len(senders), 3) or box.shape not in ((3, 3), (len(senders), 3, 3)):
+        if images.shape != (senders.shape[0], 3) or box.shape not in ((3, 3), (senders.shape[0], 3, 3)):
             raise ValueError(
-                f"edge_vectors expects shifts of shape ({len(senders)}, 3) and a cell of shape (3, 3) or "
-                f"({len(senders)}, 3, 3), got {images.shape} and {box.shape}"
+                f"edge_vectors expects shifts of shape ({senders.shape[0]}, 3) and a cell of shape (3, 3) or "
+                f"({senders.shape[0]}, 3, 3), got {images.shape} and {box.shape}"
             )
-        box = jnp.broadcast_to(box, (len(senders), 3, 3))
+        box = jnp.broadcast_to(box, (senders.shape[0], 3, 3))
         # Replaced before the product, because the derivatives of a product with NaN are NaN.
         box = jnp.where(in_range[:, None, None], box, 0)
         vectors = vectors + jnp.einsum("ei,eij->ej", images, box, precision="highest")

@@ -59,13 +59,13 @@ def radius_graph(
         raise ValueError(f"radius_graph expects positions of shape (n, 3), got {x.shape}; use jax.vmap for more axes")
     near = _are_near(widened(jax.lax.stop_gradient(x)), r_max)
     if batch is not None:
-        labels = _per_point("batch", batch, len(x))
+        labels = _per_point("batch", batch, x.shape[0])
         near = near & (labels[:, None] == labels[None])
     if mask is not None:
-        real = _per_point("mask", mask, len(x))
+        real = _per_point("mask", mask, x.shape[0])
         near = near & real[:, None] & real[None]
     if not loop:
-        near = near & ~jnp.eye(len(x), dtype=bool)
+        near = near & ~jnp.eye(x.shape[0], dtype=bool)
     if size is not None:
         size = check.count("radius_graph", "size", size, 0)
     if isinstance(near, jax.core.Tracer):
@@ -79,7 +79,7 @@ def radius_graph(
 
 def _are_near(x: jax.Array, r_max: float) -> jax.Array:
     """Return for all pairs whether they are near; by coordinate, as all differences need three times the memory."""
-    square = jnp.zeros((len(x), len(x)), x.dtype)
+    square = jnp.zeros((x.shape[0], x.shape[0]), x.dtype)
     for coordinate in x.T:
         # In units of the cutoff, so that squares overflow for distant points alone.
         square = square + ((coordinate[:, None] - coordinate[None]) / r_max) ** 2

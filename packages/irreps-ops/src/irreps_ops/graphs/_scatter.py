@@ -266,12 +266,12 @@ def _groups(
     if map_back:
         index = dst.reshape(-1)
         if dst.size > 0:
-            index = jnp.unique(index, return_inverse=True, size=dst.size)[1]
+            index = _numbered(index)
         groups = _Groups(index, dst.ndim, (dst.size,), False, "promise_in_bounds", dst.shape)
         return _masked(function, groups, dst.shape, mask)
     if output_size is None:
         raise ValueError(f"{function} expects output_size, the number of groups, with dst, got None")
-    size = check.count(function, "output_size", output_size, 0)
+    size = check.size(function, "output_size", output_size)
     groups = _Groups(dst.reshape(-1), dst.ndim, (size,), indices_are_sorted, "drop" if mode == "fill" else mode, None)
     return _masked(function, groups, dst.shape, mask)
 
@@ -301,7 +301,17 @@ def _consecutive(function: str, data: Any, nel: jax.Array) -> jax.Array:
                 f"{function} expects counts nel of 0 or more, in sum at most {rows}, the number of rows, got {counts}"
             )
     ends = jnp.cumsum(nel.reshape(-1))
-    return jnp.searchsorted(ends, jnp.arange(rows, dtype=ends.dtype), side="right")
+    # The number of groups that end before each row.
+    ended = jnp.zeros(rows, jnp.int32).at[ends].add(1, mode="drop", wrap_negative_indices=False)
+    return jnp.cumsum(ended, dtype=jnp.int32)
+
+
+def _numbered(values: jax.Array) -> jax.Array:
+    """Return for each value its place among the distinct ones, which ascend."""
+    order = jnp.argsort(values)
+    ascending = values[order]
+    is_new = jnp.concatenate([jnp.zeros(1, bool), ascending[1:] != ascending[:-1]])
+    return jnp.zeros_like(values, jnp.int32).at[order].set(jnp.cumsum(is_new, dtype=jnp.int32))
 
 
 def _integers(function: str, name: str, values: Any) -> jax.Array:

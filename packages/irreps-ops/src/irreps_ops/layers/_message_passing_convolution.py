@@ -131,7 +131,7 @@ class MessagePassingConvolution:
                 lambda radial: apply(network, parameters, radial),
                 edges,
                 edge_data=radial.array,
-                num_nodes=None if isinstance(edges, EdgeIndex) else len(x),
+                num_nodes=None if isinstance(edges, EdgeIndex) else x.shape[0],
                 filter_ir_out=irreps_out,
             )
             # Without zero flags: a graph without edges has the parameters of every other.

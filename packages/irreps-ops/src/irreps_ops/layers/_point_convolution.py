@@ -114,7 +114,7 @@ class PointConvolution:
         positions, x = floating(positions, x)
         _check_points(describe_layer(scope, self), positions, x)
         if edges is None:
-            edges = EdgeIndex.from_edges(senders, receivers, len(x))
+            edges = EdgeIndex.from_edges(senders, receivers, x.shape[0])
         vectors = IrrepsArray(positions.irreps, edge_vectors(positions, senders, receivers))
         harmonics = spherical_harmonics(list(range(1, self.sh_lmax + 1)), vectors, normalize=True)
         radial = self._radial(norm(vectors).array[..., 0])
@@ -153,7 +153,7 @@ class PointConvolution:
 def _check_points(place: str, positions: IrrepsArray, x: IrrepsArray) -> None:
     if positions.irreps not in (Irreps("1o"), Irreps("1e")):
         raise ValueError(f"{place} expects positions of irreps 1o or 1e, got {positions.irreps}")
-    if positions.ndim != 2 or x.ndim != 2 or len(positions) != len(x):
+    if positions.ndim != 2 or x.ndim != 2 or positions.shape[0] != x.shape[0]:
         raise ValueError(
             f"{place} expects positions of shape (nodes, 3) and x of shape (nodes, irreps), got "
             f"{positions.shape} and {x.shape}; use jax.vmap for more axes"

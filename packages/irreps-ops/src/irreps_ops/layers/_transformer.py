@@ -109,14 +109,14 @@ class Transformer:
         src, dst = jnp.asarray(senders), jnp.asarray(receivers)
         _check_shapes(src, dst, cutoff, attributes, x)
         if edges is None:
-            edges = EdgeIndex.from_edges(senders, receivers, len(x))
-        real = (src >= 0) & (src < len(x)) & (dst >= 0) & (dst < len(x))
+            edges = EdgeIndex.from_edges(senders, receivers, x.shape[0])
+        real = (src >= 0) & (src < x.shape[0]) & (dst >= 0) & (dst < x.shape[0])
         attributes = IrrepsArray(
             attributes.irreps, jnp.where(real[:, None], attributes.array, 0), zero_flags=attributes.zero_flags
         )
         scalars, harmonics = attributes.filter("0e").array, attributes.filter(drop="0e")
         logits = self._logits(scope, x, src, dst, scalars, harmonics)
-        alpha = edge_softmax(logits, dst, len(x), weights=cutoff, mask=real)
+        alpha = edge_softmax(logits, dst, x.shape[0], weights=cutoff, mask=real)
         out = self._values(scope, x, _root(alpha), scalars, harmonics, edges)
         return Linear(Irreps(self.irreps_out))(scope.child("linear_out"), out)
 
@@ -137,7 +137,7 @@ class Transformer:
         irreps = message_irreps(x.irreps, harmonics.irreps, x.irreps)
         pairs = [(item, key) for item in x.irreps for key in irreps if item.ir == key.ir]
         number = sum(a.mul * b.mul for a, b in pairs)
-        logits = jnp.zeros((len(src), self.num_heads), x.dtype)
+        logits = jnp.zeros((src.shape[0], self.num_heads), x.dtype)
         if number == 0:
             return logits
         # Also keys that are known to be zero have parameters, which depend on the irreps alone.
