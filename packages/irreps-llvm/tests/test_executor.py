@@ -120,6 +120,22 @@ def test_convolutions_of_odd_sizes_and_their_gradients(
     both(gradient, arrays(contraction), 1e-12)
 
 
+def test_matrix_products_of_different_lengths_are_added_up() -> None:
+    a, b = "2x0e + 1o + 3x0e + 2x1o", "0e + 2x1o + 4x0e"
+    linear = irr.FunctionalLinear(a, b)
+    rng = np.random.default_rng(0)
+    weights = [jnp.asarray(rng.normal(size=path.path_shape)) for path in linear.weights]
+
+    def gradient(executor: str) -> Callable[..., Any]:
+        def total(x: Any, *weights: Any) -> Any:
+            y = use_executor(lambda w, x: linear(w, irr.IrrepsArray(a, x)).array, executor)(list(weights), x)
+            return jnp.sum(jnp.sin(y)), y
+
+        return jax.value_and_grad(total, tuple(range(1 + len(weights))), has_aux=True)
+
+    both(gradient, [rng.normal(size=(7, 14)), *weights], 1e-12)
+
+
 def test_no_channels_give_empty_arrays() -> None:
     polynomial = convolution(0)
     inputs = arrays(Contraction(polynomial, 4, (("senders", 3), ("receivers", 3)), "float32"))

@@ -145,13 +145,12 @@ class GroupCode:
             # The axis that is summed over is a loop of the layout; its counter is zero here.
             right = builder.at(pointer, layout.offset(builder, {**self.counters, SUMMED: 0}))
             row = dict(layout.strides)[SUMMED]
-            factors.append((Matrix(left, h.columns.padded, 1), Matrix(right, row, 1)))
+            factors.append((Matrix(left, h.columns.padded, 1), Matrix(right, row, 1), h.extent))
         memory, components = self.weights[pairs]
         matrix_product(
             builder,
             factors,
             builder.mul(block.count, components),
-            self.inputs.vectors(pairs[0].vector).extent,
             Matrix(memory, self.group.lanes.padded, 1),
             self.group.lanes,
             block.memory.registers.count,
@@ -285,16 +284,18 @@ class GroupCode:
             pointer, layout = block.memory.transposed(output.matrix, SUMMED)
             right = builder.at(pointer, layout.offset(builder, {**self.counters, "*": 0}))
             to = builder.at(target.pointer, self._offset(target.layout, output.target))
-            factors = [(Matrix(memory, lanes.padded, 1), Matrix(right, dict(layout.strides)["*"], 1))]
+            factors = [
+                (Matrix(memory, lanes.padded, 1), Matrix(right, dict(layout.strides)["*"], 1), self.group.extent)
+            ]
             result = Matrix(to, target.columns.padded, 1)
-            matrix_product(builder, factors, rows, self.group.extent, result, target.columns, registers, add=True)
+            matrix_product(builder, factors, rows, result, target.columns, registers, add=True)
             return
         h = self.inputs.vectors(output.vector)
         partial, layout = self.outputs.matrix_target(output.target)
         left = builder.at(h.pointer, h.layout.offset(builder, self.counters))
         to = builder.at(partial, self._offset(layout, output.target))
-        factors = [(Matrix(left, 1, h.columns.padded), Matrix(memory, lanes.padded, 1))]
-        matrix_product(builder, factors, h.extent, rows, Matrix(to, lanes.padded, 1), lanes, registers, add=True)
+        factors = [(Matrix(left, 1, h.columns.padded), Matrix(memory, lanes.padded, 1), rows)]
+        matrix_product(builder, factors, h.extent, Matrix(to, lanes.padded, 1), lanes, registers, add=True)
 
 
 class _Coefficients:

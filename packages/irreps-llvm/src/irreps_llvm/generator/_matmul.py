@@ -25,9 +25,8 @@ def vectors_in_tile(registers: int) -> int:
 
 def matrix_product(
     builder: Builder,
-    factors: Sequence[tuple[Matrix, Matrix]],
+    factors: Sequence[tuple[Matrix, Matrix, Integer]],
     rows: Integer,
-    summed: Integer,
     result: Matrix,
     lanes: Lanes,
     registers: int,
@@ -40,9 +39,8 @@ def matrix_product(
 
     Args:
         builder: appends the code.
-        factors: pairs of a (rows, summed) and b (summed, lanes), in which lanes are contiguous.
+        factors: a (rows, n), b (n, lanes), in which lanes are contiguous, and n.
         rows: number of rows.
-        summed: number of columns of a.
         result: of shape (rows, lanes).
         lanes: number and width of lanes.
         registers: number of vector registers.
@@ -52,16 +50,15 @@ def matrix_product(
     whole = lanes.vectors // widest
     if whole:
         with builder.loop(0, whole * widest * lanes.width, widest * lanes.width) as lane:
-            _columns(builder, factors, rows, summed, result, lanes.width, widest, lane, add)
+            _columns(builder, factors, rows, result, lanes.width, widest, lane, add)
     if rest := lanes.vectors - whole * widest:
-        _columns(builder, factors, rows, summed, result, lanes.width, rest, whole * widest * lanes.width, add)
+        _columns(builder, factors, rows, result, lanes.width, rest, whole * widest * lanes.width, add)
 
 
 def _columns(
     builder: Builder,
-    factors: Sequence[tuple[Matrix, Matrix]],
+    factors: Sequence[tuple[Matrix, Matrix, Integer]],
     rows: Integer,
-    summed: Integer,
     result: Matrix,
     width: int,
     vectors: int,
@@ -80,7 +77,7 @@ def _columns(
             ]
             for p in to
         ]
-        for a, b in factors:
+        for a, b, summed in factors:
             left = [builder.at(a.pointer, builder.mul(builder.add(row, r), a.row)) for r in range(TILE_ROWS)]
             right = builder.at(b.pointer, lane)
 

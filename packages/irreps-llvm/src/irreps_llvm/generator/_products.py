@@ -122,7 +122,7 @@ def products(polynomial: Polynomial) -> list[Product]:
         _product(polynomial, path, roles, path.output in summed)
         for path, roles in zip(polynomial.paths, choices, strict=True)
     ]
-    return _joined(found)
+    return _joined(polynomial, found)
 
 
 class _Roles(NamedTuple):
@@ -236,7 +236,7 @@ def _key(operands: Sequence[Operand]) -> tuple:
     return tuple(sorted({(o.name, o.shape, str(o.access)) for o in operands}))
 
 
-def _joined(found: Sequence[Product]) -> list[Product]:
+def _joined(polynomial: Polynomial, found: Sequence[Product]) -> list[Product]:
     """Add up the matrix products of products that are otherwise equal."""
     merged: dict[tuple, list[Product]] = {}
     for product in found:
@@ -244,7 +244,10 @@ def _joined(found: Sequence[Product]) -> list[Product]:
         if len(rest) == len(product.lanes):
             key: tuple = (len(merged), product)
         else:
-            key = (product.extent, product.loops, rest, product.scalars, product.output, product.terms)
+            sums = [x for x in product.lanes if not isinstance(x, Operands)]
+            components = [polynomial.inputs[m.vector.position].components for x in sums for m in x]
+            shape = (product.extent, product.loops, tuple(components))
+            key = (*shape, rest, product.scalars, product.output, product.terms)
         merged.setdefault(key, []).append(product)
     result = []
     for same in merged.values():
