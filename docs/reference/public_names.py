@@ -34,6 +34,7 @@ MODULES = (
     "irreps_compat.e3nn_jax.utils",
     "irreps_compat.e3nn_jax.util",
     "irreps_compat.e3nn",
+    "irreps_llvm",
 )
 
 Node: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
