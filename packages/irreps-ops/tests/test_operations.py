@@ -1,5 +1,5 @@
 """Every operation, over one table: jit, vmap, derivatives, dtypes, x64 on and off, empty batches and irreps, zero,
-symmetry, sums over many rows in bfloat16.
+symmetry, sums over many rows in bfloat16, a symbolic number of rows.
 
 A public operation that is neither in ``OPERATIONS`` nor in ``NOT_OPERATIONS`` fails a test. A new operation is one line
 of the table, in alphabetical order::
@@ -25,14 +25,18 @@ The example in the docstring of each operation tests that it runs without jit.
 
 import functools
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 import irreps_core as ic
 import irreps_ops as irr
@@ -67,7 +71,24 @@ def swirl(x: ic.IrrepsArray, axis: ic.IrrepsArray) -> ic.IrrepsArray:
 
 shared = Shared
 SOFT = {"start": 0.0, "end": 1.0, "number": 3}
-DST = jnp.array([2, 0, 2] * MANY)
+
+
+def dst(x: Any) -> Any:
+    """2, 0, 2, 2, 0, 2, ...: receivers for the rows of x."""
+    n = x.shape[0]
+    return jnp.where(jnp.arange(n) % 3 == 1, 0, 2) if export.is_symbolic_dim(n) else np.array([2, 0, 2] * MANY)[:n]
+
+
+def edges(x: Any) -> irr.EdgeIndex:
+    """From node 0 to node 1, as many as the rows of x, which are the nodes, too."""
+    n = x.shape[0]
+    return (
+        irr.EdgeIndex.from_edges(jnp.zeros(n, int), jnp.ones(n, int), num_nodes=n)
+        if export.is_symbolic_dim(n)
+        else EDGES(n)
+    )
+
+
 SHIFTS = np.array([[1, 0, -1], [0, 2, 0], [0, 0, 1]])
 EDGES = functools.cache(lambda n: irr.EdgeIndex.from_edges([0] * n, [1] * n, num_nodes=n))
 DOT = irr.compute.Polynomial(
@@ -94,10 +115,10 @@ OPERATIONS = {
     "curl": row(ic.vmap(irr.curl(swirl)), "1o", "1e"),
     "divergence": row(ic.vmap(irr.divergence(swirl)), "1o", "1e"),
     "edge_convolution": row(
-        lambda x, y, w: irr.edge_convolution(x, y, w, EDGES(len(x))), "0e + 1o", "1o", (4,), each_row=False
+        lambda x, y, w: irr.edge_convolution(x, y, w, edges(x)), "0e + 1o", "1o", (4,), each_row=False
     ),
     "edge_softmax": row(
-        lambda l, w: irr.edge_softmax(l, DST[: len(l)], BATCH, weights=w), (2,), (), each_row=False, at_zero=False
+        lambda l, w: irr.edge_softmax(l, dst(l), BATCH, weights=w), (2,), (), each_row=False, at_zero=False
     ),
     "edge_vectors": row(
         lambda x, c: irr.edge_vectors(x, [2, 0, 2], [1, -1, 1], shifts=SHIFTS, cell=c),
@@ -118,7 +139,7 @@ OPERATIONS = {
     "gaussian_basis": row(lambda x: irr.gaussian_basis(x, 3), ()),
     "grad": row(ic.vmap(irr.grad(swirl)), "1o", "1e"),
     "hessian": row(ic.vmap(irr.hessian(swirl)), "1o", "1e"),
-    "index_add": row(lambda x: irr.index_add(DST[: len(x)], x, out_dim=BATCH), (2,), each_row=False),
+    "index_add": row(lambda x: irr.index_add(dst(x), x, out_dim=BATCH), (2,), each_row=False),
     "interpolate_nearest": row(lambda f, x: irr.interpolate_nearest(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
     "interpolate_trilinear": row(lambda f, x: irr.interpolate_trilinear(f, x, 1 - x, 0.1), shared((2, 2, 2)), ()),
     "key_value_activation": row(lambda k, v: irr.key_value_activation(jnp.tanh, k, v), "0e + 1o", "0e + 1o"),
@@ -137,11 +158,9 @@ OPERATIONS = {
     "radius_graph": row(lambda x: irr.radius_graph(x, 0.5, size=9), (3,), order=0, each_row=False),
     "s2_dirac": row(lambda v: irr.s2_dirac(v, 2), "1o"),
     "scalar_activation": row(irr.scalar_activation, "2x0e + 0o + 1o"),
-    "scatter_max": row(
-        lambda x: irr.scatter_max(x, dst=DST[: len(x)], output_size=BATCH, initial=-1.0), (2,), each_row=False
-    ),
-    "scatter_mean": row(lambda x: irr.scatter_mean(x, dst=DST[: len(x)], output_size=BATCH), "0e + 1o", each_row=False),
-    "scatter_sum": row(lambda x: irr.scatter_sum(x, dst=DST[: len(x)], output_size=BATCH), "0e + 1o", each_row=False),
+    "scatter_max": row(lambda x: irr.scatter_max(x, dst=dst(x), output_size=BATCH, initial=-1.0), (2,), each_row=False),
+    "scatter_mean": row(lambda x: irr.scatter_mean(x, dst=dst(x), output_size=BATCH), "0e + 1o", each_row=False),
+    "scatter_sum": row(lambda x: irr.scatter_sum(x, dst=dst(x), output_size=BATCH), "0e + 1o", each_row=False),
     "sh": row(lambda v: irr.sh([1], v, True), (3,)),
     "shtp": row(lambda x, v: irr.shtp(x, v, "0e + 1o"), "0e + 1o", "1o"),
     "soft_envelope": row(irr.soft_envelope, ()),
@@ -299,6 +318,64 @@ def test_empty_irreps(irreps: str) -> None:
         elif "{}" in irreps:
             expected = jax.eval_shape(operation.function, *draw(operation, 0))
             assert [y.shape for y in floats(found)] == [y.shape for y in floats(expected)], name
+
+
+def symbolic(operation: Row) -> tuple[export.Exported, Callable[..., Any], Callable[[int], list[jax.Array]]]:
+    """A program for any number of rows, stored and loaded; its function of flat arguments; these, repeated."""
+    args = combine(lambda x: x.astype(np.float32), draw(operation, 0))
+    shared = [isinstance(spec, Shared) for spec, x in zip(operation.arguments, args, strict=True) for _ in leaves(x)]
+    flat, tree = jax.tree.flatten(args)
+    (n,) = export.symbolic_shape("n")
+
+    def function(*arrays: jax.Array) -> list[jax.Array]:
+        return jax.tree.leaves(operation.function(*jax.tree.unflatten(tree, arrays)))
+
+    def repeated(times: int) -> list[jax.Array]:
+        return [x if s else jnp.asarray(np.concatenate([x] * times)) for x, s in zip(flat, shared, strict=True)]
+
+    shapes = [x.shape if s else (n, *x.shape[1:]) for x, s in zip(flat, shared, strict=True)]
+    program = export.export(jax.jit(function))(
+        *(jax.ShapeDtypeStruct(shape, x.dtype) for shape, x in zip(shapes, flat, strict=True))
+    )
+    return export.deserialize(program.serialize()), function, repeated
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_symbolic_number_of_rows(name: str) -> None:
+    operation = OPERATIONS[name]
+    program, function, repeated = symbolic(operation)
+    if operation.each_row and not any(isinstance(spec, str) for spec in operation.arguments):
+        return  # functions of numbers do not read sizes; to compile them would take half of the time
+    found, expected = jax.jit(lambda *args: (program.call(*args), function(*args)))(*repeated(2))
+    close(found, expected, 1e-5, name)
+
+
+def test_symbolic_programs_in_a_fresh_process(tmp_path: Path) -> None:
+    """Where irreps is not even imported."""
+    names = ["edge_convolution", "gate", "symmetric_contraction"]
+    for name in names:
+        program, function, repeated = symbolic(OPERATIONS[name])
+        (tmp_path / name).write_bytes(program.serialize())
+        for times in (1, 4):
+            args = repeated(times)
+            expected = {f"out_{n}": y for n, y in enumerate(jax.jit(function)(*args))}
+            np.savez(tmp_path / f"{name}{times}.npz", *args, **expected)
+    script = """
+import sys
+from pathlib import Path
+import numpy as np
+from jax import export
+folder = Path(sys.argv[1])
+for name in sys.argv[2:]:
+    program = export.deserialize(bytearray((folder / name).read_bytes()))
+    for times in (1, 4):
+        data = np.load(folder / f"{name}{times}.npz")
+        found = program.call(*(data[key] for key in data if key.startswith("arr")))
+        for n, y in enumerate(found):
+            np.testing.assert_allclose(y, data[f"out_{n}"], rtol=1e-5, atol=1e-5, err_msg=name)
+assert not any(module.startswith("irreps") for module in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path), *names], check=True)
 
 
 @pytest.mark.gpu
