@@ -52,6 +52,8 @@ class Block:
         self.after_element: list[Callable[[Integer], None]] = []
         self.after_chunk: list[Callable[[], None]] = []
         self.row_of: dict[str, Value] = {}
+        self._shared: list[Value] = []
+        self._shared_counts: list[int] = []
         if index is not None:
             builder = self.builder
             self.order, self.starts = memory.sorted_by(index)
@@ -60,6 +62,19 @@ class Block:
             self.run_sum = builder.scratch(length, "int32")
             self.element_sum = builder.scratch(length, "int32")
             self.run_count = builder.scratch(1, "int32")
+
+    def shared(self, position: int, count: int) -> Value:
+        """Return scratch memory that groups use in turn; all that ask for the same position get the same memory."""
+        if position == len(self._shared):
+            self._shared.append(self.builder.pointer())
+            self._shared_counts.append(0)
+        self._shared_counts[position] = max(self._shared_counts[position], count)
+        return self._shared[position]
+
+    def make_shared(self) -> None:
+        """Append the code that makes the memory that groups share, once all have asked for it."""
+        for pointer, count in zip(self._shared, self._shared_counts, strict=True):
+            self.builder.scratch_at(pointer, count)
 
     def operand(self, used: Operands, *, output: bool = False) -> Operand:
         """Return an input or an output."""

@@ -23,17 +23,18 @@ class GroupCode:
     def __init__(self, block: Block, inputs: Inputs, outputs: Outputs, group: Group) -> None:
         self.block, self.inputs, self.outputs = block, inputs, outputs
         self.group, self.builder = group, block.builder
-        builder, lanes = self.builder, group.lanes
+        lanes = group.lanes
         self.width = lanes.width
         self.counters: dict[str, Integer] = {}  # of the loops; set inside of them
+        self._taken = 0
         self.columns = {used: self.inputs.scalar_columns(used) for used in group.scalars}
-        self.slots = builder.scratch(len(group.slots) * block.columns) if group.slots else None
+        self.slots = self._memory(len(group.slots) * block.columns) if group.slots else None
         self.sources = {used: self.inputs.lane_data(used) for used in group.lane_inputs}
         self.weights: dict[tuple[MatrixProduct, ...], tuple[Value, int]] = {}
         for pairs in group.matrix_products:
             components = block.operand(pairs[0].vector).components
             rows = block.length * components + TILE_ROWS
-            self.weights[pairs] = builder.scratch(rows * lanes.padded), components
+            self.weights[pairs] = self._memory(rows * lanes.padded), components
             for pair in pairs:
                 self.inputs.vectors(pair.vector)
         self.matrices = {
@@ -46,7 +47,7 @@ class GroupCode:
             output = next(o for o, number in group.matrix_outputs if number == n)
             components = self._components(output)
             rows = block.length * components + TILE_ROWS
-            self.sums.append((builder.scratch(rows * lanes.padded), components))
+            self.sums.append((self._memory(rows * lanes.padded), components))
         for output, _ in group.matrix_outputs:
             if isinstance(output, VectorOutput):
                 self.outputs.vector_target(output.target)
@@ -54,6 +55,11 @@ class GroupCode:
             else:
                 self.outputs.matrix_target(output.target)
                 self.inputs.vectors(output.vector)
+
+    def _memory(self, count: int) -> Value:
+        """Return memory for numbers that no other group needs."""
+        self._taken += 1
+        return self.block.shared(self._taken - 1, count)
 
     def _components(self, output: VectorOutput | MatrixOutput) -> int:
         if isinstance(output, VectorOutput):

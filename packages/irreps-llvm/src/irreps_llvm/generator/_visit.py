@@ -40,6 +40,7 @@ def visit_batch(memory: Memory, index: str | None, products: Sequence[Product]) 
         stop = builder.min(builder.add(block.start, grain), memory.batch)
         inputs, outputs = Inputs(block), Outputs(block, groups)
         codes = [GroupCode(block, inputs, outputs, group) for group in groups]
+        block.make_shared()
         for emit in block.before:
             emit()
         with builder.loop(block.start, stop, length) as first:

@@ -310,6 +310,14 @@ class Builder:
         """Return memory for `count` elements, which belongs to the chunk and is not initialized."""
         return self._do("scratch", "pointer", count, element=element)
 
+    def pointer(self) -> Value:
+        """Return a pointer to floats, whose memory :meth:`scratch_at` makes before it is used."""
+        return self.new("pointer")
+
+    def scratch_at(self, pointer: Value, count: int) -> None:
+        """Make memory as :meth:`scratch` does, for a pointer that exists already."""
+        self._block.append(Instruction("scratch", pointer, (count,)))
+
     def at(self, pointer: Value, index: Integer) -> Value:
         """Return a pointer to another element, `index` elements further."""
         if isinstance(index, int) and index == 0:
