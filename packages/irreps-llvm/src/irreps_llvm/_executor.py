@@ -171,7 +171,8 @@ def _int32(index: jax.Array, rows: int) -> jax.Array:
     """Return an index as int32; entries out of range stay out of range."""
     if index.dtype == jnp.int32:
         return index
-    wide = jnp.promote_types(index.dtype, jnp.int32)
+    with jax.numpy_dtype_promotion("standard"):  # explicit, whatever the user allows
+        wide = jnp.promote_types(index.dtype, jnp.int32)
     return jnp.clip(index.astype(wide), -1, min(rows, math.inf)).astype(jnp.int32)
 
 

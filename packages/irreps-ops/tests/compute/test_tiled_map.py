@@ -19,6 +19,7 @@ SIZES = [24, 23, 25]  # the tile divides the first alone
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cost_model, "TILE_BYTES", 256)
+    monkeypatch.setenv("IRREPS_EXECUTORS", "xla")  # others cut the batch themselves
 
 
 def operation(x: jax.Array, w: jax.Array, y: jax.Array) -> jax.Array:

@@ -227,7 +227,8 @@ def _vmap_as_batch(
         a, n = index_axes[name], sizes[name]
         index = jnp.broadcast_to(index, (size, contraction.batch)) if a is None else jnp.moveaxis(index, a, 0)
         # Wide enough for all parts; entries out of range must stay out of range.
-        index = index.astype(jnp.promote_types(index.dtype, jnp.int32))
+        with jax.numpy_dtype_promotion("standard"):  # explicit, whatever the user allows
+            index = index.astype(jnp.promote_types(index.dtype, jnp.int32))
         offset = n * jnp.arange(size, dtype=index.dtype)[:, None]
         # Padding has the entry n. Other entries out of range go one further, for `checked` to tell them apart.
         outside = size * n + (index != n).astype(index.dtype)
