@@ -322,6 +322,7 @@ def test_empty_irreps(irreps: str) -> None:
 
 def symbolic(operation: Row) -> tuple[export.Exported, Callable[..., Any], Callable[[int], list[jax.Array]]]:
     """A program for any number of rows, stored and loaded; its function of flat arguments; these, repeated."""
+    pytest.importorskip("flatbuffers")  # with which jax.export writes programs
     args = combine(lambda x: x.astype(np.float32), draw(operation, 0))
     shared = [isinstance(spec, Shared) for spec, x in zip(operation.arguments, args, strict=True) for _ in leaves(x)]
     flat, tree = jax.tree.flatten(args)
