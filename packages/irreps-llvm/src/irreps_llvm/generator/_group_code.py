@@ -28,7 +28,7 @@ class GroupCode:
         self.counters: dict[str, Integer] = {}  # of the loops; set inside of them
         self._taken = 0
         self.columns = {used: self.inputs.scalar_columns(used) for used in group.scalars}
-        self.slots = self._memory(len(group.slots) * block.columns) if group.slots else None
+        self.slots = self._memory(len(group.slots) * block.columns)
         self.sources = {used: self.inputs.lane_data(used) for used in group.lane_inputs}
         self.weights: dict[tuple[MatrixProduct, ...], tuple[Value, int]] = {}
         for pairs in group.matrix_products:
@@ -112,7 +112,6 @@ class GroupCode:
 
     def _emit_slots(self) -> None:
         builder, block = self.builder, self.block
-        assert self.slots is not None  # there are slots
         offsets: dict[Operands, Integer] = {}
         width = block.widest
         with builder.loop(0, block.count, width) as e:
@@ -129,14 +128,13 @@ class GroupCode:
                 return columns[used, component]
 
             for slot, number in self.group.slots.items():
-                total: Value | None = None
-                for factors, value in slot:
+                total = builder.zero(width)
+                for position, (factors, value) in enumerate(slot):
                     product = column(*factors[0])
                     for factor in factors[1:]:
                         product = builder.fmul(product, column(*factor))
                     constant = builder.constant(value, width)
-                    total = builder.fmul(product, constant) if total is None else builder.fma(product, constant, total)
-                assert total is not None  # a slot has a term
+                    total = builder.fma(product, constant, total) if position else builder.fmul(product, constant)
                 builder.store(total, self.slots, builder.add(number * block.columns, e))
 
     # 2. Matrix products h V
@@ -315,7 +313,6 @@ class _Coefficients:
         if coefficient not in self.known:
             code, builder = self.code, self.code.builder
             if isinstance(coefficient, tuple):
-                assert code.slots is not None  # a coefficient names one of them
                 place = builder.add(coefficient[1] * code.block.columns, self.e)
                 value = builder.splat(builder.load(code.slots, place), code.width)
             else:

@@ -240,12 +240,8 @@ def _chosen(builder: Builder, given: Sequence[Value], width: int, wanted: Sequen
     used = sorted({n // width for n in wanted})
     if len(used) == 1:
         return builder.shuffle(given[used[0]], given[used[0]], [n % width for n in wanted])
-    result: Value | None = None
-    taken: set[int] = set()
-    for v in used:
-        if result is None:
-            result, taken = given[v], {v}
-            continue
+    result, taken = given[used[0]], {used[0]}
+    for v in used[1:]:
         mask = []
         for lane, n in enumerate(wanted):
             if n // width == v:
@@ -257,7 +253,6 @@ def _chosen(builder: Builder, given: Sequence[Value], width: int, wanted: Sequen
                 mask.append(lane)
         result = builder.shuffle(result, given[v], mask)
         taken.add(v)
-    assert result is not None  # a vector has one lane at least
     return result
 
 

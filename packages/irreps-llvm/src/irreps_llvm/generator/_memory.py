@@ -153,7 +153,7 @@ class Memory:
         lanes = lanes_of(stored.lanes, self.widest)
         if self.is_direct(operand, stored, lanes.width):
             return self.inputs[used.position], stored
-        return self._packed_broadcast(used, stored, lanes.padded, lanes.width)
+        return self._packed_broadcast(used, used.position, stored, lanes.padded, lanes.width)
 
     def transposed(self, used: Operands, lane: str) -> tuple[Value, Layout]:
         """Return a broadcast input whose lanes run along the axis of this name."""
@@ -162,15 +162,12 @@ class Memory:
         lanes = lanes_of(stored.lanes, self.widest)
         if self.is_direct(operand, stored, lanes.width):
             return self.inputs[used.position], stored
-        return self._packed_broadcast((used, lane), stored, lanes.padded, lanes.width, used.position)
+        return self._packed_broadcast((used, lane), used.position, stored, lanes.padded, lanes.width)
 
     def _packed_broadcast(
-        self, key: object, stored: Layout, padded: int, width: int, position: int | None = None
+        self, key: object, position: int, stored: Layout, padded: int, width: int
     ) -> tuple[Value, Layout]:
         packed = packed_layout(stored, padded)
-        if position is None:
-            assert isinstance(key, Operands)
-            position = key.position
         name = ("broadcast", key)
         if name not in self._packed:
             self._packed[name] = self.workspace(f"packed in{position}", lambda sizes: packed.size)

@@ -64,14 +64,20 @@ class Outputs:
         lanes = lanes_of(stored.lanes, self.block.widest)
         packed = packed_layout(stored, lanes.padded)
         array = generator.outputs[target.position]
-        if self.block.is_scattered(operand):
+        if operand.index is not None and self.block.is_scattered(operand):
             place = self._scattered_sums(
-                target, packed.size, lambda row, to: unpack(builder, row, packed, to, stored, lanes.width)
+                target,
+                operand.index,
+                packed.size,
+                lambda row, to: unpack(builder, row, packed, to, stored, lanes.width),
             )
             return LaneTarget(place, packed, "element", False)
         if operand.index is not None:
             sums = self._run_sums(
-                target, packed.size, lambda row, to: unpack(builder, row, packed, to, stored, lanes.width)
+                target,
+                operand.index,
+                packed.size,
+                lambda row, to: unpack(builder, row, packed, to, stored, lanes.width),
             )
             return LaneTarget(lambda run: builder.at(sums, builder.mul(run, packed.size)), packed, "run", False)
         if operand.access is Access.BROADCAST:
@@ -97,10 +103,9 @@ class Outputs:
         self.block.after_element.append(write)
         return LaneTarget(lambda e: builder.at(memory, builder.mul(e, packed.size)), packed, "element", once)
 
-    def _run_sums(self, target: Operands, size: int, finish: Callable[[Value, Value], None]) -> Value:
+    def _run_sums(self, target: Operands, index: str, size: int, finish: Callable[[Value, Value], None]) -> Value:
         """Return work space for the sums of runs, and append code that adds up the parts of each row."""
-        builder, generator, index = self.builder, self.memory, self.block.index
-        assert index is not None  # the pass of an indexed output is sorted by its index
+        builder, generator = self.builder, self.memory
         rows, block, most = (
             generator.rows_of(self.block.operand(target, output=True)),
             self.block.length,
@@ -114,7 +119,6 @@ class Outputs:
         self.block.new_run.append(lambda total: builder.clear(builder.at(sums, builder.mul(total, size)), size))
         self.block.needs_row(index)
         count, starts = generator.rows[index], self.block.starts
-        assert starts is not None
         stored = self.block.operand(target, output=True).size
         with builder.counting() as prologue:
             parts = builder.ceil_div(count, ROWS_OF_A_PART)
@@ -139,13 +143,11 @@ class Outputs:
         return sums
 
     def _scattered_sums(
-        self, target: Operands, size: int, finish: Callable[[Value, Value], None]
+        self, target: Operands, index: str, size: int, finish: Callable[[Value, Value], None]
     ) -> Callable[[Integer], Value]:
         """Return a pointer to the sum of this chunk for an element; append code that adds up all chunks."""
         builder, generator, block, most = self.builder, self.memory, self.block.length, self.block.most
         operand = self.block.operand(target, output=True)
-        index = operand.index
-        assert index is not None  # see _is_scattered
         self.block.needs_row(index)
         rows, count = generator.rows_of(operand), generator.rows[index]
 
@@ -171,13 +173,13 @@ class Outputs:
         return lambda e: builder.at(own, builder.mul(self.block.row(index, e), size))
 
     def _place_of_element(
-        self, target: Operands, size: int, finish: Callable[[Value, Value], None]
+        self, target: Operands, index: str, size: int, finish: Callable[[Value, Value], None]
     ) -> Callable[[Integer], Value]:
         """Return a pointer to the sum that an element of the block belongs to."""
         builder = self.builder
         if self.block.is_scattered(self.block.operand(target, output=True)):
-            return self._scattered_sums(target, size, finish)
-        sums = self._run_sums(target, size, finish)
+            return self._scattered_sums(target, index, size, finish)
+        sums = self._run_sums(target, index, size, finish)
         return lambda e: builder.at(sums, builder.mul(builder.load(self.block.element_sum, e), size))
 
     def _accumulate(self, total: Value, more: Value, size: int) -> None:
@@ -246,7 +248,7 @@ class Outputs:
                 with builder.loop(0, size, apart=True) as n:
                     builder.store(builder.load(row, n), to, n)
 
-            place = self._place_of_element(target, size, copy)
+            place = self._place_of_element(target, operand.index, size, copy)
 
             def write(e: Integer) -> None:
                 to = place(e)

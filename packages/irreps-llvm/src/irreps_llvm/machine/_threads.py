@@ -293,14 +293,12 @@ class _Barriers:
             return [(arguments[position], _Access(write, "strided"))]
         match instruction.operation:
             case "load":
-                assert instruction.result is not None  # a load has one
-                return [(arguments[0], self._access(False, arguments[0], instruction.result.lanes))]
+                return [(arguments[0], self._access(False, arguments[0], _lanes(instruction)))]
             case "store":
                 lanes = arguments[0].lanes if isinstance(arguments[0], Value) else 0
                 return [(arguments[1], self._access(True, arguments[1], lanes))]
             case "load_strided":
-                assert instruction.result is not None  # a load has one
-                return [(arguments[0], self._strided(False, arguments[0], arguments[1], instruction.result.lanes))]
+                return [(arguments[0], self._strided(False, arguments[0], arguments[1], _lanes(instruction)))]
             case "store_strided":
                 return [(arguments[1], self._strided(True, arguments[1], arguments[2], arguments[0].lanes))]
             case "clear":
@@ -358,3 +356,8 @@ class _Barriers:
                         pending = both
                     result.append(_with_body(statement, body))
         return result, pending
+
+
+def _lanes(instruction: Instruction) -> int:
+    """Return the number of lanes of what an instruction reads."""
+    return 0 if instruction.result is None else instruction.result.lanes
