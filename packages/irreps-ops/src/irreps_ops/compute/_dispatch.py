@@ -113,6 +113,19 @@ def _ours() -> tuple[str, ...]:
     return tuple(found)
 
 
+def may_take_whole_batches(choice: Choice) -> bool:
+    """Tell, before there is a contraction, whether any executor to choose from takes whole batches."""
+    if choice is None:
+        choice = default_choice()
+    wanted = choice.wanted if isinstance(choice, _Cheapest) else choice if isinstance(choice, tuple) else (choice,)
+    return any(
+        # Any other function of a contraction may choose one.
+        (callable(each) and not isinstance(each, Executor))
+        or getattr(plugins.load(EXECUTORS, each), "takes_whole_batches", False)
+        for each in wanted
+    )
+
+
 def takes_whole_batches(contraction: Contraction, choice: Choice) -> bool:
     """Tell whether the executor of a contraction needs no tiles: it cuts the batch itself, and stores nothing for it.
 
@@ -120,8 +133,8 @@ def takes_whole_batches(contraction: Contraction, choice: Choice) -> bool:
     tile by tile, and convolutions compute their weights in the tile. This is decided while tracing, when the platform
     is not known yet, so it goes by JAX's default backend. On another platform results are the same, but slower.
     """
-    if choice is None and set(_default_names()) <= set(EXECUTORS.builtin):
-        return False  # none of these does
+    if not may_take_whole_batches(choice):
+        return False
     try:
         executor = choose(replace(contraction, platform=jax.default_backend()), choice)
     except ExecutorRefused:

@@ -14,17 +14,17 @@ from irreps_ops._inputs._operands import floating
 from irreps_ops._inputs._precision import wide_dtype
 from irreps_ops.compute._contraction import Contraction
 from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
-from irreps_ops.compute._dispatch import Choice, takes_whole_batches
+from irreps_ops.compute._dispatch import Choice, may_take_whole_batches, takes_whole_batches
 from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Index
 from irreps_ops.compute._tiled_sum import tiled_sum
 from irreps_ops.products._selection_rules import Keep, all_pairs, allowed_products
 
-from ._convolution_lowering import component_first, convolution_lowering, convolution_plan
+from ._convolution_lowering import ConvolutionPlan, component_first, convolution_lowering, convolution_plan
 from ._edge_index import EdgeIndex
-from ._factored_weights import factored
-from ._graph_lowering import GraphLowering, graph_lowering
+from ._factored_weights import FactoredWeights, factored
+from ._graph_lowering import graph_lowering
 
 Weights: TypeAlias = "tuple[jax.Array, jax.Array] | Callable[[Any], Any] | jax.Array | None"
 
@@ -118,17 +118,10 @@ def edge_convolution(
     if plan.empty or 0 in (index.num_nodes, index.num_senders, index.num_edges, index.num_rows):
         return plan.zeros(index.num_nodes, x.dtype)
     summed_in = wide_dtype(x.dtype)
-    padding = _padding(index)
-    data = [_filled(leaf, padding) for leaf in leaves] if tile_edges is None else []
-    factors = None if tile_edges is not None else _factors(weights, edge_data, data, plan.irreps.num_irreps)
-    if factors is not None:
-        weights_of_edges, matrix = factors
-        hidden = None if matrix is None else matrix.shape[0]
-        whole = graph_lowering(plan, weights_of_edges is not None, hidden)
-        sizes = (("senders", index.num_senders), ("receivers", index.num_nodes))
-        if takes_whole_batches(Contraction(whole.polynomial, index.num_edges, sizes, summed_in), executor):
-            harmonics = IrrepsArray(harmonics.irreps, _filled(jnp.asarray(harmonics.array), padding))
-            return _over_graph(whole, x, harmonics, factors, index, precision, executor)
+    if tile_edges is None and may_take_whole_batches(executor):
+        z = _over_graph(plan, x, harmonics, weights, edge_data, leaves, index, precision, executor)
+        if z is not None:
+            return z
     lowering = convolution_lowering(plan, index.width, weights is not None)
 
     def sum_of_rows(features: jax.Array, harmonics: jax.Array, *data: jax.Array) -> list[jax.Array]:
@@ -154,20 +147,49 @@ def edge_convolution(
     return plan.result(out.astype(x.dtype))
 
 
-def _factors(
-    weights: Any, edge_data: Any, leaves: list[jax.Array], columns: int
-) -> tuple[jax.Array | None, jax.Array | None] | None:
-    """Return h and V of weights h V; or the weights and None; or None and None without weights.
+def _over_graph(
+    plan: ConvolutionPlan,
+    x: IrrepsArray,
+    harmonics: IrrepsArray,
+    weights: Any,
+    edge_data: Any,
+    leaves: list[jax.Array],
+    index: EdgeIndex,
+    precision: jax.lax.Precision,
+    executor: Choice,
+) -> IrrepsArray | None:
+    """Evaluate the convolution as one polynomial over all edges.
 
-    None if the weights are a function whose last operation is not a product with a matrix.
+    None if the executor takes no whole batches, or if the weights are a function whose last operation is not a product
+    with a matrix.
     """
-    if weights is None:
-        return None, None
+    padding = _padding(index)
+    leaves = [_filled(leaf, padding) for leaf in leaves]
     if isinstance(weights, tuple):
-        return leaves[0], jnp.asarray(weights[1], leaves[0].dtype)
-    if not callable(weights):
-        return leaves[0], None
-    return factored(weights, jax.tree.unflatten(jax.tree.structure(edge_data), leaves), columns)
+        network = FactoredWeights(leaves[0].shape[1], lambda: (leaves[0], jnp.asarray(weights[1])))
+    elif callable(weights):
+        network = factored(weights, jax.tree.unflatten(jax.tree.structure(edge_data), leaves), plan.irreps.num_irreps)
+        if network is None:
+            return None
+    else:
+        network = None
+    lowering = graph_lowering(plan, weights is not None, None if network is None else network.hidden)
+    sizes = {"senders": index.num_senders, "receivers": index.num_nodes}
+    contraction = Contraction(lowering.polynomial, index.num_edges, tuple(sizes.items()), wide_dtype(x.dtype))
+    if not takes_whole_batches(contraction, executor):
+        return None
+    hidden, matrix = network.evaluate() if network is not None else (leaves[0] if leaves else None, None)
+    hidden, matrix = (None if a is None else a.astype(x.dtype) for a in (hidden, matrix))
+    y = _filled(jnp.asarray(harmonics.array, x.dtype), padding)
+    outputs = evaluate(
+        lowering.polynomial,
+        lowering.inputs(jnp.asarray(x.array), y, hidden, matrix),
+        {"senders": jnp.asarray(index.edge_senders), "receivers": jnp.asarray(index.edge_receivers)},
+        sizes=sizes,
+        precision=precision,
+        executor=executor,
+    )
+    return lowering.result(outputs)
 
 
 def _padding(index: EdgeIndex) -> Any:
@@ -183,28 +205,6 @@ def _filled(data: jax.Array, padding: Any) -> jax.Array:
     padding = jnp.asarray(padding)
     some = jnp.where(jnp.all(padding), jnp.ones_like(data[0]), data[jnp.argmin(padding)])
     return jnp.where(padding.reshape(-1, *[1] * (data.ndim - 1)), jax.lax.stop_gradient(some), data)
-
-
-def _over_graph(
-    lowering: GraphLowering,
-    x: IrrepsArray,
-    harmonics: IrrepsArray,
-    factors: tuple[jax.Array | None, jax.Array | None],
-    index: EdgeIndex,
-    precision: jax.lax.Precision,
-    executor: Choice,
-) -> IrrepsArray:
-    """Evaluate the convolution as one polynomial over all edges."""
-    hidden, matrix = (None if a is None else a.astype(x.dtype) for a in factors)
-    outputs = evaluate(
-        lowering.polynomial,
-        lowering.inputs(jnp.asarray(x.array), jnp.asarray(harmonics.array, x.dtype), hidden, matrix),
-        {"senders": jnp.asarray(index.edge_senders), "receivers": jnp.asarray(index.edge_receivers)},
-        sizes={"senders": index.num_senders, "receivers": index.num_nodes},
-        precision=precision,
-        executor=executor,
-    )
-    return lowering.result(outputs)
 
 
 def _edge_index(edges: Any, num_nodes: int | None, x: IrrepsArray) -> EdgeIndex:

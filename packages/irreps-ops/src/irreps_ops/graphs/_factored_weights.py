@@ -11,22 +11,23 @@ from irreps_ops.compute._jax_compat import with_results
 
 
 class FactoredWeights(NamedTuple):
-    """Weights h V of a convolution.
+    """Weights h V of a convolution, which are not evaluated yet.
 
     Attributes:
-        hidden: h, of shape (edges, n): what is different for each edge.
-        matrix: V, of shape (n, irreps of the result): what is the same for all edges.
+        hidden: number n of hidden activations.
+        evaluate: returns h, of shape (edges, n), which is different for each edge, and V, of shape (n, irreps of the
+            result), which is the same for all.
     """
 
-    hidden: jax.Array
-    matrix: jax.Array
+    hidden: int
+    evaluate: Callable[[], tuple[jax.Array, jax.Array]]
 
 
 def factored(function: Callable[[Any], Any], data: Any, columns: int) -> FactoredWeights | None:
     """Split a function of edge data into the last matrix and what comes before it.
 
     A radial network is a perceptron, so its last operation is a product with a matrix of parameters, perhaps times a
-    number. Then the rest is evaluated for all edges here, and the matrix is left to the convolution.
+    number. Then the rest is evaluated for all edges, and the matrix is left to the convolution.
 
     Args:
         function: maps edge data to weights of shape (edges, columns).
@@ -49,11 +50,15 @@ def factored(function: Callable[[Any], Any], data: Any, columns: int) -> Factore
     if hidden not in of_edges or any(v in of_edges for v in (matrix, *(n for n, _ in scales)) if isinstance(v, Var)):
         return None
     wanted = [hidden, matrix, *(number for number, _ in scales)]
-    found = iter(jaxpr_as_fun(with_results(program, [v for v in wanted if isinstance(v, Var)]))(*leaves))
-    h, v, *numbers = (next(found) if isinstance(x, Var) else jnp.asarray(x.val) for x in wanted)
-    for number, inverse in zip(numbers, (inverse for _, inverse in scales), strict=True):
-        v = v / number if inverse else v * number
-    return FactoredWeights(h, v)
+
+    def evaluate() -> tuple[jax.Array, jax.Array]:
+        found = iter(jaxpr_as_fun(with_results(program, [v for v in wanted if isinstance(v, Var)]))(*leaves))
+        h, v, *numbers = (next(found) if isinstance(x, Var) else jnp.asarray(x.val) for x in wanted)
+        for number, (_, inverse) in zip(numbers, scales, strict=True):
+            v = v / number if inverse else v * number
+        return h, v
+
+    return FactoredWeights(hidden.aval.shape[1], evaluate)
 
 
 def _last_product(jaxpr: Jaxpr) -> tuple[Any, list[tuple[Any, bool]]]:
