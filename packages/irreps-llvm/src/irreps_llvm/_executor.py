@@ -77,6 +77,11 @@ def _registers() -> Registers:
     return Registers(machine.vector_bytes, machine.vector_registers)
 
 
+def _key(contraction: Contraction) -> tuple[Polynomial, str, Registers, bool]:
+    """Return what the program of a contraction depends on."""
+    return contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction)
+
+
 class LlvmExecutor:
     """Computes contractions with machine code: on CPUs, and on NVIDIA GPUs where that is asked for."""
 
@@ -108,7 +113,7 @@ class LlvmExecutor:
         if needs_little_memory(contraction.polynomial, contraction.dtype.itemsize, _registers()):
             return None
         try:
-            generated(contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction))
+            generated(*_key(contraction))
         except ValueError as error:
             return str(error)
         return None
@@ -118,12 +123,14 @@ class LlvmExecutor:
         if contraction.platform == "cuda":
             return float("inf")  # nothing has been measured there: on request only
         work = operations(contraction.polynomial)
-        operands = (*contraction.polynomial.inputs, *contraction.polynomial.outputs)
-        moved = sum(math.prod(contraction.shape(o)) for o in operands) * contraction.dtype.itemsize
         # Matrix products and little else are XLA's business.
         matrix_per_ns = _MATRIX_PER_NS if work.matrix < _MOSTLY_MATRIX * work.lanes else _PLAIN_MATRIX_PER_NS
         each = work.matrix / matrix_per_ns + work.looped_matrix / _LOOPED_MATRIX_PER_NS + work.lanes / _LANES_PER_NS
-        return _CALL_NS + contraction.batch * each * contraction.dtype.itemsize / 4 + moved / _BYTES_PER_NS
+        return (
+            _CALL_NS
+            + contraction.batch * each * contraction.dtype.itemsize / 4
+            + sum(contraction.bytes()) / _BYTES_PER_NS
+        )
 
     def run(
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
@@ -134,7 +141,7 @@ class LlvmExecutor:
         in_int32 = [_int32(indices[name], rows[name]) for name in polynomial.indices]
         if contraction.platform == "cuda":
             return zeroed(_gpu_executor.run(contraction, inputs, in_int32), polynomial)
-        key = (polynomial, str(contraction.dtype), _registers(), scatters(contraction))
+        key = _key(contraction)
         code, kernel = generated(*key), _kernel(*key)
         sizes = sizes_of(contraction)
         outputs = contraction.output_types()
@@ -158,7 +165,7 @@ class LlvmExecutor:
         if contraction.platform == "cuda":
             on_device = _gpu_executor.device_code_of(contraction.polynomial, str(contraction.dtype))
             return printed(on_device.program, details=details)
-        code = generated(contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction))
+        code = generated(*_key(contraction))
         return printed(code.program, details=details)
 
 
@@ -173,7 +180,7 @@ def _int32(index: jax.Array, rows: int) -> jax.Array:
         return index
     with jax.numpy_dtype_promotion("standard"):  # explicit, whatever the user allows
         wide = jnp.promote_types(index.dtype, jnp.int32)
-    return jnp.clip(index.astype(wide), -1, min(rows, math.inf)).astype(jnp.int32)
+    return jnp.clip(index.astype(wide), -1, rows).astype(jnp.int32)
 
 
 EXECUTOR = LlvmExecutor()

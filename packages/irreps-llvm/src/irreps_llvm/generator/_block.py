@@ -5,7 +5,7 @@ from collections.abc import Callable
 from irreps_llvm.program import Integer, Value
 from irreps_ops.compute import Operand
 
-from ._chunks import emit_grain
+from ._chunks import emit_chunk_count, emit_grain
 from ._memory import Memory
 from ._products import Operands
 
@@ -25,6 +25,7 @@ class Block:
     Attributes:
         columns: `length`, rounded up to whole vectors.
         start: first place of the chunk.
+        stop: end of the chunk.
         first: first place of the block; set inside of the loop over blocks.
         count: the number of elements of the block; set there, too.
         before: emit code before the first block of a chunk.
@@ -41,7 +42,9 @@ class Block:
         self.polynomial, self.widest = memory.polynomial, memory.widest
         self.index, self.length, self.most, self.chunk = index, length, most, chunk
         self.columns = -(-length // self.widest) * self.widest
-        self.start = self.builder.mul(chunk, emit_grain(self.builder, memory.batch, length, most))
+        grain = emit_grain(self.builder, memory.batch, length, most)
+        self.start = self.builder.mul(chunk, grain)
+        self.stop = self.builder.min(self.builder.add(self.start, grain), memory.batch)
         self.first: Integer = self.start
         self.count: Integer = length
         self.before: list[Callable[[], None]] = []
@@ -154,9 +157,7 @@ class Block:
 
     def chunks(self) -> Integer:
         """Append code that computes the number of chunks."""
-        builder = self.builder
-        grain = emit_grain(builder, self.memory.batch, self.length, self.most)
-        return builder.div(builder.add(self.memory.batch, builder.sub(grain, 1)), grain)
+        return emit_chunk_count(self.builder, self.memory.batch, self.length, self.most)
 
     def is_scattered(self, operand: Operand) -> bool:
         """Tell whether an output is written through another index than the one that elements are sorted by."""

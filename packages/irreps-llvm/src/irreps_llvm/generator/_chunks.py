@@ -60,3 +60,9 @@ def emit_grain(builder: Builder, batch: Value, block: int, most: int) -> Integer
     """Append code that computes the number of elements in a chunk."""
     blocks = builder.ceil_div(batch, block)
     return builder.mul(builder.max(_BLOCKS_IN_A_CHUNK, builder.ceil_div(blocks, most)), block)
+
+
+def emit_chunk_count(builder: Builder, batch: Value, block: int, most: int) -> Integer:
+    """Append code that computes the number of chunks; :func:`chunk_count` returns the same number."""
+    grain = emit_grain(builder, batch, block, most)
+    return builder.div(builder.add(batch, builder.sub(grain, 1)), grain)

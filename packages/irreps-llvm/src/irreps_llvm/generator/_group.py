@@ -3,12 +3,11 @@
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from ._lane_code import Coefficient, Graph, Plan, multiply_out, plans
 from ._layout import Lanes, lanes_of
 from ._products import (
-    LaneInput,
     LaneOutput,
     MatrixOutput,
     MatrixProduct,
@@ -27,12 +26,6 @@ Terms: TypeAlias = "list[tuple[Coefficient, int | None]]"
 _MERGED_TERMS = 6000
 # On a GPU, where all that a group computes has to fit in the registers of a thread, larger products are cut.
 _MERGED_TERMS_OF_THREADS = 200
-
-
-class ProductSum(NamedTuple):
-    """A product over lanes that a matrix product is made of, with the components of h."""
-
-    number: int
 
 
 class Group:
@@ -204,6 +197,3 @@ def grouped(products: Sequence[Product], widest: int, *, threads: bool = False) 
             key = (key, n)
         found.setdefault(key, []).append(product)
     return [Group(of_group, widest) for of_group in found.values()]
-
-
-__all__ = ["Group", "LaneInput", "grouped"]

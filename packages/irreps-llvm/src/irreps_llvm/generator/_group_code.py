@@ -51,7 +51,7 @@ class GroupCode:
         for output, _ in group.matrix_outputs:
             if isinstance(output, VectorOutput):
                 self.outputs.vector_target(output.target)
-                block.memory.transposed(output.matrix, SUMMED)
+                block.memory.broadcast(output.matrix, SUMMED)
             else:
                 self.outputs.matrix_target(output.target)
                 self.inputs.vectors(output.vector)
@@ -285,7 +285,7 @@ class GroupCode:
         registers = block.memory.registers.count
         if isinstance(output, VectorOutput):
             target = self.outputs.vector_target(output.target)
-            pointer, layout = block.memory.transposed(output.matrix, SUMMED)
+            pointer, layout = block.memory.broadcast(output.matrix, SUMMED)
             right = builder.at(pointer, layout.offset(builder, {**self.counters, "*": 0}))
             to = builder.at(target.pointer, self._offset(target.layout, output.target))
             factors = [

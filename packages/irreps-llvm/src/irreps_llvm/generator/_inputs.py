@@ -8,7 +8,7 @@ from irreps_llvm.program import Integer, Value
 from irreps_ops.compute import Access, Operand
 
 from ._block import Block
-from ._layout import Lanes, Layout, lanes_of, pack, packed_layout, stored_layout
+from ._layout import Lanes, Layout, copy_element, lanes_of, packed_layout, stored_layout
 from ._matmul import TILE_ROWS
 from ._products import SUMMED, Operands
 
@@ -74,7 +74,7 @@ class Inputs:
 
         def read(e: Integer) -> None:
             start = builder.at(source, builder.mul(self.block.element(e), stored.size))
-            pack(builder, start, stored, builder.at(memory, builder.mul(e, packed.size)), packed, lanes.width)
+            copy_element(builder, start, stored, builder.at(memory, builder.mul(e, packed.size)), packed, lanes.width)
 
         self.block.each_element.append(read)
         return LaneData(lambda e: builder.at(memory, builder.mul(e, packed.size)), packed)
@@ -140,7 +140,7 @@ class Inputs:
 
             def copy(start: Value, e: Integer) -> None:
                 to = builder.at(found.pointer, builder.mul(e, step))
-                pack(builder, start, stored, to, found.layout, found.columns.width)
+                copy_element(builder, start, stored, to, found.layout, found.columns.width)
 
             read = self._reader(operand, self.memory.inputs[used.position], copy, found.pointer)
             self.block.each_element.append(read)

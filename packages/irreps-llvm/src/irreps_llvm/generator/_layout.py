@@ -131,95 +131,89 @@ def _in_loops(builder: Builder, layout: Layout, body: Callable[[dict[str, Intege
     nested(list(layout.extents), {})
 
 
-def pack(builder: Builder, source: Value, stored: Layout, target: Value, packed: Layout, width: int) -> None:
-    """Copy one element of the batch into the packed layout.
+def copy_element(builder: Builder, source: Value, given: Layout, target: Value, wanted: Layout, width: int) -> None:
+    """Copy one element of the batch from one layout into another; one of them is packed, and its padding is zero.
 
     Args:
         builder: appends the code.
-        source: pointer to the element in its array.
-        stored: its layout there.
-        target: pointer to the packed element.
-        packed: the packed layout.
+        source: pointer to the element.
+        given: its layout.
+        target: pointer to where it is written.
+        wanted: the layout there.
         width: lanes of a vector.
     """
+    lanes = min(given.lanes, wanted.lanes)
+    in_vectors = width > 1 and _is_in_vectors(given) and _is_in_vectors(wanted)
+    whole = lanes // width * width if in_vectors else 0
 
     def body(counters: dict[str, Integer]) -> None:
-        read = builder.at(source, stored.offset(builder, counters))
-        write = builder.at(target, packed.offset(builder, counters))
+        read = builder.at(source, given.offset(builder, counters))
+        write = builder.at(target, wanted.offset(builder, counters))
         if builder.threads:
-            for c in range(stored.components):
-                with builder.loop(0, packed.lanes, width) as lane:
-                    start = builder.at(builder.at(read, c * stored.component), builder.mul(lane, stored.lane))
-                    count = width if stored.lanes % width == 0 else builder.sub(stored.lanes, lane)
-                    vector = builder.load_strided(start, width, stored.lane, count)
-                    builder.store(vector, builder.at(write, c * packed.component), lane)
+            with builder.loop(0, max(given.lanes, wanted.lanes), width) as lane:
+                count = builder.sub(lanes, lane)
+                for c in range(given.components):
+                    start = builder.at(builder.at(read, c * given.component), builder.mul(lane, given.lane))
+                    to = builder.at(builder.at(write, c * wanted.component), builder.mul(lane, wanted.lane))
+                    if _is_whole(given, width):
+                        vector = builder.load_vector(start, width)
+                    else:
+                        vector = builder.load_strided(start, width, given.lane, _in_range(given, width, count))
+                    if _is_whole(wanted, width):
+                        builder.store(vector, to)
+                    else:
+                        builder.store_strided(vector, to, wanted.lane, _in_range(wanted, width, count))
             return
-        whole = stored.lanes // width * width
-        contiguous, interleaved = stored.lane == 1, stored.component == 1 and stored.lane == stored.components
-        if width == 1 or not (contiguous or interleaved):
-            whole = 0
-        if whole and contiguous:
-            for c in range(stored.components):
-                with builder.loop(0, whole, width) as lane:
-                    vector = builder.load_vector(builder.at(read, c * stored.component), width, lane)
-                    builder.store(vector, builder.at(write, c * packed.component), lane)
-        elif whole:
-            d = stored.components
+        if whole:
             with builder.loop(0, whole, width) as lane:
-                start = builder.at(read, builder.mul(lane, d))
-                given = [builder.load_vector(start, width, n * width) for n in range(d)]
-                for c, vector in enumerate(_deinterleaved(builder, given, width)):
-                    builder.store(vector, builder.at(write, c * packed.component), lane)
-        if whole < stored.lanes:
-            for c in range(stored.components):
-                with builder.loop(whole, stored.lanes) as lane:
-                    value = builder.load(builder.at(read, c * stored.component), builder.mul(lane, stored.lane))
-                    builder.store(value, builder.at(write, c * packed.component), lane)
-        if stored.lanes < packed.lanes:
-            for c in range(stored.components):
-                start = builder.at(write, c * packed.component + stored.lanes)
-                builder.clear(start, packed.lanes - stored.lanes)
+                _store_components(builder, write, wanted, lane, _load_components(builder, read, given, lane, width))
+        if whole < lanes:
+            for c in range(given.components):
+                with builder.loop(whole, lanes) as lane:
+                    value = builder.load(builder.at(read, c * given.component), builder.mul(lane, given.lane))
+                    builder.store(value, builder.at(write, c * wanted.component), builder.mul(lane, wanted.lane))
+        if lanes < wanted.lanes:
+            for c in range(wanted.components):
+                builder.clear(builder.at(write, c * wanted.component + lanes), wanted.lanes - lanes)
 
-    _in_loops(builder, stored, body)
+    _in_loops(builder, given, body)
 
 
-def unpack(builder: Builder, source: Value, packed: Layout, target: Value, stored: Layout, width: int) -> None:
-    """Copy one element of the batch from the packed layout into its array; arguments as for :func:`pack`."""
+def _is_whole(layout: Layout, width: int) -> bool:
+    """Tell whether all lanes are whole vectors in memory."""
+    return layout.lane == 1 and layout.lanes % width == 0
 
-    def body(counters: dict[str, Integer]) -> None:
-        read = builder.at(source, packed.offset(builder, counters))
-        write = builder.at(target, stored.offset(builder, counters))
-        if builder.threads:
-            for c in range(stored.components):
-                with builder.loop(0, packed.lanes, width) as lane:
-                    vector = builder.load_vector(builder.at(read, c * packed.component), width, lane)
-                    start = builder.at(builder.at(write, c * stored.component), builder.mul(lane, stored.lane))
-                    count = width if stored.lanes % width == 0 else builder.sub(stored.lanes, lane)
-                    builder.store_strided(vector, start, stored.lane, count)
-            return
-        whole = stored.lanes // width * width
-        contiguous, interleaved = stored.lane == 1, stored.component == 1 and stored.lane == stored.components
-        if width == 1 or not (contiguous or interleaved):
-            whole = 0
-        if whole and contiguous:
-            for c in range(stored.components):
-                with builder.loop(0, whole, width) as lane:
-                    vector = builder.load_vector(builder.at(read, c * packed.component), width, lane)
-                    builder.store(vector, builder.at(write, c * stored.component), lane)
-        elif whole:
-            d = stored.components
-            with builder.loop(0, whole, width) as lane:
-                given = [builder.load_vector(builder.at(read, c * packed.component), width, lane) for c in range(d)]
-                start = builder.at(write, builder.mul(lane, d))
-                for n, vector in enumerate(_interleaved(builder, given, width)):
-                    builder.store(vector, start, n * width)
-        if whole < stored.lanes:
-            for c in range(stored.components):
-                with builder.loop(whole, stored.lanes) as lane:
-                    value = builder.load(builder.at(read, c * packed.component), lane)
-                    builder.store(value, builder.at(write, c * stored.component), builder.mul(lane, stored.lane))
 
-    _in_loops(builder, stored, body)
+def _in_range(layout: Layout, width: int, count: Integer) -> Integer:
+    """Return how many lanes of a vector there are, `count` before the end."""
+    return width if layout.lanes % width == 0 else count
+
+
+def _is_in_vectors(layout: Layout) -> bool:
+    """Tell whether the lanes of a component are contiguous, or only interleaved with those of the others."""
+    return layout.lane == 1 or (layout.component == 1 and layout.lane == layout.components)
+
+
+def _load_components(builder: Builder, read: Value, layout: Layout, lane: Integer, width: int) -> list[Value]:
+    """Return a vector of lanes of each component."""
+    d = layout.components
+    if layout.lane == 1:
+        return [builder.load_vector(builder.at(read, c * layout.component), width, lane) for c in range(d)]
+    start = builder.at(read, builder.mul(lane, d))
+    return _deinterleaved(builder, [builder.load_vector(start, width, n * width) for n in range(d)], width)
+
+
+def _store_components(
+    builder: Builder, write: Value, layout: Layout, lane: Integer, components: Sequence[Value]
+) -> None:
+    """Write a vector of lanes of each component."""
+    if layout.lane == 1:
+        for c, vector in enumerate(components):
+            builder.store(vector, builder.at(write, c * layout.component), lane)
+        return
+    width, start = components[0].lanes, builder.at(write, builder.mul(lane, len(components)))
+    for n, vector in enumerate(_interleaved(builder, components, width)):
+        builder.store(vector, start, n * width)
 
 
 def _deinterleaved(builder: Builder, given: Sequence[Value], width: int) -> list[Value]:

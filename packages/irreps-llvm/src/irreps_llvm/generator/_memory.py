@@ -7,8 +7,8 @@ from typing import NamedTuple
 from irreps_llvm.program import Builder, Element, Integer, Part, Value
 from irreps_ops.compute import Operand, Polynomial
 
-from ._layout import Layout, element_of, lanes_of, pack, packed_layout, stored_layout
-from ._products import Operands
+from ._layout import Layout, copy_element, element_of, lanes_of, packed_layout, stored_layout
+from ._products import LANE, Operands
 
 Sizes = Mapping[str, int]
 
@@ -141,38 +141,24 @@ class Memory:
                 with builder.loop(start, stop) as row:
                     source = builder.at(self.inputs[used.position], builder.mul(row, stored.size))
                     target = builder.at(pointer, builder.mul(row, packed.size))
-                    pack(builder, source, stored, target, packed, lanes.width)
+                    copy_element(builder, source, stored, target, packed, lanes.width)
                 with builder.when(builder.equal(stop, rows)):
                     builder.clear(builder.at(pointer, builder.mul(rows, packed.size)), packed.size)
         return self._packed[key], packed
 
-    def broadcast(self, used: Operands) -> tuple[Value, Layout]:
-        """Return a broadcast input whose lanes are contiguous and padded."""
-        operand = self.polynomial.inputs[used.position]
-        stored = stored_layout(operand, used.letters)
-        lanes = lanes_of(stored.lanes, self.widest)
-        if self.is_direct(operand, stored, lanes.width):
-            return self.inputs[used.position], stored
-        return self._packed_broadcast(used, used.position, stored, lanes.padded, lanes.width)
-
-    def transposed(self, used: Operands, lane: str) -> tuple[Value, Layout]:
-        """Return a broadcast input whose lanes run along the axis of this name."""
+    def broadcast(self, used: Operands, lane: str = LANE) -> tuple[Value, Layout]:
+        """Return a broadcast input whose lanes, along the axis of this name, are contiguous and padded."""
         operand = self.polynomial.inputs[used.position]
         stored = stored_layout(operand, used.letters, lane)
         lanes = lanes_of(stored.lanes, self.widest)
         if self.is_direct(operand, stored, lanes.width):
             return self.inputs[used.position], stored
-        return self._packed_broadcast((used, lane), used.position, stored, lanes.padded, lanes.width)
-
-    def _packed_broadcast(
-        self, key: object, position: int, stored: Layout, padded: int, width: int
-    ) -> tuple[Value, Layout]:
-        packed = packed_layout(stored, padded)
-        name = ("broadcast", key)
+        packed, name = packed_layout(stored, lanes.padded), ("broadcast", used, lane)
         if name not in self._packed:
-            self._packed[name] = self.workspace(f"packed in{position}", lambda sizes: packed.size)
-            with self.builder.part(self.prepare, f"pack in{position}", 1):
-                pack(self.builder, self.inputs[position], stored, self._packed[name], packed, width)
+            self._packed[name] = self.workspace(f"packed in{used.position}", lambda sizes: packed.size)
+            with self.builder.part(self.prepare, f"pack in{used.position}", 1):
+                source = self.inputs[used.position]
+                copy_element(self.builder, source, stored, self._packed[name], packed, lanes.width)
         return self._packed[name], packed
 
     def sorted_by(self, index: str) -> tuple[Value, Value]:

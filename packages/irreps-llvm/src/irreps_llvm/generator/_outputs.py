@@ -11,7 +11,7 @@ from ._block import Block
 from ._chunks import chunk_count, emit_grain
 from ._group import Group
 from ._inputs import Vectors, new_vectors
-from ._layout import Layout, lanes_of, packed_layout, stored_layout, unpack
+from ._layout import Layout, copy_element, lanes_of, packed_layout, stored_layout
 from ._matmul import TILE_ROWS
 from ._memory import ROWS_OF_A_PART
 from ._products import LANE, SUMMED, Operands, by_axis
@@ -69,7 +69,7 @@ class Outputs:
                 target,
                 operand.index,
                 packed.size,
-                lambda row, to: unpack(builder, row, packed, to, stored, lanes.width),
+                lambda row, to: copy_element(builder, row, packed, to, stored, lanes.width),
             )
             return LaneTarget(place, packed, "element", False)
         if operand.index is not None:
@@ -77,12 +77,14 @@ class Outputs:
                 target,
                 operand.index,
                 packed.size,
-                lambda row, to: unpack(builder, row, packed, to, stored, lanes.width),
+                lambda row, to: copy_element(builder, row, packed, to, stored, lanes.width),
             )
             return LaneTarget(lambda run: builder.at(sums, builder.mul(run, packed.size)), packed, "run", False)
         if operand.access is Access.BROADCAST:
             partial = self._partial(
-                target.position, packed.size, lambda first: unpack(builder, first, packed, array, stored, lanes.width)
+                target.position,
+                packed.size,
+                lambda first: copy_element(builder, first, packed, array, stored, lanes.width),
             )
             return LaneTarget(lambda _: partial, packed, "chunk", False)
         once = self.written_once(target)
@@ -98,7 +100,7 @@ class Outputs:
 
         def write(e: Integer) -> None:
             to = builder.at(array, builder.mul(self.block.element(e), stored.size))
-            unpack(builder, builder.at(memory, builder.mul(e, packed.size)), packed, to, stored, lanes.width)
+            copy_element(builder, builder.at(memory, builder.mul(e, packed.size)), packed, to, stored, lanes.width)
 
         self.block.after_element.append(write)
         return LaneTarget(lambda e: builder.at(memory, builder.mul(e, packed.size)), packed, "element", once)
@@ -273,7 +275,7 @@ class Outputs:
             def write(e: Integer) -> None:
                 start = builder.at(found.pointer, builder.mul(e, step))
                 to = builder.at(array, builder.mul(self.block.element(e), stored.size))
-                unpack(builder, start, found.layout, to, stored, found.columns.width)
+                copy_element(builder, start, found.layout, to, stored, found.columns.width)
 
             self.block.after_element.append(write)
             self._vector_targets[target] = found
@@ -296,7 +298,7 @@ class Outputs:
             packed = Layout(1, lanes.padded, lanes.padded, 1, stored.extents, tuple(strides), stride)
             array = self.memory.outputs[target.position]
             partial = self._partial(
-                target.position, stride, lambda first: unpack(builder, first, packed, array, stored, lanes.width)
+                target.position, stride, lambda first: copy_element(builder, first, packed, array, stored, lanes.width)
             )
             self._matrix_targets[target] = partial, packed
         return self._matrix_targets[target]

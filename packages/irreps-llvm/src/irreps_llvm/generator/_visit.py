@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from irreps_llvm.program import Part
 from irreps_ops.compute import Access, Operand, Polynomial
 
 from ._block import Block
-from ._chunks import CHUNKS_THAT_SCATTER, block_length, emit_grain, fits, most_chunks
+from ._chunks import CHUNKS_THAT_SCATTER, block_length, emit_chunk_count, fits, most_chunks
 from ._group import Group, grouped
 from ._group_code import GroupCode
 from ._inputs import Inputs
@@ -31,20 +30,16 @@ def visit_batch(memory: Memory, index: str | None, products: Sequence[Product]) 
     if written - {None, index}:
         most = min(most, CHUNKS_THAT_SCATTER)
     with builder.counting() as prologue:
-        grain = emit_grain(builder, memory.batch, length, most)
-        chunks = builder.div(builder.add(memory.batch, builder.sub(grain, 1)), grain)
-    visit: list[Part] = []
-    with builder.part(visit, f"visit sorted by {index}" if index else "visit", chunks, prologue) as chunk:
+        chunks = emit_chunk_count(builder, memory.batch, length, most)
+    with builder.part(memory.visit, f"visit sorted by {index}" if index else "visit", chunks, prologue) as chunk:
         block = Block(memory, index, length, most, chunk)
-        grain = emit_grain(builder, memory.batch, length, most)
-        stop = builder.min(builder.add(block.start, grain), memory.batch)
         inputs, outputs = Inputs(block), Outputs(block, groups)
         codes = [GroupCode(block, inputs, outputs, group) for group in groups]
         block.make_shared()
         for emit in block.before:
             emit()
-        with builder.loop(block.start, stop, length) as first:
-            block.first, block.count = first, builder.min(length, builder.sub(stop, first))
+        with builder.loop(block.start, block.stop, length) as first:
+            block.first, block.count = first, builder.min(length, builder.sub(block.stop, first))
             with builder.stage("read a block"):
                 block.read()
             for code in codes:
@@ -52,7 +47,6 @@ def visit_batch(memory: Memory, index: str | None, products: Sequence[Product]) 
             block.write()
         for emit in block.after_chunk:
             emit()
-    memory.visit += visit
 
 
 class _Numbers:
