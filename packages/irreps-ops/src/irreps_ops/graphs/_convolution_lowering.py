@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from irreps_core import Irrep, Irreps, IrrepsArray, cached, clebsch_gordan, from_chunks
 from irreps_ops._inputs._normalization import IrrepNormalization, product_scale
@@ -74,6 +75,16 @@ class ConvolutionPlan:
         """Return the channel axes of a coupling: features and, if they have several channels, harmonics."""
         mul_x, mul_y = self.irreps_x[coupling.x].mul, self.irreps_y[coupling.y].mul
         return (mul_x,) if mul_y == 1 else (mul_x, mul_y)
+
+    def coefficients(self, coupling: EdgeCoupling) -> np.ndarray:
+        """Return the coefficients of a coupling, of shape (features, harmonics, result)."""
+        ir_x, ir_y = self.irreps_x[coupling.x].ir, self.irreps_y[coupling.y].ir
+        scale = product_scale(self.normalization, ir_x.dim, ir_y.dim, coupling.ir.dim)
+        return scale * clebsch_gordan(ir_x.l, ir_y.l, coupling.ir.l)
+
+    def named(self, coupling: EdgeCoupling) -> str:
+        """Describe a coupling: ``1o x 1o -> 2e``."""
+        return f"{self.irreps_x[coupling.x].ir} x {self.irreps_y[coupling.y].ir} -> {coupling.ir}"
 
     def result(self, joined: jax.Array) -> IrrepsArray:
         """Return sums of rows of shape (nodes, irreps), components before channels, as an IrrepsArray."""
@@ -189,15 +200,13 @@ def convolution_lowering(plan: ConvolutionPlan, row_width: int, weighted: bool) 
     ]
     outputs, paths = [], []
     for n, c in enumerate(couplings):
-        ir_x, ir_y = plan.irreps_x[c.x].ir, plan.irreps_y[c.y].ir
-        scale = product_scale(plan.normalization, ir_x.dim, ir_y.dim, c.ir.dim)
-        coefficients = scale * clebsch_gordan(ir_x.l, ir_y.l, c.ir.l)
+        coefficients = plan.coefficients(c)
         inputs, several = (len(weights) + c.x, len(weights) + len(x) + c.y), plan.irreps_y[c.y].mul > 1
         # e: the edges of a row; u, v: channels of features and of harmonics.
         subscripts = ("eu", "ev", "uv") if several else ("eu", "e", "u")
         if weighted:
             inputs, subscripts = (n, *inputs), ("e" + subscripts[-1], *subscripts)
             coefficients = coefficients[None]
-        outputs.append(Operand(c.ir.dim, plan.channels(c), name=f"{ir_x} x {ir_y} -> {c.ir}"))
+        outputs.append(Operand(c.ir.dim, plan.channels(c), name=plan.named(c)))
         paths.append(Path(inputs, n, subscripts, Coefficients.from_dense(coefficients)))
     return ConvolutionLowering(Polynomial((*weights, *x, *y), tuple(outputs), tuple(paths)), plan)

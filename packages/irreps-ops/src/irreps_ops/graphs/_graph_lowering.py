@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from irreps_core import IrrepsArray, cached, clebsch_gordan, from_chunks
-from irreps_ops._inputs._normalization import product_scale
+from irreps_core import IrrepsArray, cached, from_chunks
 from irreps_ops._inputs._operands import split_items, split_last_axis
 from irreps_ops.compute._polynomial import Polynomial
 from irreps_ops.compute._terms import Access, Coefficients, Index, Operand, Path
@@ -94,9 +93,7 @@ def graph_lowering(plan: ConvolutionPlan, weighted: bool, hidden: int | None) ->
     weights = [_weights(plan, c, hidden) for c in couplings] if weighted else []
     outputs, paths = [], []
     for n, c in enumerate(couplings):
-        ir_x, ir_y = plan.irreps_x[c.x].ir, plan.irreps_y[c.y].ir
-        scale = product_scale(plan.normalization, ir_x.dim, ir_y.dim, c.ir.dim)
-        coefficients = scale * clebsch_gordan(ir_x.l, ir_y.l, c.ir.l)
+        coefficients = plan.coefficients(c)
         inputs: tuple[int, ...] = (len(first) + c.x, len(first) + len(x) + c.y)
         # a: channels of features, c: of harmonics, b: hidden activations.
         pair = "ac" if plan.irreps_y[c.y].mul > 1 else "a"
@@ -106,18 +103,14 @@ def graph_lowering(plan: ConvolutionPlan, weighted: bool, hidden: int | None) ->
             inputs = (0, own, *inputs) if factored else (own, *inputs)
             subscripts = ("b", "b" + pair, *subscripts) if factored else (pair, *subscripts)
             coefficients = coefficients[None, None] if factored else coefficients[None]
-        outputs.append(Operand(c.ir.dim, plan.channels(c), Index("receivers"), _named(plan, c), components_last=True))
+        outputs.append(Operand(c.ir.dim, plan.channels(c), Index("receivers"), plan.named(c), components_last=True))
         paths.append(Path(inputs, n, subscripts, Coefficients.from_dense(coefficients)))
     return GraphLowering(Polynomial((*first, *x, *y, *weights), tuple(outputs), tuple(paths)), plan, factored)
 
 
-def _named(plan: ConvolutionPlan, c: EdgeCoupling) -> str:
-    return f"{plan.irreps_x[c.x].ir} x {plan.irreps_y[c.y].ir} -> {c.ir}"
-
-
 def _weights(plan: ConvolutionPlan, c: EdgeCoupling, hidden: int | None) -> Operand:
     """Return the operand of the weights of a coupling, or of its columns of the last matrix."""
-    name = f"weights {_named(plan, c)}"
+    name = f"weights {plan.named(c)}"
     if hidden is None:
         return Operand(1, plan.channels(c), name=name)
     return Operand(1, (hidden, *plan.channels(c)), Access.BROADCAST, name)
