@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import irreps_core as ic
 import irreps_ops as irr
-from irreps_core import clebsch_gordan
 from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
 from irreps_ops.compute._dispatch import EXECUTORS, choose
 from irreps_ops.compute.executors._reference import ReferenceExecutor
@@ -21,7 +21,7 @@ U = 3
 PRODUCT = Polynomial(
     (Operand(3, (U,), Index("senders"), "x"), Operand(3, (U,), name="y")),
     (Operand(5, (U,), Index("receivers"), "z"),),
-    (Path((0, 1), 0, ("u", "u", "u"), Coefficients.from_dense(clebsch_gordan(1, 1, 2))),),
+    (Path((0, 1), 0, ("u", "u", "u"), Coefficients.from_dense(ic.clebsch_gordan(1, 1, 2))),),
 )
 RNG = np.random.default_rng(0)
 X, Y = jnp.asarray(RNG.normal(size=(4, 3, U))), jnp.asarray(RNG.normal(size=(6, 3, U)))
@@ -137,6 +137,64 @@ def test_the_debug_mode_finds_indices_out_of_range(index: str, place: int, numbe
         jax.block_until_ready(jax.vmap(irr.checked(energy), (None, 0))(X, stacked))
     with pytest.raises(jax.errors.JaxRuntimeError, match=f"index '{index}' is"):
         jax.block_until_ready(irr.checked(jax.vmap(energy, (None, 0)))(X, stacked))
+
+
+MATRIX_TAKERS: dict[str, tuple[Callable[[jax.Array], jax.Array], bool]] = {
+    "Irrep.D_from_matrix": (ic.Irrep("2e").D_from_matrix, True),
+    "Irreps.D_from_matrix": (ic.Irreps("0o + 1o").D_from_matrix, True),
+    "transform_by_matrix": (
+        lambda R: ic.IrrepsArray("1o + 2e", jnp.ones(8, R.dtype)).transform_by_matrix(R).array,
+        True,
+    ),
+    "inverse_matrix": (ic.inverse_matrix, True),
+    "compose_matrix": (lambda R: ic.compose_matrix(jnp.eye(3, dtype=R.dtype), R), True),
+    "matrix_to_quaternion": (ic.matrix_to_quaternion, False),
+    "wigner_D_from_matrix": (lambda R: ic.wigner_D_from_matrix(1, R), False),
+}
+
+
+# A program that has run before raises the ValueError of the check, the first run JAX's error.
+REFUSED = (jax.errors.JaxRuntimeError, ValueError)
+MATRICES = jnp.asarray(ic.rand_matrix(np.random.default_rng(0), (4,)))
+
+
+@pytest.mark.parametrize("name", MATRIX_TAKERS)
+def test_the_debug_mode_refuses_traced_matrices_that_are_not_orthogonal(name: str) -> None:
+    function, mirrors = MATRIX_TAKERS[name]
+    plain, checked = jax.jit(function), jax.jit(irr.checked(function))
+    np.testing.assert_allclose(checked(MATRICES), plain(MATRICES), rtol=0, atol=1e-12)
+    plain(2 * MATRICES)
+    with pytest.raises(REFUSED, match=r"matrix 0 of 4 is not orthogonal: .* differs from the identity by 3"):
+        jax.block_until_ready(checked(2 * MATRICES))
+    with pytest.raises(REFUSED, match="by nan"):
+        jax.block_until_ready(checked(MATRICES.at[1].set(jnp.nan)))
+    if mirrors:
+        checked(-MATRICES)
+    else:
+        with pytest.raises(REFUSED, match="one is a mirror"):
+            jax.block_until_ready(checked(-MATRICES))
+
+
+def test_the_debug_mode_checks_matrices_in_transformed_functions() -> None:
+    def total(R: jax.Array) -> jax.Array:
+        return jnp.sum(jnp.sin(jax.lax.map(ic.inverse_matrix, R)))
+
+    for f in (jax.vmap(ic.inverse_matrix), jax.grad(total), total):
+        checked = irr.checked(f)
+        np.testing.assert_allclose(checked(MATRICES), f(MATRICES), rtol=0, atol=1e-12)
+        with pytest.raises(REFUSED, match="not orthogonal"):
+            jax.block_until_ready(checked(2 * MATRICES))
+    for g in (jax.vmap(irr.checked(ic.inverse_matrix)), jax.grad(irr.checked(total))):
+        np.testing.assert_allclose(g(MATRICES), irr.checked(g)(MATRICES), rtol=0, atol=1e-12)
+        with pytest.raises(REFUSED, match="not orthogonal"):
+            jax.block_until_ready(g(2 * MATRICES))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_the_debug_mode_allows_rounded_matrices(dtype: str) -> None:
+    R = jnp.asarray(ic.rand_matrix(np.random.default_rng(0), (100,)), dtype)
+    for function in (ic.inverse_matrix, ic.matrix_to_quaternion):
+        assert jnp.all(jnp.isfinite(jax.jit(irr.checked(function))(R)))
 
 
 def test_negative_indices_do_not_count_from_the_end() -> None:

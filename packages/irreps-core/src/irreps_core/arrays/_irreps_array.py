@@ -424,7 +424,9 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
         return transform(self, _like(self.array, q), k, inverse=inverse)
 
     def transform_by_matrix(self, R: Any, inverse: bool = False) -> "IrrepsArray":
-        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3); others are refused, unless JAX traces them.
+        """Rotate or mirror by orthogonal matrices of shape (..., 3, 3); others are refused.
+
+        Matrices that JAX traces are checked inside ``irreps_ops.checked`` alone.
 
         Example:
             >>> import numpy as np

@@ -60,7 +60,7 @@ class HasMatrices:
 
         Raises:
             ValueError: a matrix is not orthogonal: an entry of R R^T - I exceeds 0.01, or eight times the precision of
-                a narrow dtype. Arrays that JAX traces are not checked.
+                a narrow dtype. Arrays that JAX traces are checked inside ``irreps_ops.checked`` alone.
 
         Example:
             >>> import numpy as np

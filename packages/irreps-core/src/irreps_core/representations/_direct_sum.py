@@ -7,7 +7,7 @@ import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays
 from irreps_core.rotations._matrix import matrix_to_quaternion
-from irreps_core.rotations._orthogonal import check_orthogonal
+from irreps_core.rotations._orthogonal import orthogonal
 
 from ._block_diagonal import block_diagonal
 from ._wigner import wigner_D_blocks
@@ -72,7 +72,7 @@ def rotation_and_inversions(R: Any) -> tuple[Any, Any]:
     (R,) = as_float_arrays(R)
     if R.shape[-2:] != (3, 3):
         raise ValueError(f"expected matrices of shape (..., 3, 3), got shape {tuple(R.shape)}")
-    check_orthogonal(R, mirrors=True)
+    R = orthogonal(R, mirrors=True)
     xp = array_namespace(R)
     # The determinant is 1 or -1: a triple product is accurate enough, and cheaper than a factorization.
     determinant = xp.sum(R[..., 0, :] * xp.cross(R[..., 1, :], R[..., 2, :]), axis=-1)

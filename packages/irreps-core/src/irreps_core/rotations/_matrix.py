@@ -5,7 +5,7 @@ from typing import Any
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays
 from irreps_core._inputs._vectors import checked, normalize
 
-from ._orthogonal import check_orthogonal
+from ._orthogonal import orthogonal
 from ._quaternion import (
     IDENTITY,
     quaternion_to_angles,
@@ -33,9 +33,7 @@ def compose_matrix(R1: Any, R2: Any) -> Any:
                [ 0.,  0.,  1.]])
     """
     R1, R2 = checked((3, 3), R1=R1, R2=R2)
-    check_orthogonal(R1, mirrors=True)
-    check_orthogonal(R2, mirrors=True)
-    R1, R2 = array_namespace(R1).broadcast_arrays(R1, R2)
+    R1, R2 = array_namespace(R1).broadcast_arrays(orthogonal(R1, mirrors=True), orthogonal(R2, mirrors=True))
     return _product(R1, R2)
 
 
@@ -54,8 +52,7 @@ def inverse_matrix(R: Any) -> Any:
         True
     """
     (R,) = checked((3, 3), R=R)
-    check_orthogonal(R, mirrors=True)
-    return array_namespace(R).swapaxes(R, -1, -2)
+    return array_namespace(R).swapaxes(orthogonal(R, mirrors=True), -1, -2)
 
 
 def rotation_angle_from_matrix(R: Any, R2: Any = None) -> Any:
@@ -153,7 +150,8 @@ def matrix_to_quaternion(R: Any) -> Any:
         Array of shape ``(..., 4)``.
 
     Raises:
-        ValueError: a matrix is not orthogonal (within 0.01) or of determinant -1, unless JAX traces it.
+        ValueError: a matrix is not orthogonal (within 0.01) or of determinant -1, unless JAX traces it
+            (then ``irreps_ops.checked`` checks it).
 
     Example:
         >>> import numpy as np
@@ -161,7 +159,7 @@ def matrix_to_quaternion(R: Any) -> Any:
         array([0., 1., 0., 0.])
     """
     (R,) = checked((3, 3), R=R)
-    check_orthogonal(R, mirrors=False)
+    R = orthogonal(R, mirrors=False)
     xp = array_namespace(R)
     r = [[R[..., i, j] for j in range(3)] for i in range(3)]
     trace = r[0][0] + r[1][1] + r[2][2]

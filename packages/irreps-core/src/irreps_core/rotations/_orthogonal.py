@@ -1,16 +1,19 @@
-"""Check that matrices are orthogonal, where their numbers are known."""
+"""Check that matrices are orthogonal: at once where their numbers are known, later where JAX traces them."""
 
 from typing import Any
 
 import numpy as np
 
-from irreps_core._inputs._namespace import array_namespace, is_jax
+from irreps_core._inputs._namespace import is_jax
 
 TOLERANCE = 0.01  # more than rounding to three digits; matrices that are wrong deviate by more
 
 
-def check_orthogonal(R: Any, *, mirrors: bool) -> None:
-    """Raise an error if matrices are not orthogonal; arrays that JAX traces are not checked.
+def orthogonal(R: Any, *, mirrors: bool) -> Any:
+    """Return matrices after checking that they are orthogonal.
+
+    Matrices that JAX traces get a name in the program instead, by which ``irreps_ops.checked`` finds and checks them.
+    The name costs nothing when the program runs.
 
     Args:
         R: floating array of shape ``(..., 3, 3)``.
@@ -21,18 +24,19 @@ def check_orthogonal(R: Any, *, mirrors: bool) -> None:
             determinant is negative, which `mirrors` excludes. The message gives the deviation.
     """
     if is_jax(R):
-        from jax.core import Tracer  # optional; the array is JAX's
+        from jax.ad_checkpoint import checkpoint_name  # optional; the array is JAX's
+        from jax.core import Tracer
 
         if isinstance(R, Tracer):
-            return
-    precision = float(array_namespace(R).finfo(R.dtype).eps)
+            return checkpoint_name(R, "irreps: orthogonal matrices" if mirrors else "irreps: rotation matrices")
+    precision = float(np.spacing(np.ones((), R.dtype)))  # also of bfloat16
     matrices = np.asarray(R).astype(np.float64).reshape(-1, 3, 3)
     with np.errstate(all="ignore"):  # infinite numbers are found below
         deviations = np.max(np.abs(matrices @ np.swapaxes(matrices, -1, -2) - np.eye(3)), axis=(-2, -1), initial=0)
         determinants = np.linalg.det(matrices)
     wrong = ~(deviations <= max(TOLERANCE, 8 * precision))  # true for NaN
     if not wrong.any() and (mirrors or not (determinants < 0).any()):
-        return
+        return R
     place = int(np.argmax(wrong if wrong.any() else determinants < 0))
     which = f" {place} of {len(matrices)}" if R.ndim > 2 else ""
     kinds = "rotations or mirrors" if mirrors else "rotations"

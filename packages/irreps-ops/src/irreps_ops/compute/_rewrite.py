@@ -1,4 +1,4 @@
-"""Override the executor throughout a function, and check its indices."""
+"""Override the executor throughout a function, and check its indices and matrices."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, TypeVar
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+
+from irreps_core import inverse_matrix
 
 from ._contraction import Contraction
 from ._dispatch import Choice, choose
@@ -48,11 +50,14 @@ def use_executor(function: Callable[P, T], executor: Choice) -> Callable[P, T]:
 
 
 def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """Check every index of the compute core when the function runs: a debug mode.
+    """Check every index of the compute core, and matrices of rotations, when the function runs: a debug mode.
 
     Without it, entries out of range read zeros and write nothing. With it, an entry below 0 or above the number of rows
     is an error that names the index, its position and the expected range. An entry equal to the number of rows is
-    allowed where it marks padding (:class:`Index`). The numbers are the same; the checks run on the host and take time.
+    allowed where it marks padding (:class:`Index`).
+
+    Functions such as ``Irreps.D_from_matrix`` refuse matrices that are not orthogonal. If JAX traces the matrices, they
+    are checked only here. The numbers are the same; the checks run on the host and take time.
 
     Args:
         function: as for :func:`use_executor`.
@@ -61,7 +66,8 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         A function of the same arguments, which may be transformed in turn.
 
     Raises:
-        jax.errors.JaxRuntimeError: (when the result is computed) an index is out of range.
+        jax.errors.JaxRuntimeError: (when the result is computed) an index is out of range, or a matrix is not
+            orthogonal. A compiled program that has run before raises a ValueError instead.
 
     Example:
         >>> import jax.numpy as jnp
@@ -78,7 +84,46 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
         ...
         jax.errors.JaxRuntimeError: ... index 'senders' is -4 at position 1 of 2; expected 0 to 4, or 5 for padding ...
     """
-    return _changed(function, Checked)
+    return _changed(function, Checked, _with_checked_matrices)
+
+
+# The names that irreps_core gives to matrices that JAX traces, and whether they may be mirrors.
+_MATRICES = {"irreps: orthogonal matrices": True, "irreps: rotation matrices": False}
+
+
+def _with_checked_matrices(eqn: Any) -> Any:
+    """Replace an equation that gives matrices a name by one that checks them."""
+    if eqn.primitive.name != "name" or eqn.params["name"] not in _MATRICES:
+        return eqn
+    mirrors = _MATRICES[eqn.params["name"]]
+    (matrices,) = eqn.invars
+    (checking,) = jax.make_jaxpr(functools.partial(_orthogonal, mirrors))(matrices.aval).eqns
+    return checking.replace(invars=eqn.invars, outvars=eqn.outvars)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _orthogonal(mirrors: bool, R: jax.Array) -> jax.Array:
+    """Return the matrices that the callback returns, so that XLA cannot remove the check."""
+    check = functools.partial(_check_orthogonal, mirrors)
+    return jax.pure_callback(check, jax.ShapeDtypeStruct(R.shape, R.dtype), R, vmap_method="broadcast_all")
+
+
+@_orthogonal.defjvp
+def _(mirrors: bool, R: tuple[jax.Array], dR: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    return _orthogonal(mirrors, *R), *dR
+
+
+def _check_orthogonal(mirrors: bool, R: Any) -> np.ndarray:
+    """Return the matrices themselves.
+
+    Raises:
+        ValueError: one is not orthogonal, or a mirror that is not allowed.
+    """
+    found = np.asarray(R)
+    inverse_matrix(found)
+    if not mirrors and (np.linalg.det(found.astype(np.float64)) < 0).any():
+        raise ValueError("expected the matrices of rotations, but one is a mirror, of determinant -1")
+    return found
 
 
 @dataclass(frozen=True)
@@ -132,8 +177,15 @@ def _check(name: str, rows: int, padding: bool, index: Any) -> np.ndarray:
     return found
 
 
-def _changed(function: Callable[P, T], change: Callable[[Choice], Choice]) -> Callable[P, T]:
-    """Replace the executor of each polynomial in a function."""
+def _changed(
+    function: Callable[P, T], change: Callable[[Choice], Choice], replaced: Callable[[Any], Any] = lambda eqn: eqn
+) -> Callable[P, T]:
+    """Replace the executor of each polynomial in a function, and other equations without inner programs."""
+
+    def rewrite(eqn: Any) -> Any:
+        if eqn.primitive is polynomial_p:
+            return eqn.replace(params={**eqn.params, "executor": change(eqn.params["executor"])})
+        return replaced(eqn)
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -152,25 +204,23 @@ def _changed(function: Callable[P, T], change: Callable[[Choice], Choice]) -> Ca
             return found
 
         arrays = [leaves[position] for position in positions]
-        program = _rewritten(jax.make_jaxpr(flat)(*arrays), change)
+        program = _rewritten(jax.make_jaxpr(flat)(*arrays), rewrite)
         return jax.tree.unflatten(out_tree, jaxpr_as_fun(program)(*arrays))
 
     return wrapped
 
 
-def _rewritten(value: Any, change: Callable[[Choice], Choice]) -> Any:
-    """Replace the executors in a program, or in a parameter that may contain programs."""
+def _rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
+    """Rewrite each equation of a program, or of a parameter that may contain programs."""
     if isinstance(value, Jaxpr):  # since JAX 0.12 a closed one too
-        return value.replace(eqns=[_rewritten_equation(eqn, change) for eqn in value.eqns])
+        return value.replace(eqns=[_rewritten_equation(eqn, rewrite) for eqn in value.eqns])
     if isinstance(value, ClosedJaxpr):
-        return ClosedJaxpr(_rewritten(value.jaxpr, change), value.consts)
+        return ClosedJaxpr(_rewritten(value.jaxpr, rewrite), value.consts)
     if isinstance(value, (tuple, list)):
-        items = [_rewritten(item, change) for item in value]
+        items = [_rewritten(item, rewrite) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else type(value)(items)
     return value
 
 
-def _rewritten_equation(eqn: Any, change: Callable[[Choice], Choice]) -> Any:
-    if eqn.primitive is polynomial_p:
-        return eqn.replace(params={**eqn.params, "executor": change(eqn.params["executor"])})
-    return eqn.replace(params={name: _rewritten(value, change) for name, value in eqn.params.items()})
+def _rewritten_equation(eqn: Any, rewrite: Callable[[Any], Any]) -> Any:
+    return rewrite(eqn.replace(params={name: _rewritten(value, rewrite) for name, value in eqn.params.items()}))
