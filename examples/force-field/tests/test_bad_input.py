@@ -19,6 +19,7 @@ O 0.0 0.0 0.1 0.0 0.0 0.2
 H 0.0 0.8 -0.5 0.0 0.1 -0.1
 H 0.0 -0.8 -0.5 0.0 -0.1 -0.1
 """
+BOX = 'Lattice="9 0 0 0 9 0 0 0 9"'
 NO_FORCES = "1\nProperties=species:S:1:pos:R:3 energy=1.0\nH 0 0 0\n"
 NO_ENERGY = "1\nProperties=species:S:1:pos:R:3:forces:R:3\nH 0 0 0 0 0 0\n"
 
@@ -69,6 +70,16 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "far away": (WATER.replace("0.8 -0.5", "1e300 -0.5"), ["frame 0", "within 1e+06 Å"]),
     "negative number of atoms": (WATER + "-1\n\n", ["frame 1", "number of atoms"]),
     "periodic, no cell": (WATER.replace("energy", 'pbc="T T T" energy'), ["frame 0", "no cell"]),
+    "periodic along a zero vector": (
+        WATER.replace("energy", 'Lattice="9 0 0 0 9 0 0 0 0" energy'),
+        ["frame 0", "periodic but has no cell"],
+    ),
+    "flat cell": (WATER.replace("energy", 'Lattice="9 0 0 9 0 0 0 0 9" energy'), ["frame 0", "0 Å thick"]),
+    "stress of nan": (WATER.replace("energy", f'{BOX} stress="nan 0 0 0 1 0 0 0 1" energy'), ["stress", "not finite"]),
+    "stress of six": (WATER.replace("energy", f'{BOX} stress="1 2 3 4 5 6" energy'), ["frame 0", "malformed"]),
+    "stress of a molecule": (WATER.replace("energy", 'stress="1 0 0 0 1 0 0 0 1" energy'), ["stress but no volume"]),
+    "virial of a molecule": (WATER.replace("energy", 'virial="1 0 0 0 1 0 0 0 1" energy'), ["virial but no volume"]),
+    "virial of six": (WATER.replace("energy", f'{BOX} virial="1 2 3 4 5 6" energy'), ["frame 0", "malformed"]),
     "coincident atoms": (WATER.replace("-0.8 -0.5", "0.8 -0.5") * 4, ["frame 0", "0.000 Å apart"]),
     "too few frames": (WATER, ["out of 1", "--train"]),
 }

@@ -9,6 +9,7 @@ from flax import nnx
 
 import irreps_ops as irr
 from force_field.data import DataError
+from force_field.derivatives import Evaluation
 from force_field.evaluation import Predictor
 from force_field.graphs import Batches, Bucket, graph_sizes, pack, to_graph
 from force_field.model import ForceField, ModelConfig, Scaling
@@ -57,8 +58,8 @@ def test_batches_contain_each_graph_once(frames_of: MakeFrames) -> None:
         assert (batch.num_graphs, batch.num_nodes, batch.num_edges) == bucket
         assert batch.nodes.positions.dtype == np.float32
         assert int(np.sum(batch.graph_mask)) == len(members)
-        expected = [batches.graphs[i].globals for i in members]
-        np.testing.assert_allclose(batch.globals[: len(members)], expected, rtol=1e-6)
+        expected = [batches.graphs[i].globals.energy for i in members]
+        np.testing.assert_allclose(batch.globals.energy[: len(members)], expected, rtol=1e-6)
 
 
 def test_packed_graphs_keep_their_order_and_fit(frames_of: MakeFrames) -> None:
@@ -74,7 +75,9 @@ def test_packed_graphs_keep_their_order_and_fit(frames_of: MakeFrames) -> None:
 def test_the_bucket_of_a_predictor_only_grows(frames_of: MakeFrames) -> None:
     config = ModelConfig((1, 6, 8), channels=1, layers=1, lmax=0)
     predictor = Predictor(ForceField(config, Scaling((0.0,) * 3, 1.0, 1.0), rngs=nnx.Rngs(0)), "float32")
-    predictor._evaluate = lambda parameters, batch: (jnp.zeros(batch.num_graphs), batch.nodes.positions)
+    predictor._evaluate = lambda parameters, batch: Evaluation(
+        jnp.zeros(batch.num_nodes), batch.nodes.positions, jnp.zeros((batch.num_graphs, 3, 3))
+    )
     buckets = []
     for molecules in (["H2O"], ["CH3CH2OH"], ["H2O"], ["CH3CH2OH", "H2O"]):
         graphs = [to_graph(atoms, config.elements, 3.0) for atoms in frames_of(molecules)]

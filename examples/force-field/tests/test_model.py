@@ -50,7 +50,10 @@ def test_equivariance_in_float32(frames_of: MakeFrames) -> None:
 def test_equivariance_error_detects_a_preferred_direction(predictor: Predictor, frames_of: MakeFrames) -> None:
     class Biased(Predictor):
         def __call__(self, graphs: Any, parameters: Any = None) -> list[Prediction]:
-            return [Prediction(p.energy, p.forces + np.array([0.01, 0, 0])) for p in predictor(graphs, parameters)]
+            return [
+                Prediction(p.energies, p.forces + np.array([0.01, 0, 0]), p.strain_derivative)
+                for p in predictor(graphs, parameters)
+            ]
 
     assert equivariance_error(Biased(predictor.model, "float64"), frames_of(["H2O"]), trials=4) > 1e-3
 

@@ -6,15 +6,20 @@ from typing import Any, ClassVar
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 
 from .data import check_elements
+from .derivatives import Potential
 from .evaluation import Predictor
 from .graphs import to_graph
-from .model import ForceField
 
 
 class ForceFieldCalculator(Calculator):
-    """Energies (eV) and forces (eV/Å) of a trained force field.
+    """Energies of the atoms (eV), forces (eV/Å) and stress (eV/Å^3, in the order of ASE) of a force field.
+
+    The stress is the derivative of the energy by strain divided by the volume of the cell, whatever the periodic
+    directions. As in the calculators of ASE, there is none where the cell has no volume, as in molecules and in slabs
+    with a zero third vector. There, too, ``results["virial"]`` is the negative derivative, of shape (3, 3), in eV.
 
     The number of edges changes while atoms move. It is padded to a bucket that only grows, so a simulation compiles
     once or a few times.
@@ -24,23 +29,31 @@ class ForceFieldCalculator(Calculator):
         dtype: dtype of the computation.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]  # pyright: ignore[reportIncompatibleVariableOverride]  (ase declares an instance variable)
+    implemented_properties: ClassVar[list[str]] = ["energy", "energies", "forces", "stress"]  # pyright: ignore[reportIncompatibleVariableOverride]  (ase declares an instance variable)
 
-    def __init__(self, model: ForceField, dtype: str = "float64") -> None:
+    def __init__(self, model: Potential, dtype: str = "float64") -> None:
         """See the class."""
         super().__init__()
         self.predictor = Predictor(model, dtype)
-        self.reference_energies = np.array(model.scaling.reference_energies)
+        self.reference_energies = np.array(model.reference_energies)
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Any = all_changes
     ) -> None:
-        """Compute both properties; ASE calls this method."""
+        """Compute all properties; ASE calls this method."""
         super().calculate(atoms, properties, system_changes)
         current: Any = self.atoms
-        config = self.predictor.model.config
-        check_elements([current], config.elements, "the simulation")
-        graph = to_graph(current, config.elements, config.cutoff)
+        model = self.predictor.model
+        check_elements([current], model.elements, "the simulation")
+        graph = to_graph(current, model.elements, model.cutoff)
         (prediction,) = self.predictor([graph])
-        reference = float(np.sum(self.reference_energies[graph.nodes.species]))
-        self.results = {"energy": prediction.energy + reference, "forces": prediction.forces}
+        energies = prediction.energies + self.reference_energies[graph.nodes.species]
+        self.results = {
+            "energy": float(np.sum(energies)),
+            "energies": energies,
+            "forces": prediction.forces,
+            "virial": -prediction.strain_derivative,
+        }
+        if current.cell.rank == 3:
+            stress = prediction.strain_derivative / current.get_volume()
+            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)

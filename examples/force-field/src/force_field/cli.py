@@ -31,7 +31,10 @@ _TRAINING_OPTIONS = (
     ("minutes", float, "stop after this number of minutes, 0: no limit"),
     ("batch-size", int, "configurations per step"),
     ("learning-rate", float, "highest learning rate"),
-    ("energy-weight", float, "weight of energies; forces have weight 1"),
+    ("energy-weight", float, "weight of energies in the loss"),
+    ("forces-weight", float, "weight of forces in the loss"),
+    ("stress-weight", float, "weight of stress in the loss, where the data have it"),
+    ("huber", float, "error from which the loss is linear, in units of the force scale, 0: nowhere"),
     ("seed", int, "seed of all random numbers"),
 )
 

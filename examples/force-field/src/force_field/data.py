@@ -1,6 +1,7 @@
-"""Configurations with energies and forces, read from extended XYZ with exact error messages.
+"""Configurations with energies, forces and stresses, read from extended XYZ with exact error messages.
 
-Units: Å, eV, eV/Å. A configuration is an ``ase.Atoms`` whose calculator holds its energy and forces.
+Units: Å, eV, eV/Å, eV/Å^3. A configuration is an ``ase.Atoms`` whose calculator holds its energy and forces and, if it
+is known, its stress, with the sign of ASE: positive if the cell would shrink.
 """
 
 import io
@@ -8,11 +9,13 @@ import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from ase.stress import full_3x3_to_voigt_6_stress
 
 BUILT_IN = ("ethanol", "aspirin")
 _DEFAULT_COLUMNS = "species:S:1:pos:R:3"
@@ -51,6 +54,8 @@ def read(path: Path, targets: bool = True) -> list[Atoms]:
         if targets:
             _check_targets(atoms, where)
         _check_structure(atoms, where)
+        if targets:
+            _check_stress(atoms, where)
         frames.append(atoms)
     if not frames:
         raise DataError(f"{path} is empty: expected an extended-XYZ file with at least one frame")
@@ -152,6 +157,20 @@ def _check_targets(atoms: Atoms, where: str) -> None:
         _check_numbers(name, results[name], shape, where)
 
 
+def _check_stress(atoms: Atoms, where: str) -> None:
+    """Check the stress, or compute it from the virial, which is minus the stress times the volume."""
+    results: dict[str, Any] = atoms.calc.results if atoms.calc is not None else {}
+    names = ["stress"] if "stress" in results else [name for name in ("virial", "virials") if name in atoms.info]
+    if not names:
+        return
+    name, values = names[0], {**atoms.info, **results}[names[0]]
+    _check_numbers(name, values, (6,) if name == "stress" else (3, 3), where)
+    if atoms.cell.rank < 3:
+        raise DataError(f"{where} has a {name} but no volume: expected three cell vectors in Lattice")
+    if name != "stress":
+        results["stress"] = full_3x3_to_voigt_6_stress(-np.asarray(values) / atoms.get_volume())
+
+
 def _check_structure(atoms: Atoms, where: str) -> None:
     if np.any((atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols))):
         raise DataError(f"{where}: atom {int(np.argmin(atoms.numbers))} is 'X', which is not a chemical element")
@@ -164,11 +183,12 @@ def _check_structure(atoms: Atoms, where: str) -> None:
         if atoms.get_masses().min() <= 0:
             raise DataError(f"{where}: expected masses above zero, got {atoms.get_masses().min()}")
     if atoms.pbc.any():
-        volume = np.abs(atoms.cell.volume)
-        if volume < 1e-6:
+        cell = atoms.cell.array
+        if not np.any(cell, axis=1)[atoms.pbc].all():
             raise DataError(f'{where} is periodic but has no cell: add Lattice="..." or set pbc="F F F"')
-        faces = np.linalg.norm(np.cross(np.roll(atoms.cell.array, -1, 0), np.roll(atoms.cell.array, 1, 0)), axis=1)
-        thickness = (volume / faces)[atoms.pbc].min()
+        cell = atoms.cell.complete().array  # a zero vector, as slabs and wires may have, becomes a unit vector
+        faces = np.linalg.norm(np.cross(np.roll(cell, -1, 0), np.roll(cell, 1, 0)), axis=1)
+        thickness = (np.abs(np.linalg.det(cell)) / np.maximum(faces, 1e-9))[atoms.pbc].min()
         if thickness < _THINNEST:
             raise DataError(f"{where}: its cell is {thickness:.2g} Å thick, expected at least {_THINNEST} Å")
 

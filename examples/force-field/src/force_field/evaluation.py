@@ -13,18 +13,30 @@ from ase.data import chemical_symbols
 import irreps_ops as irr
 from irreps_flax.nnx import binding
 
+from .derivatives import Evaluation, Potential, evaluate
 from .graphs import Bucket, graph_sizes, pack, pad, to_graphs
-from .model import ForceField, energy_and_forces
 
 Parameters = Mapping[str, Any]  # nested dicts of arrays, as `binding.to_trees` of irreps_flax returns them
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Energy (eV, without the reference energies of the atoms) and forces (eV/Å) of one configuration."""
+    """Prediction for one configuration.
 
-    energy: float
+    Attributes:
+        energies: of the atoms in eV, without their reference energies.
+        forces: in eV/Å, of shape (atoms, 3).
+        strain_derivative: dE/dε in eV, of shape (3, 3): stress times volume.
+    """
+
+    energies: np.ndarray
     forces: np.ndarray
+    strain_derivative: np.ndarray
+
+    @property
+    def energy(self) -> float:
+        """The sum of the energies."""
+        return float(np.sum(self.energies))
 
 
 class Predictor:
@@ -39,17 +51,17 @@ class Predictor:
         batch_size: largest number of graphs in a batch.
     """
 
-    def __init__(self, model: ForceField, dtype: str, batch_size: int = 20) -> None:
+    def __init__(self, model: Potential, dtype: str, batch_size: int = 20) -> None:
         """See the class."""
         self.model, self.dtype, self.batch_size = model, np.dtype(dtype), batch_size
         self.parameters = self._cast(binding.to_trees(model)[0])
         self.bucket = Bucket(0, 0, 0)
         self.traces = 0  # the number of compilations
-        self._evaluate = jax.jit(self._energy_and_forces)
+        self._evaluate = jax.jit(self._traced)
 
-    def _energy_and_forces(self, parameters: Parameters, batch: irr.GraphBatch) -> tuple[jax.Array, jax.Array]:
+    def _traced(self, parameters: Parameters, batch: irr.GraphBatch) -> Evaluation:
         self.traces += 1
-        return energy_and_forces(binding.from_trees(self.model, parameters), batch)
+        return evaluate(binding.from_trees(self.model, parameters), batch)
 
     def __call__(self, graphs: Sequence[irr.Graph], parameters: Parameters | None = None) -> list[Prediction]:
         """Return the predictions for graphs, in their order.
@@ -77,10 +89,11 @@ class Predictor:
         return Bucket(*np.maximum(self.bucket, (count, atoms, edges)).tolist())
 
     def _predict_batch(self, graphs: Sequence[irr.Graph], parameters: Parameters) -> list[Prediction]:
-        energies, forces = map(np.asarray, self._evaluate(parameters, pad(graphs, self.bucket, self.dtype)))
+        found = self._evaluate(parameters, pad(graphs, self.bucket, self.dtype))
+        energies, forces, strain_derivatives = (np.asarray(array, float) for array in found)
         ends = np.cumsum(graph_sizes(graphs)[:, 0])
-        parts = np.split(forces[: ends[-1]].astype(float), ends[:-1])
-        return [Prediction(float(e), f) for e, f in zip(energies[: len(graphs)], parts, strict=True)]
+        parts = [np.split(of_atoms[: ends[-1]], ends[:-1]) for of_atoms in (energies, forces)]
+        return [Prediction(*of_graph) for of_graph in zip(*parts, strain_derivatives[: len(graphs)], strict=True)]
 
 
 @dataclass(frozen=True)
@@ -96,6 +109,7 @@ class Errors:
         forces_rmse: root mean square error of force components.
         forces_mae_by_element: mean absolute error of force components on each element.
         forces_rms: root mean square of the true force components.
+        stress_mae: mean absolute error of the components of stress, meV/Å^3; None if no configuration has a stress.
     """
 
     frames: int
@@ -106,15 +120,21 @@ class Errors:
     forces_rmse: float
     forces_mae_by_element: dict[str, float]
     forces_rms: float
+    stress_mae: float | None
 
 
 def errors(graphs: Sequence[irr.Graph], predictions: Sequence[Prediction], elements: Sequence[int]) -> Errors:
     """Return the errors of the predictions for some graphs."""
-    energy = 1e3 * np.array([p.energy - g.globals for p, g in zip(predictions, graphs, strict=True)])
+    energy = 1e3 * np.array([p.energy - g.globals.energy for p, g in zip(predictions, graphs, strict=True)])
     atoms = graph_sizes(graphs)[:, 0]
     forces = 1e3 * np.concatenate([p.forces - g.nodes.forces for p, g in zip(predictions, graphs, strict=True)])
     species = np.concatenate([g.nodes.species for g in graphs])
     truth = 1e3 * np.concatenate([g.nodes.forces for g in graphs])
+    stress = [
+        1e3 * (p.strain_derivative / g.globals.volume - g.globals.stress)
+        for p, g in zip(predictions, graphs, strict=True)
+        if g.globals.has_stress
+    ]
     by_element = {
         chemical_symbols[elements[i]]: float(np.abs(forces[species == i]).mean()) for i in np.unique(species).tolist()
     }
@@ -127,6 +147,7 @@ def errors(graphs: Sequence[irr.Graph], predictions: Sequence[Prediction], eleme
         forces_rmse=float(np.sqrt((forces**2).mean())),
         forces_mae_by_element=by_element,
         forces_rms=float(np.sqrt((truth**2).mean())),
+        stress_mae=float(np.abs(stress).mean()) if stress else None,
     )
 
 
@@ -164,11 +185,11 @@ def equivariance_error(predictor: Predictor, frames: Sequence[Atoms], trials: in
         seed: seed of the transformations.
 
     Returns:
-        The largest, over frames and transformations, of |F(Q x) - Q F(x)| / |F(x)| (norms over all atoms) and
-        |E(Q x) - E(x)| / (|F(x)| * 1 Å).
+        The largest, over frames and transformations, of |F(Q x) - Q F(x)| (norms over all atoms),
+        |E(Q x) - E(x)| / 1 Å and |S(Q x) - Q S(x) Q^T| / 1 Å, where S is the derivative by strain; divided by |F(x)|
+        or, if it is larger, |S(x)| / 1 Å. 0 if there are neither forces nor errors.
     """
-    config = predictor.model.config
-    rng = np.random.default_rng(seed)
+    model, rng = predictor.model, np.random.default_rng(seed)
     matrices = [random_orthogonal(rng, mirror=bool(k % 2)) for k in range(trials)]
     transformed = []
     for atoms in frames:
@@ -177,12 +198,16 @@ def equivariance_error(predictor: Predictor, frames: Sequence[Atoms], trials: in
             copy.set_cell(atoms.cell.array @ q.T)
             copy.positions = atoms.positions @ q.T
             transformed.append(copy)
-    predictions = predictor(to_graphs(transformed, config.elements, config.cutoff, "rotated frames"))
+    predictions = predictor(to_graphs(transformed, model.elements, model.cutoff, "rotated frames"))
     worst = 0.0
     for start in range(0, len(transformed), trials + 1):
         first, *others = predictions[start : start + trials + 1]
-        size = float(np.linalg.norm(first.forces))
+        size = max(np.linalg.norm(first.forces), np.linalg.norm(first.strain_derivative))
         for q, other in zip(matrices, others, strict=True):
-            worst = max(worst, float(np.linalg.norm(other.forces - first.forces @ q.T)) / size)
-            worst = max(worst, abs(other.energy - first.energy) / size)
+            differences = (
+                np.linalg.norm(other.forces - first.forces @ q.T),
+                abs(other.energy - first.energy),
+                np.linalg.norm(other.strain_derivative - q @ first.strain_derivative @ q.T),
+            )
+            worst = max(worst, float(max(differences) / size) if max(differences) > 0 else 0.0)
     return worst

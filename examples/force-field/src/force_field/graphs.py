@@ -5,12 +5,13 @@ the numbers of graphs, atoms and edges that it has room for. There is one compil
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
+from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import DTypeLike
 
 import irreps_ops as irr
@@ -34,6 +35,22 @@ class AtomData(NamedTuple):
     forces: Array
 
 
+class GraphData(NamedTuple):
+    """Targets of a graph, or of each graph of a batch.
+
+    Attributes:
+        energy: in eV.
+        volume: of the cell, in Å^3; 0 if it has none, as for molecules and for slabs with a zero third vector.
+        stress: shape (3, 3), in eV/Å^3.
+        has_stress: whether the stress is known.
+    """
+
+    energy: Any
+    volume: Any
+    stress: Any
+    has_stress: Any
+
+
 class Bucket(NamedTuple):
     """The static sizes of a batch: the numbers of graphs, atoms and edges that it has room for."""
 
@@ -52,7 +69,7 @@ def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
 
     Returns:
         A graph with :class:`AtomData` as data of the nodes. The data of the edges, of shape (edges, 3) in Å, are the
-        displacements of the periodic images of the senders. The global is the energy in eV.
+        displacements of the periodic images of the senders. The globals are :class:`GraphData`.
 
     Raises:
         DataError: two atoms are almost at the same position.
@@ -75,7 +92,12 @@ def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
         senders=senders,
         receivers=receivers,
         edges=images @ atoms.cell.array,
-        globals=float(results.get("energy", 0.0)),
+        globals=GraphData(
+            energy=float(results.get("energy", 0.0)),
+            volume=float(np.abs(np.linalg.det(atoms.cell.array))),
+            stress=voigt_6_to_full_3x3_stress(np.asarray(results.get("stress", np.zeros(6)))),
+            has_stress="stress" in results,
+        ),
     )
 
 

@@ -1,11 +1,11 @@
-"""A NequIP-style force field: the energy is a sum over atoms, the forces are its exact negative gradient.
+"""A NequIP-style force field: the energy is a sum over atoms.
 
 S. Batzner et al., Nat. Commun. 13, 2453 (2022), arXiv:2101.03164. Here each degree has the parity of its spherical
 harmonic.
 """
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -160,13 +160,24 @@ class ForceField(nnx.Module):
             param_dtype=dtype,
         )
 
-    def __call__(self, batch: irr.GraphBatch) -> jax.Array:
-        """Return the energy of each graph in eV, of shape (graphs,), relative to the reference energies of atoms."""
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """Atomic numbers that the model knows."""
+        return self.config.elements
+
+    @property
+    def cutoff(self) -> float:
+        """Radius of the neighbourhood of an atom, in Å."""
+        return self.config.cutoff
+
+    @property
+    def reference_energies(self) -> tuple[float, ...]:
+        """The energy of each element in eV."""
+        return self.scaling.reference_energies
+
+    def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> jax.Array:
+        """Return the energies of the atoms in eV, see :class:`force_field.derivatives.Potential`."""
         config, species = self.config, batch.nodes.species
-        vectors = irr.edge_vectors(batch.nodes.positions, batch.senders, batch.receivers) + batch.edges
-        # The distance has no derivative at zero, so padding edges get a length beyond the cutoff.
-        outside = jnp.array([2 * config.cutoff, 0.0, 0.0], vectors.dtype)
-        vectors = jnp.where(batch.edge_mask[:, None], vectors, outside)
         distances = jnp.sqrt(jnp.sum(vectors**2, axis=-1))
         harmonics = irr.spherical_harmonics(irr.Irreps.spherical_harmonics(config.lmax), vectors, normalize=True)
         envelope = irr.poly_envelope(5, 2, config.cutoff)(distances)
@@ -177,19 +188,4 @@ class ForceField(nnx.Module):
         for interaction in self.interactions:
             x = interaction(x, species, harmonics, radial, edges)
         energies = self.readout(x.array)[:, 0] + self.offsets[...][species]
-        return self.scaling.energy_scale * irr.scatter_sum(energies, dst=batch.node_graph, output_size=batch.num_graphs)
-
-
-def energy_and_forces(model: ForceField, batch: irr.GraphBatch) -> tuple[jax.Array, jax.Array]:
-    """Return the energies (eV, without reference energies) of the graphs and the forces (eV/Å) on the atoms.
-
-    Returns:
-        Arrays of shape (graphs,) and (atoms, 3).
-    """
-
-    def total(positions: jax.Array) -> tuple[jax.Array, jax.Array]:
-        energies = model(replace(batch, nodes=batch.nodes._replace(positions=positions)))
-        return jnp.sum(energies), energies
-
-    gradient, energies = jax.grad(total, has_aux=True)(jnp.asarray(batch.nodes.positions))
-    return energies, -gradient
+        return self.scaling.energy_scale * energies

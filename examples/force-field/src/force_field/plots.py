@@ -42,7 +42,7 @@ def parity(
         predictions: predictions for these graphs.
         errors: mean absolute errors of energy (meV) and force components (meV/Å), for the titles.
     """
-    energy = np.array([[g.globals, p.energy] for g, p in zip(graphs, predictions, strict=True)])
+    energy = np.array([[g.globals.energy, p.energy] for g, p in zip(graphs, predictions, strict=True)])
     truth = np.concatenate([g.nodes.forces.ravel() for g in graphs])
     forces = np.stack([truth, np.concatenate([p.forces.ravel() for p in predictions])], axis=1)
     titles = (f"energy: {errors[0]:.1f} meV", f"forces: {errors[1]:.1f} meV/Å")

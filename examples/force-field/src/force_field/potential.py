@@ -16,7 +16,7 @@ from irreps_flax.nnx import binding
 
 from . import checkpoint
 from .data import force_scale, reference_energies
-from .graphs import graph_sizes, to_graphs
+from .graphs import GraphData, graph_sizes, to_graphs
 from .model import ForceField, ModelConfig, Scaling
 
 
@@ -33,7 +33,11 @@ def scaling_of(frames: Sequence[Atoms], graphs: Sequence[irr.Graph], elements: S
 def relative_to(graphs: Sequence[irr.Graph], scaling: Scaling) -> list[irr.Graph]:
     """Return graphs whose energies are relative to the reference energies of their atoms."""
     reference = np.array(scaling.reference_energies)
-    return [g._replace(globals=g.globals - float(np.sum(reference[g.nodes.species]))) for g in graphs]
+
+    def relative(data: GraphData, species: np.ndarray) -> GraphData:
+        return data._replace(energy=data.energy - float(np.sum(reference[species])))
+
+    return [g._replace(globals=relative(g.globals, g.nodes.species)) for g in graphs]
 
 
 def relative_graphs(frames: Sequence[Atoms], model: ModelConfig, scaling: Scaling, source: str) -> list[irr.Graph]:

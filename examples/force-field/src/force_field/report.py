@@ -24,6 +24,9 @@ def error_table(errors: dict[str, Errors], title: str) -> Table:
     }
     for text, name in lines.items():
         table.add_row(text, *(_number(getattr(e, name)) for e in columns))
+    if any(e.stress_mae is not None for e in columns):
+        found = ("" if e.stress_mae is None else _number(e.stress_mae) for e in columns)
+        table.add_row("stress, mean absolute error, meV/Å^3", *found)
     for element in sorted({x for e in columns for x in e.forces_mae_by_element}):
         found = (e.forces_mae_by_element.get(element) for e in columns)
         row = f"forces on {element}, mean absolute error, meV/Å"

@@ -16,9 +16,10 @@ import irreps_ops as irr
 from irreps_flax.nnx import binding
 
 from . import checkpoint
+from .derivatives import evaluate, graph_energies
 from .evaluation import Parameters
 from .graphs import Batches
-from .model import ForceField, energy_and_forces
+from .model import ForceField
 from .settings import check_types, is_number
 
 
@@ -31,7 +32,11 @@ class TrainingConfig:
         learning_rate: the highest learning rate. Adam moves each weight by about this much per step, and all weights
             start at the order of one. With small rates they stay near their initial values, which halves the benefit
             of 50 configurations.
-        energy_weight: weight of the squared energy error per atom; that of the force components has weight 1.
+        energy_weight: weight of the energy error per atom in the loss.
+        forces_weight: weight of the error of force components.
+        stress_weight: weight of the error of stress, times volume, per atom; for data with stress.
+        huber: size of an error, in units of the force scale, from which the loss grows linearly instead of
+            quadratically (0: nowhere). Then single wrong or extreme targets count less.
         ema: decay of the running average of the parameters, which is used for everything except training.
         epochs: stop after this number of passes over the data (0: no limit).
         minutes: stop after this time (0: no limit), including the time before an interruption.
@@ -42,6 +47,9 @@ class TrainingConfig:
     batch_size: int = 5
     learning_rate: float = 0.1
     energy_weight: float = 1.0
+    forces_weight: float = 1.0
+    stress_weight: float = 1.0
+    huber: float = 0.0
     ema: float = 0.99
     epochs: int = 0
     minutes: float = 3.5
@@ -60,6 +68,9 @@ class TrainingConfig:
         for name in ("batch_size", "learning_rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
+        for name in ("energy_weight", "forces_weight", "stress_weight", "huber"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"expected {name} not below zero, got {getattr(self, name)}")
 
 
 @dataclass
@@ -103,20 +114,41 @@ class Report:
     validation: dict[str, float] | None
 
 
-def loss(model: ForceField, batch: irr.GraphBatch, energy_weight: float) -> tuple[jax.Array, jax.Array]:
-    """Return the mean squared error of force components plus that of energies per atom, in units of the force scale.
+def loss(model: ForceField, batch: irr.GraphBatch, config: TrainingConfig) -> tuple[jax.Array, jax.Array]:
+    """Return the weighted sum of the mean errors of energies per atom, force components and stress.
+
+    The errors are in units of the force scale times 1 Å. The error of a stress is multiplied by the volume, which makes
+    it the derivative of the energy by strain.
 
     Returns:
-        Loss, and the root mean square error of the force components.
+        Loss, and the root mean square error of the force components in eV/Å.
     """
-    scale = model.scaling.energy_scale
-    energy, forces = energy_and_forces(model, batch)
-    atoms = irr.scatter_sum(batch.node_mask.astype(energy.dtype), dst=batch.node_graph, output_size=batch.num_graphs)
-    residual = jnp.where(batch.graph_mask, energy - batch.globals, 0) / scale
-    energy_loss = jnp.sum(residual**2 / jnp.maximum(atoms, 1)) / jnp.sum(batch.graph_mask)
-    residual = jnp.where(batch.node_mask[:, None], forces - batch.nodes.forces, 0) / scale
-    force_loss = jnp.sum(residual**2) / (3 * jnp.sum(batch.node_mask))
-    return force_loss + energy_weight * energy_loss, jnp.sqrt(force_loss) * scale
+    scale, targets = model.scaling.energy_scale, batch.globals
+    energies, forces, strain_derivatives = evaluate(model, batch)
+
+    def error(found: jax.Array, wanted: jax.Array, mask: jax.Array) -> jax.Array:
+        return jnp.where(mask, found - wanted, 0) / scale
+
+    def mean(errors: jax.Array, count: jax.Array) -> jax.Array:
+        return jnp.sum(errors) / jnp.maximum(count, 1)
+
+    atoms = graph_energies(batch.node_mask.astype(forces.dtype), batch)
+    atoms = jnp.maximum(atoms, 1)
+    graphs, has_stress = batch.graph_mask, batch.graph_mask & targets.has_stress
+    energy = error(graph_energies(energies, batch), targets.energy, graphs)
+    energy_loss = mean(penalty(energy / jnp.sqrt(atoms), config.huber), jnp.sum(graphs))
+    force = error(forces, batch.nodes.forces, batch.node_mask[:, None])
+    force_loss = mean(penalty(force, config.huber), 3 * jnp.sum(batch.node_mask))
+    wanted = targets.stress * targets.volume[:, None, None]
+    strain = error(strain_derivatives, wanted, has_stress[:, None, None])
+    strain_loss = mean(penalty(strain / jnp.sqrt(atoms)[:, None, None], config.huber), 9 * jnp.sum(has_stress))
+    total = config.energy_weight * energy_loss + config.forces_weight * force_loss + config.stress_weight * strain_loss
+    return total, jnp.sqrt(mean(force**2, 3 * jnp.sum(batch.node_mask))) * scale
+
+
+def penalty(errors: jax.Array, huber: float) -> jax.Array:
+    """Return the squares of errors or, with `huber` above zero, twice the Huber loss: its tangent beyond `huber`."""
+    return 2 * optax.huber_loss(errors, delta=huber) if huber > 0 else errors**2
 
 
 def learning_rate(config: TrainingConfig, fraction: float, steps: int) -> float:
@@ -158,7 +190,7 @@ class Trainer:
         self.traces += 1
 
         def objective(params: Parameters) -> tuple[jax.Array, jax.Array]:
-            return loss(binding.from_trees(self.model, params), batch, self.config.energy_weight)
+            return loss(binding.from_trees(self.model, params), batch, self.config)
 
         (value, error), gradient = jax.value_and_grad(objective, has_aux=True)(params)
         update, moments = self.optimizer.update(gradient, moments, params)
