@@ -144,8 +144,8 @@ def from_tree(template: Any, tree: dict[str, Any], path: Path) -> Any:
 
 
 def describe(configuration: dict[str, Any]) -> str:
-    """Return a configuration as one line, for messages."""
-    return ", ".join(f"{name:.40}={value!s:.200}" for name, value in configuration.items())
+    """Return a configuration as one line of at most 800 characters, for messages."""
+    return f"{', '.join(f'{name:.40}={value!s:.200}' for name, value in configuration.items()):.800}"
 
 
 def check_same(part: str, saved: dict[str, Any], requested: dict[str, Any], path: Path) -> None:

@@ -98,7 +98,7 @@ def abstract_model(saved: checkpoint.Checkpoint, path: Path, dtype: str) -> Forc
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(
             f"{path} holds the model ({checkpoint.describe(saved.header['model'])}), expected one with "
-            f"({', '.join(ModelConfig.__dataclass_fields__)}): it is damaged or of another version ({error})"
+            f"({', '.join(ModelConfig.__dataclass_fields__)}): it is damaged or of another version ({error!s:.200})"
         ) from None
     model = nnx.eval_shape(lambda: ForceField(config, sizes, rngs=nnx.Rngs(0), dtype=dtype))
     try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._inputs._caches import cached, clear_caches, register_cache
 from ._inputs._frozen import converted, frozen
 from ._inputs._modules import set_module
+from ._inputs._shown import shown
 from .coupling._clebsch_gordan import change_basis_real_to_complex, clebsch_gordan, clebsch_gordan_sparse, generators
 from .coupling._su2 import su2_clebsch_gordan, su2_generators
 from .harmonics._directions import unit_vectors
@@ -92,6 +93,7 @@ from .rotations._quaternion import (
 from .rotations._random import rand_angles, rand_axis_angle, rand_log_coordinates, rand_matrix, rand_quaternion
 from .rotations._sphere_angles import angles_to_xyz, xyz_to_angles
 from .tensors._basis import orthonormal_range, stack_basis
+from .tensors._basis_size import check_basis_size
 from .tensors._cartesian import CartesianTensor
 from .tensors._index_symmetry import SymmetryGroup, parse_symmetry
 from .tensors._product_basis import product_basis
@@ -147,6 +149,7 @@ __all__ = [
     "cached",
     "change_basis_real_to_complex",
     "change_of_basis",
+    "check_basis_size",
     "clear_caches",
     "clebsch_gordan",
     "clebsch_gordan_sign",
@@ -214,6 +217,7 @@ __all__ = [
     "rotation_angle_from_matrix",
     "rotation_angle_from_quaternion",
     "set_module",
+    "shown",
     "solid_harmonics",
     "spherical_harmonics",
     "stack",

@@ -5,8 +5,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from . import Irrep, Irreps, __version__, plugins
+from . import Irrep, Irreps, __version__, plugins, shown
+from ._inputs._shown import shortened
 
 _LARGEST = 200_000  # irreps of a product
 _NAMES = {(0, 1): "scalar", (0, -1): "pseudoscalar", (1, -1): "vector", (1, 1): "pseudovector"}
@@ -60,8 +62,15 @@ def _write(text: str, end: str = "\n") -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose messages quote long arguments in part."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(shortened(message, 1000))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m irreps_core", description="Describe irreps, their products and the installed plugins."
     )
     parser.add_argument("--version", action="version", version=f"irreps-core {__version__}")
@@ -84,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 def _irreps(text: str) -> Irreps:
     irreps = Irreps(text.strip())
     if not irreps:
-        raise ValueError(f"expected irreps such as '128x0e+64x1o', got {text!r}")
+        raise ValueError(f"expected irreps such as '128x0e+64x1o', got {shown(text)}")
     return irreps
 
 

@@ -25,6 +25,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from irreps_core._inputs._caches import register_cache
+from irreps_core._inputs._shown import shortened, shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints  # at run time imported where it is used: slow to import
@@ -66,7 +67,7 @@ class Plugin:
         return f"{self.distribution}:{self.name}"
 
     def __str__(self) -> str:
-        return f"plugin {_shown(self.name)} from {_cut(self.distribution)} {_cut(self.version)}"
+        return f"plugin {shown(self.name)} from {shortened(self.distribution)} {shortened(self.version)}"
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,10 @@ class Group:
         """Return why `candidate` is not a plugin of this group, or None if it is one."""
         try:
             return self._reason(candidate)
-        except Exception as error:  # raised by an attribute of the candidate
-            return f"an attribute of an object of type {_cut(type(candidate).__name__)} raises {_shown(error, 200)}"
+        except KeyboardInterrupt:  # the user's
+            raise
+        except BaseException as error:  # of an attribute of the candidate
+            return f"an attribute of an object of type {shortened(type(candidate).__name__)} raises {shown(error, 200)}"
 
     def _reason(self, candidate: object) -> str | None:
         kind = type(candidate).__name__
@@ -118,8 +121,8 @@ class Group:
         found = getattr(candidate, "irreps_api", _MISSING)
         # Neither True nor 1.0, which are equal to 1.
         if self.api is not None and (type(found) is not int or found != self.api):
-            shown = "missing" if found is _MISSING else _shown(found)
-            return f"{described} was written for another interface: irreps_api is {shown}, expected the int {self.api}"
+            given = "missing" if found is _MISSING else shown(found)
+            return f"{described} was written for another interface: irreps_api is {given}, expected the int {self.api}"
         return None
 
 
@@ -191,7 +194,7 @@ def load(group: str | Group, which: object, entry_points: "EntryPoints | None" =
     refusal = description._refusal(which)
     if refusal:
         raise TypeError(
-            f"expected the name of a plugin of {description.name}, or a plugin itself: {_cut(refusal, 400)}"
+            f"expected the name of a plugin of {description.name}, or a plugin itself: {shortened(refusal, 400)}"
         )
     return which
 
@@ -224,7 +227,7 @@ def available(group: str | Group | None = None, entry_points: "EntryPoints | Non
         raise
     except BaseException as error:  # the description is a plugin, too
         name = group.name if isinstance(group, Group) else group
-        reason = str(error) if isinstance(error, PluginLoadError) else _shown(error)
+        reason = str(error) if isinstance(error, PluginLoadError) else shown(error)
         return tuple(Status(plugin, "failed", reason) for plugin in discover(name, entry_points).values())
     return tuple(_status(plugin, description) for plugin in found.values())
 
@@ -275,11 +278,11 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
     if len(enabled) == 1:
         return enabled.popitem()[1]
     if enabled:
-        claims = " and ".join(_few(f"{_cut(p.distribution)} {_cut(p.version)}" for p in enabled.values()))
-        ways = " or ".join(_few(map(_shown, enabled)))
+        claims = " and ".join(_few(f"{shortened(p.distribution)} {shortened(p.version)}" for p in enabled.values()))
+        ways = " or ".join(_few(map(shown, enabled)))
         message = f"is claimed by {claims}; request {ways}, or pass the object itself"
     elif found:
-        message = f"is switched off by {_SWITCH}={_shown(os.environ.get(_SWITCH))}; unset it, or pass the object itself"
+        message = f"is switched off by {_SWITCH}={shown(os.environ.get(_SWITCH))}; unset it, or pass the object itself"
     else:
         installed = sorted({*plugins, *description.builtin})
         missing = {name: package for name, package in description.providers.items() if name not in installed}
@@ -293,10 +296,10 @@ def _find(description: Group, which: str, entry_points: "EntryPoints | None") ->
             hint = "".join(f" Did you mean {name!r}?" for name in difflib.get_close_matches(which, similar, n=1))
             rest = f"{known}.{hint} Install the distribution that offers it (`pip install DISTRIBUTION`)"
         message = (
-            f"is not installed; there are: {', '.join(_few(map(_cut, installed))) or 'none'}{rest}, "
+            f"is not installed; there are: {', '.join(_few(map(shortened, installed))) or 'none'}{rest}, "
             "or pass the object itself. `python -m irreps_core plugins` lists the installed plugins."
         )
-    raise PluginLoadError(f"plugin {_shown(which)} of {_cut(description.name)} {message}")
+    raise PluginLoadError(f"plugin {shown(which)} of {shortened(description.name)} {message}")
 
 
 def _import(plugin: Plugin, description: Group) -> Any:
@@ -311,21 +314,23 @@ def _import(plugin: Plugin, description: Group) -> Any:
     except KeyboardInterrupt:  # the user's
         raise
     except BaseException as error:  # a plugin may fail in any way, which the message shows
-        raise PluginLoadError(f"{plugin} failed to import ({_cut(plugin.value)}): {_shown(error, 400)}") from error
+        raise PluginLoadError(f"{plugin} failed to import ({shortened(plugin.value)}): {shown(error, 400)}") from error
     finally:
         _importing.reset(token)
     if refusal:
-        raise PluginLoadError(f"{plugin} ({_cut(plugin.value)}) does not fit {plugin.group}: {_cut(refusal, 400)}")
+        raise PluginLoadError(
+            f"{plugin} ({shortened(plugin.value)}) does not fit {plugin.group}: {shortened(refusal, 400)}"
+        )
     return candidate
 
 
 def _status(plugin: Plugin, description: Group) -> Status:
     if _disabled(plugin):
-        return Status(plugin, "disabled", f"{_SWITCH}={_cut(os.environ.get(_SWITCH, ''))}")
+        return Status(plugin, "disabled", f"{_SWITCH}={shortened(os.environ.get(_SWITCH, ''))}")
     try:
         _import(plugin, description)
     except PluginLoadError as error:
-        return Status(plugin, "failed", str(error) if error.__cause__ is None else _shown(error.__cause__, 400))
+        return Status(plugin, "failed", str(error) if error.__cause__ is None else shown(error.__cause__, 400))
     return Status(plugin, "ready")
 
 
@@ -345,21 +350,6 @@ def _described(group: str | Group, entry_points: "EntryPoints | None") -> Group:
 def _disabled(plugin: Plugin) -> bool:
     words = {word.strip() for word in os.environ.get(_SWITCH, "").split(",")} - {""}
     return bool(words & {"all", "1", "true", plugin.name, plugin.full_name, f"{plugin.group}/{plugin.name}"})
-
-
-def _shown(value: object, length: int = 100) -> str:
-    """Return the repr of a value, cut to a length; its type if there is none."""
-    try:
-        return _cut(repr(value), length)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # of a plugin: its `__repr__` may fail in any way
-        return f"<{_cut(type(value).__name__)}, which has no repr>"
-
-
-def _cut(text: str, length: int = 100) -> str:
-    """Return a text without the middle of a very long one."""
-    return text if len(text) <= length else f"{text[: length // 2 - 3]} ... {text[3 - length // 2 :]}"
 
 
 def _few(names: Iterable[str]) -> list[str]:

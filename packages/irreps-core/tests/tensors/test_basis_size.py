@@ -1,5 +1,7 @@
 """Bases of tensors that would not fit into memory are refused with their size, which is exact."""
 
+import itertools
+import math
 import string
 import tracemalloc
 
@@ -54,13 +56,25 @@ def test_few_wanted_irreps_of_many_components_are_allowed():
     with pytest.raises(ValueError, match="GiB"):
         ic.product_basis(indices)
     group = ic.parse_symmetry("ijkl=jikl=jkli")[1]
-    _basis_size.check_size([ic.Irreps(i) for i in indices], group, {ic.Irrep("0o")})
+    ic.check_basis_size([ic.Irreps(i) for i in indices], group, {ic.Irrep("0o")})
     assert _basis_size._rank([ic.Irreps("1o")] * 3, None, {ic.Irrep("0o")}) == 1  # the triple product
+
+
+def test_a_limit_of_the_degrees_is_counted():
+    allowed = 0
+    for degrees in itertools.product(range(3), repeat=3):
+        allowed += math.prod(2 * l + 1 for l in degrees) if sum(degrees) <= 3 else 0
+    assert _basis_size._components([ic.Irreps("0e+1o+2e")] * 3, 3) == allowed
+    ic.check_basis_size([ic.Irreps("20x0e+20x2e")] * 2, max_order=0)
+    with pytest.raises(ValueError, match="GiB"):
+        ic.check_basis_size([ic.Irreps("20x0e+20x2e")] * 2, max_order=4)
+    with pytest.raises(ValueError, match="GiB"):
+        ic.product_basis(["1000x1o"] * 2, max_order=2)
 
 
 def test_up_to_seven_vectors_are_allowed():
     for n in range(1, 8):
-        _basis_size.check_size([ic.Irreps("1o")] * n, None, None)
+        ic.check_basis_size([ic.Irreps("1o")] * n, None, None)
 
 
 def test_coefficients_and_groups_that_do_not_fit_into_memory():

@@ -36,7 +36,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, set_module
+from irreps_core import IntoIrreps, Irreps, set_module, shown
 from irreps_ops._inputs._files import PathLike, read_file, write_file
 from irreps_ops.bindings._module_class import layer_arguments
 from irreps_ops.scope._scope import Parameters
@@ -124,7 +124,7 @@ def save(
     for branch, tree in zip(_BRANCHES, (parameters, state or {}), strict=True):
         for name, leaf in tree_leaves(tree, f"{branch}/"):
             if name in arrays:
-                raise ValueError(f"two leaves have the name {name!r}: names are texts, and 1 and '1' are one name")
+                raise ValueError(f"two leaves have the name {shown(name)}: names are texts, and 1 and '1' are one name")
             arrays[name] = _stored(name, leaf)
         _check_names(tree)
     try:
@@ -182,12 +182,12 @@ def load(
         arrays = {name: _read(found) for name, found in sorted(dict(module.deserialize(data)).items())}
         if checksum is not None and checksum != _checksum(text, arrays):
             raise ValueError("its checksum is that of other content")
-        outside = [_short(name) for name in arrays if not name.startswith(tuple(f"{branch}/" for branch in _BRANCHES))]
+        outside = [shown(name) for name in arrays if not name.startswith(tuple(f"{branch}/" for branch in _BRANCHES))]
         if outside:
             raise ValueError(f"it has arrays outside {' and '.join(_BRANCHES)}: {some(outside)}")
         tree = tree_of_leaves(arrays)
     except (module.SafetensorError, ValueError, OverflowError, MemoryError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {_short(error)}") from None
+        raise ValueError(f"{path} is damaged: {error!s:.400}") from None
     if like is not None:
         try:
             _check_like(tree.get("parameters", {}), like, dtype)
@@ -218,10 +218,10 @@ def read_header(path: PathLike) -> dict[str, Any]:
 def _stored(name: str, leaf: Any) -> np.ndarray:
     """Return a leaf as an array that can be written: contiguous, in the byte order of this machine."""
     if not hasattr(leaf, "dtype"):
-        raise ValueError(f"{_short(name)} is of type {type(leaf).__name__}: only arrays can be saved")
+        raise ValueError(f"{shown(name)} is of type {type(leaf).__name__}: only arrays can be saved")
     # Random keys have a dtype of JAX.
     if not isinstance(leaf.dtype, np.dtype) or leaf.dtype.newbyteorder("=").name not in _DTYPES.values():
-        raise ValueError(f"{_short(name)} has dtype {leaf.dtype}: expected one of {', '.join(_DTYPES.values())}")
+        raise ValueError(f"{shown(name)} has dtype {leaf.dtype}: expected one of {', '.join(_DTYPES.values())}")
     return np.asarray(leaf, leaf.dtype.newbyteorder("="), order="C")
 
 
@@ -242,7 +242,7 @@ def _read(found: Mapping[str, Any]) -> np.ndarray:
         ValueError: its dtype is unknown, a bool is neither 0 nor 1, or NumPy cannot make an array of its shape.
     """
     if found["dtype"] not in _DTYPES:
-        raise ValueError(f"it has numbers of dtype {_short(found['dtype'])}, expected {', '.join(_DTYPES)}")
+        raise ValueError(f"it has numbers of dtype {shown(found['dtype'])}, expected {', '.join(_DTYPES)}")
     array = np.frombuffer(found["data"], jnp.dtype(_DTYPES[found["dtype"]])).reshape(found["shape"])
     if array.dtype == np.bool_ and np.any(array.view(np.uint8) > 1):
         raise ValueError("it has bool that are neither 0 nor 1")
@@ -264,11 +264,11 @@ def _check_like(found: Parameters, like: Parameters, dtype: Any) -> None:
         expected = getattr(wanted[name], "dtype", array.dtype)
         if dtype is None and array.dtype != expected:
             raise ValueError(
-                f"{_short(name)} has dtype {array.dtype}, that of the model is {expected}: "
+                f"{shown(name)} has dtype {array.dtype}, that of the model is {expected}: "
                 "pass dtype to convert floating-point numbers"
             )
         if jnp.issubdtype(array.dtype, jnp.inexact) and not jnp.all(jnp.isfinite(array)):
-            raise ValueError(f"{_short(name)} has numbers that are not finite: load without `like` to look at them")
+            raise ValueError(f"{shown(name)} has numbers that are not finite: load without `like` to look at them")
 
 
 def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | None]:
@@ -292,18 +292,9 @@ def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | Non
         ) from None
     if type(written) is not int or written != FORMAT:
         raise ValueError(
-            f"{path} has format {_short(written)}, but this irreps-ops reads {FORMAT}: install a newer version"
+            f"{path} has format {shown(written)}, but this irreps-ops reads {FORMAT}: install a newer version"
         )
     return header, text, checksum
-
-
-def _short(value: object) -> str:
-    """Return a value as text, without the middle of a very long one."""
-    try:
-        text = str(value) if isinstance(value, Exception) else repr(value)
-    except RecursionError:
-        text = f"a deep {type(value).__name__}"
-    return text if len(text) <= 400 else f"{text[:190]} ... {text[-190:]}"
 
 
 def _layer_header(layer: Any) -> dict[str, Any]:
@@ -344,13 +335,13 @@ def _differences(name: str, found: Any, expected: Any) -> Iterator[str]:
                 continue
             yield from _differences(f"{name}.{key}", found.get(key), expected.get(key))
     elif found != expected:
-        yield f"{name} is {_short(found)}, expected {_short(expected)}"
+        yield f"{name} is {shown(found, 400)}, expected {shown(expected, 400)}"
 
 
 def _check_names(tree: Parameters) -> None:
     for name, branch in tree.items():
         if "/" in str(name):
-            raise ValueError(f"{name!r} has a slash, which separates names: save a tree, as `to_trees` returns it")
+            raise ValueError(f"{shown(name)} has a slash, which separates names: save a tree, as `to_trees` returns it")
         if isinstance(branch, Mapping):
             _check_names(branch)
 

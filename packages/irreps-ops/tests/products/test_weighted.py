@@ -259,7 +259,7 @@ def test_float32_stays_float32() -> None:
         ((0, 0, 1, "uvw", True), "2o is not in 1o x 1o"),
         ((0, 0, 0, "uuu", True), "equal multiplicities, got 3x1o and 2x1o"),
         ((0, 0, 0, "uvu", True), "makes 3x0e, but the output has 4x0e"),
-        ((0, 0, 0, "uvw", True, -1.0), "must be 0 or more, got -1.0"),
+        ((0, 0, 0, "uvw", True, -1.0), "path_weight of 0 or more, got -1.0"),
     ],
 )
 def test_errors_name_the_wrong_instruction(instruction: tuple, message: str) -> None:

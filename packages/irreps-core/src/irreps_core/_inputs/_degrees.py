@@ -5,6 +5,8 @@ from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 
+from irreps_core._inputs._shown import shown
+
 
 def check_degree(name: str, degree: SupportsIndex) -> int:
     """Return the degree as an int.
@@ -27,9 +29,9 @@ def check_degree(name: str, degree: SupportsIndex) -> int:
             raise TypeError("a bool is not a degree")
         value = operator.index(degree)
     except TypeError:
-        raise TypeError(f"{name} must be an integer degree 0, 1, 2, ..., got {degree!r}") from None
+        raise TypeError(f"{name} must be an integer degree 0, 1, 2, ..., got {shown(degree)}") from None
     if value < 0:
-        raise ValueError(f"{name} must be a degree 0, 1, 2, ..., got {degree!r}")
+        raise ValueError(f"{name} must be a degree 0, 1, 2, ..., got {shown(degree)}")
     return value
 
 
@@ -53,7 +55,7 @@ def check_spin(name: str, spin: SupportsFloat) -> int:
             raise TypeError("neither a bool nor a string is a spin")
         twice = 2 * float(spin)
     except TypeError:
-        raise TypeError(f"{name} must be a spin 0, 1/2, 1, 3/2, ..., got {spin!r}") from None
+        raise TypeError(f"{name} must be a spin 0, 1/2, 1, 3/2, ..., got {shown(spin)}") from None
     if not twice.is_integer() or twice < 0:
-        raise ValueError(f"{name} must be a spin 0, 1/2, 1, 3/2, ..., got {spin!r}")
+        raise ValueError(f"{name} must be a spin 0, 1/2, 1, 3/2, ..., got {shown(spin)}")
     return int(twice)

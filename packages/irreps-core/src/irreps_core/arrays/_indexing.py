@@ -6,6 +6,7 @@ from typing import Any, Generic, cast
 import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace, is_jax
+from irreps_core._inputs._shown import shown
 from irreps_core.irreps._irrep import Irrep, MulIrrep
 from irreps_core.irreps._irreps import Irreps
 
@@ -49,12 +50,12 @@ def _parse(x: ArrayBase, index: Any) -> tuple[tuple[Any, ...], slice | Irreps | 
     index = index if isinstance(index, tuple) else (index,)
     ellipses = sum(isinstance(i, EllipsisType) for i in index)
     if ellipses > 1:
-        raise IndexError(f"an index can have one ellipsis, got {index!r}")
+        raise IndexError(f"an index can have one ellipsis, got {shown(index)}")
     consumed = sum(_consumed(i) for i in index)
     if consumed > x.ndim:
         raise IndexError(f"too many indices for {describe(x)}: {consumed} for {x.ndim} axes")
     if any(_is_irreps(i) for i in index[:-1]):
-        raise IndexError(f"irreps must be the last entry of an index, got {index!r}")
+        raise IndexError(f"irreps must be the last entry of an index, got {shown(index)}")
     if index and _is_irreps(index[-1]):
         if not ellipses and consumed != x.ndim:
             raise IndexError(f"irreps index the last axis of {describe(x)}: write x[..., {str(index[-1])!r}]")
@@ -70,7 +71,7 @@ def _parse(x: ArrayBase, index: Any) -> tuple[tuple[Any, ...], slice | Irreps | 
         whole = last.start is None and last.stop is None
         return _leading(x, index[:-1]), None if whole else last
     hint = f"x[..., {last}:{last + 1}]" if isinstance(last, int) else _ALLOWED
-    raise IndexError(f"cannot index the irreps axis of {describe(x)} with {last!r}: {hint}")
+    raise IndexError(f"cannot index the irreps axis of {describe(x)} with {shown(last)}: {hint}")
 
 
 def _consumed(index: Any) -> int:

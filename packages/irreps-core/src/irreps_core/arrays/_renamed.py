@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from irreps_core._inputs._renamed import Renamed
+from irreps_core._inputs._shown import shown
 from irreps_core.irreps._irreps import IntoIrreps, Irreps
 
 from ._combining import concatenate
@@ -38,7 +39,7 @@ def _randn(
 ) -> IrrepsArray:
     """Return random numbers; with ``normalization="norm"`` every irrep has norm 1."""
     if normalization not in (None, "component", "norm"):
-        raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
+        raise ValueError(f"normalization must be 'component' or 'norm', got {shown(normalization)}")
     return normal(irreps, key, leading_shape, normalize=normalization == "norm")
 
 

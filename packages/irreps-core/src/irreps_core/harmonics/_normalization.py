@@ -4,6 +4,7 @@ import math
 from typing import Literal, SupportsIndex, TypeAlias, get_args
 
 from irreps_core._inputs._degrees import check_degree
+from irreps_core._inputs._shown import shown
 
 HarmonicNormalization: TypeAlias = Literal["component", "norm", "integral"]
 
@@ -35,4 +36,4 @@ def harmonic_scale(l: SupportsIndex, normalization: HarmonicNormalization) -> fl
     if normalization == "integral":
         return (4 * math.pi) ** -0.5
     *others, last = map(repr, get_args(HarmonicNormalization))
-    raise ValueError(f"normalization must be {', '.join(others)} or {last}, got {normalization!r}")
+    raise ValueError(f"normalization must be {', '.join(others)} or {last}, got {shown(normalization)}")

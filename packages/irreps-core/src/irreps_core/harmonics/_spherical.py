@@ -8,6 +8,7 @@ import numpy as np
 from irreps_core._inputs._degrees import check_degree
 from irreps_core._inputs._namespace import is_jax
 from irreps_core._inputs._precision import rounded_to, widened
+from irreps_core._inputs._shown import shown
 from irreps_core._inputs._vectors import checked
 
 from ._directions import unit_vectors, with_exact_length
@@ -109,7 +110,9 @@ def solid_harmonics(
 def _scaled_degrees(degrees: SupportsIndex | Iterable[SupportsIndex], normalization: HarmonicNormalization) -> Degrees:
     harmonic_scale(0, normalization)  # raises an error for an unknown one, even if there are no degrees
     if isinstance(degrees, str) or hasattr(degrees, "ls"):
-        raise TypeError(f"expected degrees such as [0, 1, 2], got {degrees!r}: the degrees of irreps are irreps.ls")
+        raise TypeError(
+            f"expected degrees such as [0, 1, 2], got {shown(degrees)}: the degrees of irreps are irreps.ls"
+        )
     listed = degrees if isinstance(degrees, Iterable) else [degrees]
     return tuple((l, harmonic_scale(l, normalization)) for l in (check_degree("a degree", l) for l in listed))
 

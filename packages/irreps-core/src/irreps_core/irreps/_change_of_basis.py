@@ -7,6 +7,7 @@ import numpy as np
 
 from irreps_core._inputs._caches import cached
 from irreps_core._inputs._degrees import check_degree
+from irreps_core._inputs._shown import shown
 from irreps_core.coupling._clebsch_gordan import change_basis_real_to_complex, clebsch_gordan_sparse
 
 from ._irrep import Irrep
@@ -109,7 +110,7 @@ def _one_degree(source: str, target: str, l: int) -> np.ndarray:
 
 def _check_convention(name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise ValueError(f"unknown convention {name!r}: expected one of {', '.join(known)}")
+        raise ValueError(f"unknown convention {shown(name)}: expected one of {', '.join(known)}")
 
 
 def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> int:

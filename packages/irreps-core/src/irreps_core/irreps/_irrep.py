@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from irreps_core._inputs._shown import shown
 from irreps_core.coupling._clebsch_gordan import generators
 
 from ._matrices import HasMatrices
@@ -62,12 +63,12 @@ class Irrep(HasMatrices):
             elif isinstance(l, str):
                 mul, degree, sign = parse_term(l, l)
                 if mul != 1 or "x" in l:
-                    raise ValueError(f"expected one irrep without multiplicity, got {l!r}: use Irreps({l!r})")
+                    raise ValueError(f"expected one irrep without multiplicity, got {shown(l)}: use Irreps({shown(l)})")
                 l, p = degree, sign
             elif isinstance(l, tuple) and len(l) == 2:
                 l, p = l
             else:
-                raise ValueError(f"expected {EXPECTED}, or Irrep(l, p), got {l!r}")
+                raise ValueError(f"expected {EXPECTED}, or Irrep(l, p), got {shown(l)}")
         degree = non_negative_integer(l, "the degree of an irrep", (l, p))
         object.__setattr__(self, "l", degree)
         object.__setattr__(self, "p", parity(p, (l, p)))
@@ -194,12 +195,15 @@ class MulIrrep:
     def __init__(self, mul: Any, ir: IntoIrrep | None = None) -> None:
         """See the class."""
         if ir is None:
+            pair = mul
             try:
-                mul, ir = mul
+                mul, ir = pair
             except (TypeError, ValueError):
-                raise ValueError(f"expected a multiplicity and an irrep, got {mul!r}") from None
-        object.__setattr__(self, "mul", non_negative_integer(mul, "a multiplicity", f"{mul}x{ir}"))
-        object.__setattr__(self, "ir", Irrep(ir))  # type: ignore[arg-type]  # Irrep checks it
+                ir = None
+            if ir is None or isinstance(pair, str):  # a text such as "1o" has two items, too
+                raise ValueError(f"expected a multiplicity and an irrep, such as MulIrrep(16, '1o'), got {shown(pair)}")
+        object.__setattr__(self, "mul", non_negative_integer(mul, "a multiplicity", (mul, ir)))
+        object.__setattr__(self, "ir", Irrep(ir))
 
     @property
     def dim(self) -> int:

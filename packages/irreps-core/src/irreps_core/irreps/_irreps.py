@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeAlias, Uni
 import numpy as np
 
 from irreps_core._inputs._renamed import renamed_attribute
+from irreps_core._inputs._shown import shown
 from irreps_core.representations._direct_sum import block_diagonal_of
 
 from ._irrep import IntoIrrep, Irrep, MulIrrep
@@ -134,7 +135,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         """
         degrees = [ir.l for mul, ir in self if mul > 0]
         if not degrees:
-            raise ValueError(f"lmax of {self!r}, which has no irreps, is not defined")
+            raise ValueError(f"lmax of {shown(self)}, which has no irreps, is not defined")
         return max(degrees)
 
     def count(self, ir: IntoIrrep) -> int:  # counts an irrep, as e3nn does, where a tuple counts an item
@@ -163,7 +164,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         for i, (_, found) in enumerate(self):
             if found == wanted:
                 return i
-        raise ValueError(f"{wanted} is not in {self!r}")
+        raise ValueError(f"{wanted} is not in {shown(self)}")
 
     def is_scalar(self) -> bool:
         """Return whether every irrep is 0e (and there is at least one).
@@ -247,7 +248,7 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         """
         if isinstance(other, (Irreps, Irrep, MulIrrep, str)):
             raise TypeError(
-                f"Irreps * {other!r}: only integers multiply; for a tensor product use irreps_ops.tensor_product"
+                f"Irreps * {shown(other)}: only integers multiply; for a tensor product use irreps_ops.tensor_product"
             )
         factor = non_negative_integer(other, "the factor of irreps", other)
         return Irreps([(item.mul * factor, item.ir) for item in self])

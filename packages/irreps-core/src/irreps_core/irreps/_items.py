@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irreps_core._inputs._caches import cached
+from irreps_core._inputs._shown import shown
 
 from ._irrep import Irrep, MulIrrep
 from ._parsing import parse_term
@@ -23,13 +24,13 @@ def items_of(irreps: Any) -> Sequence[MulIrrep]:
         irreps = (irreps,)
     if isinstance(irreps, (set, frozenset, Mapping)):
         raise ValueError(
-            f"expected irreps in an order, got a {type(irreps).__name__} {irreps!r:.200}: pass a list, or text such as "
+            f"expected irreps in an order, got a {type(irreps).__name__} {shown(irreps)}: pass a list, or text such as "
             "'16x0e + 8x1o'"
         )
     try:
-        items = list(irreps)
+        items = iter(irreps)
     except TypeError:
-        raise ValueError(f"expected irreps such as '16x0e + 8x1o', got {irreps!r}") from None
+        raise ValueError(f"expected irreps such as '16x0e + 8x1o', got {shown(irreps)}") from None
     return [_item(x) for x in items]
 
 
@@ -52,4 +53,4 @@ def _item(x: Any) -> MulIrrep:
             return items[0]
     elif isinstance(x, Sequence) and len(x) == 2:
         return MulIrrep(x[0], x[1])
-    raise ValueError(f"expected an irrep, '16x1o' or a pair (multiplicity, irrep), got {x!r}")
+    raise ValueError(f"expected an irrep, '16x1o' or a pair (multiplicity, irrep), got {shown(x)}")

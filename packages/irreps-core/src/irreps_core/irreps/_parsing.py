@@ -5,6 +5,8 @@ import re
 
 import numpy as np
 
+from irreps_core._inputs._shown import shown
+
 EXPECTED = "a degree and a parity such as '0e', '1o', '2e' (y: the parity (-1)^degree of the harmonics)"
 _TERM = re.compile(r"\s*(?:([0-9]+)\s*x\s*)?([0-9]+)\s*([eoy])\s*")
 
@@ -16,16 +18,16 @@ def integer(value: object) -> int:
         TypeError: it is anything else.
     """
     if isinstance(value, (bool, np.bool_)) or (hasattr(value, "shape") and not isinstance(value, np.integer)):
-        raise TypeError(f"expected an integer, got {value!r}")
+        raise TypeError(f"expected an integer, got {shown(value)}")
     return operator.index(value)  # type: ignore[arg-type]  # the TypeError is the check
 
 
-def parity(value: object, shown: object) -> int:
+def parity(value: object, whole: object) -> int:
     """Return a parity as an int.
 
     Args:
         value: the parity.
-        shown: the expression that contains it, for the error message.
+        whole: the expression that contains it, for the error message.
 
     Raises:
         ValueError: it is neither 1 nor -1; 1.0, True and arrays are neither.
@@ -35,16 +37,18 @@ def parity(value: object, shown: object) -> int:
             return found
     except TypeError:
         pass
-    raise ValueError(f"the parity of an irrep must be 1 (even) or -1 (odd), an integer, got {value!r} in {shown!r}")
+    raise ValueError(
+        f"the parity of an irrep must be 1 (even) or -1 (odd), an integer, got {shown(value)} in {shown(whole)}"
+    )
 
 
-def non_negative_integer(value: object, name: str, shown: object) -> int:
+def non_negative_integer(value: object, name: str, whole: object) -> int:
     """Return `value` as an int.
 
     Args:
         value: the value.
         name: name of the quantity, for the error message.
-        shown: the expression that contains it, for the error message.
+        whole: the expression that contains it, for the error message.
 
     Raises:
         ValueError: it is not an integer, or negative.
@@ -54,7 +58,7 @@ def non_negative_integer(value: object, name: str, shown: object) -> int:
             return found
     except TypeError:
         pass
-    raise ValueError(f"{name} must be a non-negative integer, got {value!r} in {shown!r}")
+    raise ValueError(f"{name} must be a non-negative integer, got {shown(value)} in {shown(whole)}")
 
 
 def parse_term(text: str, whole: str) -> tuple[int, int, int]:
@@ -69,14 +73,14 @@ def parse_term(text: str, whole: str) -> tuple[int, int, int]:
     """
     match = _TERM.fullmatch(text)
     if match is None:
-        where = "" if text == whole else f" in {whole!r}"
+        where = "" if text == whole else f" in {shown(whole)}"
         raise ValueError(
-            f"malformed irrep {text!r}{where}: expected {EXPECTED}, "
+            f"malformed irrep {shown(text)}{where}: expected {EXPECTED}, "
             "with an optional multiplicity such as '16x1o'; terms are joined by '+'"
         )
     try:
         mul, degree = int(match[1] or 1), int(match[2])
     except ValueError as error:  # more digits than Python reads
-        raise ValueError(f"malformed irrep {text!r} in {whole!r}: {error}") from None
+        raise ValueError(f"malformed irrep {shown(text)} in {shown(whole)}: {error}") from None
     parity = {"e": 1, "o": -1, "y": (-1) ** degree}[match[3]]
     return mul, degree, parity

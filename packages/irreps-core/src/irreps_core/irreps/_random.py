@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace, is_jax
+from irreps_core._inputs._shown import shown
 
 from ._irrep import MulIrrep
 
@@ -22,7 +23,7 @@ def normal_array(
     """Return normally distributed numbers of shape (*leading_shape, irreps.dim); see :func:`irreps_core.normal`."""
     normalization = "component" if normalization is None else normalization
     if normalization not in ("component", "norm"):
-        raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
+        raise ValueError(f"normalization must be 'component' or 'norm', got {shown(normalization)}")
     if not normalize and normalization == "component":
         return _standard_normal(key, (*leading_shape, sum(item.dim for item in irreps)), dtype)
     pieces = []

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from irreps_core._inputs._namespace import array_namespace, matmul
 from irreps_core._inputs._renamed import Renamed
+from irreps_core._inputs._shown import shown
 
 from ._random import normal_array
 
@@ -20,7 +21,7 @@ def _randn(irreps: _Irreps, key: Any, size: Sequence[int], *, normalization: str
     if tuple(size).count(-1) != 1:
         raise ValueError(f"size must have one -1, for the axis of the irreps, got {tuple(size)}")
     if normalization not in (None, "component", "norm"):
-        raise ValueError(f"normalization must be 'component' or 'norm', got {normalization!r}")
+        raise ValueError(f"normalization must be 'component' or 'norm', got {shown(normalization)}")
     axis = tuple(size).index(-1)
     leading = (*size[:axis], *size[axis + 1 :])
     array = normal_array(irreps, key, leading, normalize=normalization == "norm")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from irreps_core._inputs._shown import shown
+
 from ._irrep import Irrep, MulIrrep
 from ._items import items_of
 
@@ -30,7 +32,7 @@ def selection_mask(
     if mask is None:
         return (True,) * len(items)
     if len(mask) != len(items):
-        raise ValueError(f"the mask has {len(mask)} entries for the {len(items)} items of {items!r}")
+        raise ValueError(f"the mask has {len(mask)} entries for the {len(items)} items of {shown(items)}")
     return tuple(bool(yes) for yes in mask)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from irreps_core._inputs._shown import shown
+
 T = TypeVar("T")
 
 # The class `Irreps` is not imported, because its methods use this file.
@@ -14,10 +16,10 @@ Cut = Callable[[_Irreps, Sequence[int], int, int], T]
 
 def _bounds(index: object, length: int, name: str) -> tuple[int, int]:
     if not isinstance(index, slice):
-        raise IndexError(f"{name} takes a slice such as {name}[2:4], got {index!r}")
+        raise IndexError(f"{name} takes a slice such as {name}[2:4], got {shown(index)}")
     start, stop, step = index.indices(length)
     if step != 1:
-        raise IndexError(f"{name} takes slices of step 1, got {index!r}")
+        raise IndexError(f"{name} takes slices of step 1, got {shown(index)}")
     return start, max(start, stop)
 
 
@@ -88,6 +90,6 @@ class ChunkSlicer(Generic[T]):
     def __getitem__(self, index: slice) -> T:
         """Return the items of the slice, which may have any step."""
         if not isinstance(index, slice):
-            raise IndexError(f"slice_by_chunk takes a slice such as slice_by_chunk[1:3], got {index!r}")
+            raise IndexError(f"slice_by_chunk takes a slice such as slice_by_chunk[1:3], got {shown(index)}")
         places = range(*index.indices(len(self._irreps)))
         return self._pick(self._irreps[index], places)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from irreps_core._inputs._namespace import is_jax
+from irreps_core._inputs._shown import shown
 from irreps_core._inputs._vectors import normalize
 
 from ._quaternion import (
@@ -46,7 +47,7 @@ def rand_quaternion(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
 
         normal = jax.random.normal(key, (*shape, 4), dtype=float if dtype is None else dtype)
     else:
-        raise TypeError(f"key must be a numpy.random.Generator or a JAX random key, received {key!r}")
+        raise TypeError(f"key must be a numpy.random.Generator or a JAX random key, received {shown(key)}")
     return normalize(normal, IDENTITY)
 
 

@@ -14,16 +14,31 @@ from ._index_symmetry import SymmetryGroup
 LARGEST = 2**27
 
 
-def check_size(irreps: Sequence[Irreps], group: SymmetryGroup | None, keep: Collection[Irrep] | None) -> None:
+def check_basis_size(
+    irreps: Sequence[Irreps],
+    group: SymmetryGroup | None = None,
+    keep: Collection[Irrep] | None = None,
+    max_order: int | None = None,
+) -> None:
     """Raise an error if a basis of tensors would take more than 128 MiB.
 
     Args:
         irreps: the irreps of each index.
         group: signed permutations that the tensors obey, or None.
         keep: the wanted irreps (default: all).
+        max_order: limit for the sum of the degrees. With one, the number of tensors is estimated; with wanted irreps as
+            well, only the size of a single tensor is checked.
 
     Raises:
         ValueError: the message gives the size.
+
+    Example:
+        >>> from irreps_core import Irreps, check_basis_size
+        >>> check_basis_size([Irreps("1o")] * 7)
+        >>> check_basis_size([Irreps("1o")] * 9)
+        Traceback (most recent call last):
+        ...
+        ValueError: the basis of tensors with the irreps 1x1o, ... would take 2.89 GiB, more than ...
     """
     components = 1
     for one in irreps:
@@ -31,13 +46,31 @@ def check_size(irreps: Sequence[Irreps], group: SymmetryGroup | None, keep: Coll
     # No basis has more tensors than components; the exact number takes longer to find.
     if 8 * components**2 <= LARGEST:
         return
-    size = 8 * components * (_rank(irreps, group, keep) if components < 2**40 else components)
+    if components >= 2**40:
+        rank = components
+    elif max_order is None:
+        rank = _rank(irreps, group, keep)
+    else:
+        rank = 1 if keep is not None else _components(irreps, max_order) // len(group or "1")
+    size = 8 * components * rank
     if size > LARGEST:
         raise ValueError(
             f"the basis of tensors with the irreps {', '.join(map(str, irreps)):.200} would take "
             f"{size / 2**30:.3g} GiB, more than the {LARGEST / 2**30:.3g} GiB allowed: use fewer indices or irreps, or "
             "decompose the tensor step by step with tensor products"
         )
+
+
+def _components(irreps: Sequence[Irreps], max_order: int) -> int:
+    """Return the number of components whose degrees have a sum of at most `max_order`."""
+    counts = np.ones(1, object)  # by the sum of the degrees
+    for one in irreps:
+        own = np.zeros(min(max((ir.l for _, ir in one), default=0), max_order) + 1, object)
+        for mul, ir in one:
+            if ir.l <= max_order:
+                own[ir.l] += mul * ir.dim
+        counts = np.convolve(counts, own)[: max_order + 1]
+    return sum(counts)
 
 
 def _rank(irreps: Sequence[Irreps], group: SymmetryGroup | None, keep: Collection[Irrep] | None) -> int:

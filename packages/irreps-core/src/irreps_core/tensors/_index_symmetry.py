@@ -3,6 +3,7 @@
 from typing import TypeAlias
 
 from irreps_core import perm
+from irreps_core._inputs._shown import shown
 
 SignedPermutation: TypeAlias = tuple[int, perm.Perm]
 SymmetryGroup: TypeAlias = frozenset[SignedPermutation]
@@ -35,22 +36,23 @@ def parse_symmetry(formula: str) -> tuple[str, SymmetryGroup]:
         ('ijk', [(-1, (1, 0, 2)), (1, (0, 1, 2))])
     """
     if not isinstance(formula, str):
-        raise TypeError(f"expected a formula of indices such as 'ij=-ji', got {formula!r}")
+        raise TypeError(f"expected a formula of indices such as 'ij=-ji', got {shown(formula)}")
+    if len(formula) > _LONGEST:
+        raise ValueError(f"expected a formula of at most {_LONGEST} characters, got {len(formula)}: {shown(formula)}")
     first, *others = (term.strip() for term in formula.split("="))
     if not first.isalpha() or len(set(first)) != len(first):
         raise ValueError(
-            f"expected a formula such as 'ij=-ji', which starts with different letters without a sign, got {formula!r}"
+            "expected a formula such as 'ij=-ji', which starts with different letters without a sign, "
+            f"got {shown(formula)}"
         )
     n = len(first)
     generators = {_encode(1, perm.identity(n))}
-    if len(formula) > _LONGEST:
-        raise ValueError(
-            f"expected a formula of at most {_LONGEST} characters, got {len(formula)}: {formula[:100]!r}..."
-        )
     for term in others:
         sign, letters = (-1, term[1:].strip()) if term.startswith("-") else (1, term)
         if sorted(letters) != sorted(first):
-            raise ValueError(f"{term!r} is not a permutation of the indices {first!r} in the formula {formula!r}")
+            raise ValueError(
+                f"{shown(term)} is not a permutation of the indices {shown(first)} in the formula {shown(formula)}"
+            )
         generators.add(_encode(sign, tuple(letters.index(i) for i in first)))
     return first, frozenset(_decode(p) for p in _generated(generators, formula))
 
@@ -62,7 +64,7 @@ def _generated(generators: set[perm.Perm], formula: str) -> set[perm.Perm]:
         largest = min(_LARGEST, 8 * _LARGEST // len(min(elements)))
         if len(elements) > largest:
             raise ValueError(
-                f"the permutations of the formula {formula!r:.200} form a group of more than {largest:,} members: "
+                f"the permutations of the formula {shown(formula)} form a group of more than {largest:,} members: "
                 "use fewer indices"
             )
         new = {perm.compose(g, p) for g in generators for p in new} - elements

@@ -11,7 +11,7 @@ from irreps_core.irreps._irrep import IntoIrrep, Irrep
 from irreps_core.irreps._irreps import IntoIrreps, Irreps
 
 from ._basis import Basis, couple, single_irreps
-from ._basis_size import check_size
+from ._basis_size import check_basis_size
 
 
 def product_basis(
@@ -42,8 +42,7 @@ def product_basis(
     """
     keep = None if keep_ir is None else frozenset(Irrep(ir) for ir in keep_ir)
     indices = tuple(Irreps(i) for i in irreps)
-    if max_order is None:
-        check_size(indices, None, keep)
+    check_basis_size(indices, None, keep, max_order)
     return dict(_product_basis(indices, keep, max_order))
 
 

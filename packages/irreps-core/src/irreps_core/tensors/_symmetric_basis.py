@@ -21,7 +21,7 @@ from irreps_core.irreps._irrep import IntoIrrep, Irrep
 from irreps_core.irreps._irreps import IntoIrreps, Irreps
 
 from ._basis import Basis, SingleIrrep, couple, orthonormal_range, single_irreps
-from ._basis_size import check_size
+from ._basis_size import check_basis_size
 from ._index_symmetry import SignedPermutation, SymmetryGroup
 
 
@@ -60,8 +60,7 @@ def symmetric_basis(
     """
     indices = tuple(Irreps(i) for i in irreps)
     keep = None if keep_ir is None else frozenset(Irrep(ir) for ir in keep_ir)
-    if max_order is None:
-        check_size(indices, group, keep)
+    check_basis_size(indices, group, keep, max_order)
     return dict(_symmetric_basis(indices, group, keep, max_order))
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from irreps_core._inputs._namespace import array_namespace, as_float_arrays
+from irreps_core._inputs._shown import shown
 
 VoigtKind = Literal["stress", "strain", "stiffness", "compliance"]
 _KINDS = get_args(VoigtKind)
@@ -84,7 +85,7 @@ def from_voigt(voigt: Any, kind: VoigtKind) -> Any:
 def _kind(kind: VoigtKind) -> tuple[int, float]:
     """Return the number of pairs of indices, and the weight of the shears."""
     if kind not in _KINDS:
-        raise ValueError(f"the kind of tensor must be one of {', '.join(map(repr, _KINDS))}, got {kind!r}")
+        raise ValueError(f"the kind of tensor must be one of {', '.join(map(repr, _KINDS))}, got {shown(kind)}")
     return (1 if kind in ("stress", "strain") else 2), (1.0 if kind in ("stress", "stiffness") else 2.0)
 
 

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from irreps_core import shown
+
 from ._sizes import is_known
 
 
@@ -28,7 +30,7 @@ def count(function: str, name: str, value: Any, least: int = 1) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or number < least:
-        raise ValueError(f"{function} expects an integer {name} of {least} or more, got {value!r}")
+        raise ValueError(f"{function} expects an integer {name} of {least} or more, got {shown(value)}")
     return number
 
 
@@ -57,13 +59,35 @@ def positive(function: str, name: str, value: Any) -> float:
     Raises:
         ValueError: `value` is not a positive, finite number.
     """
+    found = _number(value)
+    if not 0 < found < math.inf:
+        raise ValueError(f"{function} expects a positive number {name}, got {shown(value)}")
+    return found
+
+
+def factor(function: str, name: str, value: Any) -> float:
+    """Return a finite number of 0 or more as a float.
+
+    Args:
+        function: name of the function that was called, for the error message.
+        name: name of the argument.
+        value: the argument.
+
+    Raises:
+        ValueError: `value` is not a finite number of 0 or more.
+    """
+    found = _number(value)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"{function} expects a number {name} of 0 or more, got {shown(value)}")
+    return found
+
+
+def _number(value: Any) -> float:
+    """Return a number as a float; NaN for everything else, such as a bool, a text, or an integer beyond floats."""
     try:
-        number = math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError(f"{function} expects a positive number {name}, got {value!r}")
-    return number
+        return math.nan if isinstance(value, (bool, np.bool_, str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def float_array(function: str, x: Any) -> jax.Array:

@@ -2,6 +2,8 @@
 
 from typing import Literal, TypeAlias, get_args
 
+from irreps_core import shown
+
 IrrepNormalization: TypeAlias = Literal["component", "norm", "none"]
 Normalization: TypeAlias = Literal["element", "path"] | float
 
@@ -24,7 +26,7 @@ def normalization_exponent(value: Normalization | None, default: Normalization, 
         return _EXPONENTS[value]
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
-    raise ValueError(f"{name} must be 'element', 'path' or a number from 0 to 1, got {value!r}")
+    raise ValueError(f"{name} must be 'element', 'path' or a number from 0 to 1, got {shown(value)}")
 
 
 def path_normalization_exponent(value: Normalization | None) -> float:
@@ -44,7 +46,7 @@ def checked_irrep_normalization(value: IrrepNormalization) -> IrrepNormalization
         ValueError: `value` is neither "component" nor "norm" nor "none".
     """
     if value not in get_args(IrrepNormalization):
-        raise ValueError(f"irrep_normalization must be 'component', 'norm' or 'none', got {value!r}")
+        raise ValueError(f"irrep_normalization must be 'component', 'norm' or 'none', got {shown(value)}")
     return value
 
 

@@ -21,7 +21,7 @@ from functools import cached_property
 
 import numpy as np
 
-from irreps_core import cached
+from irreps_core import cached, shown
 
 from ._canonical import merged
 from ._terms import Coefficients, Operand, Path
@@ -101,7 +101,7 @@ class Polynomial:
         for slot, (letters, operand) in enumerate(zip(path.subscripts, self.operands(path), strict=True)):
             if len(letters) != len(operand.channels):
                 raise ValueError(
-                    f"subscripts {letters!r} do not name the channels {operand.channels} of operand ({operand}): "
+                    f"subscripts {shown(letters)} do not name the channels {operand.channels} of operand ({operand}): "
                     f"expected {len(operand.channels)} letters"
                 )
             for letter, extent in zip(letters, operand.channels, strict=True):

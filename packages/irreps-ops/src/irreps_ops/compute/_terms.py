@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from irreps_core import converted, frozen
+from irreps_core import converted, frozen, shown
 
 
 class Access(enum.Enum):
@@ -48,7 +48,7 @@ class Index:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
-            raise ValueError(f"the name of an index must be a string that is not empty, got {self.name!r}")
+            raise ValueError(f"the name of an index must be a string that is not empty, got {shown(self.name)}")
 
     def __str__(self) -> str:
         return f"index {self.name}"
@@ -100,7 +100,8 @@ class Operand:
         """Check counts and access."""
         for what, counts in (("components", (self.components,)), ("channels", self.channels)):
             if any(not isinstance(n, int) or n < 0 for n in counts):
-                raise ValueError(f"the {what} of operand {self.name!r} must be integers of 0 or more, got {counts}")
+                name, got = shown(self.name), shown(counts)
+                raise ValueError(f"the {what} of operand {name} must be integers of 0 or more, got {got}")
         if not isinstance(self.access, (Access, Index)):
             raise TypeError(
                 f"the access of operand {self.name!r} must be Access.BATCHED, Access.BROADCAST or an Index, "
@@ -246,7 +247,8 @@ class Path:
         expected = len(self.inputs) + 1
         if len(self.subscripts) != expected:
             raise ValueError(
-                f"a path of {expected - 1} inputs needs {expected} subscripts, the output's last; got {self.subscripts}"
+                f"a path of {expected - 1} inputs needs {expected} subscripts, the output's last; "
+                f"got {shown(self.subscripts)}"
             )
         if self.coefficients.terms.shape[1] != expected:
             raise ValueError(
@@ -255,4 +257,6 @@ class Path:
             )
         for letters in self.subscripts:
             if not set(letters) <= set(string.ascii_letters) or len(set(letters)) < len(letters):
-                raise ValueError(f"subscripts must be distinct letters, one for each channel axis; got {letters!r}")
+                raise ValueError(
+                    f"subscripts must be distinct letters, one for each channel axis; got {shown(letters)}"
+                )

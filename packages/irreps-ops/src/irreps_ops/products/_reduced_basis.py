@@ -13,6 +13,7 @@ from irreps_core import (
     IrrepsArray,
     SymmetryGroup,
     cached,
+    check_basis_size,
     parse_symmetry,
     perm,
     product_basis,
@@ -62,7 +63,7 @@ def reduced_tensor_product_basis(
 
     Raises:
         ValueError: a malformed formula; an index without irreps; irreps of an index that the formula does not have;
-            indices that are exchanged but differ in their irreps.
+            indices that are exchanged but differ in their irreps; the basis would take more than 128 MiB.
         TypeError: an unknown argument.
 
     Example:
@@ -204,6 +205,7 @@ def _basis(
     if max_order is not None:
         max_order = check.count(function, "max_order", max_order, least=0)
     keep = None if keep_ir is None else frozenset(ir for _, ir in Irreps(keep_ir))
+    check_basis_size(irreps, group, keep, max_order)
     return IrrepsArray(*_arrays(irreps, group, keep, max_order))
 
 

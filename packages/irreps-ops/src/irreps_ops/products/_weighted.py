@@ -1,6 +1,7 @@
 """Tensor products with weights, whose couplings and connection modes are chosen by instructions."""
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -9,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan_sign, converted, frozen
+from irreps_core import IntoIrreps, Irreps, IrrepsArray, clebsch_gordan_sign, converted, frozen, shown
+from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._normalization import (
     IrrepNormalization,
     Normalization,
@@ -48,20 +50,30 @@ class Instruction(NamedTuple):
     path_weight: float = 1.0
 
 
-def _instructions(given: Iterable[Sequence[Any]]) -> tuple[Instruction, ...]:
-    found = []
-    for instruction in map(tuple, given):
-        if len(instruction) not in (5, 6):
-            raise ValueError(
-                f"an instruction is (i_in1, i_in2, i_out, mode, has_weight[, path_weight]), got {instruction!r}"
-            )
-        i_in1, i_in2, i_out, mode, has_weight, *factor = instruction
-        found.append(Instruction(i_in1, i_in2, i_out, mode, bool(has_weight), float(factor[0]) if factor else 1.0))
-    return tuple(found)
+def _instructions(given: Any) -> tuple[Instruction, ...]:
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise ValueError(f"instructions must be a list of tuples such as (0, 0, 0, 'uvw', True), got {shown(given)}")
+    return tuple(map(_instruction, given))
+
+
+def _instruction(given: Any) -> Instruction:
+    try:
+        *places, mode, has_weight = given[:5]
+        i_in1, i_in2, i_out = map(operator.index, places)
+        (factor,) = given[5:] or (1.0,)
+        if not isinstance(has_weight, (bool, np.bool_)) or any(isinstance(i, (bool, np.bool_)) for i in places):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise ValueError(
+            "an instruction is (i_in1, i_in2, i_out, mode, has_weight[, path_weight]), with integers, a text, and True "
+            f"or False, got {shown(given)}"
+        ) from None
+    factor = check.factor("an instruction", "path_weight", factor)
+    return Instruction(i_in1, i_in2, i_out, mode, bool(has_weight), factor)
 
 
 def _variances(given: Iterable[float] | None) -> tuple[float, ...] | None:
-    return None if given is None else tuple(map(float, given))
+    return None if given is None else tuple(check.factor("a product", "of variance", v) for v in given)
 
 
 @frozen
@@ -357,25 +369,23 @@ def fully_connected(in1: Irreps, in2: Irreps, out: Irreps) -> list[tuple[int, in
 
 def _check_instruction(instruction: Instruction, irreps: tuple[Irreps, Irreps, Irreps]) -> None:
     """Check that an instruction names items that exist, obeys the selection rules and fits the multiplicities."""
-    shown = instruction[: 5 if instruction.path_weight == 1 else 6]
-    if instruction.connection_mode not in MODES:
-        raise ValueError(f"the connection mode of instruction {shown} must be one of {', '.join(MODES)}")
+    text = shown(tuple(instruction[: 5 if instruction.path_weight == 1 else 6]))
+    if not isinstance(instruction.connection_mode, str) or instruction.connection_mode not in MODES:
+        raise ValueError(f"the connection mode of instruction {text} must be one of {', '.join(MODES)}")
     for place, of, name in zip(instruction[:3], irreps, ("irreps_in1", "irreps_in2", "irreps_out"), strict=True):
         if not 0 <= place < len(of):
-            raise ValueError(f"instruction {shown}: {name}={of} has no item {place}")
-    if not 0 <= instruction.path_weight < math.inf:
-        raise ValueError(f"the path_weight of instruction {shown} must be 0 or more, got {instruction.path_weight}")
+            raise ValueError(f"instruction {text}: {name}={of} has no item {place}")
     (mul1, ir1), (mul2, ir2), (mul, ir) = (of[i] for of, i in zip(irreps, instruction[:3], strict=True))
     if ir not in ir1 * ir2:
-        raise ValueError(f"instruction {shown}: {ir} is not in {ir1} x {ir2}, which is {Irreps(ir1 * ir2)}")
+        raise ValueError(f"instruction {text}: {ir} is not in {ir1} x {ir2}, which is {Irreps(ir1 * ir2)}")
     mode, found = MODES[instruction.connection_mode], extents(mul1, mul2, mul)
     if mode.in1 == mode.in2 and mul1 != mul2:
         raise ValueError(
-            f"instruction {shown}: {instruction.connection_mode} needs equal multiplicities, got {mul1}x{ir1} and "
+            f"instruction {text}: {instruction.connection_mode} needs equal multiplicities, got {mul1}x{ir1} and "
             f"{mul2}x{ir2}"
         )
     expected = math.prod(found[letter] for letter in mode.out)
     if mul != expected:
         raise ValueError(
-            f"instruction {shown}: {instruction.connection_mode} makes {expected}x{ir}, but the output has {mul}x{ir}"
+            f"instruction {text}: {instruction.connection_mode} makes {expected}x{ir}, but the output has {mul}x{ir}"
         )

@@ -6,6 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from irreps_core import shown
+
 _DEEPEST = 100  # names of a path; far more than models have, far fewer than Python can recurse into
 
 
@@ -29,7 +31,7 @@ def tree_leaves(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, 
 
 def _leaves(tree: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str, Any]]:
     if depth <= 0:
-        raise ValueError(f"a tree of names is more than {_DEEPEST} branches deep, at {_short(path)}")
+        raise ValueError(f"a tree of names is more than {_DEEPEST} branches deep, at {shown(path)}")
     for name, value in tree.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{path}{name}/", depth - 1)
@@ -55,14 +57,14 @@ def tree_of_leaves(leaves: Mapping[str, Any]) -> dict[str, Any]:
     for path, value in leaves.items():
         *branches, name = path.split("/")
         if len(branches) >= _DEEPEST:
-            raise ValueError(f"{_short(path)} has {len(branches) + 1} names, expected at most {_DEEPEST}")
+            raise ValueError(f"{shown(path)} has {len(branches) + 1} names, expected at most {_DEEPEST}")
         branch: Any = tree
         for one in branches:
             branch = branch.setdefault(one, {})
             if not isinstance(branch, dict):
                 break
         if not isinstance(branch, dict) or name in branch:
-            raise ValueError(f"{_short(path)} is a leaf, and so is a path that begins with it or that it begins with")
+            raise ValueError(f"{shown(path)} is a leaf, and so is a path that begins with it or that it begins with")
         branch[name] = value
     return tree
 
@@ -89,9 +91,9 @@ def check_tree(found: Mapping[str, Any], expected: Mapping[str, Any], kind: str 
         ValueError: these parameters belong to another model: 'w' has shape (2,), that of the model is (3,)
     """
     given, wanted = dict(tree_leaves(found)), dict(tree_leaves(expected))
-    wrong = [f"{_short(path)} is missing" for path in wanted if path not in given]
-    wrong += [f"{_short(path)} is unknown to the model" for path in given if path not in wanted]
-    both = [(_short(path), given[path], value) for path, value in wanted.items() if path in given]
+    wrong = [f"{shown(path)} is missing" for path in wanted if path not in given]
+    wrong += [f"{shown(path)} is unknown to the model" for path in given if path not in wanted]
+    both = [(shown(path), given[path], value) for path, value in wanted.items() if path in given]
     wrong += [
         f"{path} has shape {tuple(one.shape)}, that of the model is {tuple(other.shape)}"
         for path, one, other in both
@@ -118,8 +120,3 @@ def _kind(array: Any) -> Any:
     dtype = getattr(array, "dtype", None)
     kinds = jnp.floating, jnp.complexfloating, jnp.integer, np.bool_
     return next((kind for kind in kinds if dtype is not None and jnp.issubdtype(dtype, kind)), None)
-
-
-def _short(path: str) -> str:
-    """Return a path in quotation marks, without the middle of a very long one."""
-    return repr(path if len(path) <= 200 else f"{path[:90]}...{path[-90:]}")
