@@ -9,13 +9,15 @@ keys) and the arguments of the module, and returns a layer and its parameters::
 The parameters are a tree of names, which every framework loads; :func:`batch_norm` also returns the state.
 :func:`convert` converts all modules of a network.
 
-A state dict maps names to NumPy arrays. Torch is not needed here. Where it is installed, make the arrays by
+A state dict maps names to NumPy arrays. Torch is not needed: :func:`read_torch_file` reads files of ``torch.save``, and
+executes nothing in them. Where torch is installed, the arrays are
 
     ``{key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}``
 
-and save them with ``numpy.savez``. e3nn 0.4 and earlier had other signs of Clebsch-Gordan coefficients. Modules whose
+e3nn 0.4 and earlier had other signs of Clebsch-Gordan coefficients. Modules whose
 outputs depend on them keep the coefficients in their state, which determines the convention. Where they are missing,
-pass `convention`: ``"e3nn"`` (0.5 and later) or ``"e3nn-0.4"``.
+pass `convention`: ``"e3nn"`` (0.5 and later) or ``"e3nn-0.4"``; the function :func:`convention` finds it anywhere in a
+state dict. :func:`uvu_weights` is for the convolutions of NequIP, MACE and their kind.
 
 Example:
     >>> import numpy as np
@@ -29,6 +31,7 @@ Example:
 
 from ._batch_norm import ConvertedBatchNorm, batch_norm
 from ._convert import convert
+from ._convolution import convention, uvu_weights
 from ._fully_connected_net import fully_connected_net
 from ._gate import gate
 from ._linear import linear
@@ -42,11 +45,13 @@ from ._tensor_product import (
     tensor_product,
     tensor_square,
 )
+from ._torch_file import read_torch_file
 
 __all__ = [
     "Converted",
     "ConvertedBatchNorm",
     "batch_norm",
+    "convention",
     "convert",
     "elementwise_tensor_product",
     "full_tensor_product",
@@ -56,8 +61,10 @@ __all__ = [
     "linear",
     "norm_activation",
     "normalize2mom",
+    "read_torch_file",
     "tensor_product",
     "tensor_square",
+    "uvu_weights",
 ]
 
 for _name in __all__:

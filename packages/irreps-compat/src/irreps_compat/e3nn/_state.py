@@ -13,7 +13,7 @@ StateDict: TypeAlias = Mapping[str, Any]
 _CONVENTIONS = ("e3nn", "e3nn-0.4")
 _HOW = "{key: value.detach().cpu().numpy() for key, value in module.state_dict().items()}"
 # Buffers that hold the coefficients of e3nn's generated code.
-_STORED = re.compile(r"_compiled_main\w*\._w3j_(\d+)_(\d+)_(\d+)")
+_STORED = re.compile(r"_compiled_main\w*\._w3j_(\d+)_(\d+)_(\d+)$")
 
 
 class Converted(NamedTuple):
@@ -133,8 +133,8 @@ def find_convention(
     """
     if given is not None and given not in _CONVENTIONS:
         raise ValueError(f"convention must be None or one of {', '.join(_CONVENTIONS)}, got {given!r}")
-    signs = _stored_signs(state, prefix)
-    possible = [c for c in _CONVENTIONS if all(clebsch_gordan_sign(c, *ls) == sign for ls, sign in signs.items())]
+    signs = stored_signs(state, prefix)
+    possible = conventions(signs)
     if not possible or given not in (None, *possible):
         expected = given or " or ".join(_CONVENTIONS)
         raise ValueError(
@@ -153,11 +153,26 @@ def find_convention(
     return possible[0]
 
 
-def _stored_signs(state: StateDict, prefix: str) -> dict[tuple[int, ...], int]:
-    """Return the sign of the coefficients in the state dict, relative to those of irreps_core."""
+def conventions(signs: Mapping[tuple[int, ...], int]) -> list[str]:
+    """Return the conventions in which the coefficients of these degrees have these signs."""
+    return [c for c in _CONVENTIONS if all(clebsch_gordan_sign(c, *ls) == sign for ls, sign in signs.items())]
+
+
+def stored_signs(state: StateDict, prefix: str, anywhere: bool = False) -> dict[tuple[int, ...], int]:
+    """Return the sign of the coefficients in the state dict, relative to those of irreps_core.
+
+    Args:
+        state: the state dict.
+        prefix: name of the module.
+        anywhere: whether to look into the modules of the module, too.
+
+    Raises:
+        ValueError: coefficients that are not Clebsch-Gordan coefficients, or two modules with different signs.
+    """
     start, signs = key_of(prefix, ""), {}
     for key in state:
-        found = _STORED.fullmatch(key.removeprefix(start)) if key.startswith(start) else None
+        own = key.removeprefix(start)
+        found = (re.search if anywhere else re.fullmatch)(_STORED, own) if key.startswith(start) else None
         if found is None:
             continue
         degrees = tuple(map(int, found.groups()))
@@ -165,7 +180,8 @@ def _stored_signs(state: StateDict, prefix: str) -> dict[tuple[int, ...], int]:
         sign = 1 if theirs.shape == ours.shape and np.vdot(ours, theirs) > 0 else -1
         if theirs.shape != ours.shape or not np.allclose(sign * ours, theirs, atol=1e-3):
             raise ValueError(f"{key!r} are not Clebsch-Gordan coefficients of e3nn 0.4 or later")
-        signs[degrees] = sign
+        if signs.setdefault(degrees, sign) != sign:
+            raise ValueError(f"{key!r} has another sign than the same coefficients of another module")
     return signs
 
 
