@@ -16,14 +16,19 @@ if importlib.util.find_spec("jax"):
     # float64 must be asked for by dtype; what a test does not ask for is float32.
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_rank_promotion", "raise")
-    # Most of the time goes to compiling. LLVM need not optimize what runs once (JAX_DISABLE_MOST_OPTIMIZATIONS=0: it
-    # does), and what one process compiled, the others and the next run find again.
-    # Not by environment variables: the programs that tests start shall begin as those of a user do.
+    # Most of the time goes to compiling programs that run once. So LLVM does not optimize them, and XLA uses the older
+    # of its two code generators for CPUs, which is four times as fast (JAX 0.12 lacks it). What takes long to compile,
+    # other processes and the next run find again. JAX_DISABLE_MOST_OPTIMIZATIONS=0 compiles as users do.
+    # The programs that tests start begin as those of a user: XLA reads its variable once, before it is deleted.
     if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
         jax.config.update("jax_disable_most_optimizations", True)
+        if "XLA_FLAGS" not in os.environ and jax.__version_info__ < (0, 11):
+            os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+            jax.devices()
+            del os.environ["XLA_FLAGS"]
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent / ".jax_cache"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
 
 def _has_gpu() -> bool:
