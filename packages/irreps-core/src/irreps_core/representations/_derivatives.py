@@ -34,9 +34,14 @@ def _blocks_jvp(
 
 def angular_velocity(q: jax.Array, dq: jax.Array) -> jax.Array:
     """Return 2 Im(conj(q) dq) / |q|^2, of shape (..., 3), in the rotated frame; zero for the quaternion zero."""
-    norm2 = jnp.sum(q * q, axis=-1, keepdims=True)
-    zero = norm2 == 0
-    return 2 * compose_quaternion(inverse_quaternion(q), dq)[..., 1:] / jnp.where(zero, 1, norm2)
+    tiny = float(jnp.finfo(q.dtype).tiny)
+    # The size cancels, so its derivative may be left out. Its reciprocal, by which XLA multiplies, is a normal number.
+    size = jnp.max(jnp.abs(jax.lax.stop_gradient(q)), axis=-1, keepdims=True)
+    zero = size < tiny
+    size = jnp.where(zero, 1, jnp.minimum(size, 1 / tiny)).astype(q.dtype)
+    scaled = jnp.where(zero, 0, q / size)
+    square = jnp.where(zero, 1, jnp.sum(scaled * scaled, axis=-1, keepdims=True))
+    return 2 * compose_quaternion(inverse_quaternion(scaled), dq)[..., 1:] / square / size
 
 
 def _times_generators(l: int, D: jax.Array, omega: jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ components of higher degree would break it, too. It may act on their norm (:func
 multiplies them (:func:`irreps_ops.gate`).
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, overload
@@ -250,6 +251,10 @@ def norm_activation(
     Returns:
         Data of the same irreps. Zero stays zero, with derivative act(0).
 
+    Norms are right over the whole range of the dtype, and so are results and derivatives where the function, its
+    derivative as JAX computes it, and the data times the cotangent are in this range. In float32 the derivative of
+    1 / (1 + n) underflows from n = 1e19 on; that of tanh(n), as good as zero there, does no harm.
+
     Raises:
         ValueError: unknown normalization, or another number of functions than of items.
 
@@ -267,18 +272,31 @@ def norm_activation(
         raise ValueError(
             f"norm_activation of {x.irreps} expects {len(x.irreps)} functions, one for each item, got {len(acts)}"
         )
-    return map_in_tiles(lambda tile: _activated_norms(tile, acts, normalization), x)
+    functions = [None if act is None else functools.partial(_activated, act, normalization) for act in acts]
+    return map_in_tiles(lambda tile: _on_items(tile, functions), x)
 
 
-def _activated_norms(x: IrrepsArray, acts: Sequence[Activation | None], normalization: str) -> IrrepsArray:
+def _activated(act: Activation, normalization: str, chunk: jax.Array) -> jax.Array:
+    dim = chunk.shape[-1]
+    # The root mean square is in range where the norm is not. Powers of 2 are exact.
+    part = 2.0 ** -math.ceil(math.log2(dim) / 2)
+    if normalization == "component":
+        return chunk * act(_norms(chunk * part) * (1 / part / math.sqrt(dim)))
+    return chunk * act(_norms(chunk))
+
+
+def _norms(chunk: jax.Array) -> jax.Array:
+    """Return the norm of each vector along the last axis, which is kept."""
+    return norm(IrrepsArray([(1, ((chunk.shape[-1] - 1) // 2, 1))], chunk)).array
+
+
+def _on_items(x: IrrepsArray, functions: Sequence[Callable[[jax.Array], jax.Array] | None]) -> IrrepsArray:
+    """Apply a function, or none, to each item as an array of shape (..., mul, dim), computed in float32 at least."""
     pieces = [x.array[..., :0]]
-    for (mul, ir), piece, act in zip(x.irreps, split_items(x.array, x.irreps), acts, strict=True):
-        if act is not None and ir.dim * mul > 0:
-            wide = widened(piece)
-            chunk = wide.reshape(*piece.shape[:-1], mul, ir.dim)
-            norms = norm(IrrepsArray([(mul, ir)], wide)).array[..., None]
-            size = norms / (math.sqrt(ir.dim) if normalization == "component" else 1)
-            piece = rounded_to(x.dtype, (chunk * act(size)).reshape(piece.shape))
+    for (mul, ir), piece, function in zip(x.irreps, split_items(x.array, x.irreps), functions, strict=True):
+        if function is not None and mul > 0:
+            chunk = widened(piece).reshape(*piece.shape[:-1], mul, ir.dim)
+            piece = rounded_to(x.dtype, function(chunk).reshape(piece.shape))
         pieces.append(piece)
     return IrrepsArray(x.irreps, jnp.concatenate(pieces, axis=-1), zero_flags=x.zero_flags)
 
@@ -307,11 +325,24 @@ def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
     """
     max_component = check.positive("soft_normalization", "max_component", max_component)
 
-    def shrink(size: jax.Array) -> jax.Array:
-        t = size / max_component
-        return 1 / (1 + t * sus(t))
+    (x,) = floating(input)
+    shrink = functools.partial(_shrunk, max_component)
+    return map_in_tiles(lambda tile: _on_items(tile, [shrink] * len(tile.irreps)), x)
 
-    return norm_activation(input, [shrink] * len(input.irreps))
+
+def _shrunk(limit: float, chunk: jax.Array) -> jax.Array:
+    info = jnp.finfo(chunk.dtype)
+    # Divided by its size, data and its derivatives stay in range; if t < 2**-10, sus(t) is 0 and the data unchanged.
+    # The reciprocal of the size, by which XLA multiplies, is a normal number.
+    largest = jnp.max(jnp.abs(jax.lax.stop_gradient(chunk)), axis=-1, keepdims=True)
+    shrinks = largest > limit / 2**10
+    size = jnp.where(shrinks, jnp.minimum(largest, 1 / float(info.tiny)), 1).astype(chunk.dtype)
+    unit = jnp.where(shrinks, jnp.full_like(largest, limit), 1)
+    scaled = chunk / size
+    root_mean_square = _norms(scaled) / math.sqrt(chunk.shape[-1])
+    # From 1 / eps² on, sus(t) is 1.
+    t = root_mean_square * jnp.minimum(size / limit, max(1 / limit, float(info.eps) ** -2))
+    return unit * scaled / (unit / size + root_mean_square * (unit / limit) * sus(t))
 
 
 @overload

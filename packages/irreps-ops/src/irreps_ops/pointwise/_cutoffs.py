@@ -156,8 +156,8 @@ def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
     if not 0 <= x_on < x_max:
         raise ValueError(f"xplor_cutoff expects 0 <= x_on < x_max = {x_max}, got x_on = {x_on!r}")
     x = check.float_array("xplor_cutoff", x)
-    falling = (x > x_on) & (x < x_max)
+    u, u_on = x / x_max, x_on / x_max
     # t goes from 0 at x_on to 1 at the cutoff, linear in x².
-    square = jnp.where(falling, x, x_on) ** 2
-    t = (square - x_on**2) / (x_max**2 - x_on**2)
-    return jnp.where(x < x_max, (1 - t) ** 2 * (1 + 2 * t), 0)
+    square = jnp.where((u > u_on) & (u < 1), u, u_on) ** 2
+    t = (square - u_on**2) / (1 - u_on**2)
+    return jnp.where(u < 1, (1 - t) ** 2 * (1 + 2 * t), 0)
