@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,8 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is slow begins first, so that nobody waits for it at last; skip ``gpu`` where there is none."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Slow tests begin first, then files of many tests: the last are short. Skip ``gpu`` where there is none."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, -tests[item.path]))
     if config.getoption("first_cases"):
         first: dict[Path, pytest.Item] = {}
         others = [item for item in items if first.setdefault(item.path, item) is not item]
