@@ -34,8 +34,8 @@ for name in "${@:-oldest 3.12 3.13 peers wheels}"; do
             run "NVIDIA GPU" 3.12 "jax[cuda12]"
             ;;
         peers) (
-            mapfile -t files < <(grep -rlE "importorskip\(.(e3nn_jax|e3x|sphericart)" --include="test_*.py" packages tests)
-            tests=(-k "e3nn or e3x or sphericart" "${files[@]}")
+            mapfile -t files < <(grep -rlE "importorskip\(.(e3nn_jax|e3x|sphericart|cuequivariance)" --include="test_*.py" packages tests)
+            tests=(-k "e3nn or e3x or sphericart or cuequivariance" "${files[@]}")
             packages+=(-e examples/irreps-equinox)
             # Otherwise these tests are skipped, and the run passes.
             requirement="import cuequivariance_jax, e3nn_jax, e3x, sphericart.jax"

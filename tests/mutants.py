@@ -1,0 +1,279 @@
+"""Mutation testing: ``uv run --with cosmic-ray python tests/mutants.py [--mutants N] [TARGET ...]``.
+
+A mutant is the source with one small fault, such as ``<=`` for ``<``, which the operators of Cosmic Ray make. For a
+random sample of the mutants of each target it runs the tests that execute the changed line, the fastest first, and
+prints the mutants that no test notices. The tests run once with coverage before, to know which lines each of them
+executes; the result stays in ``.mutants`` until the target changes. Each mutant is tried in a process of its own, which
+is forked where JAX is already imported, so one takes seconds.
+"""
+
+import argparse
+import ast
+import functools
+import hashlib
+import importlib
+import importlib.machinery
+import itertools
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import parso
+import pytest
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Target(NamedTuple):
+    """Source files, and the tests that should notice what is wrong in them."""
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+TARGETS = {
+    "core": Target(("packages/irreps-core/src/irreps_core",), ("packages/irreps-core",)),
+    "compute": Target(
+        ("packages/irreps-ops/src/irreps_ops/compute",),
+        ("packages/irreps-ops/tests/compute", "packages/irreps-ops/src/irreps_ops/compute"),
+    ),
+    "checkpoint": Target(
+        (
+            "packages/irreps-ops/src/irreps_ops/checkpoint.py",
+            "packages/irreps-ops/src/irreps_ops/_inputs/_files.py",
+            "packages/irreps-ops/src/irreps_ops/scope/_trees.py",
+        ),
+        ("packages/irreps-ops/tests/scope", "packages/irreps-ops/src/irreps_ops/checkpoint.py"),
+    ),
+}
+# One replacement for each operator of Python.
+OPERATORS = [
+    f"core/{name}"
+    for name in (
+        "ReplaceBinaryOperator_Add_Sub", "ReplaceBinaryOperator_Sub_Add", "ReplaceBinaryOperator_Mul_Div",
+        "ReplaceBinaryOperator_Div_Mul", "ReplaceBinaryOperator_FloorDiv_Mul", "ReplaceBinaryOperator_Mod_FloorDiv",
+        "ReplaceBinaryOperator_Pow_Mul", "ReplaceBinaryOperator_BitOr_BitAnd", "ReplaceBinaryOperator_BitAnd_BitOr",
+        "ReplaceComparisonOperator_Eq_NotEq", "ReplaceComparisonOperator_NotEq_Eq", "ReplaceComparisonOperator_Lt_LtE",
+        "ReplaceComparisonOperator_LtE_Lt", "ReplaceComparisonOperator_Gt_GtE", "ReplaceComparisonOperator_GtE_Gt",
+        "ReplaceComparisonOperator_Is_IsNot", "ReplaceComparisonOperator_IsNot_Is", "ReplaceUnaryOperator_USub_UAdd",
+        "ReplaceUnaryOperator_Delete_Not", "AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue",
+        "ReplaceAndWithOr", "ReplaceOrWithAnd", "ReplaceBreakWithContinue", "ReplaceContinueWithBreak",
+        "NumberReplacer", "ZeroIterationForLoop", "ExceptionReplacer",
+    )
+]  # fmt: skip
+_TRUE_TO_FALSE = "core/ReplaceTrueWithFalse"  # not of `zip(..., strict=True)`, which only asserts what holds
+CASES = 3  # of one parametrized test
+SECONDS = 20.0  # of tests for one mutant, and of further cases of them if it survives
+
+
+class Mutant(NamedTuple):
+    """A fault: the n-th place of a file where an operator fits."""
+
+    path: str
+    operator: str
+    occurrence: int
+    line: int
+
+
+# Processes -------------------------------------------------------------------------------------------------------
+def forked(work: Callable[[], int], timeout: float) -> int:
+    """Return the exit code of `work` in a forked process without output; -1 if it does not end in time."""
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            os.setsid()  # its children end with it
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, 1)
+            os.dup2(sink, 2)
+            code = work()
+        finally:
+            os._exit(code)
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return -1
+
+
+def run_pytest(tests: Sequence[str], *plugins: Any) -> int:
+    options = ["--numprocesses=0", "--assert=plain", "-p", "no:cacheprovider", "-q", "--no-header", "-m", "not gpu"]
+    return int(pytest.main([*options, *tests], plugins=list(plugins)))
+
+
+class Observer:
+    """The plugin of pytest that notes how long each test takes, and tells coverage which test runs."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage, self.seconds = coverage, {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.coverage.switch_context(item.nodeid)
+        started = time.perf_counter()
+        yield
+        self.seconds[item.nodeid] = time.perf_counter() - started
+        self.coverage.switch_context("")
+
+
+def observe(target: Target, file: Path) -> int:
+    """Run all tests of a target with coverage; write to a file which tests execute each line, and their times."""
+    from coverage import Coverage  # begins to measure when it is started, before the sources are imported
+
+    data = file.with_suffix(".coverage")
+    coverage = Coverage(
+        str(data), branch=True, include=[f"{ROOT / source}*" for source in target.sources], config_file=False
+    )
+    observer = Observer(coverage)
+    coverage.start()
+    code = run_pytest(target.tests, observer)
+    coverage.stop()
+    coverage.save()
+    found = coverage.get_data()
+    lines = {
+        str(Path(path).relative_to(ROOT)): {n: sorted({*names} - {""}) for n, names in by_line.items()}
+        for path, by_line in ((path, found.contexts_by_lineno(path)) for path in found.measured_files())
+    }
+    if code == 0:
+        file.write_text(json.dumps({"seconds": observer.seconds, "lines": lines}))
+    return code
+
+
+# Mutants ---------------------------------------------------------------------------------------------------------
+def sources(target: Target) -> list[Path]:
+    found = [ROOT / source for source in target.sources]
+    return sorted(path for one in found for path in (one.rglob("*.py") if one.is_dir() else [one]))
+
+
+def in_functions(code: str) -> set[int]:
+    """Return the lines inside bodies of functions. Others run once, at import; most are annotations and defaults."""
+    bodies = [
+        statement
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for statement in node.body
+    ]
+    return {line for one in bodies for line in range(one.lineno, (one.end_lineno or one.lineno) + 1)}
+
+
+def mutants(path: Path) -> list[Mutant]:
+    code = path.read_text()
+    tree, lines, texts, found = parso.parse(code), in_functions(code), code.splitlines(), []
+    for name in OPERATORS:
+        operator, count = get_operator(name)(), 0
+        for node in _nodes(tree):
+            for (line, _), _ in operator.mutation_positions(node):
+                if line in lines and not (name == _TRUE_TO_FALSE and "strict=True" in texts[line - 1]):
+                    found.append(Mutant(str(path.relative_to(ROOT)), name, count, line))
+                count += 1
+    return found
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    yield node
+    for child in getattr(node, "children", ()):
+        yield from _nodes(child)
+
+
+def changed(mutant: Mutant) -> str:
+    return mutate_code((ROOT / mutant.path).read_text(), get_operator(mutant.operator)(), mutant.occurrence)
+
+
+def import_changed(path: str, code: str) -> None:
+    """Let imports in this process find another source of one file."""
+    original = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(self: importlib.machinery.SourceFileLoader, fullname: str) -> Any:
+        if Path(self.path) == ROOT / path:
+            return compile(code, self.path, "exec", dont_inherit=True)
+        return original(self, fullname)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+
+
+def chosen(tests: Sequence[str], seconds: dict[str, float]) -> tuple[list[str], list[str]]:
+    """Return the fastest tests, first a few cases of each, then the others, as many as take some seconds together."""
+    first: list[str] = []
+    others: list[str] = []
+    cases: Counter[str] = Counter()
+    for test in sorted(tests, key=lambda name: seconds.get(name, 0.0)):
+        function = test.split("[")[0]
+        cases[function] += 1
+        (first if cases[function] <= CASES else others).append(test)
+    parts = []
+    for part in (first, others):
+        total = itertools.accumulate(seconds.get(test, 0.0) for test in part)
+        parts.append([test for test, until in zip(part, total, strict=True) if until <= SECONDS])
+    return parts[0], parts[1]
+
+
+def attempt(mutant: Mutant, lines: dict[str, dict[str, list[str]]], seconds: dict[str, float]) -> str:
+    """Return what became of a mutant: killed, timeout, survived or not covered."""
+    covering = lines.get(mutant.path, {}).get(str(mutant.line), [])
+    code = changed(mutant)
+
+    def work(tests: Sequence[str]) -> int:
+        import_changed(mutant.path, code)
+        return run_pytest(["-x", *tests])
+
+    for tests in filter(None, chosen(covering, seconds)):
+        result = forked(functools.partial(work, tests), 120 + 20 * sum(seconds[test] for test in tests))
+        if result:
+            return "timeout" if result == -1 else "killed"
+    return "survived" if covering else "not covered"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Try mutants of the targets of the command line; return 1 if fewer than 90 % are killed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; default: all")
+    parser.add_argument("--mutants", type=int, default=300, help="of each target (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    for module in ("jax", "jax.export", "numpy", "mpmath", "sympy", "safetensors.numpy"):
+        importlib.import_module(module)  # once, not in each process
+    enough = True
+    for name in options.targets or TARGETS:
+        target, rng = TARGETS[name], random.Random(options.seed)
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources(target))).hexdigest()[:12]
+        file = ROOT / ".mutants" / f"{name}-{digest}.json"
+        file.parent.mkdir(exist_ok=True)
+        if not file.exists() and forked(functools.partial(observe, target, file), 7200):
+            parser.error(f"the tests of {name} fail before anything is changed: {' '.join(target.tests)}")
+        known = json.loads(file.read_text())
+        everything = [mutant for path in sources(target) for mutant in mutants(path)]
+        outcomes: dict[str, list[Mutant]] = defaultdict(list)
+        for mutant in rng.sample(everything, min(options.mutants, len(everything))):
+            outcome = attempt(mutant, known["lines"], known["seconds"])
+            outcomes[outcome].append(mutant)
+            if outcome in ("survived", "not covered"):
+                text = (ROOT / mutant.path).read_text().splitlines()[mutant.line - 1].strip()
+                operator = mutant.operator.removeprefix("core/")
+                print(f"{mutant.path}:{mutant.line}: {outcome}: {operator} {mutant.occurrence}: {text}", flush=True)
+        tried = sum(map(len, outcomes.values()))
+        killed = len(outcomes["killed"]) + len(outcomes["timeout"])
+        counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in outcomes.items() if found)
+        print(
+            f"{name}: {tried} of {len(everything)} mutants, {killed / max(tried, 1):.1%} killed: {counts}", flush=True
+        )
+        enough &= killed >= 0.9 * tried
+    return 0 if enough else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
