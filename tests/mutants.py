@@ -19,16 +19,14 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import parso
 import pytest
-from cosmic_ray.mutating import mutate_code
-from cosmic_ray.plugins import get_operator
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,6 +82,40 @@ class Mutant(NamedTuple):
     line: int
 
 
+# A mutant may write anywhere: what guards files and devices is mutated as well ---------------------------------------
+# The events that change files, and which of their arguments are paths; see the table of audit events of Python.
+CHANGES = {
+    "open": (0,), "os.chmod": (0,), "os.chown": (0,), "os.link": (0, 1), "os.mkdir": (0,), "os.remove": (0,),
+    "os.rename": (0, 1), "os.rmdir": (0,), "os.symlink": (1,), "os.truncate": (0,), "os.utime": (0,),
+}  # fmt: skip
+
+
+def confine(folders: Sequence[Path]) -> None:
+    """Let this process change files in some folders only. What a test starts runs the original source."""
+    inside = tuple(f"{os.path.realpath(folder)}{os.sep}" for folder in folders)
+
+    def check(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in CHANGES or (event == "open" and not _writes(arguments)):
+            return
+        for place in CHANGES[event]:
+            path = arguments[place]
+            if isinstance(path, int):  # an open file, which was checked when it was opened
+                continue
+            folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+            real = os.path.join(os.path.realpath(folder), name)
+            device = event == "open" and os.path.exists(real) and not os.path.isfile(real) and not os.path.isdir(real)
+            if not device and not f"{real}{os.sep}".startswith(inside):
+                raise PermissionError(f"{event} outside of the folders of this run: {real}")
+
+    sys.addaudithook(check)
+
+
+def _writes(arguments: tuple[Any, ...]) -> bool:
+    _, mode, flags = arguments
+    writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+    return bool(set(mode) & set("wax+")) if isinstance(mode, str) else bool(flags & writing)
+
+
 # Processes -------------------------------------------------------------------------------------------------------
 def forked(work: Callable[[], int], timeout: float) -> int:
     """Return the exit code of `work` in a forked process without output; -1 if it does not end in time."""
@@ -95,6 +127,8 @@ def forked(work: Callable[[], int], timeout: float) -> int:
             sink = os.open(os.devnull, os.O_WRONLY)
             os.dup2(sink, 1)
             os.dup2(sink, 2)
+            sys.dont_write_bytecode = True
+            confine([Path(tempfile.gettempdir()), ROOT / ".jax_cache", ROOT / ".mutants", ROOT / ".hypothesis"])
             code = work()
         finally:
             os._exit(code)
@@ -170,6 +204,9 @@ def in_functions(code: str) -> set[int]:
 
 
 def mutants(path: Path) -> list[Mutant]:
+    import parso  # with Cosmic Ray, in the environment of this program alone
+    from cosmic_ray.plugins import get_operator  # see above
+
     code = path.read_text()
     tree, lines, texts, found = parso.parse(code), in_functions(code), code.splitlines(), []
     for name in OPERATORS:
@@ -189,6 +226,9 @@ def _nodes(node: Any) -> Iterator[Any]:
 
 
 def changed(mutant: Mutant) -> str:
+    from cosmic_ray.mutating import mutate_code  # in the environment of this program alone
+    from cosmic_ray.plugins import get_operator  # see above
+
     return mutate_code((ROOT / mutant.path).read_text(), get_operator(mutant.operator)(), mutant.occurrence)
 
 
@@ -245,6 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    own = tempfile.TemporaryDirectory(prefix="mutants-")  # all that a mutant may write to, with some caches
+    os.environ["TMPDIR"] = tempfile.tempdir = own.name
     for module in ("jax", "jax.export", "numpy", "mpmath", "sympy", "safetensors.numpy"):
         importlib.import_module(module)  # once, not in each process
     enough = True

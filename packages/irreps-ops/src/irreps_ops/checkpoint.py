@@ -284,7 +284,7 @@ def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | Non
         text, checksum = metadata[_KEY], metadata.get(_CHECKSUM)
         header = json.loads(text)
         written, about = header["format"], header["about"]
-        if not isinstance(about, dict) or not isinstance(text, str):
+        if not isinstance(about, dict):
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(

@@ -1,5 +1,6 @@
 """Files of parameters: what goes in comes out, and what belongs to something else is refused with both sides named."""
 
+import dataclasses
 import json
 import sys
 
@@ -154,6 +155,25 @@ def test_without_safetensors(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     with pytest.raises(ImportError, match=r"pip install irreps-ops\[checkpoint\]"):
         checkpoint.save(tmp_path / "x", TREE)
+
+
+@dataclasses.dataclass
+class Soft:
+    """An activation with a field."""
+
+    width: float
+    irreps: ic.Irreps
+
+    def __call__(self, x):
+        return jnp.tanh(x / self.width)
+
+
+def test_arguments_are_written_as_json():
+    plain = checkpoint._plain
+    assert plain(Soft(2.0, ic.Irreps("1o"))) == {"name": "Soft", "width": 2.0, "irreps": "1x1o"}
+    assert plain({1: (np.float32(0.5), jnp.arange(2), None, True)}) == {"1": [0.5, [0, 1], None, True]}
+    assert plain(jnp.tanh) == plain(jax.jit(jnp.tanh)) == "tanh"
+    assert plain(object()) == "object"
 
 
 @pytest.mark.parametrize("name", sorted(irr.bindings._registry.LAYERS.builtin))

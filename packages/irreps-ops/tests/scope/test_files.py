@@ -6,6 +6,7 @@ import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from irreps_ops import checkpoint
+from irreps_ops._inputs._files import read_file
 from irreps_ops.checkpoint import write_file
 
 TREE = {"a": {"w": jnp.arange(6.0, dtype=jnp.float32).reshape(2, 3), "n": jnp.arange(3)}, "b": jnp.ones((), bool)}
@@ -73,6 +75,36 @@ def test_the_file_and_its_folder_reach_the_disk_before_anybody_hears_of_success(
     assert events == [False, "rename", True]
 
 
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EIO])
+def test_a_folder_that_cannot_be_synchronized(tmp_path, monkeypatch, code):
+    """Some file systems cannot; an error of the disk is one."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(code, os.strerror(code))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if code == errno.EIO:
+        with pytest.raises(OSError, match="Input/output error"):
+            write_file(tmp_path / "file", "x")
+    else:
+        write_file(tmp_path / "file", "x")
+        assert (tmp_path / "file").read_text() == "x"
+
+
+def test_a_file_larger_than_memory_is_refused(tmp_path, monkeypatch):
+    path, real = tmp_path / "file", os.fstat
+    path.write_bytes(b"x")
+    for size in (2**62, 2**100):
+        monkeypatch.setattr(
+            os, "fstat", lambda *args, size=size: SimpleNamespace(st_size=size, st_mode=real(*args).st_mode)
+        )
+        with pytest.raises(ValueError, match=f"file has {size} bytes, more than memory holds"):
+            read_file(path)
+
+
 def test_links_are_replaced_and_permissions_kept(tmp_path):
     victim, link, private = tmp_path / "victim", tmp_path / "link", tmp_path / "private"
     victim.write_text("precious")
@@ -97,14 +129,17 @@ def test_links_are_replaced_and_permissions_kept(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device", "link to a device", "no folder", "long name"])
-def test_what_is_not_a_file_is_neither_written_nor_read(tmp_path, kind):
+def test_what_is_not_a_file_is_neither_written_nor_read(tmp_path, request, kind):
     path = tmp_path / "x"
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":
         os.mkfifo(path)
     elif kind == "device":
-        path = Path("/dev/full")
+        # A terminal. Nothing can be renamed to it, so that a fault of `write_file` does no harm.
+        descriptors = os.openpty()
+        path = Path(os.ttyname(descriptors[1]))
+        request.addfinalizer(lambda: [os.close(one) for one in descriptors])
     elif kind == "link to a device":
         path.symlink_to("/dev/zero")
     elif kind == "no folder":
@@ -254,6 +289,28 @@ def test_a_changed_bit_is_found(path):
         checkpoint.load(path)
     edited(path, lambda header: None)
     assert checkpoint.load(path).header["about"]["source"] == "here"
+
+
+def test_a_byte_that_is_no_bool_is_refused(path):
+    for byte, accepted in ((0, True), (1, True), (2, False), (255, False)):
+        edited(path, lambda header: None, keep_checksum=byte != 0)
+        data = bytearray(path.read_bytes())
+        size = int.from_bytes(data[:8], "little")
+        place = json.loads(data[8 : 8 + size])["parameters/b"]["data_offsets"][0]
+        data[8 + size + place] = byte
+        path.write_bytes(data)
+        if accepted:
+            assert bool(checkpoint.load(path).parameters["b"]) == bool(byte)
+        else:
+            with pytest.raises(ValueError, match="bool that are neither 0 nor 1"):
+                checkpoint.load(path)
+
+
+def test_equal_headers_make_equal_files(tmp_path):
+    pytest.importorskip("safetensors")
+    for name, about in (("x", {"a": 1, "b": 2}), ("y", {"b": 2, "a": 1})):
+        checkpoint.save(tmp_path / name, TREE, about=about)
+    assert (tmp_path / "x").read_bytes() == (tmp_path / "y").read_bytes()
 
 
 @pytest.mark.parametrize(
