@@ -94,6 +94,16 @@ def test_a_folder_that_cannot_be_synchronized(tmp_path, monkeypatch, code):
         assert (tmp_path / "file").read_text() == "x"
 
 
+def test_the_unfinished_file_of_another_process_remains(tmp_path, monkeypatch):
+    monkeypatch.setattr("secrets.token_hex", lambda size: "0" * 2 * size)
+    other = tmp_path / f".{'0' * 16}.unfinished"
+    other.write_text("theirs")
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "file", "ours")
+    assert other.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [other]
+
+
 def test_a_file_larger_than_memory_is_refused(tmp_path, monkeypatch):
     path, real = tmp_path / "file", os.fstat
     path.write_bytes(b"x")
@@ -189,6 +199,30 @@ def test_what_can_be_saved_can_be_loaded(tmp_path, dtype):
     found = checkpoint.load(tmp_path / "m").parameters["w"]
     assert found.dtype == dtype
     np.testing.assert_array_equal(np.asarray(found).view(np.uint8), bits)
+
+
+def test_what_the_library_of_the_format_refuses(path, monkeypatch):
+    """Dtypes that it, or we, do not know, and headers that it could not read again."""
+    safetensors = pytest.importorskip("safetensors")
+    before = path.read_bytes()
+
+    def refuse(*_):
+        raise safetensors.SafetensorError("unknown dtype")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.numpy.save", refuse)
+        with pytest.raises(ValueError, match="the parameters cannot be saved: unknown dtype"):
+            checkpoint.save(path, TREE)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "_LONGEST_HEADER", 100)
+        with pytest.raises(ValueError, match="names and header have more than 100 bytes: shorten `about`"):
+            checkpoint.save(path, TREE)
+        with pytest.raises(ValueError, match="not a checkpoint"):
+            checkpoint.load(path)
+    assert path.read_bytes() == before
+    monkeypatch.delitem(checkpoint._DTYPES, "F32")
+    with pytest.raises(ValueError, match="it has numbers of dtype 'F32', expected BOOL, I8"):
+        checkpoint.load(path)
 
 
 def test_byte_order_and_strides_do_not_matter(tmp_path):
