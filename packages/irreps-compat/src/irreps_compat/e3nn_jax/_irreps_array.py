@@ -57,12 +57,6 @@ def _unflatten(irreps: ic.Irreps, leaves: Any) -> IrrepsArray:
 
 
 jax.tree_util.register_pytree_with_keys(IrrepsArray, _with_keys, _unflatten, lambda x: ((x.array,), x.irreps))
-export.register_pytree_node_serialization(
-    IrrepsArray,
-    serialized_name="irreps_compat.e3nn_jax.IrrepsArray",
-    serialize_auxdata=lambda irreps: repr(irreps).encode(),
-    deserialize_auxdata=lambda data: Irreps(data.decode()),
-)
 
 
 def own(x: Any) -> Any:
@@ -135,3 +129,12 @@ def of_functions(transformation: Callable[P, Any]) -> Callable[P, Any]:
 def _own_tree(tree: Any) -> Any:
     """Convert the data in any pytree."""
     return jax.tree.map(own, tree, is_leaf=lambda x: isinstance(x, ic.IrrepsArray))
+
+
+# Last, because a name cannot be registered again by an import that repeats an interrupted one.
+export.register_pytree_node_serialization(
+    IrrepsArray,
+    serialized_name="irreps_compat.e3nn_jax.IrrepsArray",
+    serialize_auxdata=lambda irreps: repr(irreps).encode(),
+    deserialize_auxdata=lambda data: Irreps(data.decode()),
+)

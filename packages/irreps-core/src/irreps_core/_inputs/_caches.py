@@ -1,6 +1,7 @@
 """A registry of all caches of the irreps packages: one limit of their memory, and one call that empties them."""
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -13,6 +14,8 @@ _LOOKED_INTO = 500
 _clear_functions: list[Callable[[], Any]] = []
 _held: dict["_Cache", int] = {}
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # not on Windows; a child never inherits a lock that nobody will release
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 P = ParamSpec("P")
 T = TypeVar("T")
 
