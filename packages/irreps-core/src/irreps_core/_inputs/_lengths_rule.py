@@ -23,5 +23,5 @@ def _direction(x: jax.Array) -> jax.Array:
     # The scale cancels, so its derivative may be left out. Its reciprocal, by which XLA multiplies, is a normal number.
     size = jnp.max(jnp.abs(jax.lax.stop_gradient(x)), axis=-1, keepdims=True, initial=0)
     zero = size < tiny
-    scaled = jnp.where(zero, 0, x / jnp.clip(size, tiny, 1 / tiny))
+    scaled = jnp.where(zero, 0, x / jnp.where(zero, 1, jnp.minimum(size, 1 / tiny)))
     return scaled / jnp.sqrt(jnp.where(zero, 1, jnp.sum(scaled * scaled, axis=-1, keepdims=True)))

@@ -43,7 +43,7 @@ def unit_vectors(r: Any) -> Any:
     if is_jax(r):
         r = _with_subnormals(r, size)
         size = constant(xp.max(xp.abs(r), axis=-1, keepdims=True))
-    scaled = xp.where(zero, 0, r / xp.clip(size, tiny, 1 / tiny))
+    scaled = xp.where(zero, 0, r / xp.where(zero, 1, xp.minimum(size, 1 / tiny)))
     square = xp.sum(scaled**2, axis=-1, keepdims=True)
     return rounded_to(dtype, scaled / xp.sqrt(xp.where(zero, 1, square)))
 

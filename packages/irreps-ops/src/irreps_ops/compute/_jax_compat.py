@@ -111,9 +111,8 @@ def new_primitive(
     jitted = jax.jit(lambda *arrays, **parameters: primitive.bind(*arrays, **parameters), static_argnames=static)
 
     def impl(*arrays: Any, **parameters: Any) -> Any:
-        if getattr(jax.config, "jax_disable_jit"):  # noqa: B009 - the type checker does not know JAX's options
-            return run(*arrays, platform=jax.default_backend(), exported=False, **parameters)
-        return jitted(*arrays, **parameters)
+        with jax.disable_jit(False):  # like the primitives of JAX, it is compiled: it has no steps that a user wrote
+            return jitted(*arrays, **parameters)
 
     primitive.def_impl(impl)
     mlir.register_lowering(primitive, lowering)

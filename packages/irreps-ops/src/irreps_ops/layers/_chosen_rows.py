@@ -24,8 +24,9 @@ def chosen_rows(name: str, table: jax.Array, indices: jax.Array) -> jax.Array:
     # A product of the compute core, which reads zeros out of range and can be checked, tells which indices are known.
     ones = jnp.ones((len(table), 1))
     (known,) = evaluate(_row(name), [ones], {name: indices.reshape(-1)})
-    known = known.reshape(*indices.shape, *[1] * (table.ndim - 1)) > 0
-    return jnp.where(known, jnp.asarray(table).at[indices].get(mode="clip"), jnp.nan)
+    rows = jnp.where(known.reshape(indices.shape) > 0, indices.astype(int), len(table))
+    # The gather makes the NaN: a constant would stop ``jax.debug_nans`` where all indices are in range.
+    return jnp.asarray(table).at[rows].get(mode="fill")
 
 
 @cached(maxsize=64)
