@@ -80,7 +80,7 @@ class Emulator(_Run):
         threads = np.broadcast_to((self.alone or 0) if alone else threads, count)
 
         def others(of: np.ndarray, at: np.ndarray) -> Any:
-            return (at[where] == self.time) & ((of[where] != threads) | (of[where] == ALL) & ~alone)
+            return (at[where] == self.time) & ((of[where] != threads) | (of[where] == ALL) & (not alone))
 
         wrong = others(shadow.writer, shadow.written) | (
             (shadow.writing[where] != self.chunk) & (shadow.writing[where] >= 0)

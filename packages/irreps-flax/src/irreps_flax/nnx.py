@@ -102,7 +102,7 @@ def _path_of(module: nnx.Module) -> str:
     while frame is not None:
         caller, frame = frame.f_locals.get("self"), frame.f_back
         if isinstance(caller, nnx.Module):
-            found = next(("/".join(map(str, p)) for p, part in nnx.iter_modules(caller) if part is module), found)
+            found = next(("/".join(map(str, p)) for p, part in nnx.iter_graph(caller) if part is module), found)
     return found
 
 

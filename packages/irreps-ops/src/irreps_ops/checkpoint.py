@@ -52,6 +52,7 @@ NORMALIZATION = "component"
 _KEY = "irreps"  # key of our header in the metadata of the file
 _CHECKSUM = "irreps_sha256"  # key of the checksum there
 _LONGEST_HEADER = 100_000_000  # bytes; safetensors has the same limit
+_DEEPEST_ABOUT = 100  # levels; every version of Python reads and writes as many
 # The names that safetensors gives to dtypes.
 _DTYPES = {
     "BOOL": "bool", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64",
@@ -127,12 +128,11 @@ def save(
                 raise ValueError(f"two leaves have the name {shown(name)}: names are texts, and 1 and '1' are one name")
             arrays[name] = _stored(name, leaf)
         _check_names(tree)
+    _check_depth(header["about"], _DEEPEST_ABOUT)
     try:
         text = json.dumps(header, sort_keys=True)
         metadata = {_KEY: text, _CHECKSUM: _checksum(text, arrays)}
         content = module.numpy.save(arrays, metadata)
-    except RecursionError:
-        raise ValueError("`about` is too deep: expected fewer levels of dicts and lists") from None
     except module.SafetensorError as error:
         raise ValueError(f"the parameters cannot be saved: {error}") from None
     if int.from_bytes(content[:8], "little") > _LONGEST_HEADER:
@@ -295,6 +295,14 @@ def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | Non
             f"{path} has format {shown(written)}, but this irreps-ops reads {FORMAT}: install a newer version"
         )
     return header, text, checksum
+
+
+def _check_depth(value: Any, levels: int) -> None:
+    """Refuse nested dicts and lists that some version of Python could write but another could not read."""
+    if levels < 0:
+        raise ValueError(f"`about` is too deep: expected at most {_DEEPEST_ABOUT} levels of dicts and lists")
+    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
+        _check_depth(part, levels - 1)
 
 
 def _layer_header(layer: Any) -> dict[str, Any]:
