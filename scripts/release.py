@@ -9,7 +9,8 @@ and with the newest entry of the changelog, and the ranges that it requires of i
 
 `build` runs the same checks, and unless it is given `--unreleased` it refuses changelogs without a date and packages
 with uncommitted changes. It builds each package twice, in isolation. It fails unless both builds have the same bytes
-and their contents are complete: py.typed, LICENSE and the right version, and no tests in the wheel.
+and their contents are complete: py.typed, LICENSE and the right version, and no tests in the wheel. It writes a bill of
+materials beside them, see supply_chain.py.
 
 Both commands print all problems, and exit with status 1 if there are any.
 """
@@ -291,11 +292,15 @@ def build(package: Package, root: Path, out: Path) -> list[str]:
             return [*problems, f"expected one wheel and one source distribution, found {found}"]
         problems += [*check_wheel(wheels[0], package), *check_sdist(sdists[0], package)]
         if not problems:
-            from irreps_ops.checkpoint import write_file  # imports JAX, which checking does not need
+            # Both import JAX, which checking does not need.
+            from supply_chain import write_bill_of_materials
+
+            from irreps_ops.checkpoint import write_file
 
             out.mkdir(parents=True, exist_ok=True)
             for file in (*wheels, *sdists):
                 write_file(out / file.name, file.read_bytes())
+            write_bill_of_materials(package.name, str(package.version), out, [*wheels, *sdists])
     return problems
 
 
