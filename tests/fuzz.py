@@ -48,7 +48,7 @@ from irreps_ops.compute import Path as PolynomialPath
 SLOW = 1.0  # seconds of processor time for one input; as much for each 100,000 characters that it has
 STUCK = 60  # seconds after which an input is given up
 LONGEST = 2500  # characters of a message
-MEMORY = 256  # MiB by which the process may grow, about what the caches may hold
+MEMORY = 512  # MiB by which the process may grow, twice what the caches may hold
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,24 @@ def test_a_limit_of_the_degrees_is_counted():
         ic.product_basis(["1000x1o"] * 2, max_order=2)
 
 
+@pytest.mark.parametrize(
+    "indices",
+    [
+        ["1o", f"{10**30}x1o", ""],
+        ["", f"0e+{10**30}o"],
+        [f"{10**400}x0e", "1o"],
+        ["9000x0e", ""],
+        ["9000x0e"],
+    ],
+)
+def test_huge_and_empty_indices(indices):
+    for keep in (None, {ic.Irrep("9e")}):
+        with pytest.raises(ValueError, match=r"would take [0-9.e+]+ GiB"):
+            ic.product_basis(indices, keep)
+        with pytest.raises(ValueError, match=r"would take [0-9.e+]+ GiB"):
+            ic.symmetric_basis(indices, ic.parse_symmetry("abc"[: len(indices)])[1], keep)
+
+
 def test_up_to_seven_vectors_are_allowed():
     for n in range(1, 8):
         ic.check_basis_size([ic.Irreps("1o")] * n, None, None)

@@ -42,7 +42,7 @@ def check_basis_size(
     """
     components = 1
     for one in irreps:
-        components *= one.dim
+        components *= max(one.dim, 1)  # the other indices of an empty one are coupled, too
     # No basis has more tensors than components; the exact number takes longer to find.
     if 8 * components**2 <= LARGEST:
         return
@@ -52,12 +52,14 @@ def check_basis_size(
         rank = _rank(irreps, group, keep)
     else:
         rank = 1 if keep is not None else _components(irreps, max_order) // len(group or "1")
-    size = 8 * components * rank
+    # Coupling starts with the identity of each index.
+    size = 8 * max(components * max(rank, 1), *(one.dim**2 for one in irreps))
     if size > LARGEST:
+        would = min(size, 10**300) / 2**30  # GiB; larger integers are no floats
         raise ValueError(
-            f"the basis of tensors with the irreps {', '.join(map(str, irreps)):.200} would take "
-            f"{size / 2**30:.3g} GiB, more than the {LARGEST / 2**30:.3g} GiB allowed: use fewer indices or irreps, or "
-            "decompose the tensor step by step with tensor products"
+            f"the basis of tensors with the irreps {', '.join(map(str, irreps)):.200} would take {would:.3g} GiB, more "
+            f"than the {LARGEST / 2**30:.3g} GiB allowed: use fewer indices or irreps, or decompose the tensor step by "
+            "step with tensor products"
         )
 
 

@@ -17,6 +17,7 @@ from irreps_core import (
     parse_symmetry,
     perm,
     product_basis,
+    shown,
     stack_basis,
     symmetric_basis,
 )
@@ -183,17 +184,17 @@ def _irreps_of_indices(
     """Return the irreps of each index; those of exchanged indices follow from one another."""
     for name in given:
         if len(name) != 1:
-            raise TypeError(f"reduced_tensor_product_basis has no argument {name!r}")
+            raise TypeError(f"reduced_tensor_product_basis has no argument {shown(name)}")
         if name not in indices:
-            raise ValueError(f"there is no index {name!r} in the formula {formula!r}")
+            raise ValueError(f"there is no index {name!r} in the formula {shown(formula)}")
     chosen = {i: Irreps(x) for i, x in given.items()}
     for n, i in enumerate(indices):
         same = sorted({indices[p[n]] for _, p in group} & set(given))
         if not same:
-            raise ValueError(f"the index {i!r} of the formula {formula!r} needs irreps, for example {i}='1o'")
+            raise ValueError(f"the index {i!r} of the formula {shown(formula)} needs irreps, for example {i}='1o'")
         if any(chosen[j] != chosen[same[0]] for j in same):
-            told = ", ".join(f"{j}={chosen[j]}" for j in same)
-            raise ValueError(f"the formula {formula!r} exchanges indices that differ in their irreps: {told}")
+            told = ", ".join(f"{j}={chosen[j]!s:.200}" for j in same)
+            raise ValueError(f"the formula {shown(formula)} exchanges indices that differ in their irreps: {told}")
         chosen.setdefault(i, chosen[same[0]])
     return tuple(chosen[i] for i in indices)
 
