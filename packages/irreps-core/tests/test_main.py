@@ -126,6 +126,12 @@ def test_output_that_cannot_be_written(words: tuple[str, ...]) -> None:
     assert done.stderr == ""
 
 
+def test_long_words_are_quoted_in_part(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["show", "1o", "q" * 100_000], ["q" * 100_000], ["show", "q" * 100_000]):
+        assert exit_code(words) == 2
+        assert len(capsys.readouterr().err) < 2000
+
+
 def test_help_and_version() -> None:
     assert run("--version").stdout.strip() == f"irreps-core {__version__}"
     done = run("--help")

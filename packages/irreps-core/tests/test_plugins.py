@@ -451,3 +451,14 @@ def test_importing_the_package_reads_no_metadata_and_imports_no_plugin() -> None
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("error", [Exception, SystemExit, GeneratorExit, RecursionError, MemoryError])
+def test_an_object_whose_attributes_raise_is_refused(error: type[BaseException]) -> None:
+    class Rude:
+        def __getattr__(self, name: str) -> None:
+            raise error("x" * 100_000)
+
+    with pytest.raises(TypeError, match=f"an attribute of an object of type Rude raises {error.__name__}") as info:
+        plugins.load(plugins.Group("geometry.shapes", ("area",)), Rude())
+    assert len(str(info.value)) < 1000

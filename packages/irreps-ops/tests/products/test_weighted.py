@@ -260,11 +260,35 @@ def test_float32_stays_float32() -> None:
         ((0, 0, 0, "uuu", True), "equal multiplicities, got 3x1o and 2x1o"),
         ((0, 0, 0, "uvu", True), "makes 3x0e, but the output has 4x0e"),
         ((0, 0, 0, "uvw", True, -1.0), "path_weight of 0 or more, got -1.0"),
+        ((0, 0, 0, "uvw", True, "much"), "path_weight of 0 or more, got 'much'"),
+        ((0, 0, 0, "uvw", True, 10**400), "path_weight of 0 or more, got 1000"),
+        ((0, 0, 0, "uvw", True, True), "path_weight of 0 or more, got True"),
+        ((0, 0, 0, "uvw", True, 1.0, 1.0), "instruction is"),
+        ((0, 0, 0, "uvw", "yes"), "instruction is .* True or False, got"),
+        ((0.0, 0, 0, "uvw", True), "instruction is .* integers"),
+        ((True, 0, 0, "uvw", True), "instruction is .* integers"),
+        (([0], 0, 0, "uvw", True), "instruction is .* integers"),
+        ((0, 0, 0, ["uvw"], True), "connection mode .* must be one of uvw"),
+        ((0, 0, 0, "u" * 10**6, True), "connection mode .{1,400} must be one of uvw"),
+        ("uvw", "instruction is"),
+        (3, "instruction is .* got 3"),
     ],
 )
 def test_errors_name_the_wrong_instruction(instruction: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         irr.FunctionalTensorProduct("3x1o", "2x1o", "4x0e + 2o", [instruction])
+
+
+@pytest.mark.parametrize("instructions", [3, "uvw", None])
+def test_instructions_are_a_list(instructions: Any) -> None:
+    with pytest.raises(ValueError, match="instructions must be a list of tuples"):
+        irr.FunctionalTensorProduct("1o", "1o", "0e", instructions)
+
+
+@pytest.mark.parametrize("variance", [-1.0, np.nan, np.inf, "1", True, 10**400, None])
+def test_variances_are_numbers_of_0_or_more(variance: Any) -> None:
+    with pytest.raises(ValueError, match=r"number variance of 0 or more, got"):
+        irr.FunctionalTensorProduct("1o", "1o", "0e", [(0, 0, 0, "uvw", True)], in1_var=[variance])
 
 
 def test_errors_name_wrong_weights_data_and_options() -> None:

@@ -73,7 +73,7 @@ def _instruction(given: Any) -> Instruction:
 
 
 def _variances(given: Iterable[float] | None) -> tuple[float, ...] | None:
-    return None if given is None else tuple(check.factor("a product", "of variance", v) for v in given)
+    return None if given is None else tuple(check.factor("FunctionalTensorProduct", "variance", v) for v in given)
 
 
 @frozen
