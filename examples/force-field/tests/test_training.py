@@ -21,7 +21,7 @@ SMALL = ModelConfig((1, 6, 8), channels=4, layers=1, lmax=1, radial_basis=4, rad
 def make_trainer(frames: list[Atoms], training: TrainingConfig) -> Trainer:
     graphs = to_graphs(frames, SMALL.elements, SMALL.cutoff, "test")
     scaling = scaling_of(frames, graphs, SMALL.elements)
-    graphs = relative_to(graphs, scaling)
+    graphs = relative_to(graphs, scaling.reference_energies)
     model = ForceField(SMALL, scaling, rngs=nnx.Rngs(0), dtype=training.dtype)
     predictor = Predictor(model, training.dtype)
 

@@ -163,6 +163,7 @@ OPERATIONS = {
     "scatter_sum": row(lambda x: irr.scatter_sum(x, dst=dst(x), output_size=BATCH), "0e + 1o", each_row=False),
     "sh": row(lambda v: irr.sh([1], v, True), (3,)),
     "shtp": row(lambda x, v: irr.shtp(x, v, "0e + 1o"), "0e + 1o", "1o"),
+    "sine_basis": row(irr.sine_basis, (), shared((3,))),
     "soft_envelope": row(irr.soft_envelope, ()),
     "soft_normalization": row(lambda x: irr.soft_normalization(x, 1.5), "0e + 1o"),
     "soft_odd": row(irr.soft_odd, ()),

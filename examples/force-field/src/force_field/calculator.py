@@ -8,9 +8,11 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
+import irreps_ops as irr
+
 from .data import check_elements
 from .derivatives import Potential
-from .evaluation import Predictor
+from .evaluation import Prediction, Predictor
 from .graphs import to_graph
 
 
@@ -47,13 +49,17 @@ class ForceFieldCalculator(Calculator):
         check_elements([current], model.elements, "the simulation")
         graph = to_graph(current, model.elements, model.cutoff)
         (prediction,) = self.predictor([graph])
+        self.results = {**self.results_of(current, graph, prediction), "virial": -prediction.strain_derivative}
+
+    def results_of(self, atoms: Atoms, graph: irr.Graph, prediction: Prediction) -> dict[str, Any]:
+        """Return the properties of a configuration, by the names of ASE, from the prediction for its graph."""
         energies = prediction.energies + self.reference_energies[graph.nodes.species]
-        self.results = {
+        results: dict[str, Any] = {
             "energy": float(np.sum(energies)),
             "energies": energies,
             "forces": prediction.forces,
-            "virial": -prediction.strain_derivative,
         }
-        if current.cell.rank == 3:
-            stress = prediction.strain_derivative / current.get_volume()
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        if atoms.cell.rank == 3:
+            stress = prediction.strain_derivative / atoms.get_volume()
+            results["stress"] = full_3x3_to_voigt_6_stress(stress)
+        return results

@@ -1,4 +1,4 @@
-"""Train an equivariant force field on quantum chemistry, evaluate it, and run molecular dynamics with it."""
+"""Train an equivariant force field on quantum chemistry, or take a public one; evaluate it, and simulate with it."""
 
 import argparse
 import contextlib
@@ -15,9 +15,12 @@ from .checkpoint import CheckpointError
 from .data import BUILT_IN, DataError
 from .model import SIZES, ModelConfig
 from .outputs import OutputError
+from .pretrained import MODELS, PretrainedError
 from .training import TrainingConfig
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
+_CHECKPOINT = "file or folder of a training run, or file of a public model"
+_RUN = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md, "use": commands.use}
 
 # Option, type and help. The defaults are those of the configurations, or of the checkpoint that is resumed.
 _MODEL_OPTIONS = (
@@ -77,14 +80,18 @@ def parser() -> argparse.ArgumentParser:
             default = "by --size" if field in SIZES["small"] else config.__dataclass_fields__[field].default
             section.add_argument(f"--{name}", type=_positive(kind), metavar="N", help=f"{text} (default: {default})")
     evaluate = commands_.add_parser("evaluate", help="report errors and equivariance of a trained force field")
-    evaluate.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")
+    evaluate.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
+    )
     evaluate.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: the training data)")
     evaluate.add_argument(
         "--frames", type=_positive(int), metavar="N", help="use only the first N frames that were not trained on"
     )
     evaluate.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="dtype of the predictions")
     md = commands_.add_parser("md", help="run constant-energy molecular dynamics with a trained force field")
-    md.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="file, or folder of a training run")
+    md.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
+    )
     md.add_argument(
         "--data", nargs="+", metavar="FILE", help="file with the initial structure (default: the training data)"
     )
@@ -99,6 +106,14 @@ def parser() -> argparse.ArgumentParser:
     md.add_argument("--out", type=Path, metavar="FILE", help="trajectory (default: in the folder of CHECKPOINT)")
     md.add_argument("--seed", type=_positive(int), default=0, metavar="N", help="seed of the velocities (default: 0)")
     md.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the forces")
+    use = commands_.add_parser("use", help="compute with a public model, from the file that its authors published")
+    use.add_argument("model", choices=MODELS, metavar="MODEL", help=f"{' or '.join(MODELS)}")
+    use.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help="the published file: *.pth of SevenNet, *.nqx"
+    )
+    use.add_argument("--data", nargs="+", metavar="FILE", help="extended-XYZ files whose frames are computed")
+    use.add_argument("--out", type=Path, metavar="FILE", help="extended-XYZ file for energies, forces and stresses")
+    use.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the computation")
     return top
 
 
@@ -111,12 +126,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     jax.config.update("jax_enable_x64", True)  # each command sets its dtype
     console = Console()
-    run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md}[options.command]
+    run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md, "use": commands.use}[
+        options.command
+    ]
     try:
         code = run(options, console)
         sys.stdout.flush()
         return code
-    except (DataError, CheckpointError, OutputError, commands.UsageError) as error:
+    except (DataError, CheckpointError, OutputError, PretrainedError, commands.UsageError) as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # the disk is full, or nobody reads the output any more

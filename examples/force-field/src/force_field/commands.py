@@ -1,18 +1,25 @@
-"""The commands `force-field train`, `evaluate` and `md`."""
+"""The commands `force-field train`, `evaluate`, `md` and `use`."""
 
 import argparse
+import io
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import ase.io
+import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from flax import nnx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import checkpoint, data, outputs, plots, report
+from irreps_ops.bindings import tree_leaves
+from irreps_ops.checkpoint import write_file
+
+from . import checkpoint, data, outputs, plots, pretrained, report
 from .calculator import ForceFieldCalculator
 from .dynamics import set_temperature, simulate
 from .evaluation import Parameters, Predictor, equivariance_error, errors, errors_by_molecule
@@ -22,7 +29,7 @@ from .potential import (
     abstract_model,
     as_json,
     fingerprint,
-    load_model,
+    load_any,
     relative_graphs,
     relative_to,
     scaling,
@@ -145,7 +152,9 @@ class _Run:
             to_graphs(frames, elements, plan.model.cutoff, name) for frames in (self.train_frames, self.valid_frames)
         )
         sizes = scaling(saved.header) if saved else scaling_of(self.train_frames, train, elements)
-        self.train_graphs, self.valid_graphs = relative_to(train, sizes), relative_to(valid, sizes)
+        self.train_graphs, self.valid_graphs = (
+            relative_to(graphs, sizes.reference_energies) for graphs in (train, valid)
+        )
         model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
         self.predictor = Predictor(model, config.dtype, 4 * config.batch_size)
         batches = Batches(self.train_graphs, config.batch_size, config.dtype)
@@ -223,20 +232,28 @@ class _Run:
         )
 
 
+def _sources(options: argparse.Namespace, header: dict[str, Any]) -> list[str]:
+    """Return the data that the command line names, or those that the model was trained on."""
+    sources = options.data or header["source"]
+    if not sources:
+        raise UsageError(f"{options.checkpoint} does not say which data it was trained on: give --data")
+    return sources
+
+
 def evaluate(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field evaluate` and return the exit code."""
-    model, header = load_model(options.checkpoint, options.dtype)
-    sources = options.data or header["data"]["source"]
+    model, header = load_any(options.checkpoint, options.dtype)
+    sources = _sources(options, header)
     frames = load(sources)
     name = ", ".join(sources)
-    data.check_elements(frames, model.config.elements, name)
-    known = set(header["data"]["trained_on"])
+    data.check_elements(frames, model.elements, name)
+    known = set(header["trained_on"])
     unseen = [atoms for atoms in frames if fingerprint(atoms) not in known][: options.frames]
     if not unseen:
         raise data.DataError(f"{name}: expected frames that the model was not trained on, got none: give other --data")
-    graphs = relative_graphs(unseen, model.config, model.scaling, name)
+    graphs = relative_graphs(unseen, model, name)
     predictor = Predictor(model, options.dtype)
-    table = errors_by_molecule(unseen, graphs, predictor(graphs), model.config.elements)
+    table = errors_by_molecule(unseen, graphs, predictor(graphs), model.elements)
     left_out = len(frames) - len([atoms for atoms in frames if fingerprint(atoms) not in known])
     console.print(report.error_table(table, f"{name}: {len(unseen)} frames; {left_out} training frames are left out"))
     some = unseen[:: max(1, len(unseen) // 3)][:3]
@@ -248,19 +265,19 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
 
 def md(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field md` and return the exit code."""
-    model, header = load_model(options.checkpoint, options.dtype)
+    model, header = load_any(options.checkpoint, options.dtype)
     if options.steps < 2 or options.timestep <= 0:
         raise UsageError(
             f"expected at least 2 --steps and a --timestep above zero, got {options.steps} and {options.timestep}"
         )
-    sources = options.data or header["data"]["source"]
+    sources = _sources(options, header)
     frames = load(sources, targets=False)
     if options.frame >= len(frames):
         raise data.DataError(
             f"{', '.join(sources)} has {len(frames)} frames: expected --frame below that number, got {options.frame}"
         )
     atoms = frames[options.frame]
-    data.check_elements([atoms], model.config.elements, f"{', '.join(sources)} from frame {options.frame}")
+    data.check_elements([atoms], model.elements, f"{', '.join(sources)} from frame {options.frame}")
     atoms.calc = ForceFieldCalculator(model, options.dtype)
     set_temperature(atoms, options.temperature, options.seed)
     path = options.out or checkpoint.locate(options.checkpoint).parent / "trajectory.extxyz"
@@ -285,3 +302,44 @@ def md(options: argparse.Namespace, console: Console) -> int:
         soft_wrap=True,
     )
     return outputs.exit_code(caught)
+
+
+def use(options: argparse.Namespace, console: Console) -> int:
+    """Run `force-field use` and return the exit code."""
+    model = pretrained.load(options.checkpoint, options.dtype, options.model)
+    calculator = ForceFieldCalculator(model, options.dtype)
+    count = sum(leaf.size for _, leaf in tree_leaves(calculator.predictor.parameters))
+    console.print(
+        f"{options.checkpoint}: {options.model}, {count:,} parameters, {len(model.elements)} elements, "
+        f"cutoff {model.cutoff} Å.\nAs a calculator of ASE:\n"
+        "  from force_field.calculator import ForceFieldCalculator\n"
+        "  from force_field.pretrained import load\n"
+        f'  atoms.calc = ForceFieldCalculator(load("{options.checkpoint}"))\n'
+        f"Or: force-field md {options.checkpoint} --data FILE",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if options.data is None:
+        return 0
+    frames, name = load(options.data, targets=False), ", ".join(options.data)
+    data.check_elements(frames, model.elements, name)
+    if options.out is not None:
+        outputs.check_writable(options.out)
+    graphs = to_graphs(frames, model.elements, model.cutoff, name)
+    predictions = calculator.predictor(graphs)
+    for number, (atoms, graph, prediction) in enumerate(zip(frames, graphs, predictions, strict=True)):
+        results = calculator.results_of(atoms, graph, prediction)
+        atoms.calc = SinglePointCalculator(atoms, **results)
+        largest = float(np.abs(results["forces"]).max())
+        console.print(
+            f"frame {number}: {atoms.get_chemical_formula()}, energy {results['energy']:.6f} eV, "
+            f"largest force component {largest:.6f} eV/Å",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if options.out is not None:
+        text = io.StringIO()
+        ase.io.write(text, frames, format="extxyz")
+        write_file(options.out, text.getvalue())
+        console.print(f"energies, forces and stresses: {options.out}", highlight=False, soft_wrap=True)
+    return 0

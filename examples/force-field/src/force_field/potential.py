@@ -14,8 +14,9 @@ from flax import nnx
 import irreps_ops as irr
 from irreps_flax.nnx import binding
 
-from . import checkpoint
+from . import checkpoint, pretrained
 from .data import force_scale, reference_energies
+from .derivatives import Potential
 from .graphs import GraphData, graph_sizes, to_graphs
 from .model import ForceField, ModelConfig, Scaling
 
@@ -30,9 +31,9 @@ def scaling_of(frames: Sequence[Atoms], graphs: Sequence[irr.Graph], elements: S
     )
 
 
-def relative_to(graphs: Sequence[irr.Graph], scaling: Scaling) -> list[irr.Graph]:
+def relative_to(graphs: Sequence[irr.Graph], reference_energies: Sequence[float]) -> list[irr.Graph]:
     """Return graphs whose energies are relative to the reference energies of their atoms."""
-    reference = np.array(scaling.reference_energies)
+    reference = np.array(reference_energies)
 
     def relative(data: GraphData, species: np.ndarray) -> GraphData:
         return data._replace(energy=data.energy - float(np.sum(reference[species])))
@@ -40,9 +41,9 @@ def relative_to(graphs: Sequence[irr.Graph], scaling: Scaling) -> list[irr.Graph
     return [g._replace(globals=relative(g.globals, g.nodes.species)) for g in graphs]
 
 
-def relative_graphs(frames: Sequence[Atoms], model: ModelConfig, scaling: Scaling, source: str) -> list[irr.Graph]:
+def relative_graphs(frames: Sequence[Atoms], model: Potential, source: str) -> list[irr.Graph]:
     """Return the graphs of configurations, with energies relative to the reference energies of their atoms."""
-    return relative_to(to_graphs(frames, model.elements, model.cutoff, source), scaling)
+    return relative_to(to_graphs(frames, model.elements, model.cutoff, source), model.reference_energies)
 
 
 def fingerprint(atoms: Atoms) -> str:
@@ -83,6 +84,25 @@ def load_model(path: Path, dtype: str) -> tuple[ForceField, dict[str, Any]]:
     path = checkpoint.locate(path)
     saved = checkpoint.load_run(path, dtype)
     return binding.from_trees(abstract_model(saved, path, dtype), saved.parameters), saved.header
+
+
+def load_any(path: Path, dtype: str) -> tuple[Potential, dict[str, Any]]:
+    """Read a trained force field or a published model.
+
+    Args:
+        path: checkpoint, folder of a training run, or file of a published model.
+        dtype: dtype of the parameters.
+
+    Returns:
+        The potential; and the entry `data` of the header of its checkpoint, which for a published model names no data.
+
+    Raises:
+        checkpoint.CheckpointError, pretrained.PretrainedError: the file cannot be used.
+    """
+    if pretrained.recognize(path) is not None:
+        return pretrained.load(path, dtype), {"source": [], "trained_on": []}
+    model, header = load_model(path, dtype)
+    return model, header["data"]
 
 
 def abstract_model(saved: checkpoint.Checkpoint, path: Path, dtype: str) -> ForceField:

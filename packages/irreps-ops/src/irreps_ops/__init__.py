@@ -122,6 +122,7 @@ from .pointwise._radial import (
     exponential_bernstein_basis,
     gaussian_basis,
     radial_basis,
+    sine_basis,
     soft_one_hot_linspace,
 )
 from .products._couplings import Coupling
@@ -291,6 +292,7 @@ __all__ = [
     "scatter_sum",
     "sh",
     "shtp",
+    "sine_basis",
     "soft_envelope",
     "soft_normalization",
     "soft_odd",

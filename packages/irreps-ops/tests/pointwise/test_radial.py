@@ -16,6 +16,7 @@ from irreps_ops import (
     exponential_bernstein_basis,
     gaussian_basis,
     poly_envelope,
+    sine_basis,
     soft_envelope,
     soft_one_hot_linspace,
     sus,
@@ -46,6 +47,17 @@ def test_bessel_functions_and_their_derivatives_are_exact():
                 taylor = mpmath.taylor(exact, mpmath.mpf(place), 4)
                 expected = [float(c * math.factorial(i)) for i, c in enumerate(taylor)]
                 np.testing.assert_allclose(ours / scale, expected / scale, rtol=0, atol=1e-13)
+
+
+def test_sine_basis_and_its_derivatives_by_frequencies():
+    x, k = np.array([0.0, 0.3, 2.0]), np.array([0.5, 0.0, -3.0])
+    found = np.asarray(sine_basis(x, k))
+    np.testing.assert_allclose(found[1:], np.sin(k * x[1:, None]) / x[1:, None], rtol=1e-14)
+    np.testing.assert_allclose(found[0], k)
+    by_frequency = jax.jit(jax.jacfwd(sine_basis, argnums=1))(x, k)
+    np.testing.assert_allclose(np.einsum("rkk->rk", by_frequency), np.cos(k * x[:, None]), atol=1e-14)
+    with pytest.raises(ValueError, match=r"shape \(n,\), got \(2, 2\)"):
+        sine_basis(x, np.ones((2, 2)))
 
 
 def test_bessel_functions_are_orthonormal():

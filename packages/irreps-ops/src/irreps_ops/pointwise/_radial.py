@@ -49,8 +49,39 @@ def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
     n = check.count("bessel", "n", n)
     x_max = check.positive("bessel", "x_max", x_max)
     x = check.float_array("bessel", x)
-    k = _last_axis(np.arange(1, n + 1) * (math.pi / x_max), x)
-    return math.sqrt(2 / x_max) * k * _sinc(k * x[..., None])
+    k = np.arange(1, n + 1) * (math.pi / x_max)
+    return math.sqrt(2 / x_max) * sine_basis(x, jnp.asarray(k, x.dtype))
+
+
+@computed_in_float32
+def sine_basis(x: jax.Array, frequencies: jax.Array) -> jax.Array:
+    """Return sin(k x) / x for each of the frequencies k: Bessel functions of degree 0 that may be trained.
+
+    For k = pi/c, 2 pi/c, ..., they are those of :func:`bessel` for the cutoff c, divided by sqrt(2/c). They are even and
+    analytic in x, also at 0.
+
+    Args:
+        x: distances, any shape.
+        frequencies: of shape (n,), in the inverse of the unit of `x`.
+
+    Returns:
+        Array of shape (..., n).
+
+    Raises:
+        ValueError: `frequencies` is not one axis of numbers.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import jax.numpy as jnp
+        >>> irr.sine_basis(jnp.array([0.0, 0.25]), jnp.array([jnp.pi, 2 * jnp.pi]))
+        Array([[3.142, 6.283],
+               [2.828, 4.   ]], dtype=float...)
+    """
+    x, k = check.float_array("sine_basis", x), check.float_array("sine_basis", frequencies)
+    if k.ndim != 1:
+        raise ValueError(f"sine_basis expects frequencies of shape (n,), got {k.shape}")
+    k = k.astype(x.dtype).reshape((1,) * x.ndim + (-1,))
+    return k * _sinc(k * x[..., None])
 
 
 def _sinc(t: jax.Array) -> jax.Array:
