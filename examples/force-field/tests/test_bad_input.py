@@ -39,6 +39,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "infinite energy": (WATER + WATER.replace("=-1.5", "=inf"), ["frame 1", "energy", "not finite"]),
     "no element": (WATER + WATER.replace("O 0.0", "Qq 0.0"), ["frame 1", "'Qq'", "not a chemical element"]),
     "dummy atom": (WATER + WATER.replace("O 0.0", "X 0.0"), ["frame 1", "'X'", "not a chemical element"]),
+    "atomic number 200": (
+        WATER.replace("species:S:1", "Z:I:1").replace("O ", "8 ").replace("H 0.0 0.8", "200 0.0 0.8").replace("H", "1"),
+        ["frame 0", "atom 1 is of number 200", "not a chemical element"],
+    ),
     "truncated": (WATER * 2 + WATER[:-40], ["frame 2 (line 11)", "truncated", "3 atoms"]),
     "truncated after count": (WATER + "3\n", ["frame 1", "truncated"]),
     "truncated line": (WATER + WATER[:-12], ["frame 1 (line 6)", "malformed"]),

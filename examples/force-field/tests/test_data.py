@@ -9,6 +9,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from force_field import data
+from force_field.graphs import to_graphs
 
 MakeFrames = Callable[..., list[Atoms]]
 
@@ -47,6 +48,25 @@ def test_read_gives_back_what_was_written(frames_of: MakeFrames, tmp_path: Path)
         np.testing.assert_allclose(a.get_forces(), b.get_forces(), atol=1e-7)
         np.testing.assert_allclose(a.get_potential_energy(), b.get_potential_energy(), atol=1e-7)
         np.testing.assert_array_equal(a.pbc, b.pbc)
+
+
+def test_valid_files_of_unusual_form_are_read(frames_of: MakeFrames, tmp_path: Path) -> None:
+    """A byte-order mark, ends of lines of Windows, characters that end lines elsewhere, and fixed atoms."""
+    (atoms,) = frames_of(["H2O"])
+    path = tmp_path / "a.xyz"
+    ase.io.write(path, atoms, format="extxyz")
+    text = path.read_text()
+    forces, scale = atoms.get_forces(), data.force_scale([atoms])
+    head, comment, *rows = text.splitlines()
+    fixed = "\n".join([head, comment.replace(":forces:R:3", ":forces:R:3:move_mask:L:1")])
+    fixed += "\n" + "\n".join(f"{row} {flag}" for row, flag in zip(rows, "FTT", strict=True)) + "\n"
+    for form in ("\ufeff" + text, text.replace("\n", "\r\n"), text.replace("pbc", "note=a\u2028b\x0b pbc"), fixed):
+        path.write_bytes(form.encode())
+        (found,) = data.read(path)
+        np.testing.assert_allclose(found.get_forces(apply_constraint=False), forces, atol=1e-7)
+        np.testing.assert_allclose(data.force_scale([found]), scale, rtol=1e-6)
+        (graph,) = to_graphs([found], (1, 8), 3.0, "test")
+        np.testing.assert_allclose(graph.nodes.forces, forces, atol=1e-7)
 
 
 def test_structures_without_targets_may_be_read(tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ def _read_lines(path: Path) -> list[str]:
     try:
         if path.exists() and not path.is_file():
             raise DataError(f"{path} cannot be read: it is not a file")
-        # Not splitlines, which also splits at characters that are not ends of lines.
-        return path.read_text(encoding="utf-8").split("\n")
+        # Not splitlines, which also splits at characters that are not ends of lines. A byte-order mark is left out.
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         names = " or ".join(BUILT_IN)
         raise DataError(f"{path} does not exist: give an extended-XYZ file, or {names}") from None
@@ -172,8 +172,11 @@ def _check_stress(atoms: Atoms, where: str) -> None:
 
 
 def _check_structure(atoms: Atoms, where: str) -> None:
-    if np.any((atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols))):
-        raise DataError(f"{where}: atom {int(np.argmin(atoms.numbers))} is 'X', which is not a chemical element")
+    unknown = np.flatnonzero((atoms.numbers < 1) | (atoms.numbers >= len(chemical_symbols)))
+    if len(unknown):
+        number = int(atoms.numbers[unknown[0]])
+        name = "'X'" if number == 0 else f"of number {number}"
+        raise DataError(f"{where}: atom {unknown[0]} is {name}, which is not a chemical element")
     _check_numbers("positions", atoms.positions, (len(atoms), 3), where)
     _check_numbers("Lattice", atoms.cell.array, (3, 3), where)
     if np.abs(atoms.positions).max() > _FARTHEST or np.abs(atoms.cell.array).max() > _FARTHEST:

@@ -46,7 +46,9 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         training: errors on training configurations.
         frames: number of training configurations.
     """
-    error, percent = errors.forces_mae, 100 * errors.forces_mae / errors.forces_rms
+    error = errors.forces_mae
+    # Isolated atoms have no forces.
+    share = f"{100 * error / errors.forces_rms:.1f} % of their root mean square, " if errors.forces_rms > 0 else ""
     if error < CHEMICAL_ACCURACY / 2:
         quality = "very good: suitable for molecular dynamics near the temperature of the data"
     elif error < CHEMICAL_ACCURACY:
@@ -62,7 +64,7 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         reason = f"The error on training configurations is similar ({training.forces_mae:.1f} meV/Å):"
         advice = "longer training (--minutes) helps, and so does a larger network (--size large)."
     return (
-        f"On unseen configurations, the mean absolute error of force components is {error:.1f} meV/Å, {percent:.1f} % "
-        f"of their root mean square, and that of energies is {errors.energy_mae:.1f} meV. This is {quality}.\n"
+        f"On unseen configurations, the mean absolute error of force components is {error:.1f} meV/Å, {share}"
+        f"and that of energies is {errors.energy_mae:.1f} meV. This is {quality}.\n"
         f"{reason} {advice}"
     )
