@@ -14,7 +14,7 @@ import pytest
 
 import irreps_ops as irr
 from irreps_llvm import EXECUTOR
-from irreps_llvm._executor import generated, scatters
+from irreps_llvm._executor import generated, key_of
 from irreps_llvm.generator import Registers
 from irreps_llvm.generator._sizes import sizes_of
 from irreps_llvm.program import interpret, printed
@@ -27,6 +27,7 @@ from irreps_ops.compute import (
     Operand,
     Path,
     Polynomial,
+    Views,
     checked,
     evaluate,
     use_executor,
@@ -120,20 +121,27 @@ def test_convolutions_of_odd_sizes_and_their_gradients(
     both(gradient, arrays(contraction), 1e-12)
 
 
-def test_matrix_products_of_different_lengths_are_added_up() -> None:
-    a, b = "2x0e + 1o + 3x0e + 2x1o", "0e + 2x1o + 4x0e"
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("2x0e + 1o + 3x0e + 2x1o", "0e + 2x1o + 4x0e"),  # products of different lengths are added up
+        ("16x0e + 8x1o + 8x2e", "8x2e + 16x1o + 3x3e + 8x0e"),  # whole vectors are written to the result
+    ],
+)
+def test_linear_maps(a: str, b: str) -> None:
     linear = irr.FunctionalLinear(a, b)
     rng = np.random.default_rng(0)
     weights = [jnp.asarray(rng.normal(size=path.path_shape)) for path in linear.weights]
 
-    def gradient(executor: str) -> Callable[..., Any]:
+    def gradient(executor: Any) -> Callable[..., Any]:
         def total(x: Any, *weights: Any) -> Any:
             y = use_executor(lambda w, x: linear(w, irr.IrrepsArray(a, x)).array, executor)(list(weights), x)
             return jnp.sum(jnp.sin(y)), y
 
         return jax.value_and_grad(total, tuple(range(1 + len(weights))), has_aux=True)
 
-    both(gradient, [rng.normal(size=(7, 14)), *weights], 1e-12)
+    for executor in ("llvm", Interpreter(Registers(16, 32))):
+        both(gradient, [rng.normal(size=(7, irr.Irreps(a).dim)), *weights], 1e-12, executor=executor)
 
 
 def test_no_channels_give_empty_arrays() -> None:
@@ -154,10 +162,10 @@ class Interpreter(type(EXECUTOR)):
     def __init__(self, registers: Registers | None = None, scatter: bool = True) -> None:
         self.registers, self.scatter = registers or Registers(32, 16), scatter
 
-    def run(self, contraction: Contraction, inputs: Any, indices: Any) -> list[jax.Array]:
+    def run_on_views(self, contraction: Contraction, views: Views, arrays: Any, indices: Any) -> list[jax.Array]:
         """Interpret the program of a contraction, for another machine than this one."""
-        key = (contraction.polynomial, str(contraction.dtype), self.registers, self.scatter)
-        code, sizes, outputs = generated(*key), sizes_of(contraction), contraction.output_types()
+        key = key_of(contraction, views)._replace(registers=self.registers, scatter=self.scatter)
+        code, sizes, outputs = generated(key), sizes_of(contraction), views.output_types(contraction)
 
         def on_host(*given: Any) -> list[np.ndarray]:
             results = [np.full(int(np.prod(o.shape)), np.nan, o.dtype) for o in outputs]
@@ -168,7 +176,7 @@ class Interpreter(type(EXECUTOR)):
             return [r.reshape(o.shape) for r, o in zip(results, outputs, strict=False)]
 
         ordered = [indices[name].astype(jnp.int32) for name in contraction.polynomial.indices]
-        return list(jax.pure_callback(on_host, outputs, *inputs, *ordered))
+        return list(jax.pure_callback(on_host, outputs, *arrays, *ordered))
 
 
 @pytest.mark.parametrize("executor", ["llvm", Interpreter()], ids=["machine code", "interpreter"])
@@ -185,6 +193,11 @@ def test_random_polynomials_and_their_gradients(executor: Any) -> None:
             return jax.grad(total, tuple(range(len(case.polynomial.inputs))))
 
         both(derivatives, case.inputs("float64"), 1e-11, executor=executor)
+
+
+@pytest.mark.parametrize("registers", [Registers(64, 32), Registers(16, 32)], ids=["AVX-512", "NEON"])
+def test_the_interpreter_reads_and_writes_parts_of_arrays(registers: Registers) -> None:
+    check_executor(Interpreter(registers), dtypes=["float64"], only="parts")
 
 
 @pytest.mark.parametrize("scatter", [True, False])
@@ -208,7 +221,7 @@ def test_a_program_is_printed_with_its_loops() -> None:
     assert "sort by senders" in text
     assert "# matrix products for x" in text
     assert "fma of" in text
-    code = generated(contraction.polynomial, "float32", Registers(64, 32), scatters(contraction))
+    code = generated(key_of(contraction)._replace(registers=Registers(64, 32)))
     assert len(printed(code.program, details=True)) > 5 * len(text)
 
 

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from irreps_llvm.generator import Generator, Registers, Workspace
+from irreps_llvm.generator import Registers, Workspace, generate
 from irreps_llvm.generator._sizes import sizes_of
 from irreps_llvm.machine._ptx_text import block_threads, ptx_text
 from irreps_llvm.machine._threads import BlockMemory, ThreadProgram, for_threads
@@ -184,7 +184,7 @@ class Prepared(NamedTuple):
 def prepared(case: ExecutorCase, dtype: str, lanes: int, shared: int) -> Prepared:
     contraction = Contraction(case.polynomial, case.batch, tuple(case.sizes.items()), dtype)
     registers = Registers(lanes * np.dtype(dtype).itemsize, 200, threads=True)
-    generated = Generator(case.polynomial, dtype, registers).generate()
+    generated = generate(case.polynomial, dtype, registers)
     program = for_threads(generated.program, shared)
     indices = {name: np.array(case.indices[name], np.int32) for name in case.polynomial.indices}
     arguments = [*(np.array(x) for x in case.inputs(dtype)), *indices.values()]

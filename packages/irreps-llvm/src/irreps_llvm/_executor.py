@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import cached
-from irreps_ops.compute import Contraction, Polynomial
+from irreps_ops.compute import Contraction, Polynomial, Views
 
 from . import _gpu_executor
-from .generator import CHUNKS_THAT_SCATTER, Generated, Generator, Registers, needs_little_memory, operations
+from .generator import CHUNKS_THAT_SCATTER, Generated, Registers, generate, needs_little_memory, operations, visits
 from .generator._sizes import sizes_of
 from .machine._llvm_text import llvm_text
 from .program import Program, printed
@@ -24,20 +25,29 @@ _STORED = ("bfloat16", "float32", "float64")
 _SCATTERED_BYTES = 64 << 20
 
 
+class _Key(NamedTuple):
+    """What the program of a contraction depends on; the arguments of :func:`generate`."""
+
+    polynomial: Polynomial
+    views: Views
+    dtype: str
+    registers: Registers
+    scatter: bool
+
+
 @cached(maxsize=256)
-def generated(polynomial: Polynomial, dtype: str, registers: Registers, scatter: bool) -> Generated:
-    """Return the program of a polynomial; see :class:`Generator`.
+def generated(key: _Key) -> Generated:
+    """Return the program of a contraction.
 
     Raises:
         ValueError: an element of the batch needs too much memory.
     """
-    return Generator(polynomial, dtype, registers, scatter=scatter).generate()
+    return generate(key.polynomial, key.dtype, key.registers, views=key.views, scatter=key.scatter)
 
 
 @cached(maxsize=256)
-def _kernel(polynomial: Polynomial, dtype: str, registers: Registers, scatter: bool) -> Kernel:
-    program = generated(polynomial, dtype, registers, scatter).program
-    return kernel_of(program, registers)
+def _kernel(key: _Key) -> Kernel:
+    return kernel_of(generated(key).program, key.registers)
 
 
 def kernel_of(program: Program, registers: Registers) -> Kernel:
@@ -77,9 +87,10 @@ def _registers() -> Registers:
     return Registers(machine.vector_bytes, machine.vector_registers)
 
 
-def _key(contraction: Contraction) -> tuple[Polynomial, str, Registers, bool]:
+def key_of(contraction: Contraction, views: Views | None = None) -> _Key:
     """Return what the program of a contraction depends on."""
-    return contraction.polynomial, str(contraction.dtype), _registers(), scatters(contraction)
+    views = Views.of_whole_arrays(contraction.polynomial) if views is None else views
+    return _Key(contraction.polynomial, views, str(contraction.dtype), _registers(), scatters(contraction))
 
 
 class LlvmExecutor:
@@ -113,7 +124,7 @@ class LlvmExecutor:
         if needs_little_memory(contraction.polynomial, contraction.dtype.itemsize, _registers()):
             return None
         try:
-            generated(*_key(contraction))
+            visits(contraction.polynomial, contraction.dtype.itemsize, _registers(), scatters(contraction))
         except ValueError as error:
             return str(error)
         return None
@@ -136,15 +147,26 @@ class LlvmExecutor:
         self, contraction: Contraction, inputs: Sequence[jax.Array], indices: Mapping[str, jax.Array]
     ) -> list[jax.Array]:
         """See :class:`irreps_ops.compute.Executor`."""
+        return self.run_on_views(contraction, Views.of_whole_arrays(contraction.polynomial), inputs, indices)
+
+    def run_on_views(
+        self,
+        contraction: Contraction,
+        views: Views,
+        arrays: Sequence[jax.Array],
+        indices: Mapping[str, jax.Array],
+    ) -> list[jax.Array]:
+        """See :class:`irreps_ops.compute.ViewsExecutor`."""
         polynomial = contraction.polynomial
         rows = dict(contraction.sizes)
         in_int32 = [_int32(indices[name], rows[name]) for name in polynomial.indices]
         if contraction.platform == "cuda":
-            return zeroed(_gpu_executor.run(contraction, inputs, in_int32), polynomial)
-        key = _key(contraction)
-        code, kernel = generated(*key), _kernel(*key)
+            inputs = views.read(polynomial, arrays)
+            return views.write(contraction, _gpu_executor.run(contraction, inputs, in_int32))
+        key = key_of(contraction, views)
+        code, kernel = generated(key), _kernel(key)
         sizes = sizes_of(contraction)
-        outputs = contraction.output_types()
+        outputs = views.output_types(contraction)
         work = [
             jax.ShapeDtypeStruct(
                 (w.length(sizes),), contraction.dtype if w.element == "float" else jnp.dtype(w.element)
@@ -153,7 +175,7 @@ class LlvmExecutor:
         ]
         call = jax.ffi.ffi_call(target_name(kernel), [*outputs, *work])
         attributes = {name: np.int64(sizes[name]) for name in code.program.sizes}
-        return zeroed(list(call(*inputs, *in_int32, **attributes))[: len(outputs)], polynomial)
+        return list(call(*arrays, *in_int32, **attributes))[: len(outputs)]
 
     def explain(self, contraction: Contraction, *, details: bool = False) -> str:
         """Return the loops of the program, as text.
@@ -165,13 +187,8 @@ class LlvmExecutor:
         if contraction.platform == "cuda":
             on_device = _gpu_executor.device_code_of(contraction.polynomial, str(contraction.dtype))
             return printed(on_device.program, details=details)
-        code = generated(*_key(contraction))
+        code = generated(key_of(contraction))
         return printed(code.program, details=details)
-
-
-def zeroed(outputs: Sequence[jax.Array], polynomial: Polynomial) -> list[jax.Array]:
-    """Return the outputs, with zeros for those that no path reaches."""
-    return [y if yes else jnp.zeros_like(y) for y, yes in zip(outputs, polynomial.reached(), strict=True)]
 
 
 def _int32(index: jax.Array, rows: int) -> jax.Array:

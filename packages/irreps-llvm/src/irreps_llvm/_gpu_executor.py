@@ -17,7 +17,7 @@ import numpy as np
 from irreps_core import cached
 from irreps_ops.compute import Contraction, Polynomial, evaluate
 
-from .generator import Generator, Registers, Workspace
+from .generator import Registers, Workspace, generate
 from .generator._sizes import sizes_of
 from .machine._llvm_text import counting_text
 from .machine._ptx_text import block_threads, ptx_text
@@ -57,7 +57,7 @@ def device_code_of(polynomial: Polynomial, dtype: str) -> DeviceCode:
     threads = min(max(_FEWEST_THREADS, 1 << (longest - 1).bit_length()), _MOST_THREADS)
     itemsize = np.dtype(dtype).itemsize
     registers = Registers(threads * itemsize, _REGISTERS * 4 // itemsize, threads=True)
-    generated = Generator(polynomial, dtype, registers).generate()
+    generated = generate(polynomial, dtype, registers)
     blocks = for_threads(generated.program)
     program = blocks.program
     if (count := len(program.arguments) + len(program.results) + len(program.sizes)) > _MOST_PARAMETERS:

@@ -17,11 +17,11 @@ In a block, paths that belong together form a *group*. For each group:
 from dataclasses import dataclass
 
 from irreps_llvm.program import Program
-from irreps_ops.compute import Polynomial
+from irreps_ops.compute import Polynomial, Views
 
+from ._folding import folded, folded_views
 from ._memory import Memory, Registers, Workspace
-from ._products import Product, products
-from ._visit import visit_batch
+from ._visit import visit_batch, visits
 
 
 @dataclass(frozen=True)
@@ -42,48 +42,32 @@ class Generated:
     sorted: tuple[str, ...] = ()
 
 
-class Generator:
-    """Generates the program of a polynomial.
+def generate(
+    polynomial: Polynomial,
+    dtype: str,
+    registers: Registers,
+    *,
+    views: Views | None = None,
+    scatter: bool = False,
+) -> Generated:
+    """Return the program of a polynomial.
 
     Args:
         polynomial: the polynomial.
         dtype: of the arithmetic.
         registers: of the machine.
+        views: where the operands lie in the arrays (default: each is an array of its own).
         scatter: visit the batch once, even if outputs are written through several indices: sorted by one of them. Each
             chunk has its own sums for the others, so there are few chunks. Saves time, costs memory.
+
+    Raises:
+        ValueError: an element of the batch needs too much memory.
     """
-
-    def __init__(self, polynomial: Polynomial, dtype: str, registers: Registers, *, scatter: bool = False) -> None:
-        self.polynomial, self.dtype, self.registers, self.scatter = polynomial, dtype, registers, scatter
-
-    def generate(self) -> Generated:
-        """Return the program."""
-        memory = Memory(self.polynomial, self.dtype, self.registers)
-        for index, of_pass in self._passes():
-            visit_batch(memory, index, of_pass)
-        phases = (memory.prepare, memory.visit, memory.add_up, memory.finish)
-        memory.builder.program.phases = [phase for phase in phases if phase]
-        return Generated(memory.builder.program, tuple(memory.workspaces), tuple(memory.sorted))
-
-    def _passes(self) -> list[tuple[str | None, list[Product]]]:
-        """Assign each product to a visit of the batch, and sort each visit by an index, or none."""
-        found: dict[str | None, list[Product]] = {}
-        for product in products(self.polynomial):
-            target = self.polynomial.outputs[product.output.target.position]
-            found.setdefault(target.index, []).append(product)
-        unsorted = found.pop(None, [])
-        if not found:
-            return [(None, unsorted)] if unsorted else []
-        if self.scatter:
-            # One visit for all, sorted by the index with the most data: it is read and summed run by run.
-            operands = (*self.polynomial.inputs, *self.polynomial.outputs)
-            size = {name: sum(o.size for o in operands if o.index == name) for name in self.polynomial.indices}
-            return [
-                (
-                    max(size, key=lambda name: size[name]),
-                    [p for of_index in found.values() for p in of_index] + unsorted,
-                )
-            ]
-        # Any order suits the products without an indexed output: they share most with the larger visit.
-        found[max(found, key=lambda name: len(found[name]))] += unsorted
-        return list(found.items())
+    views = Views.of_whole_arrays(polynomial) if views is None else views
+    memory = Memory(folded(polynomial), folded_views(polynomial, views), dtype, registers)
+    for visit in visits(polynomial, memory.itemsize, registers, scatter):
+        visit_batch(memory, visit)
+    memory.clear_rest()
+    phases = (memory.prepare, memory.visit, memory.add_up, memory.finish)
+    memory.builder.program.phases = [phase for phase in phases if phase]
+    return Generated(memory.builder.program, tuple(memory.workspaces), tuple(memory.sorted))

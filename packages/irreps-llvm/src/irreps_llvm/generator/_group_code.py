@@ -9,7 +9,7 @@ from ._block import Block
 from ._group import Group, Terms
 from ._inputs import Inputs
 from ._lane_code import Coefficient, Load, Multiply, Sum
-from ._layout import Layout
+from ._layout import Layout, store_components
 from ._matmul import TILE_ROWS, Matrix, matrix_product
 from ._outputs import LaneTarget, Outputs
 from ._products import SUMMED, MatrixOutput, MatrixProduct, Operands, VectorOutput, by_axis
@@ -66,13 +66,17 @@ class GroupCode:
             return self.block.operand(output.target, output=True).components
         return self.block.operand(output.vector).components
 
-    def _offset(self, layout: Layout, used: Operands) -> Integer:
-        """Return the position of an output for the present counters of the loops."""
+    def _counters(self, used: Operands) -> dict[str, Integer]:
+        """Return the present counters of the loops, by the names that they have in the layout of an output."""
         counters: dict[str, Integer] = {SUMMED: 0}
         for axis, letter in zip(by_axis(used).letters, used.letters, strict=True):
             if letter in self.counters:
                 counters[axis] = self.counters[letter]
-        return layout.offset(self.builder, counters)
+        return counters
+
+    def _offset(self, layout: Layout, used: Operands) -> Integer:
+        """Return the position of an output for the present counters of the loops."""
+        return layout.offset(self.builder, self._counters(used))
 
     def emit(self) -> None:
         """Append the code, inside of the loops of the group."""
@@ -190,18 +194,25 @@ class GroupCode:
     ) -> None:
         builder, width = self.builder, self.width
         with builder.loop(0, self.group.lanes.padded, vectors * width) as lane:
-            sums: dict[tuple[Operands, int, int], tuple[Value, Value]] = {}
+            sums: dict[tuple[Operands, int, int], Value] = {}
+            places: dict[Operands, Value] = {}
             for target, components in kept.items():
                 data = self.targets[target]
-                to = builder.at(data.pointer(total), self._offset(data.layout, target))
+                places[target] = data.pointer(total)
                 for k in components:
                     for v in range(vectors):
-                        at = builder.at(to, builder.add(k * data.layout.component + v * width, lane))
-                        sums[target, k, v] = builder.variable(builder.load_vector(at, width)), at
+                        sums[target, k, v] = builder.variable(builder.zero(width))
             with builder.loop(start, stop) as e:
                 self._emit_lanes(e, lane, vectors, sums)
-            for variable, at in sums.values():
-                builder.store(builder.get(variable), at)
+            for target, components in kept.items():
+                layout, loops = self.targets[target].layout, self._counters(target)
+                for v in range(vectors):
+                    found = [
+                        builder.get(sums[target, k, v]) if k in components else builder.zero(width)
+                        for k in range(layout.components)
+                    ]
+                    first = builder.add(lane, v * width)
+                    store_components(builder, found, places[target], layout, loops, first, add=True)
 
     def _emit_element_by_element(self) -> None:
         builder, group, block, width = self.builder, self.group, self.block, self.width
@@ -228,7 +239,7 @@ class GroupCode:
         e: Integer,
         lane: Integer,
         vectors: int,
-        sums: dict[tuple[Operands, int, int], tuple[Value, Value]],
+        sums: dict[tuple[Operands, int, int], Value],
         pairs: list[Value] | None = None,
     ) -> None:
         """Append the straight-line code for an element and some vectors of lanes."""
@@ -243,7 +254,7 @@ class GroupCode:
                 continue
             for k, terms in components.items():
                 for v, code in enumerate(lane_codes):
-                    variable, _ = sums[target, k, v]
+                    variable = sums[target, k, v]
                     builder.set(variable, code.sum(terms, builder.get(variable)))
         for (memory, components), of_sum in zip(self.sums, group.product_sums, strict=True):
             start = builder.at(memory, builder.add(builder.mul(e, components * group.lanes.padded), lane))
@@ -268,6 +279,16 @@ class GroupCode:
         """Append code that writes an output, or adds to it."""
         builder = self.builder
         place = builder.load(self.block.element_sum, e) if data.kind == "run" else e
+        if data.layout.lane != 1 or data.layout.parts:
+            for v, code in enumerate(codes):
+                found = [
+                    code.sum(components[k], None) if k in components else builder.zero(self.width)
+                    for k in range(data.layout.components)
+                ]
+                first = builder.add(lane, v * self.width)
+                loops = self._counters(target)
+                store_components(builder, found, data.pointer(place), data.layout, loops, first, add=not data.once)
+            return
         to = builder.at(data.pointer(place), builder.add(self._offset(data.layout, target), lane))
         for k in range(data.layout.components) if data.once else components:
             for v, code in enumerate(codes):

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from irreps_llvm.program import Integer, Value
-from irreps_ops.compute import Access, Operand
+from irreps_ops.compute import Access
 
 from ._block import Block
-from ._layout import Lanes, Layout, copy_element, lanes_of, packed_layout, stored_layout
+from ._layout import Lanes, Layout, copy_element, each_number, lanes_of, packed_layout, stored_layout
 from ._matmul import TILE_ROWS
 from ._products import SUMMED, Operands
 
@@ -29,9 +29,9 @@ class Vectors(NamedTuple):
     extent: int
 
 
-def new_vectors(block: Block, operand: Operand, used: Operands) -> Vectors:
+def new_vectors(block: Block, used: Operands, *, output: bool = False) -> Vectors:
     """Make memory for the vectors h of a block."""
-    stored = stored_layout(operand, used.letters, SUMMED)
+    stored = block.memory.stored(used, SUMMED, output=output)
     columns = lanes_of(stored.lanes, block.widest)
     rows = block.length * stored.components + TILE_ROWS
     packed = packed_layout(stored, columns.padded, loop=rows * columns.padded)
@@ -56,7 +56,7 @@ class Inputs:
 
     def _new_lane_data(self, used: Operands) -> LaneData:
         builder, operand = self.builder, self.block.operand(used)
-        stored = stored_layout(operand, used.letters)
+        stored = self.memory.stored(used)
         lanes = lanes_of(stored.lanes, self.block.widest)
         if operand.access is Access.BROADCAST:
             pointer, layout = self.memory.broadcast(used)
@@ -86,7 +86,7 @@ class Inputs:
         return self._scalar_columns[used.position]
 
     def scalar_layout(self, used: Operands) -> Layout:
-        """Return the layout of the numbers of an input without lanes."""
+        """Return the layout of the numbers of an input without lanes, in its columns."""
         return stored_layout(self.block.operand(used), used.letters)
 
     def _new_columns(self, used: Operands) -> Value:
@@ -95,37 +95,36 @@ class Inputs:
         source = self.memory.inputs[used.position]
 
         def copy(start: Value, e: Integer) -> None:
-            if operand.size <= 16:
-                for n in range(operand.size):
-                    builder.store(builder.load(start, n), memory, builder.add(n * self.block.columns, e))
-                return
-            with builder.loop(0, operand.size) as n:
-                builder.store(builder.load(start, n), memory, builder.add(builder.mul(n, self.block.columns), e))
+            def copy_number(n: Integer, place: Integer) -> None:
+                to = builder.add(builder.mul(n, self.block.columns), e)
+                builder.store(builder.load(start, place), memory, to)
+
+            each_number(builder, operand, self.memory.view(used), copy_number)
 
         # Elements beyond the end of the block are computed with the others, so they must be numbers.
         self.block.before.append(lambda: builder.clear(memory, operand.size * self.block.columns))
         apart = self.memory.registers.threads
         readers = self.block.each_element_apart if apart else self.block.each_element
-        readers.append(self._reader(operand, source, copy, memory))
+        readers.append(self._reader(used, source, copy))
         return memory
 
     def _reader(
-        self, operand: Operand, source: Value, copy: Callable[[Value, Integer], None], memory: Value
+        self, used: Operands, source: Value, copy: Callable[[Value, Integer], None]
     ) -> Callable[[Integer], None]:
         """Return code that copies an element; zeros if its row is out of range."""
-        builder = self.builder
+        builder, operand, size = self.builder, self.block.operand(used), self.memory.stored(used).size
         if operand.access is Access.BROADCAST:
             return lambda e: copy(source, e)
         if operand.index is None:
-            return lambda e: copy(builder.at(source, builder.mul(self.block.element(e), operand.size)), e)
+            return lambda e: copy(builder.at(source, builder.mul(self.block.element(e), size)), e)
         index = operand.index
         self.block.needs_row(index)
-        zeros = self.memory.zeros(operand)
+        zeros = self.memory.zeros(used)
 
         def read(e: Integer) -> None:
             row = self.block.row(index, e)
             inside = builder.less(row, self.memory.rows[index])
-            start = builder.at(source, builder.mul(builder.select(inside, row, 0), operand.size))
+            start = builder.at(source, builder.mul(builder.select(inside, row, 0), size))
             copy(builder.select(inside, start, zeros), e)
 
         return read
@@ -133,16 +132,15 @@ class Inputs:
     def vectors(self, used: Operands) -> Vectors:
         """Return the vectors h of a block."""
         if used not in self._vectors:
-            operand = self.block.operand(used)
-            found = new_vectors(self.block, operand, used)
-            stored = stored_layout(operand, used.letters, SUMMED)
+            found = new_vectors(self.block, used)
+            stored = self.memory.stored(used, SUMMED)
             builder, step = self.builder, stored.components * found.columns.padded
 
             def copy(start: Value, e: Integer) -> None:
                 to = builder.at(found.pointer, builder.mul(e, step))
                 copy_element(builder, start, stored, to, found.layout, found.columns.width)
 
-            read = self._reader(operand, self.memory.inputs[used.position], copy, found.pointer)
+            read = self._reader(used, self.memory.inputs[used.position], copy)
             self.block.each_element.append(read)
             self._vectors[used] = found
         return self._vectors[used]

@@ -7,11 +7,11 @@ In the *packed* layout of an operand the lanes are contiguous and padded with ze
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from irreps_llvm.program import Builder, Element, Integer, Value
-from irreps_ops.compute import Operand
+from irreps_ops.compute import Operand, View
 
 from ._products import LANE
 
@@ -46,7 +46,9 @@ class Layout:
         lane: stride of the lanes.
         extents: of the loops, by name.
         strides: of the loops, by name.
-        size: numbers of one element of the batch.
+        size: from one element of the batch to the next.
+        start: of the first number, in the memory of an element.
+        parts: the ranges of components, if each is laid out on its own.
     """
 
     components: int
@@ -56,38 +58,52 @@ class Layout:
     extents: tuple[tuple[str, int], ...]
     strides: tuple[tuple[str, int], ...]
     size: int
+    start: int = 0
+    parts: tuple["Layout", ...] = ()
 
     def offset(self, builder: Builder, loops: dict[str, Integer]) -> Integer:
         """Return the position of the first number, given the counters of the loops."""
-        position: Integer = 0
+        position: Integer = self.start
         for name, stride in self.strides:
             position = builder.add(position, builder.mul(loops[name], stride))
         return position
 
 
-def stored_layout(operand: Operand, letters: Sequence[str], lane: str = LANE) -> Layout:
+def stored_layout(operand: Operand, letters: Sequence[str], lane: str = LANE, view: View | None = None) -> Layout:
     """Return the layout of an operand in its array.
 
     Args:
         operand: the operand.
         letters: the name of each channel axis.
         lane: the name of the axis along which the lanes run; if no axis has it, there is one lane.
+        view: where the operand lies in its array (default: it is all of it).
     """
-    strides, stride = [0] * len(operand.channels), operand.components if operand.components_last else 1
-    for n in reversed(range(len(operand.channels))):
-        strides[n] = stride
-        stride *= operand.channels[n]
+    view = View.whole(0, operand) if view is None else view
+    if len(view.parts) != 1:
+        parts = tuple(
+            stored_layout(replace(operand, components=n), letters, lane, replace(view, parts=((n, start),)))
+            for n, start in view.parts
+        )
+        return replace(stored_layout(operand, letters, lane), size=view.width, parts=parts)
+    shape, strides, stride = operand.shape, [], 1
+    for axis in reversed(range(len(shape))):
+        stride = view.width if axis == view.axes - 1 else stride
+        strides.insert(0, stride)
+        stride *= shape[axis]
+    own = operand.component_axis - operand.batch_axes
+    component = strides.pop(own)
     named = dict(zip(letters, zip(operand.channels, strides, strict=True), strict=True))
     extent, lane_stride = named.get(lane, (1, 1))
     loops = [(name, *pair) for name, pair in named.items() if name != lane]
     return Layout(
         operand.components,
-        1 if operand.components_last else math.prod(operand.channels),
+        component,
         extent,
         lane_stride,
         tuple((name, extent) for name, extent, _ in loops),
         tuple((name, stride) for name, _, stride in loops),
-        operand.size,
+        math.prod(view.of_array(operand)),
+        view.parts[0][1],
     )
 
 
@@ -142,8 +158,19 @@ def copy_element(builder: Builder, source: Value, given: Layout, target: Value, 
         wanted: the layout there.
         width: lanes of a vector.
     """
+    if given.parts or wanted.parts:
+        place = 0
+        for part in given.parts or wanted.parts:
+            if given.parts:
+                to = builder.at(target, place * wanted.component)
+                copy_element(builder, source, part, to, replace(wanted, components=part.components), width)
+            else:
+                start = builder.at(source, place * given.component)
+                copy_element(builder, start, replace(given, components=part.components), target, part, width)
+            place += part.components
+        return
     lanes = min(given.lanes, wanted.lanes)
-    in_vectors = width > 1 and _is_in_vectors(given) and _is_in_vectors(wanted)
+    in_vectors = width > 1 and is_in_vectors(given) and is_in_vectors(wanted)
     whole = lanes // width * width if in_vectors else 0
 
     def body(counters: dict[str, Integer]) -> None:
@@ -166,7 +193,8 @@ def copy_element(builder: Builder, source: Value, given: Layout, target: Value, 
             return
         if whole:
             with builder.loop(0, whole, width) as lane:
-                _store_components(builder, write, wanted, lane, _load_components(builder, read, given, lane, width))
+                found = _load_components(builder, read, given, lane, width)
+                store_components(builder, found, target, wanted, counters, lane)
         if whole < lanes:
             for c in range(given.components):
                 with builder.loop(whole, lanes) as lane:
@@ -189,9 +217,46 @@ def _in_range(layout: Layout, width: int, count: Integer) -> Integer:
     return width if layout.lanes % width == 0 else count
 
 
-def _is_in_vectors(layout: Layout) -> bool:
+def is_in_vectors(layout: Layout) -> bool:
     """Tell whether the lanes of a component are contiguous, or only interleaved with those of the others."""
+    if layout.parts:
+        return all(map(is_in_vectors, layout.parts))
     return layout.lane == 1 or (layout.component == 1 and layout.lane == layout.components)
+
+
+def store_components(
+    builder: Builder,
+    components: Sequence[Value],
+    element: Value,
+    layout: Layout,
+    loops: dict[str, Integer],
+    lane: Integer,
+    *,
+    add: bool = False,
+) -> None:
+    """Write a vector of lanes of each component to memory, whose lanes are contiguous or interleaved.
+
+    Args:
+        builder: appends the code.
+        components: a vector for each component.
+        element: pointer to the element.
+        layout: of the element.
+        loops: the counters of the loops.
+        lane: the first lane.
+        add: add to what is there.
+    """
+    place = 0
+    for part in layout.parts or (layout,):
+        some = components[place : place + part.components]
+        to = builder.at(element, builder.add(part.offset(builder, loops), builder.mul(lane, part.lane)))
+        if part.lane == 1:
+            strides, vectors = part.component, some
+        else:
+            strides, vectors = some[0].lanes, _interleaved(builder, some, some[0].lanes)
+        for n, vector in enumerate(vectors):
+            at = builder.at(to, n * strides)
+            builder.store(builder.fadd(builder.load_vector(at, vector.lanes), vector) if add else vector, at)
+        place += part.components
 
 
 def _load_components(builder: Builder, read: Value, layout: Layout, lane: Integer, width: int) -> list[Value]:
@@ -201,19 +266,6 @@ def _load_components(builder: Builder, read: Value, layout: Layout, lane: Intege
         return [builder.load_vector(builder.at(read, c * layout.component), width, lane) for c in range(d)]
     start = builder.at(read, builder.mul(lane, d))
     return _deinterleaved(builder, [builder.load_vector(start, width, n * width) for n in range(d)], width)
-
-
-def _store_components(
-    builder: Builder, write: Value, layout: Layout, lane: Integer, components: Sequence[Value]
-) -> None:
-    """Write a vector of lanes of each component."""
-    if layout.lane == 1:
-        for c, vector in enumerate(components):
-            builder.store(vector, builder.at(write, c * layout.component), lane)
-        return
-    width, start = components[0].lanes, builder.at(write, builder.mul(lane, len(components)))
-    for n, vector in enumerate(_interleaved(builder, components, width)):
-        builder.store(vector, start, n * width)
 
 
 def _deinterleaved(builder: Builder, given: Sequence[Value], width: int) -> list[Value]:
@@ -248,6 +300,42 @@ def _chosen(builder: Builder, given: Sequence[Value], width: int, wanted: Sequen
         result = builder.shuffle(result, given[v], mask)
         taken.add(v)
     return result
+
+
+def each_number(
+    builder: Builder, operand: Operand, view: View, body: Callable[[Integer, Integer], None], *, apart: bool = False
+) -> None:
+    """Call `body` with two positions of each number of an operand: in an array of its own, and in its array.
+
+    Args:
+        builder: appends the code, in loops.
+        operand: the operand.
+        view: where it lies in its array.
+        body: appends the code for a number.
+        apart: whether the iterations of a loop may run at the same time.
+    """
+    if len(view.parts) == 1:
+        outer, start = math.prod(operand.shape[: view.axes]), view.parts[0][1]
+        inner = operand.size // max(outer, 1)
+        ranges = [(outer, inner, inner, 0, view.width, start)]
+    else:
+        outer, place, ranges = math.prod(operand.channels), 0, []
+        for n, start in view.parts:
+            ranges.append((outer, n, operand.components, place, n, start))
+            place += n
+    for outer, inner, step, place, stride, start in ranges:
+        if inner <= 16 and outer == 1 and not apart:
+            for n in range(inner):
+                body(place + n, start + n)
+        elif outer == 1:
+            with builder.loop(0, inner, apart=apart) as n:
+                body(builder.add(n, place), builder.add(n, start))
+        else:
+            with builder.loop(0, outer, apart=apart) as o, builder.loop(0, inner) as n:
+                body(
+                    builder.add(builder.add(builder.mul(o, step), n), place),
+                    builder.add(builder.add(builder.mul(o, stride), n), start),
+                )
 
 
 def element_of(operand: Operand, dtype: str) -> Element:

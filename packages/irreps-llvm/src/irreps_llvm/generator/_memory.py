@@ -1,11 +1,12 @@
 """The memory of a program: its arrays, and its work space, with copies of inputs in other layouts."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from irreps_llvm.program import Builder, Element, Integer, Part, Value
-from irreps_ops.compute import Operand, Polynomial
+from irreps_ops.compute import Access, Operand, Polynomial, View, Views
 
 from ._layout import Layout, copy_element, element_of, lanes_of, packed_layout, stored_layout
 from ._products import LANE, Operands
@@ -55,13 +56,14 @@ class Memory:
 
     Args:
         polynomial: the polynomial.
+        views: where its operands lie in the arrays.
         dtype: of the arithmetic.
         registers: of the machine.
 
     Attributes:
-        inputs: pointers to the inputs.
+        inputs: for each input a pointer to its array.
         indices: pointers to the indices, by name.
-        outputs: pointers to the outputs.
+        outputs: for each output a pointer to its array.
         workspaces: the arrays to work in.
         sorted: indices that the caller sorts by.
         batch: size of the batch.
@@ -72,20 +74,21 @@ class Memory:
         finish: parts that write outputs.
     """
 
-    def __init__(self, polynomial: Polynomial, dtype: str, registers: Registers) -> None:
-        self.polynomial, self.dtype, self.registers = polynomial, dtype, registers
+    def __init__(self, polynomial: Polynomial, views: Views, dtype: str, registers: Registers) -> None:
+        self.polynomial, self.views, self.dtype, self.registers = polynomial, views, dtype, registers
         self.itemsize = 4 if dtype == "float32" else 8
         self.widest = registers.bytes // self.itemsize
         self.builder = Builder(dtype, threads=registers.threads)
-        self.inputs = [
-            self.builder.argument(f"in{n}", element_of(operand, dtype)).pointer
-            for n, operand in enumerate(polynomial.inputs)
-        ]
+        read: dict[int, Element] = {
+            v.array: element_of(o, dtype) for v, o in zip(views.inputs, polynomial.inputs, strict=True)
+        }
+        self._arrays = [self.builder.argument(f"in{n}", read[n]).pointer for n in sorted(read)]
         self.indices = {name: self.builder.argument(name, "int32").pointer for name in polynomial.indices}
-        self.outputs = [
-            self.builder.result(f"out{n}", element_of(operand, dtype)).pointer
-            for n, operand in enumerate(polynomial.outputs)
-        ]
+        written: dict[int, Element] = {
+            v.array: element_of(o, dtype) for v, o in zip(views.outputs, polynomial.outputs, strict=True)
+        }
+        self._written = [self.builder.result(f"out{n}", written[n]).pointer for n in sorted(written)]
+        self.inputs, self.outputs = views.of_operands(self._arrays), views.of_outputs(self._written)
         self.workspaces: list[Workspace] = []
         self.sorted: list[str] = []
         self.batch = self.builder.size("batch")
@@ -101,15 +104,62 @@ class Memory:
         self.workspaces.append(Workspace(name, element, length))
         return self.builder.result(name, element).pointer
 
-    def zeros(self, operand: Operand) -> Value:
-        """Return an element of zeros, of the dtype of an operand."""
-        element = element_of(operand, self.dtype)
-        key = ("zeros", element, operand.size)
+    def view(self, used: Operands, *, output: bool = False) -> View:
+        """Return where an operand lies in its array."""
+        return (self.views.outputs if output else self.views.inputs)[used.position]
+
+    def stored(self, used: Operands, lane: str = LANE, *, output: bool = False) -> Layout:
+        """Return the layout of an operand in its array; see :func:`stored_layout`."""
+        operand = (self.polynomial.outputs if output else self.polynomial.inputs)[used.position]
+        return stored_layout(operand, used.letters, lane, self.view(used, output=output))
+
+    def zeros(self, used: Operands) -> Value:
+        """Return an element of zeros, of the dtype and size of the array of an input."""
+        element, size = element_of(self.polynomial.inputs[used.position], self.dtype), self.stored(used).size
+        key = ("zeros", element, size)
         if key not in self._packed:
-            self._packed[key] = self.workspace("zeros", lambda sizes: operand.size, element)
+            self._packed[key] = self.workspace("zeros", lambda sizes: size, element)
             with self.builder.part(self.prepare, "zeros", 1):
-                self.builder.clear(self._packed[key], operand.size)
+                self.builder.clear(self._packed[key], size)
         return self._packed[key]
+
+    def clear_rest(self) -> None:
+        """Append parts that clear what no path writes of the output arrays."""
+        builder = self.builder
+        for array, pointer in enumerate(self._written):
+            views = [
+                (v, o, yes)
+                for v, o, yes in zip(
+                    self.views.outputs, self.polynomial.outputs, self.polynomial.reached(), strict=True
+                )
+                if v.array == array
+            ]
+            view, operand, _ = views[0]
+            covered = sorted(pair for v, o, yes in views if yes for pair in v.ranges(o))
+            rest, place = [], 0
+            for start, stop in (*covered, (view.width, view.width)):
+                if start > place:
+                    rest.append((place, start))
+                place = max(place, stop)
+            if not rest:
+                continue
+            size = math.prod(view.of_array(operand))
+            rows: Integer = 1
+            if operand.access is Access.BATCHED:
+                rows = self.batch
+            elif operand.index is not None:
+                rows = self.rows[operand.index]
+            with builder.counting() as prologue:
+                lines = builder.mul(rows, size // max(view.width, 1))
+                parts = builder.ceil_div(lines, ROWS_OF_A_PART)
+            with builder.part(self.finish, f"clear the rest of out{array}", parts, prologue) as chunk:
+                first = builder.mul(chunk, ROWS_OF_A_PART)
+                end = builder.min(builder.add(first, ROWS_OF_A_PART), builder.mul(rows, size // max(view.width, 1)))
+                with builder.loop(first, end) as line:
+                    for start, stop in rest:
+                        builder.clear(
+                            builder.at(pointer, builder.add(builder.mul(line, view.width), start)), stop - start
+                        )
 
     def rows_of(self, operand: Operand) -> str:
         """Return the name of the size that counts the rows of an indexed operand."""
@@ -118,12 +168,11 @@ class Memory:
     def is_direct(self, operand: Operand, stored: Layout, width: int) -> bool:
         """Tell whether vectors of an operand can be read from, or written to, its array."""
         same = element_of(operand, self.dtype) == "float"
-        return same and stored.lane == 1 and stored.lanes % width == 0
+        return same and stored.lane == 1 and stored.lanes % width == 0 and not stored.parts
 
     def packed_rows(self, used: Operands) -> tuple[Value, Layout]:
         """Return the packed rows of an indexed input, and after them a row of zeros."""
-        operand = self.polynomial.inputs[used.position]
-        stored = stored_layout(operand, used.letters)
+        operand, stored = self.polynomial.inputs[used.position], self.stored(used)
         lanes = lanes_of(stored.lanes, self.widest)
         packed = packed_layout(stored, lanes.padded)
         key = ("rows", used)
@@ -148,8 +197,7 @@ class Memory:
 
     def broadcast(self, used: Operands, lane: str = LANE) -> tuple[Value, Layout]:
         """Return a broadcast input whose lanes, along the axis of this name, are contiguous and padded."""
-        operand = self.polynomial.inputs[used.position]
-        stored = stored_layout(operand, used.letters, lane)
+        operand, stored = self.polynomial.inputs[used.position], self.stored(used, lane)
         lanes = lanes_of(stored.lanes, self.widest)
         if self.is_direct(operand, stored, lanes.width):
             return self.inputs[used.position], stored

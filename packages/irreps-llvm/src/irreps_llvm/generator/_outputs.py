@@ -11,7 +11,16 @@ from ._block import Block
 from ._chunks import chunk_count, emit_grain
 from ._group import Group
 from ._inputs import Vectors, new_vectors
-from ._layout import Layout, copy_element, lanes_of, packed_layout, stored_layout
+from ._layout import (
+    Layout,
+    copy_element,
+    each_number,
+    element_of,
+    is_in_vectors,
+    lanes_of,
+    packed_layout,
+    stored_layout,
+)
 from ._matmul import TILE_ROWS
 from ._memory import ROWS_OF_A_PART
 from ._products import LANE, SUMMED, Operands, by_axis
@@ -60,7 +69,7 @@ class Outputs:
 
     def _new_lane_target(self, target: Operands) -> LaneTarget:
         builder, generator, operand = self.builder, self.memory, self.block.operand(target, output=True)
-        stored = stored_layout(operand, target.letters)
+        stored = self.memory.stored(target, output=True)
         lanes = lanes_of(stored.lanes, self.block.widest)
         packed = packed_layout(stored, lanes.padded)
         array = generator.outputs[target.position]
@@ -72,6 +81,8 @@ class Outputs:
                 lambda row, to: copy_element(builder, row, packed, to, stored, lanes.width),
             )
             return LaneTarget(place, packed, "element", False)
+        if operand.index is not None and self._is_summed_in_place(target, stored, lanes.width):
+            return LaneTarget(self._sums_in_place(target, operand.index), stored, "run", False)
         if operand.index is not None:
             sums = self._run_sums(
                 target,
@@ -88,7 +99,7 @@ class Outputs:
             )
             return LaneTarget(lambda _: partial, packed, "chunk", False)
         once = self.written_once(target)
-        if once and generator.is_direct(operand, stored, lanes.width):
+        if once and self._is_in_place(target, stored, lanes.width):
 
             def direct(e: Integer) -> Value:
                 return builder.at(array, builder.mul(self.block.element(e), stored.size))
@@ -104,6 +115,60 @@ class Outputs:
 
         self.block.after_element.append(write)
         return LaneTarget(lambda e: builder.at(memory, builder.mul(e, packed.size)), packed, "element", once)
+
+    def _is_in_place(self, target: Operands, stored: Layout, width: int) -> bool:
+        """Tell whether vectors of an output can be written to its array."""
+        if self.memory.registers.threads:
+            return self.memory.is_direct(self.block.operand(target, output=True), stored, width)
+        same = element_of(self.block.operand(target, output=True), self.memory.dtype) == "float"
+        return same and is_in_vectors(stored) and stored.lanes % width == 0
+
+    def _is_summed_in_place(self, target: Operands, stored: Layout, width: int) -> bool:
+        """Tell whether the sums of runs can be added to the rows of the output itself."""
+        view = self.memory.view(target, output=True)
+        contiguous = view.axes == 0 and len(view.parts) == 1 and not self.memory.registers.threads
+        return contiguous and self._is_in_place(target, stored, width)
+
+    def _sums_in_place(self, target: Operands, index: str) -> Callable[[Integer], Value]:
+        """Return a pointer to the sum of a run; append code that adds up rows which several chunks contribute to."""
+        builder, memory, block = self.builder, self.memory, self.block
+        operand, stored = block.operand(target, output=True), memory.stored(target, output=True)
+        size, rows, array = operand.size, memory.rows[index], memory.outputs[target.position]
+        length, most = block.length, block.most
+
+        def numbers(sizes: Mapping[str, int]) -> int:
+            return (1 + chunk_count(sizes["batch"], length, most)) * size
+
+        # For what is out of range, and for the first run of each chunk, which may continue that of the chunk before.
+        others = memory.workspace(f"sums of out{target.position}", numbers)
+
+        def sum_of(total: Integer) -> Value:
+            inside = builder.less(total, rows)
+            row = builder.at(
+                array, builder.add(builder.mul(builder.select(inside, total, 0), stored.size), stored.start)
+            )
+            other = builder.at(others, builder.mul(builder.select(inside, 0, builder.sub(total, rows)), size))
+            return builder.select(inside, row, other)
+
+        block.new_run.append(lambda total: builder.clear(sum_of(total), size))
+        block.needs_row(index)
+        with builder.counting() as prologue:
+            parts = builder.ceil_div(rows, ROWS_OF_A_PART)
+        with builder.part(memory.finish, f"write out{target.position}", parts, prologue) as chunk:
+            grain = emit_grain(builder, memory.batch, length, most)
+            first = builder.mul(chunk, ROWS_OF_A_PART)
+            with builder.loop(first, builder.min(builder.add(first, ROWS_OF_A_PART), rows)) as row:
+                start, stop = builder.load(block.starts, row), builder.load(block.starts, builder.add(row, 1))
+                own = builder.at(array, builder.add(builder.mul(row, stored.size), stored.start))
+                with builder.when(builder.equal(start, stop)):
+                    builder.clear(own, size)
+                with builder.when(builder.less(start, stop)):
+                    begin = builder.add(builder.div(start, grain), 1)
+                    end = builder.add(builder.div(builder.sub(stop, 1), grain), 1)
+                    with builder.loop(begin, end) as part:
+                        self._accumulate(own, builder.at(others, builder.mul(builder.add(part, 1), size)), size)
+        # The layout contains the start, so the pointer does not.
+        return lambda total: builder.at(sum_of(total), -stored.start)
 
     def _run_sums(self, target: Operands, index: str, size: int, finish: Callable[[Value, Value], None]) -> Value:
         """Return work space for the sums of runs, and append code that adds up the parts of each row."""
@@ -121,7 +186,7 @@ class Outputs:
         self.block.new_run.append(lambda total: builder.clear(builder.at(sums, builder.mul(total, size)), size))
         self.block.needs_row(index)
         count, starts = generator.rows[index], self.block.starts
-        stored = self.block.operand(target, output=True).size
+        stored = self.memory.stored(target, output=True).size
         with builder.counting() as prologue:
             parts = builder.ceil_div(count, ROWS_OF_A_PART)
         with builder.part(generator.finish, f"write out{target.position}", parts, prologue) as chunk:
@@ -149,7 +214,7 @@ class Outputs:
     ) -> Callable[[Integer], Value]:
         """Return a pointer to the sum of this chunk for an element; append code that adds up all chunks."""
         builder, generator, block, most = self.builder, self.memory, self.block.length, self.block.most
-        operand = self.block.operand(target, output=True)
+        operand, stored = self.block.operand(target, output=True), self.memory.stored(target, output=True).size
         self.block.needs_row(index)
         rows, count = generator.rows_of(operand), generator.rows[index]
 
@@ -171,7 +236,7 @@ class Outputs:
                 with builder.loop(0, chunks) as part:
                     place = builder.add(builder.mul(part, step), builder.mul(row, size))
                     self._accumulate(total, builder.at(sums, place), size)
-                finish(total, builder.at(generator.outputs[target.position], builder.mul(row, operand.size)))
+                finish(total, builder.at(generator.outputs[target.position], builder.mul(row, stored)))
         return lambda e: builder.at(own, builder.mul(self.block.row(index, e), size))
 
     def _place_of_element(
@@ -215,58 +280,59 @@ class Outputs:
 
     def _new_scalar_target(self, target: Operands) -> tuple[Value, int, Layout]:
         builder, operand = self.builder, self.block.operand(target, output=True)
-        stored, size = stored_layout(operand, target.letters), operand.size
+        numbers, size = stored_layout(operand, target.letters), operand.size
+        view, stored = self.memory.view(target, output=True), self.memory.stored(target, output=True)
         step = size * self.block.widest
         array = self.memory.outputs[target.position]
 
-        def totals(start: Value, write: Callable[[Value, Integer], None]) -> None:
-            with builder.loop(0, size) as n:
-                vector = builder.load_vector(start, self.block.widest, builder.mul(n, self.block.widest))
-                write(builder.total(vector), n)
+        def total(start: Value, n: Integer) -> Value:
+            """Return number n, the sum over the lanes."""
+            return builder.total(builder.load_vector(start, self.block.widest, builder.mul(n, self.block.widest)))
+
+        def copy(row: Value, to: Value) -> None:
+            each_number(
+                builder, operand, view, lambda n, place: builder.store(builder.load(row, n), to, place), apart=True
+            )
 
         if operand.access is Access.BROADCAST:
             memory = builder.scratch(step)
             self.block.before.append(lambda: builder.clear(memory, step))
+            partial = self._partial(target.position, size, lambda first: copy(first, array))
 
-            def finish(first: Value) -> None:
-                with builder.loop(0, size, apart=True) as n:
-                    builder.store(builder.load(first, n), array, n)
+            def add_up() -> None:
+                with builder.loop(0, size) as n:
+                    builder.store(total(memory, n), partial, n)
 
-            partial = self._partial(target.position, size, finish)
-            self.block.after_chunk.append(lambda: totals(memory, lambda value, n: builder.store(value, partial, n)))
-            return memory, 0, stored
+            self.block.after_chunk.append(add_up)
+            return memory, 0, numbers
         memory = builder.scratch(self.block.length * step)
         self.block.each_block.append(lambda: builder.clear(memory, builder.mul(self.block.count, step)))
         if operand.index is None:
 
             def write(e: Integer) -> None:
-                to = builder.at(array, builder.mul(self.block.element(e), size))
+                to = builder.at(array, builder.mul(self.block.element(e), stored.size))
                 start = builder.at(memory, builder.mul(e, step))
-                totals(start, lambda value, n: builder.store(value, to, n))
+                each_number(builder, operand, view, lambda n, place: builder.store(total(start, n), to, place))
 
         else:
-
-            def copy(row: Value, to: Value) -> None:
-                with builder.loop(0, size, apart=True) as n:
-                    builder.store(builder.load(row, n), to, n)
-
             place = self._place_of_element(target, operand.index, size, copy)
 
             def write(e: Integer) -> None:
                 to = place(e)
                 start = builder.at(memory, builder.mul(e, step))
-                totals(start, lambda value, n: builder.store(builder.fadd(builder.load(to, n), value), to, n))
+                with builder.loop(0, size) as n:
+                    builder.store(builder.fadd(builder.load(to, n), total(start, n)), to, n)
 
         self.block.after_element.append(write)
-        return memory, step, stored
+        return memory, step, numbers
 
     def vector_target(self, target: Operands) -> Vectors:
         """Return where an output h[b] of a block is summed."""
         target = by_axis(target)
         if target not in self._vector_targets:
-            builder, operand = self.builder, self.block.operand(target, output=True)
-            found = new_vectors(self.block, operand, target)
-            stored = stored_layout(operand, target.letters, SUMMED)
+            builder = self.builder
+            found = new_vectors(self.block, target, output=True)
+            stored = self.memory.stored(target, SUMMED, output=True)
             step = stored.components * found.columns.padded
             count = (self.block.length * stored.components + TILE_ROWS) * math.prod(n for _, n in stored.extents)
             self.block.each_block.append(lambda: builder.clear(found.pointer, count * found.columns.padded))
@@ -285,8 +351,8 @@ class Outputs:
         """Return where an output V[b, a] of this chunk is summed; each loop has some more rows than needed."""
         target = by_axis(target)
         if target not in self._matrix_targets:
-            builder, operand = self.builder, self.block.operand(target, output=True)
-            stored = stored_layout(operand, target.letters)
+            builder = self.builder
+            stored = self.memory.stored(target, output=True)
             lanes = lanes_of(stored.lanes, self.block.widest)
             extents = dict(stored.extents)
             rows = extents[SUMMED] + TILE_ROWS

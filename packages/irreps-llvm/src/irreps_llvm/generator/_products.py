@@ -14,6 +14,8 @@ from typing import NamedTuple, TypeAlias
 from irreps_core import cached
 from irreps_ops.compute import Access, Operand, Path, Polynomial
 
+from ._folding import folded
+
 LANE, SUMMED = "*", "#"
 
 
@@ -283,6 +285,7 @@ class Operations(NamedTuple):
 @cached(maxsize=1024)
 def operations(polynomial: Polynomial) -> Operations:
     """Estimate the operations of a polynomial, before the order of any of them is chosen."""
+    polynomial = folded(polynomial)
     matrix: dict[tuple, float] = {}
     lanes = 0.0
 

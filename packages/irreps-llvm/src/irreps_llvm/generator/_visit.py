@@ -1,34 +1,89 @@
 """One visit of the batch."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from irreps_core import cached
 from irreps_ops.compute import Access, Operand, Polynomial
 
 from ._block import Block
 from ._chunks import CHUNKS_THAT_SCATTER, block_length, emit_chunk_count, fits, most_chunks
+from ._folding import folded
 from ._group import Group, grouped
 from ._group_code import GroupCode
 from ._inputs import Inputs
 from ._layout import Layout, lanes_of, packed_layout, stored_layout
 from ._memory import Memory, Registers
 from ._outputs import Outputs
-from ._products import LaneOutput, MatrixOutput, Operands, Product, ScalarOutput, VectorOutput
+from ._products import LaneOutput, MatrixOutput, Operands, Product, ScalarOutput, VectorOutput, products
 
 
-def visit_batch(memory: Memory, index: str | None, products: Sequence[Product]) -> None:
-    """Append the code that computes some products for the whole batch, sorted by an index if one is given.
+@dataclass(frozen=True)
+class Visit:
+    """What one visit of the batch computes.
+
+    Attributes:
+        index: the index that the batch is sorted by; None if it is not.
+        groups: the products, by what is computed together.
+        length: the number of elements in a block.
+        most: the number of chunks at most.
+    """
+
+    index: str | None
+    groups: tuple[Group, ...]
+    length: int
+    most: int
+
+
+@cached(maxsize=64)
+def visits(polynomial: Polynomial, itemsize: int, registers: Registers, scatter: bool) -> tuple[Visit, ...]:
+    """Plan the visits of the batch; see :func:`generate`.
 
     Raises:
         ValueError: an element of the batch needs too much memory.
     """
-    builder, threads = memory.builder, memory.registers.threads
-    groups = grouped(products, memory.widest, threads=threads)
-    numbers = _Numbers(memory.polynomial, products, groups, memory.widest)
-    length = block_length(numbers.scratch(), memory.itemsize, memory.widest, threads=threads)
+    polynomial = folded(polynomial)
+    return tuple(_visit(polynomial, itemsize, registers, *each) for each in _passes(polynomial, scatter))
+
+
+def _passes(polynomial: Polynomial, scatter: bool) -> list[tuple[str | None, list[Product]]]:
+    """Assign each product to a visit of the batch, and sort each visit by an index, or none."""
+    found: dict[str | None, list[Product]] = {}
+    for product in products(polynomial):
+        target = polynomial.outputs[product.output.target.position]
+        found.setdefault(target.index, []).append(product)
+    unsorted = found.pop(None, [])
+    if not found:
+        return [(None, unsorted)] if unsorted else []
+    if scatter:
+        # One visit for all, sorted by the index with the most data: it is read and summed run by run.
+        operands = (*polynomial.inputs, *polynomial.outputs)
+        size = {name: sum(o.size for o in operands if o.index == name) for name in polynomial.indices}
+        everything = [p for of_index in found.values() for p in of_index] + unsorted
+        return [(max(size, key=lambda name: size[name]), everything)]
+    # Any order suits the products without an indexed output: they share most with the larger visit.
+    found[max(found, key=lambda name: len(found[name]))] += unsorted
+    return list(found.items())
+
+
+def _visit(
+    polynomial: Polynomial, itemsize: int, registers: Registers, index: str | None, computed: Sequence[Product]
+) -> Visit:
+    widest, threads = registers.bytes // itemsize, registers.threads
+    groups = tuple(grouped(computed, widest, threads=threads))
+    numbers = _Numbers(polynomial, computed, groups, widest)
+    length = block_length(numbers.scratch(), itemsize, widest, threads=threads)
     most = most_chunks(numbers.partial(), threads=threads)
-    written = {memory.polynomial.outputs[p.output.target.position].index for p in products}
+    written = {polynomial.outputs[p.output.target.position].index for p in computed}
     if written - {None, index}:
         most = min(most, CHUNKS_THAT_SCATTER)
+    return Visit(index, groups, length, most)
+
+
+def visit_batch(memory: Memory, visit: Visit) -> None:
+    """Append the code of a visit of the batch."""
+    builder = memory.builder
+    index, groups, length, most = visit.index, visit.groups, visit.length, visit.most
     with builder.counting() as prologue:
         chunks = emit_chunk_count(builder, memory.batch, length, most)
     with builder.part(memory.visit, f"visit sorted by {index}" if index else "visit", chunks, prologue) as chunk:

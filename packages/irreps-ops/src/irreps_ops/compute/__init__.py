@@ -6,17 +6,20 @@ Every operation of irreps_ops is a :class:`Polynomial`, a sparse multilinear map
 * describe: :class:`Polynomial`, :class:`Operand`, its :class:`Access` (``BATCHED``, ``BROADCAST``) or :class:`Index`,
   :class:`Path`, :class:`Coefficients`;
 * run: :func:`evaluate`, :func:`use_executor`, :func:`checked`;
-* write an executor: :class:`Executor`, :class:`Contraction`, :func:`executors`, :func:`cheapest`, :func:`why_not`.
+* parts of arrays as operands: :class:`Part`, :class:`View`;
+* write an executor: :class:`Executor`, :class:`ViewsExecutor` with :class:`Views`, :class:`Contraction`,
+  :func:`executors`, :func:`cheapest`, :func:`why_not`.
 """
 
 from irreps_core import set_module
 
 from ._contraction import Contraction
-from ._dispatch import Executor, ExecutorRefused, cheapest, executors, why_not
+from ._dispatch import Executor, ExecutorRefused, ViewsExecutor, cheapest, executors, why_not
 from ._polynomial import Polynomial
 from ._primitive import evaluate
 from ._rewrite import checked, use_executor
 from ._terms import Access, Coefficients, Index, Operand, Path
+from ._views import Part, View, Views
 
 BATCHED = Access.BATCHED
 BROADCAST = Access.BROADCAST
@@ -31,8 +34,12 @@ __all__ = [
     "ExecutorRefused",
     "Index",
     "Operand",
+    "Part",
     "Path",
     "Polynomial",
+    "View",
+    "Views",
+    "ViewsExecutor",
     "cheapest",
     "checked",
     "evaluate",

@@ -12,6 +12,7 @@ import jax
 from irreps_core import cached, plugins
 
 from ._contraction import Contraction
+from ._views import Views
 from .executors._edge_rows import EdgeRowsExecutor
 from .executors._reference import ReferenceExecutor
 from .executors._xla import XlaExecutor
@@ -55,6 +56,33 @@ class Executor(Protocol):
         Returns:
             For each output of the polynomial an array of shape ``contraction.shape(operand)`` and dtype
             ``contraction.dtype_of(operand)``, computed and summed in ``contraction.dtype``.
+        """
+        ...
+
+
+@runtime_checkable
+class ViewsExecutor(Protocol):
+    """An executor that reads and writes parts of arrays, so that none is split or joined for it."""
+
+    name: str
+
+    def run_on_views(
+        self,
+        contraction: Contraction,
+        views: Views,
+        arrays: Sequence[jax.Array],
+        indices: Mapping[str, jax.Array],
+    ) -> list[jax.Array]:
+        """Compute the output arrays.
+
+        Args:
+            contraction: as for :meth:`Executor.run`.
+            views: where operands lie in the arrays.
+            arrays: the input arrays, of shape ``(*rows, *view.of_array(operand))``.
+            indices: as for :meth:`Executor.run`.
+
+        Returns:
+            The output arrays, ``views.output_types(contraction)``. What no view covers is zero.
         """
         ...
 

@@ -11,7 +11,7 @@ weights become their operands, and how their outputs become data. Every operatio
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +23,17 @@ from ._polynomial import Polynomial
 from ._primitive import evaluate
 from ._terms import Access, Operand
 from ._tiled_map import in_tiles
+from ._views import Part, View
 
-Evaluate: TypeAlias = Callable[[Polynomial, Sequence[jax.Array]], list[jax.Array]]
+
+class Evaluate(Protocol):
+    """Evaluates a polynomial, see :func:`evaluate`."""
+
+    def __call__(
+        self, polynomial: Polynomial, inputs: Sequence[jax.Array | Part], joined: Sequence[View] | None = None
+    ) -> list[jax.Array]:
+        """Return the outputs, or the arrays that they are parts of."""
+        ...
 
 
 class Lowering(Protocol):
@@ -86,8 +95,10 @@ def evaluate_lowering(
         Data of shape (batch, lowering.width).
     """
 
-    def run(polynomial: Polynomial, inputs: Sequence[jax.Array]) -> list[jax.Array]:
-        return evaluate(polynomial, inputs, indices, batch=batch, precision=precision, executor=executor)
+    def run(
+        polynomial: Polynomial, inputs: Sequence[jax.Array | Part], joined: Sequence[View] | None = None
+    ) -> list[jax.Array]:
+        return evaluate(polynomial, inputs, indices, batch=batch, precision=precision, executor=executor, joined=joined)
 
     return lowering(run, *arrays)
 

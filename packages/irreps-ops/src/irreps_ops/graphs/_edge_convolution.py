@@ -17,7 +17,8 @@ from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
 from irreps_ops.compute._dispatch import Choice, may_take_whole_batches, takes_whole_batches
 from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._primitive import evaluate
-from irreps_ops.compute._terms import Index
+from irreps_ops.compute._terms import Access, Index
+from irreps_ops.compute._tiled_map import in_tiles
 from irreps_ops.compute._tiled_sum import tiled_sum
 from irreps_ops.products._selection_rules import Keep, all_pairs, allowed_products
 
@@ -166,30 +167,48 @@ def _over_graph(
     padding = _padding(index)
     leaves = [_filled(leaf, padding) for leaf in leaves]
     if isinstance(weights, tuple):
-        network = FactoredWeights(leaves[0].shape[1], lambda: (leaves[0], jnp.asarray(weights[1])))
+        hidden, last = leaves[0], jnp.asarray(weights[1])
+        network = FactoredWeights(hidden.shape[1], hidden.dtype, lambda _: hidden, lambda: last)
     elif callable(weights):
-        network = factored(weights, jax.tree.unflatten(jax.tree.structure(edge_data), leaves), plan.irreps.num_irreps)
+        edge_data = jax.tree.unflatten(jax.tree.structure(edge_data), leaves)
+        network = factored(weights, edge_data, plan.irreps.num_irreps)
         if network is None:
             return None
     else:
         network = None
-    lowering = graph_lowering(plan, weights is not None, None if network is None else network.hidden)
+    lowering = graph_lowering(plan, weights is not None, None if network is None else network.width)
     sizes = {"senders": index.num_senders, "receivers": index.num_nodes}
     contraction = Contraction(lowering.polynomial, index.num_edges, tuple(sizes.items()), wide_dtype(x.dtype))
     if not takes_whole_batches(contraction, executor):
         return None
-    hidden, matrix = network.evaluate() if network is not None else (leaves[0] if leaves else None, None)
-    hidden, matrix = (None if a is None else a.astype(x.dtype) for a in (hidden, matrix))
+    per_edge, matrix = leaves[0] if leaves else None, None
+    if network is not None:
+        per_edge, matrix = _hidden_activations(network, edge_data, leaves, index.num_edges), network.matrix()
+    per_edge, matrix = (None if a is None else a.astype(x.dtype) for a in (per_edge, matrix))
     y = _filled(jnp.asarray(harmonics.array, x.dtype), padding)
-    outputs = evaluate(
+    (array,) = evaluate(
         lowering.polynomial,
-        lowering.inputs(jnp.asarray(x.array), y, hidden, matrix),
+        lowering.inputs(jnp.asarray(x.array), y, per_edge, matrix),
         {"senders": jnp.asarray(index.edge_senders), "receivers": jnp.asarray(index.edge_receivers)},
         sizes=sizes,
         precision=precision,
         executor=executor,
+        joined=lowering.joined(),
     )
-    return lowering.result(outputs)
+    return lowering.result(array)
+
+
+def _hidden_activations(network: FactoredWeights, edge_data: Any, leaves: list[jax.Array], edges: int) -> jax.Array:
+    """Evaluate what comes before the last matrix for all edges; tile by tile, so that nothing else is kept for all."""
+    if edge_data is None:
+        return network.hidden(None)
+    structure = jax.tree.structure(edge_data)
+
+    def of_tile(*tile: jax.Array) -> jax.Array:
+        return network.hidden(jax.tree.unflatten(structure, tile))
+
+    accesses = [Access.BATCHED] * len(leaves)
+    return in_tiles(of_tile, leaves, accesses, edges, network.width, 2 * network.width, dtype=network.dtype)
 
 
 def _padding(index: EdgeIndex) -> Any:

@@ -1,11 +1,11 @@
 """Weights that are a matrix product: find the last matrix of a radial network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Jaxpr, Literal, Var, jaxpr_as_fun
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var, jaxpr_as_fun
 
 from irreps_ops.compute._jax_compat import with_results
 
@@ -14,13 +14,16 @@ class FactoredWeights(NamedTuple):
     """Weights h V of a convolution, which are not evaluated yet.
 
     Attributes:
-        hidden: number n of hidden activations.
-        evaluate: returns h, of shape (edges, n), which is different for each edge, and V, of shape (n, irreps of the
-            result), which is the same for all.
+        width: number n of hidden activations.
+        dtype: of the hidden activations.
+        hidden: returns h, of shape (edges, n), for edge data of all edges or of some of them.
+        matrix: returns V, of shape (n, irreps of the result), which is the same for all edges.
     """
 
-    hidden: int
-    evaluate: Callable[[], tuple[jax.Array, jax.Array]]
+    width: int
+    dtype: Any
+    hidden: Callable[[Any], jax.Array]
+    matrix: Callable[[], jax.Array]
 
 
 def factored(function: Callable[[Any], Any], data: Any, columns: int) -> FactoredWeights | None:
@@ -37,6 +40,43 @@ def factored(function: Callable[[Any], Any], data: Any, columns: int) -> Factore
     Returns:
         The factors, or None if the last operation is another one.
     """
+    found = _split(function, data, columns)
+    if found is None:
+        return None
+
+    def hidden(data: Any) -> jax.Array:
+        split = found if jax.tree.leaves(data)[0].shape[0] == found.edges else _split(function, data, columns)
+        if split is None:
+            raise ValueError("the radial network must do the same for any number of edges, got one that does not")
+        (h,) = split.evaluate([split.hidden], jax.tree.leaves(data))
+        return h
+
+    def matrix() -> jax.Array:
+        v, *numbers = found.evaluate([found.matrix, *(number for number, _ in found.scales)], jax.tree.leaves(data))
+        for number, (_, inverse) in zip(numbers, found.scales, strict=True):
+            v = v / number if inverse else v * number
+        return v
+
+    return FactoredWeights(found.hidden.aval.shape[1], found.hidden.aval.dtype, hidden, matrix)
+
+
+class _Split(NamedTuple):
+    """A traced function of edge data, cut before its last product with a matrix."""
+
+    program: ClosedJaxpr
+    edges: int
+    hidden: Any  # variables
+    matrix: Any
+    scales: list[tuple[Any, bool]]
+
+    def evaluate(self, wanted: Sequence[Any], leaves: Sequence[Any]) -> list[jax.Array]:
+        """Return the values of some variables."""
+        variables = [v for v in wanted if isinstance(v, Var)]
+        found = iter(jaxpr_as_fun(with_results(self.program, variables))(*leaves))
+        return [next(found) if isinstance(v, Var) else jnp.asarray(v.val) for v in wanted]
+
+
+def _split(function: Callable[[Any], Any], data: Any, columns: int) -> _Split | None:
     leaves, tree = jax.tree.flatten(data)
     program = jax.make_jaxpr(lambda *leaves: function(jax.tree.unflatten(tree, leaves)))(*leaves)
     jaxpr = program.jaxpr
@@ -49,16 +89,7 @@ def factored(function: Callable[[Any], Any], data: Any, columns: int) -> Factore
     hidden, matrix = product.invars
     if hidden not in of_edges or any(v in of_edges for v in (matrix, *(n for n, _ in scales)) if isinstance(v, Var)):
         return None
-    wanted = [hidden, matrix, *(number for number, _ in scales)]
-
-    def evaluate() -> tuple[jax.Array, jax.Array]:
-        found = iter(jaxpr_as_fun(with_results(program, [v for v in wanted if isinstance(v, Var)]))(*leaves))
-        h, v, *numbers = (next(found) if isinstance(x, Var) else jnp.asarray(x.val) for x in wanted)
-        for number, (_, inverse) in zip(numbers, scales, strict=True):
-            v = v / number if inverse else v * number
-        return h, v
-
-    return FactoredWeights(hidden.aval.shape[1], evaluate)
+    return _Split(program, leaves[0].shape[0], hidden, matrix, scales)
 
 
 def _last_product(jaxpr: Jaxpr) -> tuple[Any, list[tuple[Any, bool]]]:

@@ -1,15 +1,13 @@
 """The lowering of edge convolutions to one polynomial over all edges of a graph."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
-from irreps_core import IrrepsArray, cached, from_chunks
-from irreps_ops._inputs._operands import split_items, split_last_axis
+from irreps_core import IrrepsArray, cached
 from irreps_ops.compute._polynomial import Polynomial
 from irreps_ops.compute._terms import Access, Coefficients, Index, Operand, Path
+from irreps_ops.compute._views import Part, View
 
 from ._convolution_lowering import ConvolutionPlan, EdgeCoupling
 
@@ -34,7 +32,7 @@ class GraphLowering:
 
     def inputs(
         self, x: jax.Array, y: jax.Array, weights: jax.Array | None, matrix: jax.Array | None
-    ) -> list[jax.Array]:
+    ) -> list[jax.Array | Part]:
         """Return the inputs of the polynomial.
 
         Args:
@@ -46,32 +44,28 @@ class GraphLowering:
         plan, found = self.plan, []
         if self.factored and weights is not None:
             found.append(weights[:, None])
-        for (mul, ir), part in zip(plan.irreps_x, split_items(x, plan.irreps_x), strict=True):
-            found.append(part.reshape(-1, mul, ir.dim))
-        for (mul, ir), part in zip(plan.irreps_y, split_items(y, plan.irreps_y), strict=True):
-            found.append(part if mul == 1 else part.reshape(-1, mul, ir.dim))
-        columns = matrix if self.factored else weights
+        for array, irreps in ((x, plan.irreps_x), (y, plan.irreps_y)):
+            for item, place in zip(irreps, irreps.slices(), strict=True):
+                found.append(Part(array, ((item.ir.dim, place.start),)))
+        columns = weights if not self.factored or matrix is None else matrix[None]
         if columns is not None:
-            parts = split_last_axis(columns, [c.stop - c.start for c in plan.couplings])
-            for c, part in zip(plan.couplings, parts, strict=True):
-                if not c.zero:
-                    own = part.reshape(len(part), *plan.channels(c))
-                    found.append(own[None] if self.factored else own[:, None])
+            found += [Part(columns, ((1, c.start),)) for c in plan.computed]
         return found
 
-    def result(self, outputs: Sequence[jax.Array]) -> IrrepsArray:
-        """Return the outputs of the polynomial as an IrrepsArray."""
-        nodes, dtype = len(outputs[0]), outputs[0].dtype
-        computed, chunks = iter(outputs), []
-        for _, ir in self.plan.irreps:
-            parts = []
-            for c in self.plan.couplings:
-                if c.ir == ir:
-                    shape = (nodes, c.stop - c.start, ir.dim)
-                    parts.append(jnp.zeros(shape, dtype) if c.zero else next(computed).reshape(shape))
-            zero = all(c.zero for c in self.plan.couplings if c.ir == ir)
-            chunks.append(None if zero else jnp.concatenate(parts, 1))
-        return from_chunks(self.plan.irreps, chunks, (nodes,), dtype, backend=jnp)
+    def joined(self) -> list[View]:
+        """Return where the outputs of the polynomial lie in the result."""
+        plan = self.plan
+        first = {ir: min(c.start for c in plan.couplings if c.ir == ir) for _, ir in plan.irreps}
+        place = {ir: place.start for (_, ir), place in zip(plan.irreps, plan.irreps.slices(), strict=True)}
+        return [
+            View(0, ((c.ir.dim, place[c.ir] + (c.start - first[c.ir]) * c.ir.dim),), 0, plan.irreps.dim)
+            for c in plan.computed
+        ]
+
+    def result(self, array: jax.Array) -> IrrepsArray:
+        """Return the joined outputs of the polynomial as an IrrepsArray."""
+        computed = {c.ir for c in self.plan.computed}
+        return IrrepsArray(self.plan.irreps, array, zero_flags=[ir not in computed for _, ir in self.plan.irreps])
 
 
 @cached(maxsize=256)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -9,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import Irreps, cached
-from irreps_ops._inputs._operands import split_items
 from irreps_ops.compute._lowering import Evaluate, as_operand
 from irreps_ops.compute._polynomial import Polynomial
 from irreps_ops.compute._terms import Access, Coefficients, Operand, Path
+from irreps_ops.compute._views import Part, View
 
 
 class Block(NamedTuple):
@@ -33,7 +34,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class LinearLowering:
-    """A linear map: y[k, w] = sum_u W[u, w] x[u, k] for each component k, which is a channel of the polynomial.
+    """A linear map: y[w, k] = sum_u W[u, w] x[u, k] for each component k, which is a channel of the polynomial.
 
     Called with data of shape (batch, irreps_in.dim) and the weights of each block, of shape ([batch,] mul_in, mul_out),
     or ([batch,] mul_out) for a bias.
@@ -66,8 +67,11 @@ class LinearLowering:
 
     def __call__(self, evaluate: Evaluate, x: jax.Array, *weights: jax.Array) -> jax.Array:
         """See :class:`Lowering`."""
-        batch, mixed = x.shape[0], self.mix(evaluate, split_items(x, self.irreps_in), weights)
-        parts = []
+        batch = x.shape[0]
+        items = [Part(x, ((1, place.start),)) for place in self.irreps_in.slices()]
+        if self.joined is not None:
+            return self._evaluated(evaluate, items, weights, self.joined)[0]
+        mixed, parts = self.mix(evaluate, items, weights), []
         for i, item in enumerate(self.irreps_out):
             y = mixed[i].reshape(batch, item.dim) if i in mixed else jnp.zeros((batch, item.dim), x.dtype)
             for block, w in zip(self.blocks, weights, strict=True):
@@ -76,8 +80,30 @@ class LinearLowering:
             parts.append(y)
         return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((batch, 0), x.dtype)
 
+    @cached_property
+    def joined(self) -> tuple[View, ...] | None:
+        """Where the outputs of the polynomial lie in the result; None if biases are added."""
+        if not self.items_out or any(block.i_in == -1 for block in self.blocks):
+            return None
+        places = self.irreps_out.slices()
+        return tuple(View(0, ((1, places[i].start),), 0, self.irreps_out.dim) for i in self.items_out)
+
+    def _evaluated(
+        self,
+        evaluate: Evaluate,
+        items: Sequence[jax.Array | Part],
+        weights: Sequence[jax.Array],
+        joined: tuple[View, ...] | None = None,
+    ) -> list[jax.Array]:
+        arrays = [w for w, block in zip(weights, self.blocks, strict=True) if block.i_in >= 0]
+        inputs = [
+            x if isinstance(x, Part) else as_operand(x, o)
+            for x, o in zip([*arrays, *(items[i] for i in self.items_in)], self.polynomial.inputs, strict=True)
+        ]
+        return evaluate(self.polynomial, inputs, joined)
+
     def mix(
-        self, evaluate: Evaluate, items: Sequence[jax.Array], weights: Sequence[jax.Array]
+        self, evaluate: Evaluate, items: Sequence[jax.Array | Part], weights: Sequence[jax.Array]
     ) -> Mapping[int, jax.Array]:
         """Return the items of the output that blocks lead to, of shape (batch, mul, dim), by their places.
 
@@ -86,15 +112,11 @@ class LinearLowering:
             items: data of each item of the input, of shape (batch, ...).
             weights: for each block.
         """
-        arrays = [w for w, block in zip(weights, self.blocks, strict=True) if block.i_in >= 0]
-        arrays += [items[i] for i in self.items_in]
-        if not arrays:
+        if not self.items_out:
             return {}
-        sums = evaluate(
-            self.polynomial, [as_operand(x, o) for x, o in zip(arrays, self.polynomial.inputs, strict=True)]
-        )
+        sums = self._evaluated(evaluate, items, weights)
         made = zip(self.items_out, sums, self.polynomial.outputs, strict=True)
-        return {i: jnp.swapaxes(y.reshape(y.shape[0], *o.channels), 1, 2) for i, y, o in made}
+        return {i: y.reshape(y.shape[0], *o.channels) for i, y, o in made}
 
 
 @cached()
@@ -117,12 +139,12 @@ def linear_lowering(
         shapes = {i: (dim, mul) for i, (mul, dim) in shapes.items()}
     inputs = [Operand(1, (irreps_in[b.i_in].mul, irreps_out[b.i_out].mul), b.access, "weights") for b in mixing]
     inputs += [Operand(1, shapes[i], Access.BATCHED, f"x[{i}]") for i in items_in]
-    outputs = [Operand(1, (irreps_out[i].ir.dim, irreps_out[i].mul), Access.BATCHED, f"out[{i}]") for i in items_out]
+    outputs = [Operand(1, (irreps_out[i].mul, irreps_out[i].ir.dim), Access.BATCHED, f"out[{i}]") for i in items_out]
     paths = [
         Path(
             (n, len(mixing) + items_in.index(block.i_in)),
             items_out.index(block.i_out),
-            ("uw", "ku" if components_first else "uk", "kw"),
+            ("uw", "ku" if components_first else "uk", "wk"),
             Coefficients.from_dense(np.full((1, 1, 1), block.scale)),
         )
         for n, block in enumerate(mixing)

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from irreps_core import Irreps, cached, clebsch_gordan
-from irreps_ops._inputs._operands import split_items, split_last_axis
+from irreps_ops._inputs._operands import split_last_axis
 from irreps_ops.compute._lowering import Evaluate, as_operand
 from irreps_ops.compute._polynomial import Polynomial
 from irreps_ops.compute._terms import Access, Coefficients, Operand, Path
+from irreps_ops.compute._views import Part, View
 
 from ._couplings import MODES, Coupling, pairs
 from ._linear_lowering import Block, LinearLowering, linear_lowering
@@ -50,14 +52,15 @@ class Segment(NamedTuple):
         name = " + ".join(f"{'xy'[self.source]}[{i}]" for i in self.items)
         return Operand(components, () if count == 1 else (count,), access, name, components_last=True)
 
-    def read(self, irreps: Irreps, items: Sequence[jax.Array]) -> jax.Array:
-        """Return the array of the operand, from the data of all items, of shape ([batch,] mul * dim)."""
-        mul, leading = irreps[self.items[0]].mul, items[0].shape[:-1]
-        chunks = [items[i].reshape((*leading, mul, irreps[i].ir.dim)) for i in self.items]
-        x = chunks[0] if len(chunks) == 1 else jnp.concatenate(chunks, axis=-1)
-        if self.pair is not None:
-            x = jnp.take(x, pairs(mul)[:, self.pair], axis=-2)
-        return x.reshape((*leading, x.shape[-1])) if x.shape[-2] == 1 else x
+    def read(self, irreps: Irreps, x: jax.Array) -> jax.Array | Part:
+        """Return the operand, from data of shape ([batch,] irreps.dim)."""
+        part = Part(x, tuple((irreps[i].ir.dim, irreps.slices()[i].start) for i in self.items))
+        if self.pair is None:
+            return part
+        mul, (i,) = irreps[self.items[0]].mul, self.items
+        item = x[..., irreps.slices()[i]].reshape((*x.shape[:-1], mul, irreps[i].ir.dim))
+        chosen = jnp.take(item, pairs(mul)[:, self.pair], axis=-2)
+        return chosen[..., 0, :] if chosen.shape[-2] == 1 else chosen
 
 
 class Piece(NamedTuple):
@@ -130,10 +133,12 @@ class ProductLowering:
 
     def __call__(self, evaluate: Evaluate, x: jax.Array, y: jax.Array, *weights: jax.Array) -> jax.Array:
         """See :class:`Lowering`."""
+        inputs = self._weights_read(weights)
+        inputs += [s.read(self.irreps_in[s.source], (x, y)[s.source]) for s in self.segments]
+        if self.joined is not None:
+            (joined,) = evaluate(self.polynomial, inputs, self.joined)
+            return joined
         by_coupling = self._by_coupling(weights)
-        items = [split_items(a, irreps) for a, irreps in zip((x, y), self.irreps_in, strict=True)]
-        inputs = [as_operand(by_coupling[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
-        inputs += [s.read(self.irreps_in[s.source], items[s.source]) for s in self.segments]
         terms: list[list[jax.Array]] = [[] for _ in self.irreps_out]
         products = {}
         outputs = evaluate(self.polynomial, inputs)
@@ -154,6 +159,27 @@ class ProductLowering:
             flat = [term.reshape(batch, item.dim) for term in found]
             sums.append(sum(flat[1:], flat[0]) if flat else jnp.zeros((batch, item.dim), dtype))
         return jnp.concatenate(sums, axis=1)
+
+    @cached_property
+    def joined(self) -> tuple[View, ...] | None:
+        """Where the outputs of the polynomial lie in the result; None if it has to be computed from them."""
+        written = [piece.i_out for pieces in self.pieces for piece in pieces]
+        if self.mixing is not None or len(set(written)) < len(written):
+            return None
+        places = self.irreps_out.slices()
+        return tuple(
+            View(0, tuple((p.components, places[p.i_out].start) for p in pieces), 0, self.irreps_out.dim)
+            for pieces in self.pieces
+        )
+
+    def _weights_read(self, weights: Sequence[jax.Array]) -> list[jax.Array | Part]:
+        """Return the weights that the polynomial reads."""
+        if not self.packed:
+            by_coupling = self._by_coupling(weights)
+            return [as_operand(by_coupling[n], o) for n, o in zip(self.weights, self.polynomial.inputs, strict=False)]
+        sizes = [math.prod(c.path_shape) if c.has_weight else 0 for c in self.couplings]
+        starts = list(itertools.accumulate(sizes, initial=0))
+        return [Part(weights[0], ((1, starts[n]),)) for n in self.weights]
 
     def _by_coupling(self, weights: Sequence[jax.Array]) -> dict[int, jax.Array]:
         """Return the weights of each coupling that has some, by its place."""

@@ -1,7 +1,8 @@
 """Small polynomials in which everything occurs that an executor can meet, each with arrays to evaluate it on."""
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -11,7 +12,9 @@ import numpy as np
 from irreps_core import clebsch_gordan
 from irreps_ops.compute._contraction import Contraction
 from irreps_ops.compute._polynomial import Polynomial
+from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Access, AnyAccess, Coefficients, Index, Operand, Path
+from irreps_ops.compute._views import Part, View, Views
 
 _NODES, _EDGES, _U, _V, _W = 4, 7, 3, 2, 2
 
@@ -241,3 +244,51 @@ def _shifted(coefficients: np.ndarray, weight: int, first: int, out: int = 0) ->
 
 def _renamed(case: ExecutorCase, name: str) -> ExecutorCase:
     return ExecutorCase(name, case.polynomial, case.batch, case.indices, case.size)
+
+
+def random_views(polynomial: Polynomial, seed: int = 0) -> Views:
+    """Put operands that are accessed alike into one array, in any order, with gaps, some of them in several parts."""
+    rng = np.random.default_rng(seed)
+
+    def placed(operands: Sequence[Operand]) -> tuple[View, ...]:
+        arrays: dict[tuple[AnyAccess, str | None, tuple[int, ...]], int] = {}
+        widths: dict[int, int] = {}
+        found: dict[int, View] = {}
+        for n in rng.permutation(len(operands)):
+            o = operands[n]
+            axes = 0 if o.components_last else int(rng.integers(0, len(o.shape)))
+            array = arrays.setdefault((o.access, o.dtype, o.shape[:axes]), len(arrays))
+            split = int(rng.integers(0, o.components)) if o.components_last and axes == 0 else 0
+            parts = []
+            for components in [split, o.components - split] if split else [o.components]:
+                start = widths.get(array, 0) + int(rng.integers(0, 3))
+                size = math.prod(o.channels) * components if split else math.prod(o.shape[axes:])
+                parts.append((components, start))
+                widths[array] = start + size
+            found[int(n)] = View(array, tuple(parts), axes, 0)
+        more = {array: width + int(rng.integers(0, 2)) for array, width in widths.items()}
+        return tuple(replace(found[n], width=more[found[n].array]) for n in range(len(operands)))
+
+    return Views(placed(polynomial.inputs), placed(polynomial.outputs))
+
+
+def evaluated_in_parts(
+    case: ExecutorCase, inputs: Sequence[jax.Array], executor: Any, seed: int = 0
+) -> list[jax.Array]:
+    """Evaluate a case as `evaluate` does, with operands that are parts of arrays; what lies between inputs is nan."""
+    polynomial, views = case.polynomial, random_views(case.polynomial, seed)
+    reading = Views((), views.inputs)
+    turned = Contraction(
+        Polynomial((), polynomial.inputs, ()), case.batch, _sizes_of(polynomial.inputs, case), inputs[0].dtype
+    )
+    covered = reading.write(turned, [jnp.ones_like(x) for x in inputs])
+    arrays = [
+        jnp.where(there == 1, x, jnp.nan) for x, there in zip(reading.write(turned, inputs), covered, strict=True)
+    ]
+    parts = [Part(arrays[view.array], view.parts) for view in views.inputs]
+    joined = evaluate(polynomial, parts, executor=executor, joined=views.outputs, **case.arguments())
+    return Views(views.outputs, ()).read(Polynomial(polynomial.outputs, (), ()), joined)
+
+
+def _sizes_of(operands: Sequence[Operand], case: ExecutorCase) -> tuple[tuple[str, int], ...]:
+    return tuple(dict.fromkeys((o.index, case.size) for o in operands if o.index is not None))

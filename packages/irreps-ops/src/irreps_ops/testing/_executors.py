@@ -17,6 +17,7 @@ from ._executor_cases import (
     ExecutorCase,
     convolution,
     edges_of_rows,
+    evaluated_in_parts,
     executor_cases,
     fully_connected,
     powers,
@@ -96,6 +97,7 @@ def _checks() -> Iterator[_Check]:
     for what, case in derived.items():
         yield _Check(f"derivatives to third order, {what}", functools.partial(_derivatives, case), widest)
     yield _Check("random polynomials and their gradients", _random, widest)
+    yield _Check("operands that are parts of arrays", _in_parts, widest)
     yield _Check("batches of inputs (vmap)", _batches, narrowest)
     yield _Check("batches of indices (vmap)", _batches_of_indices, widest)
     yield _Check("without jit, twice the same", _eager, narrowest)
@@ -197,6 +199,27 @@ def _random(executor: Executor, dtype: str, count: int = 8) -> str | None:
         if wrong:
             return f"{case.name}: {wrong}"
     return None
+
+
+def _in_parts(executor: Executor, dtype: str) -> str | None:
+    """Compare values and gradients, and those of batches of inputs."""
+    for n, case in enumerate((convolution(last=True), fully_connected(), powers(), *random_cases(4, seed=5))):
+        inputs = case.inputs(dtype)
+        argnums = tuple(range(len(inputs)))
+
+        def compute(evaluated: Any, argnums: Any = argnums) -> Any:
+            gradient, several = jax.grad(_sum_of_sines(evaluated), argnums), jax.vmap(evaluated)
+            return lambda *x: (evaluated(*x), gradient(*x), several(*(jnp.stack([a, -2 * a]) for a in x)))
+
+        ours = jax.jit(compute(functools.partial(_evaluated_in_parts, case, executor, n)))(*inputs)
+        expected = jax.jit(compute(_function(case, "reference")))(*inputs)
+        if wrong := _difference(ours, expected, dtype):
+            return f"{case.name}: {wrong}"
+    return None
+
+
+def _evaluated_in_parts(case: ExecutorCase, executor: Executor, seed: int, *inputs: jax.Array) -> list[jax.Array]:
+    return evaluated_in_parts(case, inputs, executor, seed)
 
 
 def _sum_of_sines(f: Callable[..., Any]) -> Callable[..., Any]:
