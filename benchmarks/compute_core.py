@@ -23,6 +23,7 @@ WORKLOADS: dict[str, Callable[[str], Iterator[Comparison]]] = {
     "uneven": convolution.uneven,
     "sym": symmetric_contraction.comparisons,
     "model": model.comparisons,
+    "molecule": model.molecule,
     "full": products.full,
     "connected": products.fully_connected,
     "large": products.large,

@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 
 FOLDER = pathlib.Path(__file__).parents[1] / "benchmarks"
-WORKLOADS = ["conv", "uneven", "sym", "model", "full", "connected", "large", "linear", "uvu"]
+WORKLOADS = ["conv", "uneven", "sym", "model", "molecule", "full", "connected", "large", "linear", "uvu"]
 # One measure of these is enough: a training step includes the other measures, and `uneven` differs from `conv` only in
 # its graph.
-ONE_MEASURE = {"conv": "conv/train", "model": "model/training", "uneven": "uneven/forward"}
+ONE_MEASURE = {
+    "conv": "conv/train",
+    "model": "model/training",
+    "molecule": "molecule/inference",
+    "uneven": "uneven/forward",
+}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,7 +5,7 @@ respect to all parameters, without an optimizer, which costs the same for all li
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +23,12 @@ SIZES = {
     "cpu": {"molecules": 8, "atoms": 64, "neighbors": 30, "layers": 3, "channels": 32, "lmax": 2},
     # NequIP M of cuequivariance's benchmarks.
     "gpu": {"molecules": 32, "atoms": 64, "neighbors": 40, "layers": 3, "channels": 128, "lmax": 3},
+}
+# One molecule of the size of aspirin, in which each atom is a neighbour of all others.
+MOLECULE = {
+    "tiny": SIZES["tiny"],
+    "cpu": {"molecules": 1, "atoms": 21, "neighbors": 20, "layers": 3, "channels": 64, "lmax": 2},
+    "gpu": {"molecules": 1, "atoms": 21, "neighbors": 20, "layers": 3, "channels": 64, "lmax": 2},
 }
 SPECIES, BASIS, HIDDEN = 4, 8, 64
 Linear = Callable[[list[jax.Array], Any], Any]
@@ -257,7 +263,15 @@ def measures(energies: Callable[..., jax.Array]) -> dict[str, Callable[..., Any]
 
 def comparisons(size: str) -> Iterator[Comparison]:
     """Yield inference and training step."""
-    sizes = SIZES[size]
+    yield from _compared("model", SIZES[size], ("inference", "training step"))
+
+
+def molecule(size: str) -> Iterator[Comparison]:
+    """Yield energy and forces of a single molecule."""
+    yield from _compared("molecule", MOLECULE[size], ("inference",))
+
+
+def _compared(name: str, sizes: dict[str, int], chosen: Sequence[str]) -> Iterator[Comparison]:
     positions, batch, cutoff = molecules(sizes["molecules"], sizes["atoms"], sizes["neighbors"])
     shape = shape_of(sizes, cutoff)
     args = parameters(shape, sizes["channels"]), jnp.asarray(positions), batch
@@ -266,8 +280,8 @@ def comparisons(size: str) -> Iterator[Comparison]:
     edges = jax.tree.map(jnp.asarray, edges)
     our_measures = measures(energies_of(ours(), shape))
     their_measures = measures(energies_of(e3nn_jax(), shape)) if optional("e3nn_jax") else {}
-    for measure, function in our_measures.items():
-        candidates = {OURS: Candidate(function, (*args, edges))}
+    for measure in chosen:
+        candidates = {OURS: Candidate(our_measures[measure], (*args, edges))}
         if measure in their_measures:
             candidates["e3nn-jax"] = Candidate(their_measures[measure], (*args, (batch.senders, batch.receivers)))
-        yield Comparison("model", measure, candidates, tolerance=1e-4, sizes=sizes)
+        yield Comparison(name, measure, candidates, tolerance=1e-4, sizes=sizes)

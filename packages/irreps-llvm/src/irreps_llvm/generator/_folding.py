@@ -115,6 +115,9 @@ def folded_views(polynomial: Polynomial, views: Views) -> Views:
     def same_place(view: View, old: Operand, operand: Operand) -> View:
         if operand == old:
             return view
+        if view.is_whole(old):
+            return View.whole(view.array, operand)
+        # The old component axis, of length 1, is the first one, or the view has no axes.
         return replace(view, parts=((operand.components, view.parts[0][1]),), axes=max(view.axes - 1, 0))
 
     return Views(

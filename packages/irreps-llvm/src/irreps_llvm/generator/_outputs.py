@@ -151,63 +151,61 @@ class Outputs:
             return builder.select(inside, row, other)
 
         block.new_run.append(lambda total: builder.clear(sum_of(total), size))
-        block.needs_row(index)
-        with builder.counting() as prologue:
-            parts = builder.ceil_div(rows, ROWS_OF_A_PART)
-        with builder.part(memory.finish, f"write out{target.position}", parts, prologue) as chunk:
-            grain = emit_grain(builder, memory.batch, length, most)
-            first = builder.mul(chunk, ROWS_OF_A_PART)
-            with builder.loop(first, builder.min(builder.add(first, ROWS_OF_A_PART), rows)) as row:
-                start, stop = builder.load(block.starts, row), builder.load(block.starts, builder.add(row, 1))
-                own = builder.at(array, builder.add(builder.mul(row, stored.size), stored.start))
-                with builder.when(builder.equal(start, stop)):
-                    builder.clear(own, size)
-                with builder.when(builder.less(start, stop)):
-                    begin = builder.add(builder.div(start, grain), 1)
-                    end = builder.add(builder.div(builder.sub(stop, 1), grain), 1)
-                    with builder.loop(begin, end) as part:
-                        self._accumulate(own, builder.at(others, builder.mul(builder.add(part, 1), size)), size)
+
+        def finish(row: Value, begin: Integer, end: Integer) -> None:
+            own = builder.at(array, builder.add(builder.mul(row, stored.size), stored.start))
+            with builder.when(builder.equal(begin, 0)):
+                builder.clear(own, size)
+            with builder.loop(begin, end) as part:
+                self._accumulate(own, builder.at(others, builder.mul(builder.add(part, 1), size)), size)
+
+        self._finish_rows(target, index, finish)
         # The layout contains the start, so the pointer does not.
         return lambda total: builder.at(sum_of(total), -stored.start)
 
-    def _run_sums(self, target: Operands, index: str, size: int, finish: Callable[[Value, Value], None]) -> Value:
-        """Return work space for the sums of runs, and append code that adds up the parts of each row."""
-        builder, generator = self.builder, self.memory
-        rows, block, most = (
-            generator.rows_of(self.block.operand(target, output=True)),
-            self.block.length,
-            self.block.most,
-        )
+    def _run_sums(self, target: Operands, index: str, size: int, write: Callable[[Value, Value], None]) -> Value:
+        """Return work space for the sums of runs, and append code that adds up and writes those of each row."""
+        builder, memory = self.builder, self.memory
+        rows, block, most = memory.rows_of(self.block.operand(target, output=True)), self.block.length, self.block.most
+        count, stored = memory.rows[index], memory.stored(target, output=True).size
 
         def length(sizes: Mapping[str, int]) -> int:
             return (sizes[rows] + 1 + chunk_count(sizes["batch"], block, most)) * size
 
-        sums = generator.workspace(f"sums of out{target.position}", length)
+        sums = memory.workspace(f"sums of out{target.position}", length)
         self.block.new_run.append(lambda total: builder.clear(builder.at(sums, builder.mul(total, size)), size))
-        self.block.needs_row(index)
-        count, starts = generator.rows[index], self.block.starts
-        stored = self.memory.stored(target, output=True).size
+
+        def finish(row: Value, begin: Integer, end: Integer) -> None:
+            own = builder.at(sums, builder.mul(row, size))
+            with builder.when(builder.equal(begin, 0)):
+                builder.clear(own, size)
+            with builder.loop(begin, end) as part:
+                place = builder.add(builder.add(count, 1), part)
+                self._accumulate(own, builder.at(sums, builder.mul(place, size)), size)
+            write(own, builder.at(memory.outputs[target.position], builder.mul(row, stored)))
+
+        self._finish_rows(target, index, finish)
+        return sums
+
+    def _finish_rows(self, target: Operands, index: str, finish: Callable[[Value, Integer, Integer], None]) -> None:
+        """Append code for each row of an output: `finish` gets the row and the range of chunks that continue its sum.
+
+        The range of a row that no element has starts at 0.
+        """
+        builder, memory, block = self.builder, self.memory, self.block
+        block.needs_row(index)
+        count, length, most = memory.rows[index], block.length, block.most
         with builder.counting() as prologue:
             parts = builder.ceil_div(count, ROWS_OF_A_PART)
-        with builder.part(generator.finish, f"write out{target.position}", parts, prologue) as chunk:
-            grain = emit_grain(builder, generator.batch, block, most)
+        with builder.part(memory.finish, f"write out{target.position}", parts, prologue) as chunk:
+            grain = emit_grain(builder, memory.batch, length, most)
             first = builder.mul(chunk, ROWS_OF_A_PART)
-            total = builder.scratch(size)
             with builder.loop(first, builder.min(builder.add(first, ROWS_OF_A_PART), count)) as row:
-                start, stop = builder.load(starts, row), builder.load(starts, builder.add(row, 1))
-                to = builder.at(generator.outputs[target.position], builder.mul(row, stored))
-                own = builder.at(sums, builder.mul(row, size))
-                with builder.when(builder.equal(start, stop)):
-                    builder.clear(total, size)
-                    finish(total, to)
-                with builder.when(builder.less(start, stop)):
-                    begin = builder.add(builder.div(start, grain), 1)
-                    end = builder.add(builder.div(builder.sub(stop, 1), grain), 1)
-                    with builder.loop(begin, end) as part:
-                        place = builder.add(builder.add(count, 1), part)
-                        self._accumulate(own, builder.at(sums, builder.mul(place, size)), size)
-                    finish(own, to)
-        return sums
+                start, stop = builder.load(block.starts, row), builder.load(block.starts, builder.add(row, 1))
+                some = builder.less(start, stop)
+                begin = builder.add(builder.div(start, grain), 1)
+                end = builder.add(builder.div(builder.sub(stop, 1), grain), 1)
+                finish(row, builder.select(some, begin, 0), builder.select(some, end, 0))
 
     def _scattered_sums(
         self, target: Operands, index: str, size: int, finish: Callable[[Value, Value], None]

@@ -28,7 +28,8 @@ class Part(NamedTuple):
     Attributes:
         array: of shape ([batch,] *axes, width), where `axes` are the first axes of the operand, often none.
         parts: ranges of the components, as pairs (number of components, start of the range in the last axis). Several
-            ranges are only for an operand with its components last; each is laid out as (*channels, components).
+            ranges are only for an operand with its components last; each is laid out as (*channels, components). The
+            array of such an operand has no further axes.
     """
 
     array: Any
@@ -80,6 +81,11 @@ class View:
         several = len(self.parts) != 1
         if several and not (operand.components_last and self.axes == 0):
             raise ValueError(f"{name} can have several parts only with its components last, got {self.parts}")
+        if operand.components_last and self.axes and not self.is_whole(operand):
+            raise ValueError(
+                f"the array of {name}, whose components are last, must have shape ([batch,] width), "
+                f"got {self.axes} axes more"
+            )
         if sum(n for n, _ in self.parts) != operand.components:
             raise ValueError(f"the parts of {name} must have {operand.components} components, got {self.parts}")
         ranges = self.ranges(operand)

@@ -57,8 +57,9 @@ def edge_convolution(
     each derivative, of any order, in forward and reverse mode.
 
     Where an executor computes whole graphs (``llvm``, of the package irreps-llvm, on CPUs), the product with the last
-    matrix of the radial network is part of its loops. What comes before the matrix is evaluated for all edges.
-    Otherwise the convolution is computed tile by tile, with the whole radial network in the tile.
+    matrix of the radial network is part of its loops. What comes before the matrix is computed tile by tile, and only
+    its result is kept for all edges. Otherwise the convolution is computed tile by tile, with the whole radial network
+    in the tile.
 
     Args:
         x: features of the senders, of shape (num_senders, irreps).

@@ -162,30 +162,38 @@ def executor_cases() -> Iterator[ExecutorCase]:
     yield _renamed(convolution(size=0), "indices into nothing")
 
 
-def random_cases(count: int, seed: int = 0) -> Iterator[ExecutorCase]:
-    """Random polynomials: any accesses, channels, numbers of factors and terms, and results without any axis."""
+def random_cases(count: int, seed: int = 0, channels: tuple[int, int] = (_U, _V)) -> Iterator[ExecutorCase]:
+    """Random polynomials: any accesses, channels, numbers of factors and terms, and results without any axis.
+
+    Args:
+        count: how many.
+        seed: of the random numbers.
+        channels: the two lengths that channel axes have.
+    """
     rng = np.random.default_rng(seed)
     for n in range(count):
-        operands = [_random_operand(rng, f"operand {i}") for i in range(rng.integers(2, 5))]
+        operands = [_random_operand(rng, f"operand {i}", channels) for i in range(rng.integers(2, 5))]
         inputs, outputs = operands[:-1], operands[-1:]
-        paths = tuple(_random_path(rng, inputs, outputs) for _ in range(rng.integers(1, 4)))
+        paths = tuple(_random_path(rng, inputs, outputs, channels) for _ in range(rng.integers(1, 4)))
         polynomial = Polynomial(tuple(inputs), tuple(outputs), paths)
         batch = int(rng.integers(1, 20))
         indices = {name: rng.integers(-1, _NODES + 1, batch).tolist() for name in polynomial.indices}
         yield ExecutorCase(f"random polynomial {n} of seed {seed}", polynomial, batch, indices)
 
 
-def _random_operand(rng: np.random.Generator, name: str) -> Operand:
+def _random_operand(rng: np.random.Generator, name: str, lengths: tuple[int, int]) -> Operand:
     access = (Access.BATCHED, Access.BATCHED, Access.BROADCAST, Index("first"), Index("second"))[rng.integers(5)]
-    channels = tuple(rng.choice([_U, _V], rng.integers(3)).tolist())
+    channels = tuple(rng.choice(lengths, rng.integers(3)).tolist())
     return Operand(int(rng.integers(1, 5)), channels, access, name, components_last=bool(rng.integers(2)))
 
 
-def _random_path(rng: np.random.Generator, inputs: Sequence[Operand], outputs: Sequence[Operand]) -> Path:
+def _random_path(
+    rng: np.random.Generator, inputs: Sequence[Operand], outputs: Sequence[Operand], lengths: tuple[int, int]
+) -> Path:
     factors = tuple(rng.integers(0, len(inputs), rng.integers(1, 4)).tolist())
     operands = [*(inputs[i] for i in factors), outputs[0]]
     # Letters for each length of a channel axis, so that some axes are shared and others are not.
-    letters = {_U: "uvw", _V: "xyz"}
+    letters = dict(zip(lengths, ("uvw", "xyz"), strict=True))
     subscripts = tuple("".join(_distinct(rng, [letters[n] for n in operand.channels])) for operand in operands)
     shape = [operand.components for operand in operands]
     terms = rng.integers(0, shape, (rng.integers(1, 8), len(shape)))
