@@ -3,8 +3,8 @@
     python packages/irreps-llvm/tests/random_programs.py [--programs 10000] [--seed 0] [--interpreted 5]
 
 Each program runs as machine code of this processor, with a random width of the vector registers, its chunks in reverse
-order; every fifth is interpreted as well. What a program must not read, or must set, is nan. Errors are relative to the largest sum
-of absolute values of terms, so that cancellation does not count. The exit status is 1 if a number is wrong.
+order; every fifth is interpreted as well. What a program must not read, or must set, is nan. Errors are relative to the
+largest sum of absolute values of terms, so that cancellation does not count. The exit status is 1 if a number is wrong.
 """
 
 import argparse

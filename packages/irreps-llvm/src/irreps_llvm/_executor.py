@@ -67,7 +67,9 @@ _LARGEST = 2**31 - 2**16
 
 # Throughput on two cores with AVX-512, in float32. Measured with the workloads of ``benchmarks/compute_core.py``.
 _MATRIX_PER_NS = 100  # `conv`: multiply-adds of matrix products
-_PLAIN_MATRIX_PER_NS = 40  # `linear`: of nothing else
+_PLAIN_MATRIX_PER_NS = 60  # `linear`: of nothing else
+# XLA needs no time to compile a matrix product, LLVM tenths of a second: this has to be saved in each call.
+_PLAIN_MATRIX_NS = 2_000_000
 _MOSTLY_MATRIX = 16  # `linear`, `conv`: multiply-adds of matrix products for each one over lanes
 _LOOPED_MATRIX_PER_NS = 25  # `connected`: of many small ones
 _LANES_PER_NS = 60  # `uvu`, `sym`: multiply-adds over lanes
@@ -134,11 +136,12 @@ class LlvmExecutor:
         if contraction.platform == "cuda":
             return float("inf")  # nothing has been measured there: on request only
         work = operations(contraction.polynomial)
-        # Matrix products and little else are XLA's business.
-        matrix_per_ns = _MATRIX_PER_NS if work.matrix < _MOSTLY_MATRIX * work.lanes else _PLAIN_MATRIX_PER_NS
+        # Matrix products and little else are XLA's business, unless there is much of them.
+        plain = work.matrix >= _MOSTLY_MATRIX * work.lanes
+        matrix_per_ns = _PLAIN_MATRIX_PER_NS if plain else _MATRIX_PER_NS
         each = work.matrix / matrix_per_ns + work.looped_matrix / _LOOPED_MATRIX_PER_NS + work.lanes / _LANES_PER_NS
         return (
-            _CALL_NS
+            (_PLAIN_MATRIX_NS if plain else _CALL_NS)
             + contraction.batch * each * contraction.dtype.itemsize / 4
             + sum(contraction.bytes()) / _BYTES_PER_NS
         )

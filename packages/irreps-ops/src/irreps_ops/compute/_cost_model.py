@@ -14,9 +14,6 @@ from irreps_ops._inputs._sizes import is_known
 # CPU, `full`, `uvu` and `linear`: bytes of the batch in a tile, read, written and intermediate. Half of it and twice as
 # much are as fast.
 TILE_BYTES = 2 << 20
-# CPU, `uvu` and `full`: operands of operations that an executor gets whole. The system takes larger arrays back after
-# each call, and clearing new pages then takes longer than a loop over tiles.
-WHOLE_BATCH_BYTES = 32 << 20
 # CPU, `linear`: fewer tiles do not pay for a loop.
 FEWEST_TILES = 8
 # CPU, `conv`: edges in a tile of an edge convolution. Their messages stay in the cache of a core.

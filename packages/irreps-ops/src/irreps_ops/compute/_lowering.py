@@ -17,7 +17,6 @@ import jax
 import jax.numpy as jnp
 
 from ._contraction import Contraction
-from ._cost_model import WHOLE_BATCH_BYTES
 from ._dispatch import Choice, takes_whole_batches
 from ._polynomial import Polynomial
 from ._primitive import evaluate
@@ -167,16 +166,11 @@ def _on_batch(
         return evaluate_lowering(lowering, tile, batch=size, executor=executor)
 
     contraction = Contraction(lowering.polynomial, batch, (), flat[0].dtype)
-    if _is_small(contraction) and takes_whole_batches(contraction, executor):
+    if not contraction.is_symbolic and takes_whole_batches(contraction, executor):
         result = evaluate_lowering(lowering, flat, batch=batch, executor=executor)
     else:
         result = in_tiles(compute, flat, accesses, batch, lowering.width, lowering.intermediate)
     return result.reshape(*leading, lowering.width)
-
-
-def _is_small(contraction: Contraction) -> bool:
-    """Tell whether an executor that needs no tiles should get the whole batch."""
-    return not contraction.is_symbolic and sum(contraction.bytes()) <= WHOLE_BATCH_BYTES
 
 
 def _as_batch(x: jax.Array, own: tuple[int, ...], leading: tuple[int, ...], batched: bool) -> tuple[jax.Array, Access]:
