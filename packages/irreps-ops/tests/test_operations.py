@@ -190,7 +190,7 @@ OPERATIONS = {
 NOT_OPERATIONS = {
     "types": "Activation Contraction Executor SO3Signal SphereTransform SphericalSignal",
     "descriptions, with tests of their own": "Access BATCHED BROADCAST Coefficients Coupling EdgeIndex Index "
-    "LinearWeights Operand Path Polynomial SymmetricWeights get_s2fft_grid_resolution harmonics_polynomial s2_grid "
+    "LinearWeights Operand Part Path Polynomial View Views ViewsExecutor SymmetricWeights get_s2fft_grid_resolution harmonics_polynomial s2_grid "
     "s2_irreps",
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
