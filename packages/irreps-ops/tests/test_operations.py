@@ -190,8 +190,8 @@ OPERATIONS = {
 NOT_OPERATIONS = {
     "types": "Activation Contraction Executor SO3Signal SphereTransform SphericalSignal",
     "descriptions, with tests of their own": "Access BATCHED BROADCAST Coefficients Coupling EdgeIndex Index "
-    "LinearWeights Operand Part Path Polynomial View Views ViewsExecutor SymmetricWeights get_s2fft_grid_resolution harmonics_polynomial s2_grid "
-    "s2_irreps",
+    "LinearWeights Operand Part Path Polynomial SymmetricWeights View Views ViewsExecutor get_s2fft_grid_resolution "
+    "harmonics_polynomial s2_grid s2_irreps",
     "constants": "reduced_antisymmetric_tensor_product_basis reduced_symmetric_tensor_product_basis "
     "reduced_tensor_product_basis",
     "graphs in NumPy, before tracing": "Graph GraphBatch Neighbours batch_graphs bucket_size neighbour_list",
