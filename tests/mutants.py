@@ -144,7 +144,16 @@ def forked(work: Callable[[], int], timeout: float) -> int:
 
 
 def run_pytest(tests: Sequence[str], *plugins: Any) -> int:
-    options = ["--numprocesses=0", "--assert=plain", "-p", "no:cacheprovider", "-q", "--no-header", "-m", "not gpu"]
+    options = [
+        "--numprocesses=0",
+        "--assert=plain",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "--no-header",
+        "-m",
+        "not gpu and not slow",
+    ]
     return int(pytest.main([*options, *tests], plugins=list(plugins)))
 
 
