@@ -17,6 +17,9 @@ from ._memory import Memory, Registers
 from ._outputs import Outputs
 from ._products import LaneOutput, MatrixOutput, Operands, Product, ScalarOutput, VectorOutput, products
 
+# `conv`, forces: a batch that need not be sorted is sorted if its elements read rows of this many numbers.
+_LARGE_ROW = 512
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -43,24 +46,28 @@ def visits(polynomial: Polynomial, itemsize: int, registers: Registers, scatter:
         ValueError: an element of the batch needs too much memory.
     """
     polynomial = folded(polynomial)
-    return tuple(_visit(polynomial, itemsize, registers, *each) for each in _passes(polynomial, scatter))
+    return tuple(
+        _visit(polynomial, itemsize, registers, *each) for each in _passes(polynomial, scatter, registers.threads)
+    )
 
 
-def _passes(polynomial: Polynomial, scatter: bool) -> list[tuple[str | None, list[Product]]]:
+def _passes(polynomial: Polynomial, scatter: bool, threads: bool) -> list[tuple[str | None, list[Product]]]:
     """Assign each product to a visit of the batch, and sort each visit by an index, or none."""
     found: dict[str | None, list[Product]] = {}
     for product in products(polynomial):
         target = polynomial.outputs[product.output.target.position]
         found.setdefault(target.index, []).append(product)
     unsorted = found.pop(None, [])
+    operands = (*polynomial.inputs, *polynomial.outputs)
+    size = {name: sum(o.size for o in operands if o.index == name) for name in polynomial.indices}
+    largest = max(size, key=lambda name: size[name], default=None)
     if not found:
-        return [(None, unsorted)] if unsorted else []
+        # Sorted, elements of the same row follow each other: its data stay in the cache.
+        is_sorted = largest is not None and size[largest] >= _LARGE_ROW and not threads
+        return [(largest if is_sorted else None, unsorted)] if unsorted else []
     if scatter:
         # One visit for all, sorted by the index with the most data: it is read and summed run by run.
-        operands = (*polynomial.inputs, *polynomial.outputs)
-        size = {name: sum(o.size for o in operands if o.index == name) for name in polynomial.indices}
-        everything = [p for of_index in found.values() for p in of_index] + unsorted
-        return [(max(size, key=lambda name: size[name]), everything)]
+        return [(largest, [p for of_index in found.values() for p in of_index] + unsorted)]
     # Any order suits the products without an indexed output: they share most with the larger visit.
     found[max(found, key=lambda name: len(found[name]))] += unsorted
     return list(found.items())
