@@ -16,7 +16,8 @@ Kind: TypeAlias = Literal["integer", "boolean", "pointer", "float"]
 Element: TypeAlias = Literal["float", "float32", "float64", "bfloat16", "int32"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+# Values and instructions are not frozen: a large program has a hundred thousand, and frozen ones take longer to make.
+@dataclass(eq=False, slots=True)
 class Value:
     """The result of an instruction.
 
@@ -37,7 +38,7 @@ Integer: TypeAlias = Value | int
 Float: TypeAlias = Value | float
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Instruction:
     """One operation.
 
