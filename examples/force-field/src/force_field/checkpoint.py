@@ -13,7 +13,7 @@ import irreps_ops as irr
 from irreps_ops import checkpoint
 
 NAME = "checkpoint.safetensors"
-VERSION = 2
+VERSION = 3
 _VERSION_KEY = "force_field"  # its entry in the header is the version
 
 # The parts of the header that a training run writes, and the types of the entries that are read directly.

@@ -14,8 +14,10 @@ from . import commands
 from .checkpoint import CheckpointError
 from .data import BUILT_IN, DataError
 from .model import SIZES, ModelConfig
+from .networks import NETWORKS
 from .outputs import OutputError
 from .pretrained import MODELS, PretrainedError
+from .settings import SettingsError
 from .training import TrainingConfig
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
@@ -67,7 +69,11 @@ def parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: runs/NAME)")
     train.add_argument("--resume", action="store_true", help="continue from the checkpoint in the folder")
-    size_help = f"size of the network (default: small, or large from {commands.LARGE_FROM:.0f} minutes)"
+    train.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings in TOML, which the options of the command line overrule"
+    )
+    train.add_argument("--network", choices=tuple(NETWORKS), help="kind of network (default: nequip)")
+    size_help = f"size of the network (default: S, or M from {commands.LARGE_FROM:.0f} minutes)"
     train.add_argument("--size", choices=tuple(SIZES), help=size_help)
     train.add_argument("--dtype", choices=("float32", "float64"), help="dtype of the computation (default: float32)")
     for group, config, options in (
@@ -77,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         section = train.add_argument_group(group)
         for name, kind, text in options:
             field = name.replace("-", "_")
-            default = "by --size" if field in SIZES["small"] else config.__dataclass_fields__[field].default
+            default = "by --size" if field in SIZES["S"] else config.__dataclass_fields__[field].default
             section.add_argument(f"--{name}", type=_positive(kind), metavar="N", help=f"{text} (default: {default})")
     evaluate = commands_.add_parser("evaluate", help="report errors and equivariance of a trained force field")
     evaluate.add_argument(
@@ -133,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(options, console)
         sys.stdout.flush()
         return code
-    except (DataError, CheckpointError, OutputError, PretrainedError, commands.UsageError) as error:
+    except (DataError, CheckpointError, OutputError, PretrainedError, SettingsError, commands.UsageError) as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # the disk is full, or nobody reads the output any more

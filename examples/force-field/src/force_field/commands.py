@@ -35,12 +35,18 @@ from .potential import (
     scaling,
     scaling_of,
 )
+from .settings import SettingsError, read_settings
 from .training import Report, Trainer, TrainingConfig
 
 DEFAULT = data.BUILT_IN
 SAVE_EVERY = 20.0  # seconds between two checkpoints
 _PLOTS = ("learning-curve.png", "parity.png")
-LARGE_FROM = 10.0  # minutes of training from which the large network is better
+LARGE_FROM = 10.0  # minutes of training from which a larger network is better
+_SECTIONS = {
+    "data": ("files", "train", "valid"),
+    "model": ("size", *(f.name for f in fields(ModelConfig) if f.name != "elements")),
+    "training": tuple(f.name for f in fields(TrainingConfig)),
+}
 
 
 class UsageError(ValueError):
@@ -70,6 +76,29 @@ def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _with_settings(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options of the command line and, where it has none, those of the file of settings."""
+    if options.config is None:
+        return options
+    given = read_settings(options.config, _SECTIONS)
+    chosen = given["data"]
+    if "files" in chosen:
+        chosen["data"] = chosen.pop("files")
+        if not isinstance(chosen["data"], list) or not all(isinstance(name, str) for name in chosen["data"]):
+            raise SettingsError(f"{options.config}: expected files to be a list of names, got {chosen['data']!r:.100}")
+    for name in ("train", "valid"):
+        if type(chosen.get(name, 0)) is not int or chosen.get(name, 0) < 0:
+            raise SettingsError(
+                f"{options.config}: expected {name} to be a number of frames, got {chosen[name]!r:.100}"
+            )
+    if given["model"].get("size", "S") not in list(SIZES):
+        sizes = " or ".join(SIZES)
+        raise SettingsError(f"{options.config}: expected size to be {sizes}, got {given['model']['size']!r:.100}")
+    from_file = {**chosen, **given["model"], **given["training"]}
+    from_line = {name: value for name, value in vars(options).items() if value is not None}
+    return argparse.Namespace(**{**vars(options), **from_file, **from_line})
+
+
 def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:
     """Combine defaults, the checkpoint that is resumed, and the command line."""
     header: dict[str, Any] = saved.header if saved else {"data": {}, "training": {}, "model": {}}
@@ -87,7 +116,7 @@ def _plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path
         config = TrainingConfig(**{**header["training"], **training})
         frames = load(chosen["source"])
         elements = tuple(sorted({z for atoms in frames for z in atoms.numbers.tolist()}))
-        size = "large" if config.minutes <= 0 or config.minutes >= LARGE_FROM else "small"
+        size = "M" if config.minutes <= 0 or config.minutes >= LARGE_FROM else "S"
         asked = ModelConfig(**{"elements": elements, **SIZES[size], **header["model"], **model})
     except TypeError as error:
         raise checkpoint.CheckpointError(f"{path} was written by another version of force-field: {error}") from None
@@ -114,6 +143,7 @@ def _data_header(plan: Plan) -> dict[str, Any]:
 
 def train(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field train` and return the exit code."""
+    options = _with_settings(options)
     sources = options.data or list(DEFAULT)
     folder = options.out or Path("runs") / "-".join(Path(s).stem for s in sources)
     path = folder / checkpoint.NAME
@@ -172,7 +202,7 @@ class _Run:
         self.save()  # a disk without space for it is noticed before compilation
         counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
         shape = self.plan.model
-        network = f"{shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
+        network = f"{shape.network}, {shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
         self.console.print(
             f"{', '.join(self.plan.sources)}: {counts}.\n{network}; the first steps wait for compilation.",
             soft_wrap=True,

@@ -62,7 +62,7 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         advice = f"more data (--train, now {frames}) helps more than longer training."
     else:
         reason = f"The error on training configurations is similar ({training.forces_mae:.1f} meV/Å):"
-        advice = "longer training (--minutes) helps, and so does a larger network (--size large)."
+        advice = "longer training (--minutes) helps, and so does a larger network (--size M or L)."
     return (
         f"On unseen configurations, the mean absolute error of force components is {error:.1f} meV/Å, {share}"
         f"and that of energies is {errors.energy_mae:.1f} meV. This is {quality}.\n"

@@ -1,0 +1,87 @@
+"""Files of settings: what they set, and what is refused by one sentence that names the place."""
+
+from pathlib import Path
+
+import pytest
+
+from force_field import cli, commands
+from force_field.cli import main
+
+WATER = """3
+Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5
+O 0.0 0.0 0.1 0.0 0.0 0.2
+H 0.0 0.8 -0.5 0.0 0.1 -0.1
+H 0.0 -0.8 -0.5 0.0 -0.1 -0.1
+"""
+
+
+def plan_of(text: str, tmp_path: Path, *options: str) -> commands.Plan:
+    """The plan of a run with these settings, which have {data} in place of a file of eight frames."""
+    (tmp_path / "water.extxyz").write_text(WATER * 8)
+    path = tmp_path / "settings.toml"
+    path.write_text(text.replace("{data}", str(tmp_path / "water.extxyz")))
+    given = cli.parser().parse_args(["train", "--config", str(path), *options])
+    return commands._plan(commands._with_settings(given), None, path)
+
+
+SETTINGS = """
+[data]
+files = ["{data}"]
+train = 5
+valid = 2
+[model]
+network = "mace"
+size = "L"
+cutoff = 5
+lmax = 1
+zbl = true
+[training]
+minutes = 30
+huber = 0.5
+"""
+
+
+def test_settings_of_a_file_are_used_and_options_overrule_them(tmp_path: Path) -> None:
+    plan = plan_of(SETTINGS, tmp_path, "--cutoff", "4.5", "--valid", "3")
+    assert (plan.model.network, plan.model.zbl, plan.model.elements) == ("mace", True, (1, 8))
+    assert (plan.model.channels, plan.model.lmax, plan.model.cutoff) == (128, 1, 4.5)
+    assert (plan.training.minutes, plan.training.huber) == (30, 0.5)
+    assert (len(plan.train), len(plan.valid)) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[model]\nchanels = 8", "unknown name 'chanels' in [model]: did you mean 'channels'?"),
+        ("[training]\nlearning-rate = 1", "in [training]: did you mean 'learning_rate'?"),
+        ("[modle]\nchannels = 8", "unknown section [modle]: did you mean 'model'?"),
+        ("[model]\nqqqq = 8", "unknown name 'qqqq' in [model]: expected one of size, network"),
+        ("[model]\nelements = [1]", "unknown name 'elements'"),
+        ("model = 3", "expected the section [model], got model = 3"),
+        ("[model", "is not a file of settings in TOML"),
+        ("[model]\nsize = 'XXL'", "expected size to be S or M or L, got 'XXL'"),
+        ("[model]\nsize = [1]", "expected size to be S or M or L"),
+        ("[model]\nchannels = 'many'", "channels to be an integer, got 'many'"),
+        ("[model]\nnetwork = 'schnet'", "network to be nequip or mace or allegro"),
+        ("[training]\ndtype = 'float16'", "dtype float32 or float64"),
+        ("[training]\nhuber = -1", "huber not below zero"),
+        ("[data]\nfiles = 'a.xyz'", "files to be a list of names"),
+        ("[data]\ntrain = 2.5", "train to be a number of frames"),
+    ],
+)
+def test_wrong_settings_are_refused(
+    text: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "water.extxyz").write_text(WATER * 8)
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    options = [] if "files" in text else ["--data", str(tmp_path / "water.extxyz")]
+    assert main(["train", "--config", str(path), "--out", str(tmp_path / "run"), *options]) == 2
+    message = capsys.readouterr().err
+    assert expected in message
+    assert message.count("\n") == 1
+
+
+def test_a_missing_file_of_settings_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--config", str(tmp_path / "none.toml")]) == 2
+    assert "none.toml does not exist" in capsys.readouterr().err
