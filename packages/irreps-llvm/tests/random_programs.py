@@ -3,7 +3,7 @@
     python packages/irreps-llvm/tests/random_programs.py [--programs 10000] [--seed 0] [--interpreted 100]
 
 Each program runs as machine code of this processor, with a random width of the vector registers, its chunks in reverse
-order; one in a hundred is interpreted as well. What a program must not read, or must set, is nan. Errors are relative to
+order; one in a hundred is interpreted as well. What must not be read, or must be set, is nan. Errors are relative to
 the largest sum of absolute values of terms, so that cancellation does not count. The exit status is 1 if a number is
 wrong.
 """
