@@ -11,7 +11,7 @@ weights become their operands, and how their outputs become data. Every operatio
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -66,6 +66,9 @@ class Lowering(Protocol):
         ...
 
 
+Lower: TypeAlias = Callable[[tuple[Access, ...]], Lowering]
+
+
 def as_operand(x: jax.Array, operand: Operand) -> jax.Array:
     """Give an array of shape ([batch,] ...) the axes of an operand."""
     return x.reshape((*x.shape[: operand.batch_axes], *operand.shape))
@@ -103,11 +106,12 @@ def evaluate_lowering(
 
 
 def evaluate_on_batch(
-    lower: Callable[[tuple[Access, ...]], Lowering],
+    lower: Lower,
     data: Sequence[jax.Array],
     weights: Sequence[jax.Array] = (),
     weight_axes: Sequence[int] = (),
     *,
+    in_one: Lower | None = None,
     executor: Choice = None,
 ) -> jax.Array:
     """Evaluate an operation on data and weights with any leading axes, which broadcast and become the batch.
@@ -121,6 +125,8 @@ def evaluate_on_batch(
         data: arrays of shape (..., numbers), one at least.
         weights: arrays of shape (..., *axes of the weights for one element).
         weight_axes: for each array of weights the number of axes that the weights for one element have.
+        in_one: the same in a single polynomial, for executors that take whole batches and need no intermediate results.
+            Default: `lower`.
         executor: see :func:`evaluate`.
 
     Returns:
@@ -129,11 +135,12 @@ def evaluate_on_batch(
     dtype = jnp.result_type(*data, *weights)
     arrays = [jnp.asarray(x, dtype) for x in (*data, *weights)]
     own_axes = [x.ndim - n for x, n in zip(arrays, [*[1] * len(data), *weight_axes], strict=True)]
-    return _on_batch(lower, arrays, own_axes, len(data), executor)
+    return _on_batch(lower, in_one or lower, arrays, own_axes, len(data), executor)
 
 
 def _on_batch(
-    lower: Callable[[tuple[Access, ...]], Lowering],
+    lower: Lower,
+    in_one: Lower,
     arrays: Sequence[jax.Array],
     own_axes: Sequence[int],
     num_data: int,
@@ -152,24 +159,24 @@ def _on_batch(
         rest = [x if yes or n == 0 else x.squeeze(n - 1) for x, n, yes in zip(arrays, own_axes, mapped, strict=True)]
 
         def without_axis(*arrays: jax.Array) -> jax.Array:
-            return _on_batch(lower, arrays, [max(n - 1, 0) for n in own_axes], num_data, executor)
+            return _on_batch(lower, in_one, arrays, [max(n - 1, 0) for n in own_axes], num_data, executor)
 
         return jax.vmap(without_axis, axes, len(leading) - 1)(*rest)
     # A single element of data is a batch of one.
     batched = [n < num_data and batch == 1 for n in range(len(arrays))]
     found = [_as_batch(x, shape, leading, yes) for x, shape, yes in zip(arrays, own, batched, strict=True)]
     flat, accesses = (tuple(column) for column in zip(*found, strict=True))
+    whole = in_one(accesses)
+    contraction = Contraction(whole.polynomial, batch, (), flat[0].dtype)
+    if not contraction.is_symbolic and takes_whole_batches(contraction, executor):
+        return evaluate_lowering(whole, flat, batch=batch, executor=executor).reshape(*leading, whole.width)
     lowering = lower(accesses)
 
     def compute(*tile: jax.Array) -> jax.Array:
         size = next(x.shape[0] for x, access in zip(tile, accesses, strict=True) if access is Access.BATCHED)
         return evaluate_lowering(lowering, tile, batch=size, executor=executor)
 
-    contraction = Contraction(lowering.polynomial, batch, (), flat[0].dtype)
-    if not contraction.is_symbolic and takes_whole_batches(contraction, executor):
-        result = evaluate_lowering(lowering, flat, batch=batch, executor=executor)
-    else:
-        result = in_tiles(compute, flat, accesses, batch, lowering.width, lowering.intermediate)
+    result = in_tiles(compute, flat, accesses, batch, lowering.width, lowering.intermediate)
     return result.reshape(*leading, lowering.width)
 
 

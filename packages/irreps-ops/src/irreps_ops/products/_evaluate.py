@@ -1,6 +1,7 @@
 """Evaluation of couplings on data of irreps."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -50,9 +51,11 @@ def evaluate_product(
         leading = jnp.broadcast_shapes(x.shape[:-1], y.shape[:-1], *own)
         return zeros(irreps_out, leading, jnp.result_type(x.array, y.array, *weights))
 
-    def lower(accesses: tuple[Access, ...]) -> ProductLowering:
-        return product_lowering(irreps, irreps_out, couplings, live, accesses, packed=packed, square=square)
+    def lower(accesses: tuple[Access, ...], *, in_one: bool = False) -> ProductLowering:
+        options = {"packed": packed, "square": square, "in_one": in_one}
+        return product_lowering(irreps, irreps_out, couplings, live, accesses, **options)
 
-    array = evaluate_on_batch(lower, [x.array, y.array], weights, weight_axes, executor=executor)
+    in_one = partial(lower, in_one=True)
+    array = evaluate_on_batch(lower, [x.array, y.array], weights, weight_axes, in_one=in_one, executor=executor)
     reached = {couplings[n].i_out for n in live}
     return IrrepsArray(irreps_out, array, zero_flags=[i not in reached for i in range(len(irreps_out))])

@@ -241,6 +241,7 @@ def product_lowering(
     *,
     packed: bool = False,
     square: bool = False,
+    in_one: bool = False,
 ) -> ProductLowering:
     """Return the lowering of a product.
 
@@ -252,10 +253,11 @@ def product_lowering(
         accesses: ``Access.BATCHED`` or ``Access.BROADCAST`` for both inputs and for each array of weights.
         packed: whether the weights of all couplings are one array.
         square: whether both inputs are the same data.
+        in_one: no second step: the polynomial applies all weights.
     """
     weighted = [n for n, c in enumerate(couplings) if c.has_weight]
     access = {n: accesses[2 if packed else 2 + k] for k, n in enumerate(weighted)}
-    steps = _steps(irreps_in, irreps_out, couplings, live, square)
+    steps = _steps(irreps_in, irreps_out, couplings, live, square, in_one)
     weights = [s for s in steps if s.coupling.has_weight]
     segments = list(dict.fromkeys(itertools.chain.from_iterable(s.segments for s in steps)))
     inputs = [Operand(1, _axes(s.letters[0]), access[s.place], f"weights[{s.place}]") for s in weights]
@@ -296,6 +298,7 @@ def _steps(
     couplings: Sequence[Coupling],
     live: Sequence[int],
     square: bool,
+    in_one: bool,
 ) -> list[_Step]:
     """Return the part of each live coupling that the polynomial computes."""
     # All items of the second input of one multiplicity are one operand.
@@ -307,7 +310,8 @@ def _steps(
     for n in live:
         c = couplings[n]
         mul1, mul2 = irreps_in[0][c.i_in1].mul, irreps_in[1][c.i_in2].mul
-        mixed = c.has_weight and c.connection_mode in _FIRST_STEPS and (c.connection_mode != "uvw" or 1 in (mul1, mul2))
+        sums = c.connection_mode in _FIRST_STEPS and (c.connection_mode != "uvw" or 1 in (mul1, mul2))
+        mixed = c.has_weight and sums and not in_one
         if mixed:
             c = replace(c, has_weight=False, connection_mode=_FIRST_STEPS[c.connection_mode])
         if "p" in MODES[c.connection_mode].in1:
