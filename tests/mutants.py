@@ -185,9 +185,9 @@ class Observer:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.coverage.switch_context(item.nodeid)
-        started = time.perf_counter()
+        started = time.process_time()
         yield
-        self.seconds[item.nodeid] = time.perf_counter() - started
+        self.seconds[item.nodeid] = time.process_time() - started
         self.coverage.switch_context("")
 
 
@@ -196,9 +196,7 @@ def observe(target: Target, file: Path) -> int:
     from coverage import Coverage  # begins to measure when it is started, before the sources are imported
 
     data = file.with_suffix(".coverage")
-    coverage = Coverage(
-        str(data), branch=True, include=[f"{ROOT / source}*" for source in target.sources], config_file=False
-    )
+    coverage = Coverage(str(data), branch=True, include=[str(path) for path in sources(target)], config_file=False)
     observer = Observer(coverage)
     coverage.start()
     code = run_pytest(target.tests, observer)
@@ -209,9 +207,9 @@ def observe(target: Target, file: Path) -> int:
         str(Path(path).relative_to(ROOT)): {n: sorted({*names} - {""}) for n, names in by_line.items()}
         for path, by_line in ((path, found.contexts_by_lineno(path)) for path in found.measured_files())
     }
-    if code == 0:
+    if code == 0 and lines:
         file.write_text(json.dumps({"seconds": observer.seconds, "lines": lines}))
-    return code
+    return code if lines else 1
 
 
 # Mutants ---------------------------------------------------------------------------------------------------------
