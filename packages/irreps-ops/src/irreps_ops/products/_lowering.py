@@ -2,7 +2,7 @@
 
 A coupling that sums over multiplicities, where one of them is 1 or both are one letter, is computed in two steps. The
 polynomial makes the products that are to be summed, for all couplings to an item of the output; then a linear map sums
-them, as one matrix product for each item.
+them, as one matrix product for each item. An executor that takes whole batches gets all of this as one polynomial.
 """
 
 import itertools
