@@ -18,6 +18,9 @@ TILE_BYTES = 2 << 20
 FEWEST_TILES = 8
 # CPU, `conv`: edges in a tile of an edge convolution. Their messages stay in the cache of a core.
 TILE_EDGES = 512
+# CPU, `conv` and `model`: bytes of the hidden activations of a radial network in a tile, of which a derivative makes
+# several. With smaller tiles cores wait for each other.
+HIDDEN_BYTES = 2 << 20
 # H200, `conv --size gpu`: rows of up to four edges that are processed at once. Fewer leave cores idle, more need much
 # memory.
 ROWS_AT_ONCE = 8192

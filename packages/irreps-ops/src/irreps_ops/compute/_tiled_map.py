@@ -21,7 +21,6 @@ def in_tiles(
     batch: int,
     width: int,
     intermediate: int = 0,
-    dtype: Any = None,
 ) -> jax.Array:
     """Apply a function to a batch; tile by tile if the batch is large.
 
@@ -33,11 +32,10 @@ def in_tiles(
         batch: size of the batch.
         width: numbers in the result for each element of the batch.
         intermediate: numbers in intermediate results for each element of the batch.
-        dtype: of the result (default: that of the inputs).
     """
     batched = [x for x, access in zip(inputs, accesses, strict=True) if access is Access.BATCHED]
     numbers = width + intermediate + sum(math.prod(x.shape[1:]) for x in batched)
-    dtype = jnp.result_type(*inputs) if dtype is None else jnp.dtype(dtype)
+    dtype: Any = jnp.result_type(*inputs)
     count = tile_count(batch, numbers, dtype.itemsize)
     if count == 1:
         return function(*inputs)

@@ -1,5 +1,6 @@
 """Edge convolution: tensor product with harmonics, weights and sum over the edges of each node in one operation."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -12,13 +13,13 @@ from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._normalization import IrrepNormalization
 from irreps_ops._inputs._operands import floating
 from irreps_ops._inputs._precision import wide_dtype
+from irreps_ops._inputs._sizes import is_known
 from irreps_ops.compute._contraction import Contraction
-from irreps_ops.compute._cost_model import TILE_EDGES, tile_length
+from irreps_ops.compute._cost_model import HIDDEN_BYTES, TILE_EDGES, tile_length
 from irreps_ops.compute._dispatch import Choice, may_take_whole_batches, takes_whole_batches
 from irreps_ops.compute._lowering import evaluate_lowering
 from irreps_ops.compute._primitive import evaluate
 from irreps_ops.compute._terms import Access, Index
-from irreps_ops.compute._tiled_map import in_tiles
 from irreps_ops.compute._tiled_sum import tiled_sum
 from irreps_ops.products._selection_rules import Keep, all_pairs, allowed_products
 
@@ -205,11 +206,15 @@ def _hidden_activations(network: FactoredWeights, edge_data: Any, leaves: list[j
         return network.hidden(None)
     structure = jax.tree.structure(edge_data)
 
-    def of_tile(*tile: jax.Array) -> jax.Array:
-        return network.hidden(jax.tree.unflatten(structure, tile))
+    def of_tile(*tile: jax.Array) -> list[jax.Array]:
+        return [network.hidden(jax.tree.unflatten(structure, tile))]
 
-    accesses = [Access.BATCHED] * len(leaves)
-    return in_tiles(of_tile, leaves, accesses, edges, network.width, 2 * network.width, dtype=network.dtype)
+    result = jax.ShapeDtypeStruct((edges, network.width), network.dtype)
+    count = -(-math.prod(result.shape) * network.dtype.itemsize // HIDDEN_BYTES) if is_known(edges) else 1
+    if count == 1:
+        return of_tile(*leaves)[0]
+    reads, tile = [Access.BATCHED] * len(leaves), tile_length(edges, count)
+    return tiled_sum(of_tile, leaves, reads, [result], [Access.BATCHED], {}, edges, tile)[0]
 
 
 def _padding(index: EdgeIndex) -> Any:
