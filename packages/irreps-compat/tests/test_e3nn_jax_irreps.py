@@ -20,6 +20,8 @@ def test_degree_without_parity_is_even():
         assert e3nn.Irreps(given) == ic.Irreps(given)
     with pytest.raises(ValueError, match="expected irreps"):
         e3nn.Irreps(1)
+    with pytest.raises(ValueError, match="expected a degree and a parity"):
+        e3nn.Irreps([(32, 1)])
 
 
 @pytest.mark.parametrize("other", [e3nn, ic])

@@ -125,6 +125,31 @@ def test_agreement_with_e3nn_jax(normalize, normalization):
     np.testing.assert_allclose(sh(range(8), v, normalize, normalization), theirs, atol=1e-12)
 
 
+def rounding_errors(function):
+    """Of degrees 1 to 7 in float32, root mean squares: of |Y_l|² - 1, and of the distance to the polynomial / |v|^l."""
+    v = np.random.default_rng(0).normal(size=(2000, 3)).astype(np.float32)
+    lengths = np.linalg.norm(v.astype(float), axis=1, keepdims=True)
+    both = jax.jit(lambda v: [function(range(1, 8), v, normalize, "norm") for normalize in (True, False)])(v)
+    for l in range(1, 8):
+        y, polynomial = (np.asarray(a, float)[:, l * l - 1 : l * l + 2 * l] for a in both)
+        squares = np.sum(y**2, axis=1) - 1, np.sum((y - polynomial / lengths**l) ** 2, axis=1)
+        yield l, np.sqrt(np.mean(squares[0] ** 2)), np.sqrt(np.mean(squares[1]))
+
+
+def test_rounding_errors_are_those_of_the_direction():
+    """That is rounded by 2^-24; Y_l multiplies the error by l, |Y_l|² by 2l."""
+    for l, of_length, of_direction in rounding_errors(sh):
+        assert of_length < 2 * l * 2**-24
+        assert of_direction < l * 2**-24
+
+
+def test_rounding_errors_are_below_those_of_e3nn_jax():
+    """Of single vectors, either may have the larger one: tests of e3nn-jax with tight limits can fail here."""
+    e3nn = pytest.importorskip("e3nn_jax")
+    for (_, *ours), (_, *theirs) in zip(rounding_errors(sh), rounding_errors(e3nn.sh), strict=True):
+        assert np.all(np.array(ours) < theirs)
+
+
 def test_legendre_takes_what_converts_to_a_jax_array():
     for x in (0.6, [0.6, 1.0], np.array([0.6]), jnp.array([0.6], jnp.float32)):
         p = legendre(3, x, -1.0, True)
