@@ -64,17 +64,17 @@ class LinearSHTP:
         """
         irreps_out = Irreps(self.irreps_out) if self.mix else Irreps(self.irreps_out).regroup()
         product = HarmonicProduct("LinearSHTP", x, direction, irreps_out)
-        weighted = [(path, self._weights(scope, path, irreps_out, product.x.dtype)) for path in product.paths]
+        weighted = [(path, self._weights(scope, path, irreps_out, product.dtype)) for path in product.paths]
         if not self.mix:
             chunks = [product([(path, w)], "...ui,iu->...ui") for path, w in weighted]
             irreps = [(path.mul, path.ir_out) for path, _ in weighted]
-            return from_chunks(irreps, chunks, product.leading, product.x.dtype).simplify()
+            return from_chunks(irreps, chunks, product.leading, product.x.dtype).simplify().astype(product.dtype)
         chunks = []
         for i_out in range(len(irreps_out)):
             terms = [(path, w) for path, w in weighted if path.i_out == i_out]
             fan_in = max(sum(path.mul for path, _ in terms), 1)
             chunks.append(product(terms, "...ui,iuv->...vi") / fan_in**0.5 if terms else None)
-        return from_chunks(irreps_out, chunks, product.leading, product.x.dtype)
+        return from_chunks(irreps_out, chunks, product.leading, product.x.dtype).astype(product.dtype)
 
     def _weights(self, scope: Scope, path: HarmonicPath, irreps_out: Irreps, dtype: Any) -> jax.Array:
         shape = (path.orders, path.mul, *[irreps_out[path.i_out].mul] * self.mix)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from irreps_core import IntoIrreps, Irrep, Irreps, IrrepsArray, from_chunks
 from irreps_ops._inputs._operands import floating
+from irreps_ops._inputs._precision import wide_dtype, widened
 
 from ._aligned_frame import AlignedFrames, central, is_reached, same_axes, vector_parity
 
@@ -50,7 +51,7 @@ def shtp(input: IrrepsArray | jax.Array, direction: IrrepsArray, filter_irreps_o
         basis = jnp.eye(path.orders, dtype=product.x.dtype) * (-1 if path.odd else 1)
         chunks.append(product([(path, basis)], "...ui,im->...umi"))
     irreps = [(path.mul * path.orders, path.ir_out) for path in product.paths]
-    return from_chunks(irreps, chunks, product.leading, product.x.dtype).simplify()
+    return from_chunks(irreps, chunks, product.leading, product.x.dtype).simplify().astype(product.dtype)
 
 
 class HarmonicPath(NamedTuple):
@@ -87,7 +88,8 @@ class HarmonicProduct:
     """Data in the frames of directions, and the products with harmonics that lead to given irreps.
 
     Attributes:
-        x: the data.
+        x: the data, in float32 if they are narrower.
+        dtype: that of the given data.
         leading: leading axes of the result.
         paths: ordered by output, then by input, without those of chunks that are known to be zero.
     """
@@ -95,6 +97,8 @@ class HarmonicProduct:
     def __init__(self, name: str, x: Any, direction: Any, irreps_out: Irreps) -> None:
         parity = vector_parity(name, direction)
         x, v = floating(x, direction)
+        self.dtype = x.dtype
+        x, v = (a.astype(wide_dtype(x.dtype)) for a in (x, v))
         self.x, v, self.leading = same_axes(x, v)
         self.paths = [
             HarmonicPath(i_in, i_out, mul, ir_in, ir_out, odd)
@@ -115,6 +119,7 @@ class HarmonicProduct:
             subscripts: of an einsum of the data and the weights, where i is the order.
         """
         ir = terms[0][0].ir_out
+        terms = [(path, widened(w)) for path, w in terms]
         highest = max(path.highest for path, _ in terms)
         plain, turned = [], []
         for path, w in terms:

@@ -8,6 +8,7 @@ from irreps_core import Irrep, IrrepsArray, from_chunks
 from irreps_ops._inputs import _checks as check
 from irreps_ops._inputs._normalization import IrrepNormalization, product_scale
 from irreps_ops._inputs._operands import floating
+from irreps_ops._inputs._precision import wide_dtype
 from irreps_ops.signals._s2_irreps import s2_irreps
 
 from ._aligned_frame import AlignedFrames, central, frame_factors, same_axes, vector_parity
@@ -58,7 +59,8 @@ def tensor_product_with_spherical_harmonics(
     parity = vector_parity(name, vector)
     degree = check.count(name, "degree", degree, 0)
     x, v = floating(input, vector)
-    x = x.regroup()
+    dtype = x.dtype
+    x, v = (a.astype(wide_dtype(dtype)) for a in (x.regroup(), v))
     x, v, leading = same_axes(x, v)
     pairs = ((i, l) for i in range(len(x.irreps)) for l in range(degree + 1))
     degrees_of: dict[tuple[Irrep, int], list[int]] = {}
@@ -85,7 +87,7 @@ def tensor_product_with_spherical_harmonics(
             parts.append(frames.from_frames(_products(in_frame, factors, dim // 2 + ir.l), ir.l))
         chunks.append(jnp.concatenate(parts, axis=-2))
     irreps = [(x.irreps[i].mul * len(degrees), ir) for (ir, i), degrees in degrees_of.items()]
-    return from_chunks(irreps, chunks, leading, x.dtype).simplify()
+    return from_chunks(irreps, chunks, leading, x.dtype).simplify().astype(dtype)
 
 
 def _products(x: jax.Array, factors: dict[int, np.ndarray], total: int) -> jax.Array:
