@@ -57,8 +57,8 @@ def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
 def sine_basis(x: jax.Array, frequencies: jax.Array) -> jax.Array:
     """Return sin(k x) / x for each of the frequencies k: Bessel functions of degree 0 that may be trained.
 
-    For k = pi/c, 2 pi/c, ..., they are those of :func:`bessel` for the cutoff c, divided by sqrt(2/c). They are even and
-    analytic in x, also at 0.
+    For k = pi/c, 2 pi/c, ..., they are those of :func:`bessel` for the cutoff c, divided by sqrt(2/c). They are even
+    and analytic in x, also at 0.
 
     Args:
         x: distances, any shape.
