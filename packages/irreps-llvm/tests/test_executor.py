@@ -33,6 +33,7 @@ from irreps_ops.compute import (
     use_executor,
 )
 from irreps_ops.compute._dispatch import choose
+from irreps_ops.graphs import _edge_convolution
 from irreps_ops.testing import check_executor
 from irreps_ops.testing._executor_cases import random_cases
 
@@ -272,7 +273,9 @@ def polynomials(function: Callable[..., Any], *args: Any) -> int:
     return str(jax.make_jaxpr(function)(*args)).count("name='hidden'")
 
 
-def test_a_radial_network_that_ends_with_a_matrix_is_fused() -> None:
+@pytest.mark.parametrize("hidden_bytes", [_edge_convolution.HIDDEN_BYTES, 200], ids=["at once", "in tiles"])
+def test_a_radial_network_that_ends_with_a_matrix_is_fused(monkeypatch: pytest.MonkeyPatch, hidden_bytes: int) -> None:
+    monkeypatch.setattr(_edge_convolution, "HIDDEN_BYTES", hidden_bytes)
     x, vectors = inputs_of_layer()
     assert polynomials(layer("llvm"), x, vectors) == 1
     assert polynomials(layer(tile_edges=32), x, vectors) == 0
