@@ -2,17 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax
 import jax.core
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Primitive
+from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir, partial_eval
+
+if TYPE_CHECKING:
+    # Since JAX 0.12 another name of Jaxpr, which type checkers do not see.
+    ClosedJaxpr: TypeAlias = Any
+else:
+    from jax.extend.core import ClosedJaxpr
 
 # A tangent or cotangent that is known to be zero; JAX never makes an array of it.
 Zero = ad.Zero
 is_undefined = ad.is_undefined_primal
+
+
+def closed(jaxpr: Any, consts: Sequence[Any]) -> ClosedJaxpr:
+    """Return a program together with its constants."""
+    make: Any = ClosedJaxpr
+    return make(jaxpr, consts)
 
 
 def zero_tangent(x: Any) -> Any:
@@ -130,11 +142,11 @@ def without_dead_code(function: ClosedJaxpr, used: Sequence[bool]) -> tuple[Clos
         The function, and for each argument whether it is still there.
     """
     jaxpr, needed = partial_eval.dce_jaxpr(function.jaxpr, list(used))
-    return ClosedJaxpr(jaxpr, function.consts), needed
+    return closed(jaxpr, function.consts), needed
 
 
 def with_results(function: ClosedJaxpr, results: Sequence[Any]) -> ClosedJaxpr:
     """Return a traced function that returns other variables of the same program."""
     jaxpr = function.jaxpr
     names = jaxpr.debug_info.with_unknown_names()  # those of the old results do not fit
-    return ClosedJaxpr(jaxpr.replace(outvars=list(results), debug_info=names), function.consts)
+    return closed(jaxpr.replace(outvars=list(results), debug_info=names), function.consts)

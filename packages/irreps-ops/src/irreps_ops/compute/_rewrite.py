@@ -7,12 +7,13 @@ from typing import Any, ParamSpec, TypeVar
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+from jax.extend.core import Jaxpr, jaxpr_as_fun
 
 from irreps_core import inverse_matrix
 
 from ._contraction import Contraction
 from ._dispatch import Choice, choose
+from ._jax_compat import ClosedJaxpr, closed
 from ._primitive import polynomial_p
 from ._terms import Index
 
@@ -215,7 +216,7 @@ def _rewritten(value: Any, rewrite: Callable[[Any], Any]) -> Any:
     if isinstance(value, Jaxpr):  # since JAX 0.12 a closed one too
         return value.replace(eqns=[_rewritten_equation(eqn, rewrite) for eqn in value.eqns])
     if isinstance(value, ClosedJaxpr):
-        return ClosedJaxpr(_rewritten(value.jaxpr, rewrite), value.consts)
+        return closed(_rewritten(value.jaxpr, rewrite), value.consts)
     if isinstance(value, (tuple, list)):
         items = [_rewritten(item, rewrite) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else type(value)(items)

@@ -13,10 +13,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
+from jax.extend.core import jaxpr_as_fun
 
 from ._cost_model import is_accelerator, tiles_at_once
-from ._jax_compat import Zero, is_undefined, new_primitive, vary_alike, without_dead_code, zero_tangent
+from ._jax_compat import (
+    ClosedJaxpr,
+    Zero,
+    is_undefined,
+    new_primitive,
+    vary_alike,
+    without_dead_code,
+    zero_tangent,
+)
 from ._terms import Access, AnyAccess, Index
 from ._tile_loop import Shape, over_tiles, several_tiles
 
@@ -85,13 +93,13 @@ def tiled_sum(
     if body.effects:
         raise ValueError(f"a function that is applied tile by tile must be pure, got one with effects {body.effects}")
     # Arrays that the function closes over become inputs, so that they can be differentiated.
-    closed = [jnp.asarray(x) for x in body.consts]
+    constants = [jnp.asarray(x) for x in body.consts]
 
     def opened(*arguments: Any) -> list[jax.Array]:
-        return jaxpr_as_fun(ClosedJaxpr(body.jaxpr, arguments[: len(closed)]))(*arguments[len(closed) :])
+        return jaxpr_as_fun(closed(body.jaxpr, arguments[: len(constants)]))(*arguments[len(constants) :])
 
-    arrays = [*closed, *inputs]
-    loop = replace(loop, reads=(*(Access.BROADCAST for _ in closed), *reads))
+    arrays = [*constants, *inputs]
+    loop = replace(loop, reads=(*(Access.BROADCAST for _ in constants), *reads))
     count = -(-batch // tile) if count is None else count
     return _bind(_traced(opened, arrays, loop, indices), loop, arrays, indices, count)
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var, jaxpr_as_fun
+from jax.extend.core import Jaxpr, Literal, Var, jaxpr_as_fun
 
-from irreps_ops.compute._jax_compat import with_results
+from irreps_ops.compute._jax_compat import ClosedJaxpr, with_results
 
 
 class FactoredWeights(NamedTuple):
@@ -79,8 +79,8 @@ class _Split(NamedTuple):
 def _split(function: Callable[[Any], Any], data: Any, columns: int) -> _Split | None:
     leaves, tree = jax.tree.flatten(data)
     program = jax.make_jaxpr(lambda *leaves: function(jax.tree.unflatten(tree, leaves)))(*leaves)
-    jaxpr = program.jaxpr
-    if len(jaxpr.outvars) != 1 or program.out_avals[0].ndim != 2 or program.out_avals[0].shape[-1] != columns:
+    jaxpr, results = program.jaxpr, cast(Any, program.out_avals)
+    if len(results) != 1 or results[0].ndim != 2 or results[0].shape[-1] != columns:
         return None
     product, scales = _last_product(jaxpr)
     if product is None:
