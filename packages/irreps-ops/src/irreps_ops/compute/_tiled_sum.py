@@ -19,6 +19,7 @@ from ._cost_model import is_accelerator, tiles_at_once
 from ._jax_compat import (
     ClosedJaxpr,
     Zero,
+    closed,
     is_undefined,
     new_primitive,
     vary_alike,
