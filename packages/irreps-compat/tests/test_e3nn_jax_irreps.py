@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -122,3 +123,10 @@ def test_static_in_pytrees():
     leaves, structure = jax.tree.flatten([e3nn.Irrep("1o"), e3nn.MulIrrep(2, "1o"), e3nn.Irreps("2x0e + 1o")])
     assert leaves == []
     assert jax.tree.unflatten(structure, leaves)[2] == "2x0e + 1o"
+
+
+def test_data_is_true_if_it_has_rows() -> None:
+    # A public SEGNN asks ``if not y``.
+    assert e3nn.IrrepsArray("0e + 1o", jnp.zeros((2, 4)))
+    assert e3nn.IrrepsArray("0e", jnp.zeros(1))
+    assert not e3nn.IrrepsArray("1o", jnp.zeros((0, 3)))

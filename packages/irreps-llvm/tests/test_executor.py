@@ -122,6 +122,25 @@ def test_convolutions_of_odd_sizes_and_their_gradients(
     both(gradient, arrays(contraction), 1e-12)
 
 
+def test_a_million_edges() -> None:
+    edges, nodes, rng = 1_000_000, 1_000, np.random.default_rng(0)
+    polynomial = convolution(1, hidden=None, degrees=(0, 1, 1))
+    senders, receivers = (rng.integers(0, nodes, edges).astype(np.int32) for _ in range(2))
+    contraction = Contraction(polynomial, edges, (("senders", nodes), ("receivers", nodes)), "float64")
+    x, y, w = arrays(contraction)
+    (found,) = evaluate(
+        polynomial,
+        [x, y, w],
+        {"senders": senders, "receivers": receivers},
+        sizes={"receivers": nodes},
+        executor="llvm",
+    )
+    dense = polynomial.paths[0].coefficients.dense((1, 3, 1, 3))
+    messages = np.einsum("ei,ij->ej", (x[senders, 0] * w[:, 0]) * y, dense[0, :, 0])
+    expected = np.stack([np.bincount(receivers, m, nodes) for m in messages.T], -1)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize(
     ("a", "b"),
     [

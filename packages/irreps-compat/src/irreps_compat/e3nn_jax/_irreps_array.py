@@ -42,6 +42,10 @@ class IrrepsArray(ic.IrrepsArray, metaclass=_Meta):
     def __getattr__(self, name: str) -> Any:
         return own_results(super().__getattr__(name))  # type: ignore[misc]  # hidden from type checkers
 
+    def __bool__(self) -> bool:
+        """Return whether there are any rows: in e3nn-jax data has a length, so programs ask ``if not x``."""
+        return self.array.shape[0] > 0
+
     # Private attributes of e3nn-jax that programs read.
     _chunks = property(lambda self: self.chunks)
     _zero_flags = property(lambda self: self.zero_flags)
