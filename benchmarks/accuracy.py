@@ -21,6 +21,7 @@ import numpy as np
 
 import irreps_core as ic
 import irreps_ops as irr
+from irreps_ops.checkpoint import write_file
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/accuracy.md"
@@ -266,4 +267,4 @@ if __name__ == "__main__":
         for row in itertools.chain(operation_rows(sys.argv[1:]), degree_rows(sys.argv[1:])):
             print(*row, flush=True)
     else:
-        PAGE.write_text(page())
+        write_file(PAGE, page())

@@ -44,7 +44,7 @@ LARGEST = {
     "irreps-haiku": 50_000,
     "irreps-flax": 50_000,
     "irreps-compat": 100_000,
-    "irreps-llvm": 100_000,
+    "irreps-llvm": 150_000,
 }
 # flatbuffers: what jax.export writes its files with; JAX does not install it.
 TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy", "flatbuffers")

@@ -42,19 +42,20 @@ def run(check: Callable[..., None], name: str) -> None:
     (check if EXAMPLES else seed(zlib.crc32(name.encode()))(check))()
 
 
-def table() -> Any:
-    """The table of operations, a file beside this one."""
-    if "table_of_operations" not in sys.modules:
-        path = Path(__file__).parent / "test_operations.py"
-        spec = importlib.util.spec_from_file_location("table_of_operations", path)
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules["table_of_operations"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["table_of_operations"])
-    return sys.modules["table_of_operations"]
+def _table() -> Any:
+    spec = importlib.util.spec_from_file_location(
+        "operations_of_properties", Path(__file__).with_name("test_operations.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-OPERATIONS, row, shared = table().OPERATIONS, table().row, table().shared
+TABLE = _table()  # of operations, in a file beside this one
+OPERATIONS, row, shared = TABLE.OPERATIONS, TABLE.row, TABLE.shared
 Irreps = ic.Irreps
 
 
@@ -80,7 +81,7 @@ def with_layer(
     layer: Any, *specs: Any, call: Callable[..., Any] = lambda *x: x, key: Any = None, **exceptions: Any
 ) -> Any:
     """A layer as an operation on its parameters and inputs; `call` makes the inputs of the arrays of `specs`."""
-    inputs = call(*table().draw(row(None, *specs), 0))
+    inputs = call(*TABLE.draw(row(None, *specs), 0))
     parameters = {path: spec.shape for path, spec in tree_leaves(parameter_specs(layer, *inputs))}
     state = irr.init_state(layer, jax.random.key(0), *inputs)
 
@@ -108,7 +109,7 @@ FAMILIES: dict[str, Callable[[Irreps, Irreps, int], Any]] = {
         *((a, b) if a[0].ir in a[0].ir * b[0].ir else (a,)),
     ),
     "edge_convolution": lambda a, b, l: row(
-        lambda x, y: irr.edge_convolution(x, y, None, table().edges(x)), str(a), str(b), each_row=False
+        lambda x, y: irr.edge_convolution(x, y, None, TABLE.edges(x)), str(a), str(b), each_row=False
     ),
     "elementwise_tensor_product": lambda a, b, l: row(irr.elementwise_tensor_product, str(a), str(a)),
     "from_s2grid": lambda a, b, l: row(
@@ -207,10 +208,10 @@ def test_random_irreps(name: str) -> None:
     @given(small, small, st.integers(1, 3), st.integers(0, 2**31))
     def check(a: Irreps, b: Irreps, l: int, number: int) -> None:
         operation, what = make(a, b, l), f"{name} of {a}, {b} and {l}"
-        found = table().check_float64(operation, what, number)
+        found = TABLE.check_float64(operation, what, number)
         if EXAMPLES:
-            args = table().combine(np.asarray, table().draw(operation, number))
-            table().close(operation.function(*args), found, 1e-12, f"{what}: jit and eager execution")
+            args = TABLE.combine(np.asarray, TABLE.draw(operation, number))
+            TABLE.close(operation.function(*args), found, 1e-12, f"{what}: jit and eager execution")
 
     run(check, name)
 
@@ -219,7 +220,7 @@ def test_random_irreps(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in FAMILIES])
 def test_random_data(name: str) -> None:
     for number in range(min(EXAMPLES, 10)):
-        table().check_float64(OPERATIONS[name], name, number)
+        TABLE.check_float64(OPERATIONS[name], name, number)
 
 
 @dataclass(frozen=True)
@@ -325,11 +326,11 @@ def test_the_order_of_nodes_and_edges_and_padding_do_not_matter(name: str) -> No
         of_nodes, of_edges = function(s, r, nodes, edges)
         order = rng.permutation(num_edges)
         found = function(s[order], r[order], nodes, rows_of(edges, order))
-        table().close(found, (of_nodes, rows_of(of_edges, order)), 1e-12, f"{what}: order of the edges")
+        TABLE.close(found, (of_nodes, rows_of(of_edges, order)), 1e-12, f"{what}: order of the edges")
         order = rng.permutation(num_nodes)
         place = np.argsort(order)
         found = function(place[s], place[r], rows_of(nodes, order), edges)
-        table().close(found, (rows_of(of_nodes, order), of_edges), 1e-12, f"{what}: order of the nodes")
+        TABLE.close(found, (rows_of(of_nodes, order), of_edges), 1e-12, f"{what}: order of the nodes")
 
         def padded(tree: Any, count: int) -> Any:
             filled = lambda x: np.concatenate([x, np.full((count, *x.shape[1:]), np.nan)])  # noqa: E731
@@ -338,7 +339,7 @@ def test_the_order_of_nodes_and_edges_and_padding_do_not_matter(name: str) -> No
         outside = np.array([num_nodes + 2, -1, num_nodes + 2])
         found = function(np.r_[s, outside], np.r_[r, outside[::-1]], padded(nodes, 2), padded(edges, 3))
         found = rows_of(found[0], slice(num_nodes)), rows_of(found[1], slice(num_edges))
-        table().close(found, (of_nodes, of_edges), 1e-12, f"{what}: padding")
+        TABLE.close(found, (of_nodes, of_edges), 1e-12, f"{what}: padding")
 
     run(check, name)
 

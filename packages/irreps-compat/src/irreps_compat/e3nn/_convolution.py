@@ -31,8 +31,8 @@ def convention(state: StateDict, prefix: str = "") -> str:
     Example:
         >>> import irreps_core as ic
         >>> from irreps_compat import e3nn
-        >>> coefficients = -ic.clebsch_gordan(2, 1, 1)
-        >>> e3nn.convention({"conv.tp._compiled_main_left_right._w3j_2_1_1": coefficients})
+        >>> coefficients = -ic.clebsch_gordan(1, 2, 2)
+        >>> e3nn.convention({"conv.tp._compiled_main_left_right._w3j_1_2_2": coefficients})
         'e3nn-0.4'
     """
     signs = stored_signs(state, prefix, anywhere=True)

@@ -16,7 +16,7 @@ def shown(value: object, length: int = 200) -> str:
         >>> shown("1o")
         "'1o'"
         >>> shown("1o + " * 1000, 30)
-        "'1o + 1o + 1 ... o + 1o + '"
+        "'1o + 1o + 1 ...  1o + 1o + '"
     """
     try:
         return shortened(repr(value), length)
