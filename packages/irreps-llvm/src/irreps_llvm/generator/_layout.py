@@ -4,7 +4,6 @@ In the *packed* layout of an operand the lanes are contiguous and padded with ze
 (loops, components, lanes). Loops over lanes need no remainder then, whatever the number of channels.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -123,14 +122,6 @@ def packed_layout(stored: Layout, padded: int, *, component: int | None = None, 
         strides.append((name, stride))
         stride *= extent
     return Layout(stored.components, component, padded, 1, stored.extents, tuple(reversed(strides)), stride)
-
-
-def _combinations(layout: Layout) -> list[dict[str, int]]:
-    names = [name for name, _ in layout.extents]
-    return [
-        dict(zip(names, values, strict=True))
-        for values in itertools.product(*(range(extent) for _, extent in layout.extents))
-    ]
 
 
 def _in_loops(builder: Builder, layout: Layout, body: Callable[[dict[str, Integer]], None]) -> None:

@@ -2,7 +2,7 @@
 
 Data of several irreps is one array. Each item is an operand of a polynomial, so an operand may be a *view*: a part of
 the last axis of an array that it shares with others. An executor that reads and writes views
-(:meth:`Executor.run_on_views`) needs no copies of the parts. For all others arrays are split before, and joined after.
+(:class:`ViewsExecutor`) needs no copies of the parts. For all others arrays are split before, and joined after.
 """
 
 import itertools
@@ -119,11 +119,6 @@ class Views:
     def num_outputs(self) -> int:
         """Number of output arrays."""
         return 1 + max((v.array for v in self.outputs), default=-1)
-
-    def are_whole(self, polynomial: Polynomial) -> bool:
-        """Tell whether each operand is an array of its own."""
-        pairs = [*zip(self.inputs, polynomial.inputs, strict=True), *zip(self.outputs, polynomial.outputs, strict=True)]
-        return all(view.is_whole(operand) for view, operand in pairs)
 
     def of_operands(self, arrays: Sequence[Any]) -> list[Any]:
         """Return for each input what is given for its array."""
