@@ -50,7 +50,7 @@ CONVENTION = "e3nn: polar axis y, components of degree l in the order -l .. l, m
 NORMALIZATION = "component"
 
 _KEY = "irreps"  # key of our header in the metadata of the file
-_CHECKSUM = "irreps_sha256"  # key of the checksum there
+_CHECKSUM = "sha256"  # key of the checksum in our header
 _LONGEST_HEADER = 100_000_000  # bytes; safetensors has the same limit
 _DEEPEST_ABOUT = 100  # levels; every version of Python reads and writes as many
 # The names that safetensors gives to dtypes.
@@ -92,8 +92,8 @@ def save(
     """Write parameters to a file, with a header that describes the model.
 
     The header has the entries ``format``, ``convention`` and ``normalization`` (which define the meaning of the
-    numbers), ``version`` (of irreps-ops), ``layer`` (its name and arguments), ``irreps_in`` and ``about``. A checksum
-    of header, names and numbers is stored beside it.
+    numbers), ``version`` (of irreps-ops), ``layer`` (its name and arguments), ``irreps_in``, ``about`` and ``sha256``,
+    a checksum of the other entries, names and numbers. Equal parameters and headers make equal files.
 
     Args:
         path: path of the file. An existing file is replaced in one step, so no file is ever incomplete, see
@@ -130,9 +130,10 @@ def save(
         _check_names(tree)
     _check_depth(header["about"], _DEEPEST_ABOUT)
     try:
-        text = json.dumps(header, sort_keys=True)
-        metadata = {_KEY: text, _CHECKSUM: _checksum(text, arrays)}
-        content = module.numpy.save(arrays, metadata)
+        header = json.loads(json.dumps(header))  # as it will be read: names are texts
+        header[_CHECKSUM] = _checksum(header, arrays)
+        # One entry alone: safetensors writes several in random order.
+        content = module.numpy.save(arrays, {_KEY: json.dumps(header, sort_keys=True)})
     except module.SafetensorError as error:
         raise ValueError(f"the parameters cannot be saved: {error}") from None
     if int.from_bytes(content[:8], "little") > _LONGEST_HEADER:
@@ -169,7 +170,7 @@ def load(
     """
     module = _safetensors()
     data = read_file(path)
-    header, text, checksum = _header(path, data)
+    header = _header(path, data)
     expected: dict[str, Any] = {"convention": CONVENTION, "normalization": NORMALIZATION}
     if layer is not None:
         expected["layer"] = _layer_header(layer)
@@ -180,7 +181,7 @@ def load(
         raise ValueError(f"{path} belongs to another model: {some(differences)}")
     try:
         arrays = {name: _read(found) for name, found in sorted(dict(module.deserialize(data)).items())}
-        if checksum is not None and checksum != _checksum(text, arrays):
+        if _CHECKSUM in header and header[_CHECKSUM] != _checksum(header, arrays):
             raise ValueError("its checksum is that of other content")
         outside = [shown(name) for name in arrays if not name.startswith(tuple(f"{branch}/" for branch in _BRANCHES))]
         if outside:
@@ -212,7 +213,7 @@ def read_header(path: PathLike) -> dict[str, Any]:
         raise ValueError(f"{path} is not a regular file")
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        return _header(path, size.to_bytes(8, "little") + file.read(min(size, _LONGEST_HEADER)))[0]
+        return _header(path, size.to_bytes(8, "little") + file.read(min(size, _LONGEST_HEADER)))
 
 
 def _stored(name: str, leaf: Any) -> np.ndarray:
@@ -225,9 +226,10 @@ def _stored(name: str, leaf: Any) -> np.ndarray:
     return np.asarray(leaf, leaf.dtype.newbyteorder("="), order="C")
 
 
-def _checksum(text: str, arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 sum of a header and of the names, dtypes, shapes and bytes of arrays."""
-    found = hashlib.sha256(text.encode())
+def _checksum(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 sum of a header without its checksum, and of names, dtypes, shapes and bytes of arrays."""
+    others = {name: value for name, value in header.items() if name != _CHECKSUM}
+    found = hashlib.sha256(json.dumps(others, sort_keys=True).encode())
     for name in sorted(arrays):
         array = arrays[name]
         found.update(json.dumps([name, array.dtype.name, array.shape]).encode())
@@ -271,8 +273,8 @@ def _check_like(found: Parameters, like: Parameters, dtype: Any) -> None:
             raise ValueError(f"{shown(name)} has numbers that are not finite: load without `like` to look at them")
 
 
-def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | None]:
-    """Return our header, its text, and the checksum if there is one.
+def _header(path: PathLike, data: bytes) -> dict[str, Any]:
+    """Return our header.
 
     The file begins with the header of safetensors, eight bytes for its length, then JSON; its metadata contain ours.
     """
@@ -280,9 +282,7 @@ def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | Non
     try:
         if size > _LONGEST_HEADER:
             raise ValueError
-        metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-        text, checksum = metadata[_KEY], metadata.get(_CHECKSUM)
-        header = json.loads(text)
+        header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_KEY])
         written, about = header["format"], header["about"]
         if not isinstance(about, dict):
             raise ValueError
@@ -294,7 +294,7 @@ def _header(path: PathLike, data: bytes) -> tuple[dict[str, Any], str, str | Non
         raise ValueError(
             f"{path} has format {shown(written)}, but this irreps-ops reads {FORMAT}: install a newer version"
         )
-    return header, text, checksum
+    return header
 
 
 def _check_depth(value: Any, levels: int) -> None:
