@@ -20,7 +20,7 @@ CHAPTERS = {
     ],
     "irreps_ops": [
         "_inputs", "compute", "scope", "harmonics", "pointwise", "signals", "products", "graphs", "fields", "layers",
-        "bindings", "checkpoint", "testing",
+        "bindings", "checkpoint", "testing", "plots",
     ],
     "irreps_llvm": ["runtime", "program", "machine", "generator", "_gpu_executor", "_executor"],
 }  # fmt: skip

@@ -32,6 +32,7 @@ PACKAGES = {
             "bindings": "registry, module classes",
             "checkpoint": "weights in files",
             "testing": "conformance kit",
+            "plots": "pictures",
         },
     ),
     "irreps_core": (

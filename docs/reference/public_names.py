@@ -26,6 +26,7 @@ MODULES = (
     "irreps_ops.checkpoint",
     "irreps_ops.testing",
     "irreps_ops.testing.conformance",
+    "irreps_ops.plots",
     "irreps_flax.nnx",
     "irreps_flax.linen",
     "irreps_haiku",
