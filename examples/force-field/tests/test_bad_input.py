@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from force_field import checkpoint, commands
+from force_field import checkpoint, train
 from force_field.cli import main
 from force_field.training import Trainer
 from irreps_ops import checkpoint as irreps_checkpoint
@@ -225,7 +225,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ["--channels", "2", "--layers", "1", "--lmax", "0", "--valid", "4", "--out", str(folder)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "steps", lambda self: iter(()))
-        patch.setattr(commands._Run, "finish", lambda *_: None)
+        patch.setattr(train.Run, "finish", lambda *_: None)
         assert main(["train", "--data", str(folder / "water.extxyz"), *options]) == 0
     return folder
 

@@ -13,6 +13,7 @@ import ase.io
 import pytest
 
 from force_field import checkpoint, commands
+from force_field import train as training_command
 from force_field.cli import main
 from force_field.training import Trainer
 from irreps_ops import checkpoint as irreps_checkpoint
@@ -49,7 +50,7 @@ def test_a_bad_place_is_noticed_before_training(
     elif kind == "plot is a folder":
         (out / "parity.png").mkdir(parents=True)
     else:
-        monkeypatch.setattr(commands.outputs, "PROBE", 16)
+        monkeypatch.setattr(training_command.outputs, "PROBE", 16)
         full(0 if kind == "full" else 16, monkeypatch)
     assert main(["train", "--data", str(data_file), "--out", str(out), *SMALL]) == 2
     message = capsys.readouterr().err
@@ -67,8 +68,8 @@ def test_a_disk_that_fills_up_ends_training_in_one_line(
         return 1.0, 1.0
 
     monkeypatch.setattr(Trainer, "_advance", advance)
-    monkeypatch.setattr(commands, "SAVE_EVERY", 0.0)
-    monkeypatch.setattr(commands._Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
+    monkeypatch.setattr(training_command, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(training_command.Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
     assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 2
     message = capsys.readouterr().err
     assert message == f"force-field train: {os.strerror(errno.ENOSPC)}: {tmp_path / checkpoint.NAME}\n"
@@ -79,7 +80,7 @@ def test_a_disk_that_fills_up_ends_training_in_one_line(
 # A program whose steps take no compilation.
 PROGRAM = """
 import sys, time
-from force_field import cli, commands
+from force_field import cli, train
 from force_field.training import Trainer
 
 def advance(trainer, batch):
@@ -88,7 +89,7 @@ def advance(trainer, batch):
     return 1.0, 1.0
 
 Trainer._advance = advance
-commands._Run._validate = lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0}
+train.Run._validate = lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0}
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -119,7 +120,7 @@ def test_dynamics_that_is_stopped_keeps_its_trajectory(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "steps", lambda self: iter(()))
-        patch.setattr(commands._Run, "finish", lambda *_: None)
+        patch.setattr(training_command.Run, "finish", lambda *_: None)
         assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 0
     snapshot = commands.simulate.__globals__["_snapshot"]
 
@@ -140,7 +141,7 @@ def test_dynamics_checks_its_place_first(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "steps", lambda self: iter(()))
-        patch.setattr(commands._Run, "finish", lambda *_: None)
+        patch.setattr(training_command.Run, "finish", lambda *_: None)
         assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 0
     monkeypatch.setattr(commands, "simulate", lambda *_, **__: pytest.fail("dynamics has started"))
     for out in ("/dev/full", str(data_file / "out.extxyz"), str(tmp_path)):
@@ -159,8 +160,8 @@ def test_a_run_whose_output_nobody_reads_saves(
         raise SystemExit(1)  # as rich does after a broken pipe
 
     monkeypatch.setattr(Trainer, "_advance", advance)
-    monkeypatch.setattr(commands._Run, "_line", closed)
-    monkeypatch.setattr(commands._Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
+    monkeypatch.setattr(training_command.Run, "_line", closed)
+    monkeypatch.setattr(training_command.Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
     with pytest.raises(SystemExit):
         main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL])
     assert checkpoint.load_run(tmp_path).header["progress"]["steps"] == 1

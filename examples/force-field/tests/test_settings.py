@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from force_field import cli, commands
+from force_field import cli
 from force_field.cli import main
+from force_field.plan import Plan, make_plan
+from force_field.settings.merging import with_settings
 
 WATER = """3
 Properties=species:S:1:pos:R:3:forces:R:3 energy=-1.5
@@ -15,13 +17,13 @@ H 0.0 -0.8 -0.5 0.0 -0.1 -0.1
 """
 
 
-def plan_of(text: str, tmp_path: Path, *options: str) -> commands.Plan:
+def plan_of(text: str, tmp_path: Path, *options: str) -> Plan:
     """The plan of a run with these settings, which have {data} in place of a file of eight frames."""
     (tmp_path / "water.extxyz").write_text(WATER * 8)
     path = tmp_path / "settings.toml"
     path.write_text(text.replace("{data}", str(tmp_path / "water.extxyz")))
     given = cli.parser().parse_args(["train", "--config", str(path), *options])
-    return commands._plan(commands._with_settings(given), None, path)
+    return make_plan(with_settings(given), None, path)
 
 
 SETTINGS = """

@@ -19,7 +19,8 @@ from force_field.calculator import ForceFieldCalculator
 from force_field.evaluation import Predictor
 from force_field.graphs import Batches, Bucket, to_graphs
 from force_field.model import ForceField, ModelConfig, Scaling
-from force_field.training import Trainer, TrainingConfig, loss, penalty
+from force_field.settings import TrainingConfig
+from force_field.training import Trainer, loss, penalty
 
 ELEMENTS = (14, 29)
 CONFIG = ModelConfig(ELEMENTS, channels=2, layers=2, lmax=1, radial_basis=4, radial_hidden=8)

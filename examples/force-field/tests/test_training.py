@@ -12,7 +12,8 @@ from force_field.evaluation import Predictor, errors
 from force_field.graphs import Batches, to_graphs
 from force_field.model import ForceField, ModelConfig
 from force_field.potential import relative_to, scaling_of
-from force_field.training import Trainer, TrainingConfig, learning_rate
+from force_field.settings import TrainingConfig
+from force_field.training import Trainer, learning_rate
 
 MakeFrames = Callable[..., list[Atoms]]
 SMALL = ModelConfig((1, 6, 8), channels=4, layers=1, lmax=1, radial_basis=4, radial_hidden=8)

@@ -12,7 +12,9 @@ import numpy as np
 import irreps_ops as irr
 from irreps_ops import checkpoint
 
-NAME = "checkpoint.safetensors"
+from .errors import CheckpointError
+from .sources import CHECKPOINT as NAME
+
 VERSION = 3
 _VERSION_KEY = "force_field"  # its entry in the header is the version
 
@@ -26,10 +28,6 @@ _PARTS: dict[str, dict[str, type]] = {
 }
 
 Checkpoint = checkpoint.Checkpoint
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; the message states the reason and the remedy."""
 
 
 def locate(path: Path) -> Path:

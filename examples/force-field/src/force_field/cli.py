@@ -4,25 +4,19 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import jax
 from rich.console import Console
 
-from . import commands
-from .checkpoint import CheckpointError
-from .data import BUILT_IN, DataError
-from .model import SIZES, ModelConfig
-from .networks import NETWORKS
-from .outputs import OutputError
-from .pretrained import MODELS, PretrainedError
-from .settings import SettingsError
-from .training import TrainingConfig
+from . import lock
+from .errors import InputError
+from .settings import CHOICES, LARGE_FROM, SIZES, ModelConfig, TrainingConfig
+from .settings.merging import with_settings
+from .sources import BUILT_IN, CHECKPOINT, PUBLIC_MODELS, check_checkpoint, check_data
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
 _CHECKPOINT = "file or folder of a training run, or file of a public model"
-_RUN = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md, "use": commands.use}
 
 # Option, type and help. The defaults are those of the configurations, or of the checkpoint that is resumed.
 _MODEL_OPTIONS = (
@@ -60,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="force-field", description=__doc__)
     commands_ = top.add_subparsers(dest="command", required=True)
     train = commands_.add_parser("train", help="train a force field on energies and forces")
-    train.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: {' '.join(commands.DEFAULT)})")
+    train.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: {' '.join(BUILT_IN)})")
     train.add_argument(
         "--train", type=_positive(int), metavar="N", help="training configurations (default: all others)"
     )
@@ -72,8 +66,8 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--config", type=Path, metavar="FILE", help="settings in TOML, which the options of the command line overrule"
     )
-    train.add_argument("--network", choices=tuple(NETWORKS), help="kind of network (default: nequip)")
-    size_help = f"size of the network (default: S, or M from {commands.LARGE_FROM:.0f} minutes)"
+    train.add_argument("--network", choices=CHOICES["network"], help="kind of network (default: nequip)")
+    size_help = f"size of the network (default: S, or M from {LARGE_FROM:.0f} minutes)"
     train.add_argument("--size", choices=tuple(SIZES), help=size_help)
     train.add_argument("--dtype", choices=("float32", "float64"), help="dtype of the computation (default: float32)")
     for group, config, options in (
@@ -113,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     md.add_argument("--seed", type=_positive(int), default=0, metavar="N", help="seed of the velocities (default: 0)")
     md.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the forces")
     use = commands_.add_parser("use", help="compute with a public model, from the file that its authors published")
-    use.add_argument("model", choices=MODELS, metavar="MODEL", help=f"{' or '.join(MODELS)}")
+    use.add_argument("model", choices=PUBLIC_MODELS, metavar="MODEL", help=f"{' or '.join(PUBLIC_MODELS)}")
     use.add_argument(
         "--checkpoint", type=Path, required=True, metavar="FILE", help="the published file: *.pth of SevenNet, *.nqx"
     )
@@ -129,17 +123,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     It is 0, 1 for a diverged training, 2 for bad input or output that cannot be written, 130 after Ctrl-C, 143 after
     SIGTERM.
     """
-    options = parser().parse_args(argv)
-    jax.config.update("jax_enable_x64", True)  # each command sets its dtype
-    console = Console()
-    run = {"train": commands.train, "evaluate": commands.evaluate, "md": commands.md, "use": commands.use}[
-        options.command
-    ]
+    options, console = parser().parse_args(argv), Console()
     try:
-        code = run(options, console)
+        code = _run(options, console)
         sys.stdout.flush()
         return code
-    except (DataError, CheckpointError, OutputError, PretrainedError, SettingsError, commands.UsageError) as error:
+    except InputError as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # the disk is full, or nobody reads the output any more
@@ -155,6 +144,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"force-field {options.command}: interrupted", file=sys.stderr)
         return 130
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    """Run a command. What can be wrong with its options is found before JAX is loaded, which takes seconds."""
+    if options.command == "train":
+        options = with_settings(options)
+    check_data(options.data or ())
+    if options.command != "train":
+        origin = {"use": "expected a file that SevenNet or Nequix published"}
+        check_checkpoint(options.checkpoint, origin.get(options.command, "`force-field train` writes it"))
+        return _command(options.command)(options, console)
+    folder = options.out or Path("runs") / "-".join(Path(source).stem for source in options.data or BUILT_IN)
+    if options.resume and not lock.was_killed(folder):
+        check_checkpoint(folder / CHECKPOINT)
+    with lock.locked(folder):
+        return _command("train")(options, folder, console)
+
+
+def _command(name: str) -> Callable[..., int]:
+    """Return the function of a command."""
+    import jax  # here, because it takes seconds
+
+    from . import commands, train
+
+    jax.config.update("jax_enable_x64", True)  # each command sets its dtype
+    return train.train if name == "train" else getattr(commands, name)
 
 
 if __name__ == "__main__":

@@ -17,16 +17,14 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
-BUILT_IN = ("ethanol", "aspirin")
+from .errors import DataError
+from .sources import BUILT_IN
+
 _DEFAULT_COLUMNS = "species:S:1:pos:R:3"
 _TYPES = ("R", "I", "S", "L")
 _LONGEST_COMMENT = 1_000_000  # characters
 _FARTHEST = 1e6  # Å
 _THINNEST = 0.5  # Å; thinner cells have thousands of images within the cutoff, and no material has them
-
-
-class DataError(ValueError):
-    """A data file that cannot be used; the message states the frame, the reason and the remedy."""
 
 
 def load(source: str, targets: bool = True) -> list[Atoms]:

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 import irreps_ops as irr
 
-from .data import DataError
+from .errors import DataError
 
 Array = np.ndarray | jax.Array
 
@@ -101,14 +101,27 @@ def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
     )
 
 
-def to_graphs(frames: Iterable[Atoms], elements: Sequence[int], cutoff: float, source: str) -> list[irr.Graph]:
-    """Return the graphs of many configurations; an error names `source` and the number of the frame."""
+def to_graphs(
+    frames: Iterable[Atoms], elements: Sequence[int], cutoff: float, source: str | Sequence[str]
+) -> list[irr.Graph]:
+    """Return the graphs of many configurations.
+
+    Args:
+        frames: the configurations.
+        elements: atomic numbers that the model knows.
+        cutoff: in Å.
+        source: for messages, the name of the data, or the name of each frame.
+
+    Raises:
+        DataError: as :func:`to_graph`; the message names the frame.
+    """
     graphs = []
     for number, atoms in enumerate(frames):
         try:
             graphs.append(to_graph(atoms, elements, cutoff))
         except DataError as error:
-            raise DataError(f"{source}, frame {number}: {error}") from None
+            name = f"{source}, frame {number}" if isinstance(source, str) else source[number]
+            raise DataError(f"{name}: {error}") from None
     return graphs
 
 

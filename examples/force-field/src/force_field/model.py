@@ -9,9 +9,8 @@ from flax import nnx
 import irreps_ops as irr
 
 from .networks import NETWORKS
-from .networks.config import SIZES, ModelConfig
 from .networks.neighbourhood import Radial, repulsion
-from .settings import check_types, is_number
+from .settings import SIZES, ModelConfig, check_types, is_number
 
 __all__ = ["SIZES", "ForceField", "ModelConfig", "Scaling"]
 

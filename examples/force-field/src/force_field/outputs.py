@@ -8,11 +8,9 @@ from typing import Any
 
 from irreps_ops.checkpoint import write_file
 
+from .errors import OutputError
+
 PROBE = 1 << 16  # bytes
-
-
-class OutputError(ValueError):
-    """A place that cannot be written to; the message states it and the reason."""
 
 
 def check_writable(*paths: Path) -> None:
@@ -37,6 +35,12 @@ def check_writable(*paths: Path) -> None:
     for path in paths:
         if path.exists() and not path.is_file():
             raise OutputError(f"{path} is not a file: choose another place with --out")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what :func:`irreps_ops.checkpoint.write_file` left in a folder when its process was killed."""
+    for path in folder.glob(".*.unfinished"):
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from ase.data import covalent_radii
 from flax import nnx
 
 import irreps_ops as irr
-
-from .config import ModelConfig
+from force_field.settings import ModelConfig
 
 _COULOMB, _BOHR = 14.399645, 0.529177  # eV Å, Å
 # J. F. Ziegler, J. P. Biersack, U. Littmark, The Stopping and Range of Ions in Matter (1985).

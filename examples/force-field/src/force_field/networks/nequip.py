@@ -12,8 +12,8 @@ from flax import nnx
 
 import irreps_flax.nnx as layers
 import irreps_ops as irr
+from force_field.settings import ModelConfig
 
-from .config import ModelConfig
 from .neighbourhood import Neighbourhood
 
 

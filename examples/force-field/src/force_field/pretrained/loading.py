@@ -10,18 +10,19 @@ from flax import nnx
 
 import irreps_ops as irr
 from force_field.derivatives import Potential
+from force_field.errors import InputError
+from force_field.sources import PUBLIC_MODELS as MODELS
 from irreps_flax.nnx import binding
 
 from . import nequix, sevennet
 
-MODELS = ("sevennet", "nequix")
 _READERS: dict[str, Callable[[Path], tuple[Callable[[nnx.Rngs, str], Any], dict[str, Any]]]] = {
     "sevennet": sevennet.read,
     "nequix": nequix.read,
 }
 
 
-class PretrainedError(ValueError):
+class PretrainedError(InputError):
     """A file that is not a published model; the message states the reason."""
 
 

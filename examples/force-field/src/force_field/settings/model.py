@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from force_field.settings import check_types
+from .checks import check_types
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ModelConfig:
         for name, (least, most) in _RANGES.items():
             if not least <= getattr(self, name) <= most:
                 raise ValueError(f"expected {name} from {least} to {most}, got {getattr(self, name)}")
-        for name, words in _CHOICES.items():
+        for name, words in CHOICES.items():
             if getattr(self, name) not in words:
                 raise ValueError(f"expected {name} to be {' or '.join(words)}, got {getattr(self, name)!r:.100}")
         if not self.cutoff > 0:
@@ -68,13 +68,14 @@ _RANGES = {
     "correlation": (1, 4),
     "lmax_hidden": (0, 10),
 }
-_CHOICES = {
+CHOICES = {
     "network": ("nequip", "mace", "allegro"),
     "parity": ("natural", "full"),
     "envelope": ("polynomial", "xplor"),
     "transform": ("none", "agnesi"),
 }
 
+LARGE_FROM = 10.0  # minutes of training from which a larger network is better
 # A small network learns most in a few minutes; given more time, a larger one learns more from the same data.
 SIZES = {
     "S": {"channels": 32},

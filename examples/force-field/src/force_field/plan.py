@@ -1,0 +1,98 @@
+"""The plan of a training run: everything that determines it."""
+
+import argparse
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from . import checkpoint, data
+from .errors import CheckpointError, DataError, UsageError
+from .potential import as_json, fingerprint
+from .settings import LARGE_FROM, SIZES, ModelConfig, TrainingConfig
+from .sources import BUILT_IN
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that determines a training run.
+
+    Attributes:
+        model: the network.
+        training: the settings of the training.
+        sources: names of the data.
+        frames: the configurations of all sources.
+        names: of each configuration, its file and its number there, for messages.
+        train: indices of the training configurations.
+        valid: indices of the validation configurations.
+    """
+
+    model: ModelConfig
+    training: TrainingConfig
+    sources: list[str]
+    frames: list[Atoms]
+    names: list[str]
+    train: list[int]
+    valid: list[int]
+
+
+def _given(options: argparse.Namespace, config: type) -> dict[str, Any]:
+    """Return the fields of a configuration that the command line sets."""
+    values = {f.name: getattr(options, f.name, None) for f in fields(config)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:
+    """Combine defaults, the checkpoint that is resumed, and the command line.
+
+    Args:
+        options: of the command line and of the file of settings.
+        saved: the checkpoint that is resumed, if one is.
+        path: of this checkpoint, for messages.
+
+    Raises:
+        InputError: the data or the settings cannot be used, or are not those of the checkpoint.
+    """
+    header: dict[str, Any] = saved.header if saved else {"data": {}, "training": {}, "model": {}}
+    model, training = _given(options, ModelConfig), _given(options, TrainingConfig)
+    if options.size:
+        model = {**SIZES[options.size], **model}
+    chosen = {"source": options.data, "train": options.train, "valid": options.valid}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    fixed = {name: value for name, value in training.items() if name not in ("epochs", "minutes")}
+    checkpoint.check_same("model", header["model"], model, path)
+    checkpoint.check_same("training", header["training"], fixed, path)
+    checkpoint.check_same("data", header["data"], chosen, path)
+    chosen = {"source": list(BUILT_IN), "train": None, "valid": None, **header["data"], **chosen}
+    try:
+        config = TrainingConfig(**{**header["training"], **training})
+        parts = [(source, data.load(source)) for source in chosen["source"]]
+        frames = [atoms for _, part in parts for atoms in part]
+        elements = tuple(sorted({z for atoms in frames for z in atoms.numbers.tolist()}))
+        size = "M" if config.minutes <= 0 or config.minutes >= LARGE_FROM else "S"
+        asked = ModelConfig(**{"elements": elements, **SIZES[size], **header["model"], **model})
+    except TypeError as error:
+        raise CheckpointError(f"{path} was written by another version of force-field: {error}") from None
+    except DataError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    names = [f"{source}, frame {number}" for source, part in parts for number in range(len(part))]
+    train, valid = data.split(len(frames), chosen["train"], chosen["valid"], config.seed)
+    model_config = replace(asked, elements=elements)
+    plan = Plan(model_config, config, chosen["source"], frames, names, train.tolist(), valid.tolist())
+    if saved:
+        checkpoint.check_same("model", header["model"], as_json(plan.model), path)
+        checkpoint.check_same("data", header["data"], data_header(plan), path)
+    return plan
+
+
+def data_header(plan: Plan) -> dict[str, Any]:
+    """Return the description of the data in a checkpoint."""
+    return {
+        "source": plan.sources,
+        "train": len(plan.train),
+        "valid": len(plan.valid),
+        "trained_on": [fingerprint(plan.frames[i]) for i in plan.train],
+    }
