@@ -60,6 +60,14 @@ def test_files_named_in_the_architecture_exist() -> None:
 
 
 @pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.stem)
-def test_drawing_is_current(path: Path) -> None:
+def test_drawing_is_current(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(path.parent))
     picture = runpy.run_path(str(path))["picture"]
     assert path.with_suffix(".svg").read_text() == picture(), f"run python {path.relative_to(ROOT)}"
+
+
+def test_every_figure_is_small_and_on_a_page() -> None:
+    pages = "".join(path.read_text() for path in documents("docs/**/*.md"))
+    figures = [path for path in (ROOT / "docs/figures").iterdir() if path.suffix in (".svg", ".png")]
+    assert [path.name for path in figures if f"figures/{path.name})" not in pages] == []
+    assert {path.name: path.stat().st_size for path in figures if path.stat().st_size > 150_000} == {}
