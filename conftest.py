@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+# Several test processes share the cores: threads of BLAS that wait for one another take ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Several test processes share one GPU: none may take all of its memory at the start.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 

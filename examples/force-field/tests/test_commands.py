@@ -13,8 +13,8 @@ from ase import Atoms
 from force_field import checkpoint
 from force_field.calculator import ForceFieldCalculator
 from force_field.cli import main
-from force_field.dynamics import set_temperature
 from force_field.potential import load_model
+from force_field.simulation.dynamics import set_temperature
 from force_field.training import Trainer
 from irreps_ops import checkpoint as irreps_checkpoint
 from irreps_ops.bindings import tree_leaves
@@ -83,7 +83,7 @@ def test_calculator_compiles_once_and_adds_reference_energies(frames_of: MakeFra
         atoms.positions += 0.01
         energy = atoms.get_potential_energy()
         atoms.get_forces()
-    assert atoms.calc.predictor.traces == 1
+    assert atoms.calc.evaluator.traces == 1
     assert abs(energy - true) < 1.0
     np.testing.assert_allclose(atoms.get_temperature(), 300.0)
     np.testing.assert_allclose(atoms.get_momenta().sum(axis=0), 0, atol=1e-10)

@@ -12,9 +12,11 @@ from pathlib import Path
 import ase.io
 import pytest
 
-from force_field import checkpoint, commands
+from force_field import checkpoint
 from force_field import train as training_command
 from force_field.cli import main
+from force_field.simulation import commands as simulation_commands
+from force_field.simulation import dynamics
 from force_field.training import Trainer
 from irreps_ops import checkpoint as irreps_checkpoint
 
@@ -122,7 +124,7 @@ def test_dynamics_that_is_stopped_keeps_its_trajectory(
         patch.setattr(Trainer, "steps", lambda self: iter(()))
         patch.setattr(training_command.Run, "finish", lambda *_: None)
         assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 0
-    snapshot = commands.simulate.__globals__["_snapshot"]
+    snapshot = dynamics._snapshot
 
     def stop_at_the_third(atoms: object) -> object:
         frames.append(snapshot(atoms))
@@ -131,7 +133,7 @@ def test_dynamics_that_is_stopped_keeps_its_trajectory(
         return frames[-1]
 
     frames: list[object] = []
-    monkeypatch.setitem(commands.simulate.__globals__, "_snapshot", stop_at_the_third)
+    monkeypatch.setattr(dynamics, "_snapshot", stop_at_the_third)
     assert main(["md", str(tmp_path), "--steps", "500"]) == code
     assert len(ase.io.read(tmp_path / "trajectory.extxyz", ":")) == 3
 
@@ -143,7 +145,7 @@ def test_dynamics_checks_its_place_first(
         patch.setattr(Trainer, "steps", lambda self: iter(()))
         patch.setattr(training_command.Run, "finish", lambda *_: None)
         assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 0
-    monkeypatch.setattr(commands, "simulate", lambda *_, **__: pytest.fail("dynamics has started"))
+    monkeypatch.setattr(simulation_commands, "simulate", lambda *_, **__: pytest.fail("dynamics has started"))
     for out in ("/dev/full", str(data_file / "out.extxyz"), str(tmp_path)):
         assert main(["md", str(tmp_path), "--out", out]) == 2
         assert capsys.readouterr().err.startswith("force-field md: ")

@@ -262,6 +262,15 @@ def test_a_public_model_is_used_and_simulated(
     assert f"energy {expected:.6f} eV" in printed
     assert main(["md", str(model), "--data", str(data), "--steps", "2", "--out", str(tmp_path / "md.xyz")]) == 0
     assert "energy drift" in capsys.readouterr().out
+    words = ["--data", str(data), "--out", str(tmp_path / "relaxed.xyz")]
+    assert main(["relax", str(model), *words, "--optimizer", "bfgs", "--steps", "2"]) == 1
+    assert "NOT CONVERGED after 2 steps" in capsys.readouterr().out
+    assert main(["phonons", str(model), "--data", str(data), "--out", str(tmp_path / "ph.csv")]) == 0
+    assert capsys.readouterr().out.count("1/cm") == 9
+    assert len((tmp_path / "ph.csv").read_text().splitlines()) == 2
+    assert (tmp_path / "ph.png").read_bytes()[:4] == b"\x89PNG"
+    assert main(["phonons", str(model), "--data", str(data), "--supercell", "2", "1", "1"]) == 2
+    assert "one cell in directions that are not periodic" in capsys.readouterr().err
     monkeypatch.setattr(commands, "equivariance_error", lambda *_: 0.0)  # which would compile it for both dtypes
     assert main(["evaluate", str(model), "--data", str(out)]) == 0
     assert "forces, mean absolute error" in capsys.readouterr().out

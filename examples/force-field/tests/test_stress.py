@@ -1,5 +1,6 @@
 """Stress and virial: signs and units of ASE, against finite differences of the energy."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from force_field.evaluation import Predictor
 from force_field.graphs import Batches, Bucket, to_graphs
 from force_field.model import ForceField, ModelConfig, Scaling
 from force_field.settings import TrainingConfig
+from force_field.simulation import evaluator
 from force_field.training import Trainer, loss, penalty
 
 ELEMENTS = (14, 29)
@@ -27,12 +29,14 @@ CONFIG = ModelConfig(ELEMENTS, channels=2, layers=2, lmax=1, radial_basis=4, rad
 
 
 @pytest.fixture(scope="module")
-def calculator() -> ForceFieldCalculator:
-    """An untrained force field in float64, with one bucket for all structures."""
+def calculator() -> Iterator[ForceFieldCalculator]:
+    """An untrained force field in float64, with one size for all structures."""
     model = ForceField(CONFIG, Scaling((-1.0, -2.0), 1.0, 10.0), rngs=nnx.Rngs(0), dtype="float64")
     calculator = ForceFieldCalculator(model)
-    calculator.predictor.bucket = Bucket(1, 16, 512)
-    return calculator
+    calculator.evaluator._sizes = (16, 512)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluator, "padded_size", lambda size, needed, reserve=0: size)
+        yield calculator
 
 
 STRUCTURES = {

@@ -8,12 +8,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
-import irreps_ops as irr
-
-from .data import check_elements
 from .derivatives import Potential
-from .evaluation import Prediction, Predictor
-from .graphs import to_graph
+from .evaluation import Prediction
+from .simulation.evaluator import Evaluator
 
 
 class ForceFieldCalculator(Calculator):
@@ -23,21 +20,23 @@ class ForceFieldCalculator(Calculator):
     directions. As in the calculators of ASE, there is none where the cell has no volume, as in molecules and in slabs
     with a zero third vector. There, too, ``results["virial"]`` is the negative derivative, of shape (3, 3), in eV.
 
-    The number of edges changes while atoms move. It is padded to a bucket that only grows, so a simulation compiles
-    once or a few times.
+    Neighbours are found with a larger cutoff and reused until an atom has moved by half of the skin, see
+    :class:`force_field.simulation.evaluator.Evaluator`. The energies do not depend on the skin.
 
     Args:
-        model: the force field.
+        model: the force field: one of :func:`force_field.potential.load_any`, or any other :class:`Potential`.
         dtype: dtype of the computation.
+        skin: what is added to the cutoff, in Å.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "energies", "forces", "stress"]  # pyright: ignore[reportIncompatibleVariableOverride]  (ase declares an instance variable)
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]  # pyright: ignore[reportIncompatibleVariableOverride]  (ase declares an instance variable)
 
-    def __init__(self, model: Potential, dtype: str = "float64") -> None:
+    def __init__(self, model: Potential, dtype: str = "float64", skin: float = 0.5) -> None:
         """See the class."""
         super().__init__()
-        self.predictor = Predictor(model, dtype)
-        self.reference_energies = np.array(model.reference_energies)
+        self.evaluator = Evaluator(model, dtype, skin)
+        self.reference_energies = np.zeros(119)
+        self.reference_energies[list(model.elements)] = model.reference_energies
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Any = all_changes
@@ -45,17 +44,16 @@ class ForceFieldCalculator(Calculator):
         """Compute all properties; ASE calls this method."""
         super().calculate(atoms, properties, system_changes)
         current: Any = self.atoms
-        model = self.predictor.model
-        check_elements([current], model.elements, "the simulation")
-        graph = to_graph(current, model.elements, model.cutoff)
-        (prediction,) = self.predictor([graph])
-        self.results = {**self.results_of(current, graph, prediction), "virial": -prediction.strain_derivative}
+        prediction = self.evaluator(current)
+        self.results = {**self.results_of(current, prediction), "virial": -prediction.strain_derivative}
 
-    def results_of(self, atoms: Atoms, graph: irr.Graph, prediction: Prediction) -> dict[str, Any]:
-        """Return the properties of a configuration, by the names of ASE, from the prediction for its graph."""
-        energies = prediction.energies + self.reference_energies[graph.nodes.species]
+    def results_of(self, atoms: Atoms, prediction: Prediction) -> dict[str, Any]:
+        """Return the properties of a configuration, by the names of ASE, from its prediction."""
+        energies = prediction.energies + self.reference_energies[atoms.numbers]
+        energy = float(np.sum(energies))
         results: dict[str, Any] = {
-            "energy": float(np.sum(energies)),
+            "energy": energy,
+            "free_energy": energy,  # the name by which integrators and cell filters of ASE ask for it
             "energies": energies,
             "forces": prediction.forces,
         }

@@ -13,7 +13,8 @@ from . import lock
 from .errors import InputError
 from .settings import CHOICES, LARGE_FROM, SIZES, ModelConfig, TrainingConfig
 from .settings.merging import with_settings
-from .sources import BUILT_IN, CHECKPOINT, PUBLIC_MODELS, check_checkpoint, check_data
+from .simulation import options as simulation_options
+from .sources import BUILT_IN, CHECKPOINT, check_checkpoint, check_data
 
 _DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
 _CHECKPOINT = "file or folder of a training run, or file of a public model"
@@ -88,40 +89,15 @@ def parser() -> argparse.ArgumentParser:
         "--frames", type=_positive(int), metavar="N", help="use only the first N frames that were not trained on"
     )
     evaluate.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="dtype of the predictions")
-    md = commands_.add_parser("md", help="run constant-energy molecular dynamics with a trained force field")
-    md.add_argument(
-        "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
-    )
-    md.add_argument(
-        "--data", nargs="+", metavar="FILE", help="file with the initial structure (default: the training data)"
-    )
-    md.add_argument("--frame", type=_positive(int), default=0, metavar="N", help="initial frame (default: 0)")
-    md.add_argument("--steps", type=_positive(int), default=4000, metavar="N", help="number of steps (default: 4000)")
-    md.add_argument(
-        "--timestep", type=_positive(float), default=0.5, metavar="FS", help="time step in fs (default: 0.5)"
-    )
-    md.add_argument(
-        "--temperature", type=_positive(float), default=300.0, metavar="K", help="initial temperature (default: 300)"
-    )
-    md.add_argument("--out", type=Path, metavar="FILE", help="trajectory (default: in the folder of CHECKPOINT)")
-    md.add_argument("--seed", type=_positive(int), default=0, metavar="N", help="seed of the velocities (default: 0)")
-    md.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the forces")
-    use = commands_.add_parser("use", help="compute with a public model, from the file that its authors published")
-    use.add_argument("model", choices=PUBLIC_MODELS, metavar="MODEL", help=f"{' or '.join(PUBLIC_MODELS)}")
-    use.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="the published file: *.pth of SevenNet, *.nqx"
-    )
-    use.add_argument("--data", nargs="+", metavar="FILE", help="extended-XYZ files whose frames are computed")
-    use.add_argument("--out", type=Path, metavar="FILE", help="extended-XYZ file for energies, forces and stresses")
-    use.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the computation")
+    simulation_options.add(commands_, _positive)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code.
 
-    It is 0, 1 for a diverged training, 2 for bad input or output that cannot be written, 130 after Ctrl-C, 143 after
-    SIGTERM.
+    It is 0, 1 for a diverged training or a relaxation that has not converged, 2 for bad input or output that cannot be
+    written, 130 after Ctrl-C, 143 after SIGTERM.
     """
     options, console = parser().parse_args(argv), Console()
     try:
@@ -167,9 +143,17 @@ def _command(name: str) -> Callable[..., int]:
     import jax  # here, because it takes seconds
 
     from . import commands, train
+    from .simulation import commands as simulation
 
     jax.config.update("jax_enable_x64", True)  # each command sets its dtype
-    return train.train if name == "train" else getattr(commands, name)
+    return {
+        "train": train.train,
+        "evaluate": commands.evaluate,
+        "md": simulation.md,
+        "relax": simulation.relax,
+        "phonons": simulation.phonons,
+        "use": simulation.use,
+    }[name]
 
 
 if __name__ == "__main__":

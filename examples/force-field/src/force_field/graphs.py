@@ -59,6 +59,24 @@ class Bucket(NamedTuple):
     edges: int
 
 
+def neighbors(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return receivers, senders and the cells of the senders, of shape (edges, 3), of all pairs within the cutoff.
+
+    The receivers ascend.
+
+    Raises:
+        DataError: two atoms are almost at the same position.
+    """
+    receivers, senders, distances, images = neighbor_list("ijdS", atoms, cutoff)
+    if len(distances) and distances.min() < 0.1:
+        k = int(np.argmin(distances))
+        raise DataError(
+            f"atoms {receivers[k]} and {senders[k]} are {distances[k]:.3f} Å apart, expected at least 0.1 Å: "
+            "correct or remove the frame"
+        )
+    return receivers, senders, images
+
+
 def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
     """Return the graph of a configuration, molecule or crystal, with an edge for each pair closer than the cutoff.
 
@@ -74,13 +92,7 @@ def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
     Raises:
         DataError: two atoms are almost at the same position.
     """
-    receivers, senders, distances, images = neighbor_list("ijdS", atoms, cutoff)
-    if len(distances) and distances.min() < 0.1:
-        k = int(np.argmin(distances))
-        raise DataError(
-            f"atoms {receivers[k]} and {senders[k]} are {distances[k]:.3f} Å apart, expected at least 0.1 Å: "
-            "correct or remove the frame"
-        )
+    receivers, senders, images = neighbors(atoms, cutoff)
     results = atoms.calc.results if atoms.calc is not None else {}
     index = {z: i for i, z in enumerate(elements)}
     return irr.Graph(

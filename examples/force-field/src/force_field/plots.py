@@ -14,13 +14,13 @@ from irreps_ops.checkpoint import write_file
 
 from .evaluation import Prediction
 
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 150}
+STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 150}
 
 
 def learning_curve(path: Path, history: Sequence[dict[str, float]]) -> None:
     """Plot validation errors against minutes of training, as a PNG file."""
     minutes = [line["seconds"] / 60 for line in history]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
         axes = figure.subplots()
         axes.semilogy(minutes, [line["forces_mae"] for line in history], "o-", label="forces, meV/Å")
@@ -46,7 +46,7 @@ def parity(
     truth = np.concatenate([g.nodes.forces.ravel() for g in graphs])
     forces = np.stack([truth, np.concatenate([p.forces.ravel() for p in predictions])], axis=1)
     titles = (f"energy: {errors[0]:.1f} meV", f"forces: {errors[1]:.1f} meV/Å")
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7, 3.4), layout="constrained")
         panels = zip(figure.subplots(1, 2), (energy - energy.mean(), forces), ("eV", "eV/Å"), titles, strict=True)
         for axes, points, unit, title in panels:
