@@ -1,5 +1,6 @@
 """Tests are stricter than users: no silent promotion of ranks, GPU tests only where there is a GPU."""
 
+import gc
 import importlib.util
 import os
 from collections import Counter
@@ -8,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-# Several test processes share the cores: threads of BLAS that wait for one another take ten times as long.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Several test processes share one GPU: none may take all of its memory at the start.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
@@ -47,6 +46,12 @@ def _forget_compiled_programs() -> Iterator[None]:
     yield
     if "jax" in globals():
         jax.clear_caches()
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays: the garbage collector need not look at it, which JAX's search for leaked
+    tracers starts after each trace."""
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
