@@ -50,7 +50,8 @@ def _forget_compiled_programs() -> Iterator[None]:
 
 def pytest_collection_finish() -> None:
     """What is imported and collected stays: the garbage collector need not look at it, which JAX's search for leaked
-    tracers starts after each trace."""
+    tracers starts after each trace.
+    """
     gc.freeze()
 
 
