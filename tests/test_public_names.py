@@ -37,6 +37,26 @@ def test_the_names_are_read_from_every_public_module() -> None:
     assert "Linear" in sources.public_names("irreps_flax.nnx")
 
 
+# Chapters of irreps_llvm have an ``__all__`` for each other; the other two are files of pytest.
+INTERNAL = ("irreps_llvm.", "irreps_ops.testing.options", "irreps_ops.testing.conformance.")
+
+
+def test_the_reference_lists_every_public_name() -> None:
+    """A module without underscores in its path is in the list, or offers nothing that the list lacks."""
+    known = set(sources.homes())
+    missing = []
+    for package, folder in sources.SOURCES.items():
+        for path in folder.rglob("*.py"):
+            parts = [package, *path.relative_to(folder).with_suffix("").parts]
+            module = ".".join(parts[: -(parts[-1] == "__init__") or None])
+            if "._" not in module and not module.startswith(INTERNAL) and module not in sources.MODULES:
+                found = {name: sources.origin(module, name) for name in sources.public_names(module)}
+                missing += [
+                    f"{module}.{n}" for n, o in found.items() if o and o.name and (o.module, o.name) not in known
+                ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("module", WITH_ALL)
 def test_every_name_of_all_exists_once(module: str) -> None:
     names = sources.literal_all(module)

@@ -62,10 +62,10 @@ class Docstrings(griffe.Extension):
 
 
 def _show_functions(obj: griffe.Module, module: str) -> None:
-    """Show a function, and not the module of the same name, where a package has both."""
+    """Show a function, and not the module of the same name, where a package has both; show classes that are made."""
     for name in public_names(module):
         where = origin(module, name)
-        if where is not None and where.name and obj.members[name].is_module:
+        if where is not None and where.name and (name not in obj.members or obj.members[name].is_module):
             obj.set_member(name, griffe.Alias(name, f"{where.module}.{where.name}", parent=obj))
 
 

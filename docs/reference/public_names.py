@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 ROOT = Path(__file__).parents[2]
 SOURCES = {path.name: path for path in ROOT.glob("packages/*/src/*") if (path / "__init__.py").exists()}
@@ -16,6 +16,7 @@ SOURCES = {path.name: path for path in ROOT.glob("packages/*/src/*") if (path / 
 # Public modules, lowest first: the first that offers an object is its home, the others re-export it.
 MODULES = (
     "irreps_core",
+    "irreps_core.irrep",
     "irreps_core.perm",
     "irreps_core.plugins",
     "irreps_core.testing",
@@ -34,9 +35,21 @@ MODULES = (
     "irreps_compat.e3nn_jax.legacy",
     "irreps_compat.e3nn_jax.utils",
     "irreps_compat.e3nn_jax.util",
+    "irreps_compat.e3nn_jax.util.decorators",
+    "irreps_compat.e3nn_jax.haiku",
+    "irreps_compat.e3nn_jax.flax",
+    "irreps_compat.e3nn_jax.equinox",
+    "irreps_compat.e3nn_jax.experimental.linear_shtp",
+    "irreps_compat.e3nn_jax.experimental.point_convolution",
+    "irreps_compat.e3nn_jax.experimental.transformer",
+    "irreps_compat.e3nn_jax.experimental.voxel_convolution",
+    "irreps_compat.e3nn_jax.experimental.voxel_pooling",
     "irreps_compat.e3nn",
     "irreps_llvm",
 )
+
+# A class that a module makes when it is asked for it, and the layer that describes it.
+MADE = {("irreps_compat.e3nn_jax.equinox", "Linear"): ("irreps_compat.e3nn_jax._layers._equinox", "EquinoxLinear")}
 
 Node: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Assign | ast.AnnAssign
 
@@ -127,7 +140,34 @@ def public_names(module: str) -> tuple[str, ...]:
                 found.update(alias.name for alias in node.names if alias.asname == alias.name)
             else:
                 found.update(targets(node))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return tuple(sorted(name for name in {*found, *made(module)} if not name.startswith("_")))
+
+
+@cache
+def made(module: str) -> dict[str, tuple[str, str]]:
+    """Return the classes that a module makes of layers when it is asked for them, with module and name of each layer.
+
+    They are the arguments of ``classes_of(framework, _module.Layer, ...)``.
+    """
+    found = {name: layer for (place, name), layer in MADE.items() if place == module}
+    path = source(module)
+    body = tree(path).body if path else []
+    modules = {
+        alias.name: f"{_imported_from(module, node)}.{alias.name}"
+        for node in body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in (inner for statement in body for inner in ast.walk(statement)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "classes_of":
+            layers = [(argument.value.id, argument.attr) for argument in node.args[1:] if is_dotted(argument)]
+            found.update({name: (modules[place], name) for place, name in layers})
+    return found
+
+
+def is_dotted(node: ast.AST) -> TypeGuard[Any]:
+    """Tell whether an expression is a name of a module, a dot and a name."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
 
 
 @cache
@@ -143,6 +183,8 @@ def origin(module: str, name: str) -> Origin | None:
                         return origin(read, alias.name)
             elif name in targets(node):
                 return Origin(module, name, node)
+    if name in made(module):
+        return origin(*made(module)[name])
     submodule = source(f"{module}.{name}")
     if submodule:
         return Origin(f"{module}.{name}", "", tree(submodule))

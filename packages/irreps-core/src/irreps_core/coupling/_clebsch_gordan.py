@@ -17,9 +17,14 @@ _LARGEST = 2**31  # bytes of a dense array
 def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
     r"""Return the unitary matrix Q of x_complex = Q x_real, from the real basis of degree l to the complex |l, m>.
 
-    With the real components c_m (m > 0, cosines), c_0 and c_-m (sines):
-    x_m = (-i)^l (-1)^m (c_m + i c_-m) / sqrt(2),  x_0 = (-i)^l c_0,  x_-m = (-i)^l (c_m - i c_-m) / sqrt(2).
-    The factor (-i)^l makes all real Clebsch-Gordan coefficients real.
+    With the real components c_m (m > 0, cosines), c_0 and c_-m (sines),
+
+    .. math::
+
+        x_m = \frac{(-i)^l (-1)^m (c_m + i c_{-m})}{\sqrt 2}, \qquad x_0 = (-i)^l c_0, \qquad
+        x_{-m} = \frac{(-i)^l (c_m - i c_{-m})}{\sqrt 2}
+
+    The factor :math:`(-i)^l` makes all real Clebsch-Gordan coefficients real.
 
     Args:
         l: degree.
@@ -97,11 +102,20 @@ def _generators(l: int) -> np.ndarray:
 def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> np.ndarray:
     r"""Return the real Clebsch-Gordan coefficients: the invariant tensor C of l1 ⊗ l2 ⊗ l3, of Frobenius norm 1.
 
-    C_ijk x_i y_j transforms with degree l3 when x and y transform with degrees l1 and l2:
-    Σ D1_il D2_jm D3_kn C_lmn = C_ijk. All zero unless |l1 - l2| <= l3 <= l1 + l2. The sign is fixed by
-    C = Σ Q1 Q2 conj(Q3) <l1 m1 l2 m2 | l3 m3> / sqrt(2 l3 + 1) with the Condon-Shortley coefficients and
-    the Q of :func:`change_basis_real_to_complex`: the convention of e3nn-jax, and of e3nn from 0.5 on.
-    An even permutation of (l1, l2, l3) transposes C; an odd one also multiplies it by (-1)^(l1+l2+l3).
+    The sum of C_ijk x_i y_j transforms with degree l3 when x and y transform with degrees l1 and l2:
+
+    .. math:: \sum_{abc} D^{l_1}_{ia} D^{l_2}_{jb} D^{l_3}_{kc} \, C_{abc} = C_{ijk}
+
+    All are zero unless \|l1 - l2\| <= l3 <= l1 + l2. The sign is fixed by
+
+    .. math::
+
+        C_{ijk} = \frac{1}{\sqrt{2 l_3 + 1}} \sum_{m_1 m_2 m_3} Q^{l_1}_{m_1 i} \, Q^{l_2}_{m_2 j} \,
+        \overline{Q^{l_3}_{m_3 k}} \; \langle l_1 m_1 \, l_2 m_2 | l_3 m_3 \rangle
+
+    with the Condon-Shortley coefficients and the Q of :func:`change_basis_real_to_complex`: the convention of e3nn-jax,
+    and of e3nn from 0.5 on. An even permutation of (l1, l2, l3) transposes C; an odd one also multiplies it by
+    :math:`(-1)^{l_1 + l_2 + l_3}`.
 
     Args:
         l1: degree of the first factor.

@@ -12,8 +12,13 @@ def su2_generators(j: SupportsFloat) -> np.ndarray:
     r"""Return the generators of the spin-j representation of SU(2), anti-Hermitian: [X_a, X_b] = ε_abc X_c.
 
     In the order of this package's axes (x, y, z), whose polar axis is y, they are
-    X_x = -i J_2, X_y = i J_3, X_z = i J_1 with the textbook J_3 |m> = m |m>,
-    (J_1 ± i J_2) |m> = sqrt(j(j+1) - m(m±1)) |m±1>.
+
+    .. math:: X_x = -i J_2, \qquad X_y = i J_3, \qquad X_z = i J_1
+
+    with the textbook operators
+
+    .. math:: J_3 |m\rangle = m \, |m\rangle, \qquad
+              (J_1 \pm i J_2) |m\rangle = \sqrt{j(j+1) - m(m \pm 1)} \, |m \pm 1\rangle
 
     Args:
         j: spin, 0, 1/2, 1, 3/2, ...

@@ -35,9 +35,9 @@ def legendre(lmax: SupportsIndex, x: Any, phase: float = 1.0, is_normalized: boo
         lmax: highest degree.
         x: cosines, from -1 to 1, of any shape: a number, a NumPy array or a JAX array.
         phase: 1, or -1 for the Condon-Shortley phase (-1)^m.
-        is_normalized: multiply by sqrt((2l+1)/(4π) (l-m)!/(l+m)!), the factor that turns them into
-            integral-normalized spherical harmonics. High degrees need it: without it, they are infinite where they are
-            beyond the range of the dtype.
+        is_normalized: multiply by :math:`\sqrt{\frac{2l+1}{4\pi} \frac{(l-m)!}{(l+m)!}}`, the factor that turns them
+            into integral-normalized spherical harmonics. High degrees need it: without it, they are infinite where they
+            are beyond the range of the dtype.
 
     Returns:
         Array of shape (lmax+1, lmax+1, ...), indexed [l, m]; zero where m > l. With JAX it is differentiable to

@@ -17,11 +17,12 @@ from ._fields import optional
 
 @frozen
 class BatchNorm:
-    """Equivariant batch normalization.
+    r"""Equivariant batch normalization.
 
     For each irrep c of the data x[z, a, c], where z is the batch axis and a stands for all other axes,
 
-        y[z, a, c] = weight[c] (x[z, a, c] - mean[c]) / sqrt((1 - eps) var[c] + eps) + bias[c].
+    .. math:: y_{zac} = \text{weight}_c \, \frac{x_{zac} - \text{mean}_c}
+              {\sqrt{(1 - \text{eps}) \, \text{var}_c + \text{eps}}} + \text{bias}_c
 
     For a scalar (0e), mean[c] is the average over z and a; other irreps have neither a mean nor a bias. var[c] is the
     average over z of the mean (or the maximum) over a of the squared length of the centred data. In training both are

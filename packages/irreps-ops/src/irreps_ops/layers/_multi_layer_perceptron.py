@@ -19,10 +19,10 @@ from irreps_ops.scope._scope import Scope, describe_layer, example_inputs
 
 @frozen
 class MultiLayerPerceptron:
-    """A plain neural network on scalars, which is equivariant because scalars are invariant.
+    r"""A plain neural network on scalars, which is equivariant because scalars are invariant.
 
-    Each layer maps x to act(x W / sqrt(n)), where n is the number of its inputs. :func:`normalize_function` scales act
-    so that it keeps variance 1, unless the function is marked as normalized.
+    Each layer maps x to :math:`\text{act}(x W / \sqrt n)`, where n is the number of its inputs.
+    :func:`normalize_function` scales act so that it keeps variance 1, unless the function is marked as normalized.
 
     Args:
         list_neurons: number of neurons of each layer, without the input.

@@ -20,11 +20,11 @@ from ._symmetric_tensor_product import contraction_of, irreps_to_keep
 
 @frozen
 class SymmetricContraction:
-    """Weighted symmetric powers of the features, with weights for each species, then a linear map, as in MACE.
+    r"""Weighted symmetric powers of the features, with weights for each species, then a linear map, as in MACE.
 
     All irreps of the features have the same multiplicity, the number of channels. In each channel c
 
-        B[c, k] = sum over orders n and m of w_n[s, m, c] / M_n * B_nm(x[c])_k,
+    .. math:: B_{ck} = \sum_n \frac{1}{M_n} \sum_{m=1}^{M_n} w^{(n)}_{smc} \, B_{nm}(x_c)_k
 
     see :class:`FunctionalSymmetricContraction`, where s is the species of the node. A linear map y = L(B) then mixes
     the channels. The parameters are ``w{order}_{irrep}``, of shape (num_species, M_n, channels) and with initial

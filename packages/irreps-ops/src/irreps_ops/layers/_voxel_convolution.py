@@ -41,12 +41,12 @@ def _by_degree(value: Any) -> Any:
 
 @frozen
 class VoxelConvolution:
-    """Convolution of a field of irreps on a grid of voxels with a learned equivariant kernel.
+    r"""Convolution of a field of irreps on a grid of voxels with a learned equivariant kernel.
 
-    z(a) = sum over voxels b of K(b - a) x(b), where the kernel of a displacement d, in units of length, is
+    .. math:: z(a) = \sum_b K(b - a) \, x(b), \qquad
+              K(d) \, x = \frac 1 n \sum_{\text{paths}} \sum_k W_k \, f_k(|d|) \; x \otimes Y(d / |d|)
 
-        K(d) x = 1/n sum over paths and k of W[k] f_k(|d|) (x (x) Y(d/|d|)),   K(0) = a linear map with its own weights.
-
+    The sum runs over voxels b, d is a displacement in units of length, and K(0) is a linear map with its own weights.
     The f_k are the "smooth_finite" bumps of :func:`soft_one_hot_linspace` between `relative_starts` and 1 times the
     radius, and n is the number of voxels of the kernel. The layer is exactly equivariant under the rotations and
     mirrors of the grid, and under others up to the error of sampling the field. Beyond the grid the field is zero.

@@ -262,9 +262,9 @@ def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
 
 @computed_in_float32
 def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax.Array:
-    """Return the Bernstein polynomials of exp(-gamma x), which are positive and sum to 1.
+    r"""Return the Bernstein polynomials of exp(-gamma x), which are positive and sum to 1.
 
-    B_k(x) = C(n-1, k) exp(-gamma x)^k (1 - exp(-gamma x))^(n-1-k), k = 0, ..., n-1.
+    .. math:: B_k(x) = \binom{n-1}{k} \, u^k (1 - u)^{n-1-k}, \qquad u = e^{-\gamma x}, \quad k = 0, \ldots, n-1
 
     Args:
         x: distances, any shape.

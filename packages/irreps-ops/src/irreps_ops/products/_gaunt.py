@@ -40,10 +40,10 @@ def gaunt_tensor_product(
               f(r) \, g(r) = \sum_{lm} z_{lm} Y_{lm}(r)
 
     So z is a sum of Clebsch-Gordan products of degrees l1 and l2 to l3 for which l1 + l2 + l3 is even, with the weights
-    sqrt((2l1+1)(2l2+1)(2l3+1)) C_000 and the bare coefficients C (in "component" normalization). It costs O(L³) instead
-    of O(L⁶). But the result has each irrep once, the weights are fixed, and antisymmetric products such as the cross
-    product are missing. To learn weights, scale the irreps of both inputs and of the result. docs/products.md says when
-    it is faster, and with which method.
+    :math:`\sqrt{(2 l_1 + 1)(2 l_2 + 1)(2 l_3 + 1)} \, C_{000}` and the bare coefficients C (in "component"
+    normalization). It costs :math:`O(L^3)` instead of :math:`O(L^6)`. But the result has each irrep once, the weights
+    are fixed, and antisymmetric products such as the cross product are missing. To learn weights, scale the irreps of
+    both inputs and of the result. docs/products.md says when it is faster, and with which method.
 
     Each channel is a function: all items of an input have the same multiplicity, and channels of both inputs are
     multiplied one by one; or one of the inputs has a single channel.

@@ -66,14 +66,14 @@ def _wanted(irreps: IntoIrreps | None) -> frozenset[Irrep] | None:
 
 @frozen
 class FunctionalSymmetricContraction:
-    """Description of a symmetric contraction; call it with weights and data.
+    r"""Description of a symmetric contraction; call it with weights and data.
 
     For each channel c and each irrep of the output,
 
-        y[c, k] = sum over orders n and m of w[m, c] / M * B_m(x[c])_k,
+    .. math:: y_{ck} = \sum_n \frac 1 M \sum_{m=1}^{M} w_{mc} \, B_m(x_c)_k
 
-    where B_1, ..., B_M are all linearly independent equivariant polynomials of degree n to the irrep, of norm 1 as
-    tensors (in each component). They are evaluated as polynomials: no tensor with n indices exists.
+    where, for each order n, B_1, ..., B_M are all linearly independent equivariant polynomials of degree n to the
+    irrep, of norm 1 as tensors (in each component). They are evaluated as polynomials: no tensor with n indices exists.
 
     Args:
         irreps_in: irreps of x; an irrep with a multiplicity counts as that many.

@@ -18,7 +18,9 @@ def module_lookup(package: str, classes: Mapping[str, tuple[str, type]]) -> Call
         if name not in classes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}; modules: {', '.join(classes)}")
         framework, layer = classes[name]
-        return binding(framework).module(layer)
+        made = binding(framework).module(layer)
+        made.__module__ = package  # where pickle finds it again
+        return made
 
     return __getattr__
 

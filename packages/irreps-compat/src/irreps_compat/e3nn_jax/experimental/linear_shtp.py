@@ -6,4 +6,5 @@ from irreps_compat.e3nn_jax._layers import _configured
 from irreps_compat.e3nn_jax._layers._lookup import classes_of, module_lookup
 
 shtp = own_results(irr.shtp)
+shtp.__module__ = __name__
 __getattr__ = module_lookup(__name__, classes_of("linen", _configured.LinearSHTP))
