@@ -29,6 +29,7 @@ from force_field import commands
 from force_field.calculator import ForceFieldCalculator
 from force_field.cli import main
 from force_field.data import DataError
+from force_field.export import loader
 from force_field.graphs import Bucket, pad, to_graph
 from force_field.pretrained import PretrainedError, load, recognize
 from irreps_compat import e3nn
@@ -271,6 +272,11 @@ def test_a_public_model_is_used_and_simulated(
     assert (tmp_path / "ph.png").read_bytes()[:4] == b"\x89PNG"
     assert main(["phonons", str(model), "--data", str(data), "--supercell", "2", "1", "1"]) == 2
     assert "one cell in directions that are not periodic" in capsys.readouterr().err
+    assert main(["export", str(model), "--out", str(tmp_path / "a.program")]) == 0
+    program = loader.load(tmp_path / "a.program")
+    pairs = loader.neighbors(WATER.positions, WATER.cell.array, WATER.pbc, program.cutoff)
+    energies, *_ = program(WATER.numbers, WATER.positions, WATER.cell.array, *pairs)
+    np.testing.assert_allclose(energies.sum(), expected, rtol=1e-7)
     monkeypatch.setattr(commands, "equivariance_error", lambda *_: 0.0)  # which would compile it for both dtypes
     assert main(["evaluate", str(model), "--data", str(out)]) == 0
     assert "forces, mean absolute error" in capsys.readouterr().out

@@ -126,7 +126,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     """Run a command. What can be wrong with its options is found before JAX is loaded, which takes seconds."""
     if options.command == "train":
         options = with_settings(options)
-    check_data(options.data or ())
+    check_data(getattr(options, "data", None) or ())
     if options.command != "train":
         origin = {"use": "expected a file that SevenNet or Nequix published"}
         check_checkpoint(options.checkpoint, origin.get(options.command, "`force-field train` writes it"))
@@ -143,6 +143,7 @@ def _command(name: str) -> Callable[..., int]:
     import jax  # here, because it takes seconds
 
     from . import commands, train
+    from .export import command as exporting
     from .simulation import commands as simulation
 
     jax.config.update("jax_enable_x64", True)  # each command sets its dtype
@@ -152,6 +153,7 @@ def _command(name: str) -> Callable[..., int]:
         "md": simulation.md,
         "relax": simulation.relax,
         "phonons": simulation.phonons,
+        "export": exporting.export,
         "use": simulation.use,
     }[name]
 

@@ -18,19 +18,17 @@ from .verlet_list import VerletList
 
 
 class Pairs(NamedTuple):
-    """A Verlet list on the device, padded.
+    """Pairs of atoms on the device; padding pairs an atom with itself.
 
     Attributes:
         receivers: int32 of shape (edges,).
         senders: int32 of shape (edges,).
         images: of shape (edges, 3), the cells in which the senders are.
-        number: how many of the edges are not padding.
     """
 
     receivers: jax.Array
     senders: jax.Array
     images: jax.Array
-    number: jax.Array
 
 
 class Evaluator:
@@ -98,7 +96,6 @@ class Evaluator:
             receivers=jnp.asarray(np.pad(found.receivers.astype(np.int32), (0, padding))),
             senders=jnp.asarray(np.pad(found.senders.astype(np.int32), (0, padding))),
             images=jnp.asarray(np.pad(found.images.astype(self.dtype), ((0, padding), (0, 0)))),
-            number=jnp.asarray(count, np.int32),
         )
 
     def _traced(
@@ -111,12 +108,13 @@ class Evaluator:
         pairs: Pairs,
     ) -> Evaluation:
         self.traces += 1
-        batch = moving_batch(species, positions, cell, count, pairs, self.model.cutoff)
+        atoms = jnp.arange(len(species)) < count
+        batch = moving_batch(species, positions, cell, atoms, pairs, self.model.cutoff)
         return evaluate(binding.from_trees(self.model, parameters), batch)
 
 
 def moving_batch(
-    species: jax.Array, positions: jax.Array, cell: jax.Array, count: jax.Array, pairs: Pairs, cutoff: float
+    species: jax.Array, positions: jax.Array, cell: jax.Array, atoms: jax.Array, pairs: Pairs, cutoff: float
 ) -> irr.GraphBatch:
     """Return the batch of one configuration, whose edges are the pairs within the cutoff.
 
@@ -124,18 +122,19 @@ def moving_batch(
         species: integers of shape (atoms,).
         positions: of shape (atoms, 3), in Å.
         cell: of shape (3, 3), in Å.
-        count: how many of the atoms are not padding.
+        atoms: booleans of shape (atoms,), False for padding.
         pairs: the candidates.
         cutoff: in Å.
     """
     shifts = jnp.matmul(pairs.images, cell, precision=jax.lax.Precision.HIGHEST)
     vectors = irr.edge_vectors(positions, pairs.senders, pairs.receivers) + shifts
-    inside = (jnp.sum(vectors**2, axis=1) < cutoff**2) & (jnp.arange(len(shifts)) < pairs.number)
-    atoms = jnp.arange(len(species)) < count
+    padding = (pairs.senders == pairs.receivers) & jnp.all(pairs.images == 0, axis=1)
+    inside = ~padding & (jnp.sum(vectors**2, axis=1) < cutoff**2)
+    count = species.shape[0]
     return irr.GraphBatch(
         nodes=AtomData(species, positions, jnp.zeros_like(positions)),
-        senders=jnp.where(inside, pairs.senders, len(species)),
-        receivers=jnp.where(inside, pairs.receivers, len(species)),
+        senders=jnp.where(inside, pairs.senders, count),
+        receivers=jnp.where(inside, pairs.receivers, count),
         edges=shifts,
         globals=None,
         node_graph=jnp.where(atoms, 0, 1),

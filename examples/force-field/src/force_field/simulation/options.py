@@ -11,7 +11,7 @@ from . import ENSEMBLES, OPTIMIZERS
 
 
 def add(commands: Any, positive: Callable[[type], Any]) -> None:
-    """Add the parsers of `md`, `relax`, `phonons` and `use`.
+    """Add the parsers of `md`, `relax`, `phonons`, `export` and `use`.
 
     Args:
         commands: the result of ``add_subparsers``.
@@ -80,6 +80,10 @@ def add(commands: Any, positive: Callable[[type], Any]) -> None:
     )
     _output(phonons, "table; a plot is written beside it", "phonons.csv")
 
+    export = commands.add_parser("export", help="write a model as a file that JAX alone runs, for any number of atoms")
+    _checkpoint(export)
+    _output(export, "program", "model.program")
+
     use = commands.add_parser("use", help="compute with a public model, from the file that its authors published")
     use.add_argument("model", choices=PUBLIC_MODELS, metavar="MODEL", help=f"{' or '.join(PUBLIC_MODELS)}")
     use.add_argument(
@@ -94,12 +98,16 @@ def _command(
     commands: Any, positive: Callable[[type], Any], name: str, text: str, structure: str
 ) -> argparse.ArgumentParser:
     made = commands.add_parser(name, help=f"{text}, with a trained force field or a public model")
-    made.add_argument(
-        "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
-    )
+    _checkpoint(made)
     made.add_argument("--data", nargs="+", metavar="FILE", help=f"file of the {structure} (default: the training data)")
     made.add_argument("--frame", type=positive(int), default=0, metavar="N", help="which of its frames (default: 0)")
     return made
+
+
+def _checkpoint(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
+    )
 
 
 def _output(command: argparse.ArgumentParser, text: str, name: str) -> None:
