@@ -50,10 +50,8 @@ def test_the_reference_lists_every_public_name() -> None:
             parts = [package, *path.relative_to(folder).with_suffix("").parts]
             module = ".".join(parts[: -(parts[-1] == "__init__") or None])
             if "._" not in module and not module.startswith(INTERNAL) and module not in sources.MODULES:
-                found = {name: sources.origin(module, name) for name in sources.public_names(module)}
-                missing += [
-                    f"{module}.{n}" for n, o in found.items() if o and o.name and (o.module, o.name) not in known
-                ]
+                found = {f"{module}.{name}": sources.origin(module, name) for name in sources.public_names(module)}
+                missing += [name for name, o in found.items() if o and o.name and (o.module, o.name) not in known]
     assert missing == []
 
 

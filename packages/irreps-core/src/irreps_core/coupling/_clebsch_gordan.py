@@ -111,7 +111,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
     .. math::
 
         C_{ijk} = \frac{1}{\sqrt{2 l_3 + 1}} \sum_{m_1 m_2 m_3} Q^{l_1}_{m_1 i} \, Q^{l_2}_{m_2 j} \,
-        \overline{Q^{l_3}_{m_3 k}} \; \langle l_1 m_1 \, l_2 m_2 | l_3 m_3 \rangle
+        Q^{l_3 *}_{m_3 k} \; \langle l_1 m_1 \, l_2 m_2 | l_3 m_3 \rangle
 
     with the Condon-Shortley coefficients and the Q of :func:`change_basis_real_to_complex`: the convention of e3nn-jax,
     and of e3nn from 0.5 on. An even permutation of (l1, l2, l3) transposes C; an odd one also multiplies it by
