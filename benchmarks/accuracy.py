@@ -7,11 +7,13 @@ The operations, their arguments and their exceptions are those of the table of t
 (packages/irreps-ops/tests/test_operations.py). The numbers come from the machine that runs this.
 """
 
-import importlib.util
+import functools
 import itertools
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -51,15 +53,9 @@ OPERATION_COLUMNS = (
 )
 
 
-def _table_of_tests() -> Any:
-    path = ROOT / "packages/irreps-ops/tests/test_operations.py"
-    spec = importlib.util.spec_from_file_location("test_operations", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
-    if not hasattr(module, "OPERATIONS"):
-        spec.loader.exec_module(module)
-    return module
+@functools.cache
+def _table_of_tests() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "packages/irreps-ops/tests/test_operations.py")))
 
 
 def _irrep(l: int) -> str:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # SPDX identifiers. They ask for no more than to keep notices, and MPL-2.0 (hypothesis, of an extra) that changes to its
 # own files stay open.
 ALLOWED = frozenset({"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "LLVM-exception"})
-ALLOWED |= {"MIT", "MPL-2.0", "PSF-2.0", "Zlib"}
+ALLOWED |= {"MIT", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Zlib"}
 # Packages that are not installed everywhere, with the licences that they state.
 ELSEWHERE = {"colorama": "BSD-3-Clause", "nest-asyncio": "BSD-2-Clause", "uvloop": "MIT"}
 # Older metadata state no SPDX expression. A classifier says less, so it comes last.
@@ -41,6 +41,7 @@ _CLASSIFIERS = {
     "BSD License": "BSD-3-Clause",
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
 }
 
 

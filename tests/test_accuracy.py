@@ -1,10 +1,10 @@
 """The page on accuracy is complete, and its figures hold here, each within a factor of what it was elsewhere."""
 
-import importlib.util
+import functools
 import re
-import sys
+import runpy
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import jax
 import pytest
@@ -13,15 +13,9 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/accuracy.md").read_text()
 
 
-def accuracy() -> Any:
-    path = ROOT / "benchmarks/accuracy.py"
-    spec = importlib.util.spec_from_file_location("benchmark_of_accuracy", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
-    if not hasattr(module, "page"):
-        spec.loader.exec_module(module)
-    return module
+@functools.cache
+def accuracy() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks/accuracy.py")))
 
 
 def rows() -> list[list[str]]:

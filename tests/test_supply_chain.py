@@ -1,31 +1,20 @@
 """What the packages require: nothing with a licence that is not allowed, and all of it in the bills of materials."""
 
 import email.message
-import importlib.util
 import os
+import runpy
 import shutil
-import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
 
-def _load() -> ModuleType:
-    """Import scripts/supply_chain.py, which is not in a package."""
-    spec = importlib.util.spec_from_file_location("supply_chain", ROOT / "scripts" / "supply_chain.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["supply_chain"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-supply_chain = _load()
+supply_chain = SimpleNamespace(**runpy.run_path(str(ROOT / "scripts" / "supply_chain.py")))
 HAS_UV = bool(os.environ.get("UV") or shutil.which("uv"))
 with_uv = pytest.mark.skipif(not HAS_UV, reason="uv, which reads the lock, is absent")
 BSD = "License :: OSI Approved :: BSD License"

@@ -1,8 +1,8 @@
 """The conventions, frozen: golden tables made independently (golden/make_golden.py), and the peers."""
 
-import importlib.util
+import runpy
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,18 +137,9 @@ def test_our_harmonics_are_the_golden_ones(harmonics, library, dtype, tolerance)
         np.testing.assert_allclose(y, expected * factor, rtol=0, atol=tolerance * np.max(factor))
 
 
-def make_golden() -> ModuleType:
-    pytest.importorskip("sympy")
-    spec = importlib.util.spec_from_file_location("make_golden", GOLDEN / "make_golden.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_tables_are_what_the_script_makes(tables, matrices, harmonics):
-    script = make_golden()
+    pytest.importorskip("sympy")
+    script = SimpleNamespace(**runpy.run_path(str(GOLDEN / "make_golden.py")))
     with script.mp.workdps(40):
         for ls in [(0, 0, 0), (1, 2, 2), (3, 2, 4)]:
             np.testing.assert_array_equal(script.real_clebsch_gordan(*ls), tables[ls])

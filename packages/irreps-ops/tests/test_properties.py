@@ -10,13 +10,13 @@ many examples are asked for, jit and eager execution. A graph operation is a fun
 nodes and edges; it must not depend on the order of nodes and edges, nor on padding.
 """
 
-import importlib.util
 import os
-import sys
+import runpy
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -42,19 +42,7 @@ def run(check: Callable[..., None], name: str) -> None:
     (check if EXAMPLES else seed(zlib.crc32(name.encode()))(check))()
 
 
-def _table() -> Any:
-    spec = importlib.util.spec_from_file_location(
-        "operations_of_properties", Path(__file__).with_name("test_operations.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-TABLE = _table()  # of operations, in a file beside this one
+TABLE = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("test_operations.py"))))
 OPERATIONS, row, shared = TABLE.OPERATIONS, TABLE.row, TABLE.shared
 Irreps = ic.Irreps
 

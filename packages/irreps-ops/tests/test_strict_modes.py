@@ -5,12 +5,11 @@ no number on the way to a value or a gradient is NaN or infinite, at zero or els
 ``jax.debug_nans`` or ``jax.debug_infs`` in a program that is right. ``test_operations.py`` has the table of operations.
 """
 
-import importlib.util
-import sys
+import runpy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -22,19 +21,7 @@ import irreps_ops as irr
 from irreps_ops.testing import layer_cases
 from irreps_ops.testing._layer_checks import Alone, Subject
 
-
-def _table() -> ModuleType:
-    """The neighbouring file, which is not in a package."""
-    name = "table_of_operations"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "test_operations.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-table = _table()
+table = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("test_operations.py"))))
 LAYERS = list(irr.bindings._registry.LAYERS.builtin)
 # Not ours: with jit disabled, functions of JAX make an infinite constant to compare with.
 CONSTANT_INFINITY = {"legendre": "jnp.ldexp"}
