@@ -1,6 +1,7 @@
 """Long jobs: a place that cannot be written to is noticed at once, and a job that is told to stop saves first."""
 
 import errno
+import json
 import os
 import signal
 import stat
@@ -17,7 +18,7 @@ from force_field import train as training_command
 from force_field.cli import main
 from force_field.simulation import commands as simulation_commands
 from force_field.simulation import dynamics
-from force_field.training import Trainer
+from force_field.training import Report, Trainer, logs
 from irreps_ops import checkpoint as irreps_checkpoint
 
 SMALL = ["--channels", "2", "--layers", "1", "--lmax", "0", "--valid", "4"]
@@ -70,12 +71,12 @@ def test_a_disk_that_fills_up_ends_training_in_one_line(
         return 1.0, 1.0
 
     monkeypatch.setattr(Trainer, "_advance", advance)
-    monkeypatch.setattr(training_command, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(training_command.Run, "_validate", lambda *_: {"energy_mae": 1.0, "forces_mae": 1.0})
-    assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 2
+    words = ["train", "--data", str(data_file), "--out", str(tmp_path), "--save-every", "1e-9", *SMALL]
+    assert main(words) == 2
     message = capsys.readouterr().err
     assert message == f"force-field train: {os.strerror(errno.ENOSPC)}: {tmp_path / checkpoint.NAME}\n"
-    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.NAME]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [checkpoint.NAME, logs.NAME]
     assert checkpoint.load_run(tmp_path).header["progress"]["steps"] == 0  # of before training
 
 
@@ -167,3 +168,38 @@ def test_a_run_whose_output_nobody_reads_saves(
     with pytest.raises(SystemExit):
         main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL])
     assert checkpoint.load_run(tmp_path).header["progress"]["steps"] == 1
+
+
+def test_a_diverged_run_keeps_its_last_good_checkpoint(
+    data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--data", str(data_file), "--out", str(tmp_path), "--learning-rate", "1e38", *SMALL]
+    assert main(words) == 1
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    steps = checkpoint.load_run(tmp_path).header["progress"]["steps"]  # load_run refuses numbers that are not finite
+    assert steps >= 1
+    assert f"at step {steps + 1}, in the batch of {data_file}, frame " in message
+    assert f"{tmp_path / checkpoint.NAME} keeps the state before it" in message
+    lines = [json.loads(line) for line in (tmp_path / logs.NAME).read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, steps + 1))
+
+
+def test_a_log_for_tensorboard_needs_its_package(
+    data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    words = ["train", "--data", str(data_file), "--out", str(tmp_path / "run"), "--tensorboard", *SMALL]
+    assert main(words) == 2
+    assert "pip install 'force-field[tensorboard]'" in capsys.readouterr().err
+
+
+def test_the_log_for_tensorboard_has_the_errors(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX")
+    found = {"energy_mae": 1.0, "forces_mae": 2.0}
+    with logs.Log(tmp_path, 0, logs.tensorboard_writer()) as log:
+        log.write(1, 0.5, Report(0.1, 3.0, 4.0, 0.01, found))
+    (path,) = (tmp_path / logs.TENSORBOARD).iterdir()
+    content = path.read_bytes()
+    for name in (b"loss", b"forces_rmse", b"learning_rate", b"validation/forces_mae"):
+        assert name in content

@@ -1,8 +1,10 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import optax
 import pytest
 from ase import Atoms
 from flax import nnx
@@ -13,7 +15,8 @@ from force_field.graphs import Batches, to_graphs
 from force_field.model import ForceField, ModelConfig
 from force_field.potential import relative_to, scaling_of
 from force_field.settings import TrainingConfig
-from force_field.training import Trainer, learning_rate
+from force_field.training import DivergedError, Trainer, learning_rate, loss_weights, make_optimizer
+from force_field.training.loss import _inverse_frequencies
 
 MakeFrames = Callable[..., list[Atoms]]
 SMALL = ModelConfig((1, 6, 8), channels=4, layers=1, lmax=1, radial_basis=4, radial_hidden=8)
@@ -36,7 +39,11 @@ def make_trainer(frames: list[Atoms], training: TrainingConfig) -> Trainer:
 def test_training_lowers_the_error_and_compiles_once_per_bucket(frames_of: MakeFrames) -> None:
     molecules = ["H2O", "CH3CH2OH"] * 4
     trainer = make_trainer(frames_of(molecules), TrainingConfig(batch_size=2, epochs=40, minutes=0))
+    compiled = []
+    trainer.on_compile = compiled.append
     reports = list(trainer.steps())
+    assert [*filter(None, compiled)] == compiled[::2]
+    assert sorted(compiled[::2]) == sorted(trainer.data.buckets)
     assert len(reports) == 40 * 4
     history = trainer.progress.history
     assert len(history) == pytest.approx(20, abs=1)
@@ -56,7 +63,7 @@ def test_training_in_float64(frames_of: MakeFrames) -> None:
 
 def without_network(trainer: Trainer, loss: float) -> Trainer:
     """Replace step and validation by functions that return this loss and compute nothing."""
-    trainer._step = lambda params, moments, average, *rest: (params, moments, average, (loss, loss))
+    trainer._step = lambda params, moments, average, *rest: (params, moments, average, (loss, loss, loss))
     trainer.validate = lambda params: {"energy_mae": loss, "forces_mae": loss}
     return trainer
 
@@ -75,10 +82,91 @@ def test_learning_rate_warms_up_and_ends_at_zero() -> None:
     assert learning_rate(config, 0.0, 0) == pytest.approx(1e-4)
 
 
-def test_divergence_is_reported(frames_of: MakeFrames) -> None:
-    trainer = make_trainer(frames_of(["H2O"] * 4), TrainingConfig(batch_size=2, epochs=1, minutes=0))
-    with pytest.raises(FloatingPointError, match="learning-rate"):
-        next(without_network(trainer, float("nan")).steps())
+@pytest.mark.parametrize(
+    ("schedule", "shape"),
+    [
+        ("cosine", lambda x: np.cos(np.pi * x / 2) ** 2),
+        ("linear", lambda x: 1 - x),
+        ("exponential", lambda x: 10 ** (-2 * x)),
+        ("constant", lambda x: 1.0),
+    ],
+)
+def test_each_stage_has_the_whole_schedule(schedule: str, shape: Callable[[float], float]) -> None:
+    config = TrainingConfig(
+        learning_rate=0.1, schedule=schedule, second_stage=0.75, second_learning_rate=0.02, second_energy_weight=7.0
+    )
+    for x in (0.0, 0.3, 0.9):
+        assert learning_rate(config, 0.75 * x, 1000) == pytest.approx(0.1 * shape(x))
+        assert learning_rate(config, 0.75 + 0.25 * x, 1000) == pytest.approx(0.02 * shape(x))
+    assert loss_weights(config, 0.7499) == (1.0, 1.0, 1.0)
+    assert loss_weights(config, 0.75) == (7.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["amsgrad", "adam", "adamw", "muon"])
+def test_the_first_update_of_each_optimizer(name: str) -> None:
+    rng = np.random.default_rng(0)
+    params = {"w": rng.normal(size=(6, 4)).astype(np.float32), "b": rng.normal(size=3).astype(np.float32)}
+    gradient = {"w": rng.normal(size=(6, 4)).astype(np.float32), "b": rng.normal(size=3).astype(np.float32)}
+    decay = 0.1 if name in ("adamw", "muon") else 0.0
+    optimizer = make_optimizer(TrainingConfig(optimizer=name, weight_decay=decay))
+    update, _ = optimizer.update(gradient, optimizer.init(params), params)
+    step = -update["b"] - decay * params["b"]
+    if name == "muon":  # Adam with Nesterov's momentum
+        step /= (0.9 * 0.1 / (1 - 0.9**2)) + 1
+    np.testing.assert_allclose(step, np.sign(gradient["b"]), rtol=1e-3)
+    step = -update["w"] - decay * params["w"]
+    if name == "muon":  # the nearest matrix with orthogonal columns, roughly
+        u, _, v = np.linalg.svd(gradient["w"], full_matrices=False)
+        along = np.sum((u @ v) * step) / (np.linalg.norm(u @ v) * np.linalg.norm(step))
+        assert along > 0.95
+    else:
+        np.testing.assert_allclose(step, np.sign(gradient["w"]), rtol=1e-3)
+
+
+def test_gradients_are_clipped() -> None:
+    params = {"w": np.ones(4, np.float32)}
+    optimizer = make_optimizer(TrainingConfig(clip=2.0, optimizer="adam"))
+    _, state = optimizer.update({"w": np.full(4, 8.0, np.float32)}, optimizer.init(params), params)
+    np.testing.assert_allclose(optax.tree.get(state, "mu")["w"], 0.1 * 1.0, rtol=1e-6)  # 8 / |(8, 8, 8, 8)| * 2
+
+
+def test_a_run_without_improvement_ends_and_returns_its_best_parameters(frames_of: MakeFrames) -> None:
+    config = TrainingConfig(batch_size=2, epochs=50, minutes=0, validations=100, patience=3)
+    trainer = without_network(make_trainer(frames_of(["H2O"] * 2), config), 1.0)
+    errors = iter([5.0, 4.0, 2.0, 3.0, 2.5, 2.0001, 0.0])
+    averages = []
+
+    def validate(params: dict) -> dict[str, float]:
+        averages.append(params)
+        return {"energy_mae": 1.0, "forces_mae": next(errors)}
+
+    trainer.validate = validate
+    trainer._step = lambda params, moments, average, *_: (params, moments, {**average}, (1.0, 1.0, 1.0))
+    assert len(list(trainer.steps())) == 6
+    assert trainer.has_stalled()
+    assert trainer.result() is averages[2]
+
+
+def test_atoms_weigh_as_their_elements_are_rare() -> None:
+    species, mask = np.array([0, 0, 0, 1, 0]), np.array([True, True, True, True, False])
+    batch = SimpleNamespace(node_mask=mask, nodes=SimpleNamespace(species=species))
+    weights = _inverse_frequencies(batch, 3, lambda x: x)
+    costs = np.array([1.0, 2.0, 6.0, 7.0])
+    assert float(np.mean(weights[:4] * costs)) == pytest.approx((3.0 + 7.0) / 2)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_divergence_names_step_and_configurations_and_keeps_the_state(frames_of: MakeFrames, number: float) -> None:
+    trainer = make_trainer(frames_of(["H2O"] * 3), TrainingConfig(batch_size=2, epochs=1, minutes=0))
+    trainer.data.names = [f"a.xyz, frame {i}" for i in range(3)]
+    without_network(trainer, 1.0)
+    steps = trainer.steps()
+    next(steps)
+    before = trainer.params
+    trainer._step = lambda *_: ("bad", "bad", "bad", (1.0, 1.0, number))
+    with pytest.raises(DivergedError, match=r"gradient became (nan|inf) at step 2, in the batch of a.xyz, frame [012]"):
+        next(steps)
+    assert trainer.params is before
 
 
 def test_a_failed_save_keeps_the_previous_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from irreps_ops import checkpoint
 from .errors import CheckpointError
 from .sources import CHECKPOINT as NAME
 
-VERSION = 3
+VERSION = 4
 _VERSION_KEY = "force_field"  # its entry in the header is the version
 
 # The parts of the header that a training run writes, and the types of the entries that are read directly.

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from . import lock
 from .errors import InputError
-from .settings import CHOICES, LARGE_FROM, SIZES, ModelConfig, TrainingConfig
+from .settings import CHOICES, LARGE_FROM, SIZES, TRAINING_CHOICES, ModelConfig, TrainingConfig
 from .settings.merging import with_settings
 from .simulation import options as simulation_options
 from .sources import BUILT_IN, CHECKPOINT, check_checkpoint, check_data
@@ -35,6 +35,8 @@ _TRAINING_OPTIONS = (
     ("forces-weight", float, "weight of forces in the loss"),
     ("stress-weight", float, "weight of stress in the loss, where the data have it"),
     ("huber", float, "error from which the loss is linear, in units of the force scale, 0: nowhere"),
+    ("patience", int, "stop after this number of validations without a smaller error, 0: never"),
+    ("save-every", float, "seconds between two checkpoints"),
     ("seed", int, "seed of all random numbers"),
 )
 
@@ -71,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
     size_help = f"size of the network (default: S, or M from {LARGE_FROM:.0f} minutes)"
     train.add_argument("--size", choices=tuple(SIZES), help=size_help)
     train.add_argument("--dtype", choices=("float32", "float64"), help="dtype of the computation (default: float32)")
+    choices = TRAINING_CHOICES["optimizer"]
+    train.add_argument("--optimizer", choices=choices, help="method of optimization (default: amsgrad)")
+    train.add_argument(
+        "--tensorboard", action="store_const", const=True, help="also write the files of TensorBoard (tensorboardX)"
+    )
     for group, config, options in (
         ("training", TrainingConfig, _TRAINING_OPTIONS),
         ("model", ModelConfig, _MODEL_OPTIONS),

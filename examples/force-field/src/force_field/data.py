@@ -18,6 +18,7 @@ from ase.data import chemical_symbols
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from .errors import DataError
+from .settings import is_number
 from .sources import BUILT_IN
 
 _DEFAULT_COLUMNS = "species:S:1:pos:R:3"
@@ -269,3 +270,18 @@ def force_scale(frames: Sequence[Atoms]) -> float:
     """Return the root mean square of the force components (eV/Å), or 1 if all forces are zero."""
     forces = np.concatenate([atoms.get_forces(apply_constraint=False).ravel() for atoms in frames])
     return float(np.sqrt(np.mean(forces**2))) or 1.0
+
+
+def loss_weights(atoms: Atoms) -> np.ndarray:
+    """Return the weights of energy, forces and stress of a configuration in the loss, which its `info` may have.
+
+    They are the product of ``config_weight`` and ``config_energy_weight``, ``config_forces_weight`` or
+    ``config_stress_weight``, each 1 by default.
+    """
+    weights = [_weight(atoms, f"config_{name}_weight") for name in ("energy", "forces", "stress")]
+    return _weight(atoms, "config_weight") * np.array(weights)
+
+
+def _weight(atoms: Atoms, name: str) -> float:
+    weight = atoms.info.get(name, 1.0)
+    return float(weight) if is_number(weight) else 1.0

@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike
 
 import irreps_ops as irr
 
+from .data import loss_weights
 from .errors import DataError
 
 Array = np.ndarray | jax.Array
@@ -43,12 +44,14 @@ class GraphData(NamedTuple):
         volume: of the cell, in Å^3; 0 if it has none, as for molecules and for slabs with a zero third vector.
         stress: shape (3, 3), in eV/Å^3.
         has_stress: whether the stress is known.
+        weights: shape (3,), of the energy, the forces and the stress in the loss.
     """
 
     energy: Any
     volume: Any
     stress: Any
     has_stress: Any
+    weights: Any = (1.0, 1.0, 1.0)
 
 
 class Bucket(NamedTuple):
@@ -109,6 +112,7 @@ def to_graph(atoms: Atoms, elements: Sequence[int], cutoff: float) -> irr.Graph:
             volume=float(np.abs(np.linalg.det(atoms.cell.array))),
             stress=voigt_6_to_full_3x3_stress(np.asarray(results.get("stress", np.zeros(6)))),
             has_stress="stress" in results,
+            weights=loss_weights(atoms),
         ),
     )
 
@@ -174,11 +178,19 @@ class Batches:
         graphs: the data set.
         batch_size: graphs in a batch.
         dtype: dtype of positions and targets.
+        names: of the graphs, for messages.
     """
 
-    def __init__(self, graphs: Sequence[irr.Graph], batch_size: int, dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self,
+        graphs: Sequence[irr.Graph],
+        batch_size: int,
+        dtype: DTypeLike = np.float32,
+        names: Sequence[str] | None = None,
+    ) -> None:
         """See the class."""
         self.graphs, self.dtype = list(graphs), dtype
+        self.names = list(names) if names is not None else [f"configuration {i}" for i in range(len(self.graphs))]
         sizes = graph_sizes(self.graphs)
         classes: dict[tuple[int, int], list[int]] = {}
         for i, (atoms, edges) in enumerate(sizes.tolist()):

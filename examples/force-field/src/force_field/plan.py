@@ -10,7 +10,7 @@ from ase import Atoms
 from . import checkpoint, data
 from .errors import CheckpointError, DataError, UsageError
 from .potential import as_json, fingerprint
-from .settings import LARGE_FROM, SIZES, ModelConfig, TrainingConfig
+from .settings import FREE, LARGE_FROM, SIZES, ModelConfig, TrainingConfig
 from .sources import BUILT_IN
 
 
@@ -60,7 +60,7 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
         model = {**SIZES[options.size], **model}
     chosen = {"source": options.data, "train": options.train, "valid": options.valid}
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    fixed = {name: value for name, value in training.items() if name not in ("epochs", "minutes")}
+    fixed = {name: value for name, value in training.items() if name not in FREE}
     checkpoint.check_same("model", header["model"], model, path)
     checkpoint.check_same("training", header["training"], fixed, path)
     checkpoint.check_same("data", header["data"], chosen, path)

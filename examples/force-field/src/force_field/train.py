@@ -7,17 +7,16 @@ from pathlib import Path
 
 from flax import nnx
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from . import checkpoint, outputs, plots, report
 from .evaluation import Parameters, Predictor, errors, errors_by_molecule
-from .graphs import Batches, to_graphs
+from .graphs import Batches, Bucket, to_graphs
 from .model import ForceField
 from .plan import Plan, data_header, make_plan
 from .potential import abstract_model, as_json, relative_to, scaling, scaling_of
-from .training import Report, Trainer
+from .training import DivergedError, Report, Trainer, logs
 
-SAVE_EVERY = 20.0  # seconds between two checkpoints
 _PLOTS = ("learning-curve.png", "parity.png")
 
 
@@ -31,17 +30,26 @@ def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
     elif options.resume:
         console.print(f"{folder}: the run was stopped before its first checkpoint. It starts again.", soft_wrap=True)
     plan = make_plan(options, saved, path)
+    writer = logs.tensorboard_writer() if plan.training.tensorboard else None
     outputs.remove_unfinished(folder)
     outputs.check_writable(path, *(folder / name for name in _PLOTS))
     run = Run(plan, saved, path, console)
-    if saved is None and path.exists():
-        path.replace(folder / f"previous-{checkpoint.NAME}")
-    with outputs.interruptible() as caught:
+    for name in (checkpoint.NAME, logs.NAME):
+        if saved is None and (folder / name).exists():
+            (folder / name).replace(folder / f"previous-{name}")
+    run.save()  # a disk without space for it is noticed before compilation
+    with outputs.interruptible() as caught, logs.Log(folder, run.trainer.progress.steps, writer) as run.log:
         try:
             finished = run.fit(caught)
         except SystemExit:  # rich raises it when nobody reads the output any more
             run.save()
             raise
+        except DivergedError as error:
+            run.save()  # the state before the step
+            raise DivergedError(
+                f"{error}. {path} keeps the state before it. Check these configurations, or start again with a lower "
+                "--learning-rate"
+            ) from None
         if not finished:
             console.print(
                 f"Interrupted: saved {path}. The same command with --resume continues the run.", soft_wrap=True
@@ -74,10 +82,12 @@ class Run:
         )
         model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
         self.predictor = Predictor(model, config.dtype, 4 * config.batch_size)
-        batches = Batches(self.train_graphs, config.batch_size, config.dtype)
+        names = [plan.names[i] for i in plan.train]
+        batches = Batches(self.train_graphs, config.batch_size, config.dtype, names)
         self.trainer = Trainer(model, config, batches, self._validate)
         if saved:
             self.trainer.restore(saved, path)
+        self.log: logs.Log | None = None
         self.header = {"model": as_json(plan.model), "scaling": asdict(sizes), "data": data_header(plan)}
 
     def _validate(self, params: Parameters) -> dict[str, float]:
@@ -85,33 +95,36 @@ class Run:
         return {"energy_mae": found.energy_mae, "forces_mae": found.forces_mae}
 
     def fit(self, caught: list[int]) -> bool:
-        """Train to the end, and return False if interrupted. The state is saved in both cases, and before the start."""
-        self.save()  # a disk without space for it is noticed before compilation
+        """Train to the end, and return False if interrupted. The state is saved in both cases."""
         counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
-        shape = self.plan.model
+        shape, trainer = self.plan.model, self.trainer
         network = f"{shape.network}, {shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
-        self.console.print(
-            f"{', '.join(self.plan.sources)}: {counts}.\n{network}; the first steps wait for compilation.",
-            soft_wrap=True,
-        )
+        self.console.print(f"{', '.join(self.plan.sources)}: {counts}.\n{network}.", soft_wrap=True)
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         last = time.perf_counter()
         with Progress(*columns, console=self.console, refresh_per_second=4) as bar:
             task = bar.add_task("", total=1.0)
-            for step in self.trainer.steps():
+            trainer.on_compile = _Compilation(bar, task, len(set(trainer.data.buckets)))
+            for step in trainer.steps():
                 bar.update(task, completed=step.fraction, description=self._line(step))
+                if self.log is not None:
+                    self.log.write(trainer.progress.steps, trainer.progress.seconds, step)
                 if step.validation:
                     bar.console.print(self._validation_line(step), highlight=False)
-                if caught or time.perf_counter() - last > SAVE_EVERY:
+                if caught or time.perf_counter() - last > self.plan.training.save_every:
                     self.save()
                     last = time.perf_counter()
                 if caught:
                     return False
         self.save()
+        if trainer.has_stalled():
+            self.console.print(f"Stopped early: {trainer.config.patience} validations brought no smaller error.")
         return True
 
     def save(self) -> None:
-        """Write the state of the run."""
+        """Write the state of the run, and the log up to it."""
+        if self.log is not None:
+            self.log.flush()
         self.trainer.save(self.path, self.header)
 
     def _line(self, step: Report) -> str:
@@ -129,7 +142,7 @@ class Run:
 
     def finish(self, folder: Path) -> None:
         """Print errors and explanations, and write the plots."""
-        average, elements = self.trainer.average, self.plan.model.elements
+        average, elements = self.trainer.result(), self.plan.model.elements
         predictions = self.predictor(self.valid_graphs, average)
         table = errors_by_molecule(self.valid_frames, self.valid_graphs, predictions, elements)
         overall = list(table.values())[-1]
@@ -147,3 +160,24 @@ class Run:
             highlight=False,
             soft_wrap=True,
         )
+
+
+class _Compilation:
+    """Show that a program is compiled, and how long it took."""
+
+    def __init__(self, bar: Progress, task: TaskID, programs: int) -> None:
+        self.bar, self.task, self.programs = bar, task, programs
+        self.number, self.start, self.sizes = 0, 0.0, ""
+
+    def __call__(self, bucket: Bucket | None) -> None:
+        if bucket is None:
+            seconds = time.perf_counter() - self.start
+            self.bar.console.print(
+                f"compiled program {self.number} of {self.programs}, for batches of {self.sizes}: {seconds:.0f} s",
+                highlight=False,
+            )
+            return
+        self.number, self.start = self.number + 1, time.perf_counter()
+        self.sizes = f"{bucket.graphs} configurations, {bucket.atoms} atoms and {bucket.edges} edges"
+        text = f"compiling program {self.number} of {self.programs}, for batches of {self.sizes}"
+        self.bar.update(self.task, description=text, refresh=True)

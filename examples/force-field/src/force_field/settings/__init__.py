@@ -3,12 +3,14 @@
 from .checks import check_types, is_number
 from .files import check_name, read_settings
 from .model import CHOICES, LARGE_FROM, SIZES, ModelConfig
-from .training import TrainingConfig
+from .training import FREE, TRAINING_CHOICES, TrainingConfig
 
 __all__ = [
     "CHOICES",
+    "FREE",
     "LARGE_FROM",
     "SIZES",
+    "TRAINING_CHOICES",
     "ModelConfig",
     "TrainingConfig",
     "check_name",

@@ -1,5 +1,19 @@
 """Training: the loss, the optimizer, and a loop whose whole state is saved and resumed."""
 
-from .trainer import Progress, Report, Trainer, learning_rate, loss, penalty
+from .loss import Weights, loss, penalty
+from .optimizer import learning_rate, loss_weights, make_optimizer
+from .progress import DivergedError, Progress, Report
+from .trainer import Trainer
 
-__all__ = ["Progress", "Report", "Trainer", "learning_rate", "loss", "penalty"]
+__all__ = [
+    "DivergedError",
+    "Progress",
+    "Report",
+    "Trainer",
+    "Weights",
+    "learning_rate",
+    "loss",
+    "loss_weights",
+    "make_optimizer",
+    "penalty",
+]
