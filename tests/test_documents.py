@@ -31,7 +31,11 @@ def examples_of(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("path", documents(*WITH_EXAMPLES), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in documents(*WITH_EXAMPLES) if path.parent.name != "tutorials"],  # see test_tutorials.py
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_examples_run(path: Path) -> None:
     if path.parent.parent.name == "examples":
         pytest.importorskip(path.parent.name.replace("-", "_"), reason="this example is not installed")
