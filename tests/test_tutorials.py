@@ -1,4 +1,4 @@
-"""Tutorials hold: their code runs as that of a user, outputs and figures are those of the page; each makes a notebook."""
+"""Tutorials hold: code runs as that of a user, outputs and figures are those of the page; each makes a notebook."""
 
 import json
 import re
@@ -65,7 +65,11 @@ x + 1
 The end.
 
 ```python
-x / 3
+y = x / 3
+```
+
+```python
+y
 ```
 
 ```approximate
@@ -84,21 +88,21 @@ def page(tmp_path: Path) -> Path:
 
 def test_run_agrees_and_updates(page: Path) -> None:
     found: list[Any] = list(TUTORIALS["run"](page))
-    assert [output for _, output in found] == ["2\n3\n", "0.6666666666666666\n"]
+    assert [output for _, output in found] == ["2\n3\n", "", "0.6666666666666666\n"]
     assert all(TUTORIALS["agrees"](*one) for one in found)
-    assert TUTORIALS["updated"](PAGE, found) == PAGE
+    assert TUTORIALS["updated"](PAGE, found) == PAGE.replace("0.7", "0.6666666666666666")
     page.write_text(PAGE.replace("x = 2", "x = 5"))
     found = list(TUTORIALS["run"](page))
-    assert [TUTORIALS["agrees"](*one) for one in found] == [False, False]
+    assert [TUTORIALS["agrees"](*one) for one in found] == [False, True, False]
     assert "```output\n5\n6\n```" in TUTORIALS["updated"](page.read_text(), found)
 
 
 def test_notebook(page: Path) -> None:
     made = json.loads(json.dumps(TUTORIALS["notebook"](PAGE, page.parent, "https://host/docs/tutorials")))
-    assert (made["nbformat"], [cell["cell_type"] for cell in made["cells"]]) == (4, ["markdown", "code"] * 2)
-    first, code, rest, last = made["cells"]
+    assert (made["nbformat"], [cell["cell_type"] for cell in made["cells"]]) == (4, ["markdown", "code"] * 2 + ["code"])
+    first, code, rest, silent, last = made["cells"]
     assert "https://host/docs/graphs.md#edges" in "".join(first["source"])
     assert "".join(code["source"]) == "x = 2\nprint(x)\nx + 1"
     assert "".join(code["outputs"][0]["text"]) == "2\n3\n"
     assert code["outputs"][1]["data"] == {"image/svg+xml": "<svg/>"}
-    assert ("".join(rest["source"]), last["outputs"][0]["text"]) == ("The end.", ["0.7\n"])
+    assert ("".join(rest["source"]), silent["outputs"], last["outputs"][0]["text"]) == ("The end.", [], ["0.7\n"])

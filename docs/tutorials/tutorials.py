@@ -136,7 +136,7 @@ def notebook(text: str, folder: Path, address: str) -> dict[str, Any]:
             between = between[figure.end() :]
         add("markdown", re.sub(r"\]\((?!https?:|#)([^)\s]+)\)", link, between))
         if match:
-            shown = [{"output_type": "stream", "name": "stdout", "text": match[3].splitlines(keepends=True)}]
+            shown = [{"output_type": "stream", "name": "stdout", "text": (match[3] or "").splitlines(keepends=True)}]
             add("code", match[1], execution_count=None, outputs=shown if match[3] else [])
             end = match.end()
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
