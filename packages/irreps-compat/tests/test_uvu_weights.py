@@ -52,6 +52,28 @@ def test_the_convolution_is_that_of_e3nn(irreps1: str, irreps2: str, order: str,
     np.testing.assert_allclose(found.array, expected.array, atol=1e-13)
 
 
+def test_equal_irreps_in_any_order_go_with_a_permuted_linear_map() -> None:
+    irreps1, irreps2, keep = "2x0e + 3x1o + 1x1o", "0e + 1o + 2e", "0e + 1o"
+    irreps_out, instructions = sorted_instructions(irreps1, irreps2, keep)
+    shuffled = np.random.default_rng(1).permutation(len(instructions)).tolist()  # new place of each item
+    instructions = [(i, j, shuffled[k], "uvu", True) for i, j, k, *_ in instructions]
+    irreps_out = irr.Irreps([irreps_out[shuffled.index(k)] for k in range(len(shuffled))])
+    product = irr.FunctionalTensorProduct(irreps1, irreps2, irreps_out, instructions)
+    keys = jax.random.split(jax.random.key(1), 3)
+    x, y = irr.normal(irreps1, keys[0], (1,), dtype="float64"), irr.normal(irreps2, keys[1], (1,), dtype="float64")
+    weights = jax.random.normal(keys[2], (1, product.num_weights), "float64")
+    expected = jax.vmap(product)(weights, x, y).regroup()
+    with pytest.raises(ValueError, match="any_order=True"):
+        e3nn.uvu_weights(weights, irreps1, irreps2, irreps_out, instructions)
+    ours = e3nn.uvu_weights(weights, irreps1, irreps2, irreps_out, instructions, any_order=True)
+    ends = (jnp.zeros(1, int), jnp.zeros(1, int))
+    found = irr.edge_convolution(x, y, ours, ends, num_nodes=1, filter_ir_out=irreps_out)
+    order = e3nn.uvu_order(irreps1, irreps2, irreps_out, instructions)
+    assert set(order) == {ir for _, ir in found.irreps}
+    for (_, ir), chunk, same in zip(found.irreps, found.chunks, expected.chunks, strict=True):
+        np.testing.assert_allclose(chunk, same[:, order[ir]], atol=1e-13)
+
+
 def test_three_of_fifteen_paths_of_degree_2_have_the_other_sign() -> None:
     irreps_out, instructions = sorted_instructions("0e + 1e + 2e", "0e + 1e + 2e", "0e + 1e + 2e")
     weights = np.ones(len(instructions))
@@ -96,6 +118,8 @@ def test_the_convention_is_found_anywhere_in_a_network() -> None:
         e3nn.convention({**state, "a": np.ones(3)}, "1_convolution")
     with pytest.raises(ValueError, match="do not distinguish"):
         e3nn.convention({})
+    assert e3nn.convention({}, default="e3nn-0.4") == "e3nn-0.4"
+    assert e3nn.convention(state, default="e3nn") == "e3nn-0.4"
     state[key.format(1, 1, 2).replace("2_", "3_", 1)] = -state[key.format(1, 1, 2)]
     with pytest.raises(ValueError, match="another sign"):
         e3nn.convention(state)

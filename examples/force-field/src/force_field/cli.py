@@ -135,7 +135,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         options = with_settings(options)
     check_data(getattr(options, "data", None) or ())
     if options.command != "train":
-        origin = {"use": "expected a file that SevenNet or Nequix published"}
+        origin = {"use": "expected a file that SevenNet or Nequix published, or one converted from MACE"}
         check_checkpoint(options.checkpoint, origin.get(options.command, "`force-field train` writes it"))
         return _command(options.command)(options, console)
     folder = options.out or Path("runs") / "-".join(Path(source).stem for source in options.data or BUILT_IN)

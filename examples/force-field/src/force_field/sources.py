@@ -6,7 +6,7 @@ from pathlib import Path
 from .errors import CheckpointError, DataError
 
 CHECKPOINT = "checkpoint.safetensors"  # its name in the folder of a training run
-PUBLIC_MODELS = ("sevennet", "nequix")
+PUBLIC_MODELS = ("sevennet", "nequix", "mace")
 BUILT_IN = ("ethanol", "aspirin")
 
 

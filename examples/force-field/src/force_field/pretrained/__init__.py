@@ -1,4 +1,4 @@
-"""Public models that others trained, computed with irreps layers: SevenNet and Nequix."""
+"""Public models that others trained, computed with irreps layers: SevenNet, Nequix and MACE."""
 
 from .loading import MODELS, PretrainedError, load, recognize
 

@@ -14,11 +14,12 @@ from force_field.errors import InputError
 from force_field.sources import PUBLIC_MODELS as MODELS
 from irreps_flax.nnx import binding
 
-from . import nequix, sevennet
+from . import mace, nequix, sevennet
 
 _READERS: dict[str, Callable[[Path], tuple[Callable[[nnx.Rngs, str], Any], dict[str, Any]]]] = {
     "sevennet": sevennet.read,
     "nequix": nequix.read,
+    "mace": mace.read,
 }
 
 
@@ -31,6 +32,8 @@ def recognize(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             start = file.read(8)
+        if mace.is_ours(path):
+            return "mace"
     except OSError:
         return None
     if start.startswith(b"PK\3\4"):
@@ -43,9 +46,10 @@ def load(path: str | Path, dtype: str = "float64", family: str | None = None) ->
     """Read a published model.
 
     Args:
-        path: the file as published: a ``checkpoint_*.pth`` of SevenNet or a ``*.nqx`` of Nequix.
+        path: the file as published: a ``checkpoint_*.pth`` of SevenNet or a ``*.nqx`` of Nequix; or a file of MACE that
+            :mod:`force_field.converters.mace_to_safetensors` wrote.
         dtype: dtype of the parameters; "float64" needs the JAX option jax_enable_x64.
-        family: the family of the model, "sevennet" or "nequix" (default: as the content of the file says).
+        family: the family of the model, "sevennet", "nequix" or "mace" (default: as the content of the file says).
 
     Returns:
         The potential, for :class:`force_field.calculator.ForceFieldCalculator`.
@@ -57,7 +61,9 @@ def load(path: str | Path, dtype: str = "float64", family: str | None = None) ->
     found = recognize(path)
     if found is None or family not in (None, found):
         what = "does not exist" if not path.exists() else f"is not a model of {family or ' or '.join(MODELS)}"
-        raise PretrainedError(f"{path} {what}: expected a file that SevenNet or Nequix published")
+        raise PretrainedError(
+            f"{path} {what}: expected a file that SevenNet or Nequix published, or one converted from MACE"
+        )
     try:
         make, parameters = _READERS[found](path)
         model = nnx.eval_shape(lambda: make(nnx.Rngs(0), dtype))

@@ -87,7 +87,11 @@ def add(commands: Any, positive: Callable[[type], Any]) -> None:
     use = commands.add_parser("use", help="compute with a public model, from the file that its authors published")
     use.add_argument("model", choices=PUBLIC_MODELS, metavar="MODEL", help=f"{' or '.join(PUBLIC_MODELS)}")
     use.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="the published file: *.pth of SevenNet, *.nqx"
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the published file: *.pth of SevenNet, *.nqx; or a converted one of MACE",
     )
     use.add_argument("--data", nargs="+", metavar="FILE", help="extended-XYZ files whose frames are computed")
     use.add_argument("--out", type=Path, metavar="FILE", help="extended-XYZ file for energies, forces and stresses")

@@ -17,7 +17,7 @@ executes nothing in them. Where torch is installed, the arrays are
 e3nn 0.4 and earlier had other signs of Clebsch-Gordan coefficients. Modules whose
 outputs depend on them keep the coefficients in their state, which determines the convention. Where they are missing,
 pass `convention`: ``"e3nn"`` (0.5 and later) or ``"e3nn-0.4"``; the function :func:`convention` finds it anywhere in a
-state dict. :func:`uvu_weights` is for the convolutions of NequIP, MACE and their kind.
+state dict. :func:`uvu_weights` and :func:`uvu_order` are for the convolutions of NequIP, MACE and their kind.
 
 Example:
     >>> import numpy as np
@@ -31,7 +31,7 @@ Example:
 
 from ._batch_norm import ConvertedBatchNorm, batch_norm
 from ._convert import convert
-from ._convolution import convention, uvu_weights
+from ._convolution import convention, uvu_order, uvu_weights
 from ._fully_connected_net import fully_connected_net
 from ._gate import gate
 from ._linear import linear
@@ -64,6 +64,7 @@ __all__ = [
     "read_torch_file",
     "tensor_product",
     "tensor_square",
+    "uvu_order",
     "uvu_weights",
 ]
 

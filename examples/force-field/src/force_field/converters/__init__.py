@@ -1,0 +1,1 @@
+"""Scripts for other environments, where PyTorch is; they import nothing of ours."""
