@@ -451,7 +451,13 @@ MODEL = {"channels": 2, "layers": 1, "lmax": 0, "elements": [1, 8]}
 HEADER = {
     "model": MODEL,
     "scaling": {"reference_energies": [0.0, -1.0], "energy_scale": 1.0, "neighbors": 2.0},
-    "data": {"source": ["water.extxyz"], "train": 4, "valid": 4, "trained_on": ["a", "b"]},
+    "data": {
+        "source": ["water.extxyz"],
+        "keys": {"energy": "REF_energy"},
+        "train": 4,
+        "valid": 4,
+        "trained_on": ["a", "b"],
+    },
     "training": {"batch_size": 2, "dtype": "float32"},
     "progress": {"steps": 3, "history": []},
     "force_field": force_field_checkpoint.VERSION,

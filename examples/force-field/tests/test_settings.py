@@ -76,6 +76,10 @@ def test_settings_of_a_file_are_used_and_options_overrule_them(tmp_path: Path) -
         ("[training]\nwarmup = -5", "warmup not below zero"),
         ("[training]\nlearning_rate = nan", "learning_rate to be a finite number"),
         ("[data]\nfiles = 'a.xyz'", "files to be a list of names"),
+        ("[data]\nenergy_key = 1", "energy_key to be a text"),
+        ("[data]\nforce_key = 'f'", "did you mean 'forces_key'?"),
+        ("[data]\nfiles = ['a\\u0000b']", "does not exist"),
+        ("[data]\nenergy_key = 'dft'", "frame 0 (line 1) has no dft"),
         ("[data]\ntrain = 2.5", "train to be a number of frames"),
     ],
 )

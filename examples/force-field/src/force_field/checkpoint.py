@@ -22,7 +22,7 @@ _VERSION_KEY = "force_field"  # its entry in the header is the version
 _PARTS: dict[str, dict[str, type]] = {
     "model": {},
     "scaling": {},
-    "data": {"source": list, "train": int, "valid": int, "trained_on": list},
+    "data": {"source": list, "keys": dict, "train": int, "valid": int, "trained_on": list},
     "training": {},
     "progress": {},
 }
@@ -98,8 +98,9 @@ def load_run(path: Path, dtype: str | None = None) -> Checkpoint:
                 f"{path} is not a checkpoint of `force-field train`: the part {part!r} of its header "
                 f"is {content!r:.200}"
             )
-    texts = [*found.header["data"]["source"], *found.header["data"]["trained_on"]]
-    if not all(isinstance(text, str) for text in texts):
+    about = found.header["data"]
+    texts = [*about["source"], *about["trained_on"], *(key for key in about["keys"].values() if key is not None)]
+    if not about["keys"].keys() <= {"energy", "forces", "stress"} or not all(isinstance(text, str) for text in texts):
         raise CheckpointError(
             f"{path}: expected names of files and of configurations in its header, got {texts!r:.200}"
         )

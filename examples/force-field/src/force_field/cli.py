@@ -16,7 +16,9 @@ from .settings.merging import with_settings
 from .simulation import options as simulation_options
 from .sources import BUILT_IN, CHECKPOINT, check_checkpoint, check_data
 
-_DATA = f"extended-XYZ files with energies (eV) and forces (eV/Å), or {', '.join(BUILT_IN)}"
+_DATA = (
+    f"files with energies (eV) and forces (eV/Å), in extended XYZ, HDF5 or a database of ASE, or {', '.join(BUILT_IN)}"
+)
 _CHECKPOINT = "file or folder of a training run, or file of a public model"
 
 # Option, type and help. The defaults are those of the configurations, or of the checkpoint that is resumed.
@@ -52,12 +54,20 @@ def _positive(kind: type) -> type:
     return parse  # pyright: ignore[reportReturnType]  (argparse takes any callable)
 
 
+def _add_keys(command: argparse.ArgumentParser) -> None:
+    """Add the options that name the targets in the files."""
+    for name in ("energy", "forces", "stress"):
+        text = f"name of {name} in the files (default: REF_{name} or the like if there is one, else {name})"
+        command.add_argument(f"--{name}-key", metavar="NAME", help=text)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     top = argparse.ArgumentParser(prog="force-field", description=__doc__)
     commands_ = top.add_subparsers(dest="command", required=True)
     train = commands_.add_parser("train", help="train a force field on energies and forces")
     train.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: {' '.join(BUILT_IN)})")
+    _add_keys(train)
     train.add_argument(
         "--train", type=_positive(int), metavar="N", help="training configurations (default: all others)"
     )
@@ -92,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
         "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
     )
     evaluate.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: the training data)")
+    _add_keys(evaluate)
     evaluate.add_argument(
         "--frames", type=_positive(int), metavar="N", help="use only the first N frames that were not trained on"
     )

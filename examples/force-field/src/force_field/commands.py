@@ -30,7 +30,10 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field evaluate` and return the exit code."""
     model, header = load_any(options.checkpoint, options.dtype)
     sources = sources_of(options, header)
-    frames = load(sources)
+    given = {name: getattr(options, f"{name}_key") for name in ("energy", "forces", "stress")}
+    saved = header.get("keys", {}) if options.data is None else {}
+    keys = data.Keys(**{**saved, **{name: key for name, key in given.items() if key is not None}})
+    frames = data.load_set(sources, keys).frames
     name = ", ".join(sources)
     data.check_elements(frames, model.elements, name)
     known = set(header["trained_on"])

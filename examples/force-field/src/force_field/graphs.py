@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import DTypeLike
 
@@ -65,12 +64,17 @@ class Bucket(NamedTuple):
 def neighbors(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return receivers, senders and the cells of the senders, of shape (edges, 3), of all pairs within the cutoff.
 
-    The receivers ascend.
+    They are sorted: first by receiver, then by sender.
 
     Raises:
         DataError: two atoms are almost at the same position.
     """
-    receivers, senders, distances, images = neighbor_list("ijdS", atoms, cutoff)
+    found = irr.neighbour_list(atoms.positions, cutoff, cell=atoms.cell.array, periodic=tuple(atoms.pbc.tolist()))
+    # The search leaves the order of the senders open; with it, sums would differ in their last digits.
+    order = np.lexsort((*found.shifts.T, found.senders, found.receivers))
+    senders, receivers, images = (array[order] for array in found)
+    vectors = images @ atoms.cell.array + atoms.positions[senders] - atoms.positions[receivers]
+    distances = np.linalg.norm(vectors, axis=1)
     if len(distances) and distances.min() < 0.1:
         k = int(np.argmin(distances))
         raise DataError(

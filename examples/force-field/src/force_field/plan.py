@@ -1,13 +1,12 @@
 """The plan of a training run: everything that determines it."""
 
 import argparse
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from ase import Atoms
-
 from . import checkpoint, data
+from .data import DataSet, Keys
 from .errors import CheckpointError, DataError, UsageError
 from .potential import as_json, fingerprint
 from .settings import FREE, LARGE_FROM, SIZES, ModelConfig, TrainingConfig
@@ -22,8 +21,8 @@ class Plan:
         model: the network.
         training: the settings of the training.
         sources: names of the data.
-        frames: the configurations of all sources.
-        names: of each configuration, its file and its number there, for messages.
+        keys: the names of the targets there.
+        data: the configurations of all sources.
         train: indices of the training configurations.
         valid: indices of the validation configurations.
     """
@@ -31,8 +30,8 @@ class Plan:
     model: ModelConfig
     training: TrainingConfig
     sources: list[str]
-    frames: list[Atoms]
-    names: list[str]
+    keys: Keys
+    data: DataSet
     train: list[int]
     valid: list[int]
 
@@ -58,17 +57,22 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
     model, training = _given(options, ModelConfig), _given(options, TrainingConfig)
     if options.size:
         model = {**SIZES[options.size], **model}
+    keys = {name: getattr(options, f"{name}_key") for name in ("energy", "forces", "stress")}
+    keys = {name: key for name, key in keys.items() if key is not None}
     chosen = {"source": options.data, "train": options.train, "valid": options.valid}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     fixed = {name: value for name, value in training.items() if name not in FREE}
     checkpoint.check_same("model", header["model"], model, path)
     checkpoint.check_same("training", header["training"], fixed, path)
     checkpoint.check_same("data", header["data"], chosen, path)
+    saved_keys = header["data"].get("keys", {})
+    checkpoint.check_same("names of targets", saved_keys, keys, path)
     chosen = {"source": list(BUILT_IN), "train": None, "valid": None, **header["data"], **chosen}
     try:
         config = TrainingConfig(**{**header["training"], **training})
-        parts = [(source, data.load(source)) for source in chosen["source"]]
-        frames = [atoms for _, part in parts for atoms in part]
+        names = Keys(**{**saved_keys, **keys})
+        found = data.load_set(chosen["source"], names)
+        frames = found.frames
         elements = tuple(sorted({z for atoms in frames for z in atoms.numbers.tolist()}))
         size = "M" if config.minutes <= 0 or config.minutes >= LARGE_FROM else "S"
         asked = ModelConfig(**{"elements": elements, **SIZES[size], **header["model"], **model})
@@ -78,10 +82,9 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
         raise
     except ValueError as error:
         raise UsageError(str(error)) from None
-    names = [f"{source}, frame {number}" for source, part in parts for number in range(len(part))]
     train, valid = data.split(len(frames), chosen["train"], chosen["valid"], config.seed)
     model_config = replace(asked, elements=elements)
-    plan = Plan(model_config, config, chosen["source"], frames, names, train.tolist(), valid.tolist())
+    plan = Plan(model_config, config, chosen["source"], names, found, train.tolist(), valid.tolist())
     if saved:
         checkpoint.check_same("model", header["model"], as_json(plan.model), path)
         checkpoint.check_same("data", header["data"], data_header(plan), path)
@@ -92,7 +95,8 @@ def data_header(plan: Plan) -> dict[str, Any]:
     """Return the description of the data in a checkpoint."""
     return {
         "source": plan.sources,
+        "keys": asdict(plan.keys),
         "train": len(plan.train),
         "valid": len(plan.valid),
-        "trained_on": [fingerprint(plan.frames[i]) for i in plan.train],
+        "trained_on": [fingerprint(plan.data.frames[i]) for i in plan.train],
     }

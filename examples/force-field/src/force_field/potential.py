@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,23 @@ from .graphs import GraphData, graph_sizes, to_graphs
 from .model import ForceField, ModelConfig, Scaling
 
 
-def scaling_of(frames: Sequence[Atoms], graphs: Sequence[irr.Graph], elements: Sequence[int]) -> Scaling:
-    """Return the scaling that training configurations and their graphs determine."""
+def scaling_of(
+    frames: Sequence[Atoms],
+    graphs: Sequence[irr.Graph],
+    elements: Sequence[int],
+    isolated: Mapping[int, float] | None = None,
+) -> Scaling:
+    """Return the scaling that training configurations and their graphs determine.
+
+    Args:
+        frames: the configurations.
+        graphs: their graphs.
+        elements: atomic numbers that the model knows.
+        isolated: known energies of isolated atoms, by atomic number.
+    """
     atoms, edges = graph_sizes(graphs).sum(axis=0).tolist()
     return Scaling(
-        reference_energies=tuple(reference_energies(frames, elements).tolist()),
+        reference_energies=tuple(reference_energies(frames, elements, isolated).tolist()),
         energy_scale=force_scale(frames),
         neighbors=max(edges / atoms, 1.0),
     )

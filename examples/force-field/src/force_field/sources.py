@@ -18,7 +18,10 @@ def check_data(sources: Sequence[str]) -> None:
     """
     for source in sources:
         if source not in BUILT_IN and _is_missing(Path(source)):
-            raise DataError(f"{source} does not exist: give an extended-XYZ file, or {' or '.join(BUILT_IN)}")
+            raise DataError(
+                f"{source} does not exist: give a file in extended XYZ (.xyz, .xyz.gz) or HDF5 (.h5), a database of "
+                f"ASE (.db), or {' or '.join(BUILT_IN)}"
+            )
 
 
 def check_checkpoint(path: Path, origin: str = "`force-field train` writes it") -> None:

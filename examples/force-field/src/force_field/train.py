@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from . import checkpoint, outputs, plots, report
+from .data import summary
 from .evaluation import Parameters, Predictor, errors, errors_by_molecule
 from .graphs import Batches, Bucket, to_graphs
 from .model import ForceField
@@ -72,17 +73,19 @@ class Run:
     def __init__(self, plan: Plan, saved: checkpoint.Checkpoint | None, path: Path, console: Console) -> None:
         """See the class."""
         self.plan, self.path, self.console = plan, path, console
-        self.train_frames, self.valid_frames = ([plan.frames[i] for i in part] for part in (plan.train, plan.valid))
+        self.train_frames, self.valid_frames = (
+            [plan.data.frames[i] for i in part] for part in (plan.train, plan.valid)
+        )
         elements, config = plan.model.elements, plan.training
-        graphs = to_graphs(plan.frames, elements, plan.model.cutoff, plan.names)
+        graphs = to_graphs(plan.data.frames, elements, plan.model.cutoff, plan.data.names)
         train, valid = ([graphs[i] for i in part] for part in (plan.train, plan.valid))
-        sizes = scaling(saved.header) if saved else scaling_of(self.train_frames, train, elements)
+        sizes = scaling(saved.header) if saved else scaling_of(self.train_frames, train, elements, plan.data.isolated)
         self.train_graphs, self.valid_graphs = (
             relative_to(graphs, sizes.reference_energies) for graphs in (train, valid)
         )
         model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
         self.predictor = Predictor(model, config.dtype, 4 * config.batch_size)
-        names = [plan.names[i] for i in plan.train]
+        names = [plan.data.names[i] for i in plan.train]
         batches = Batches(self.train_graphs, config.batch_size, config.dtype, names)
         self.trainer = Trainer(model, config, batches, self._validate)
         if saved:
@@ -99,7 +102,13 @@ class Run:
         counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
         shape, trainer = self.plan.model, self.trainer
         network = f"{shape.network}, {shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
-        self.console.print(f"{', '.join(self.plan.sources)}: {counts}.\n{network}.", soft_wrap=True)
+        found = self.plan.data
+        self.console.print(
+            f"{', '.join(self.plan.sources)}: {summary(found.frames, found.origin, found.isolated)}\n"
+            f"{counts}.\n{network}.",
+            highlight=False,
+            soft_wrap=True,
+        )
         columns = (TextColumn("training"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         last = time.perf_counter()
         with Progress(*columns, console=self.console, refresh_per_second=4) as bar:

@@ -11,8 +11,9 @@ from .files import read_settings
 from .model import SIZES, ModelConfig
 from .training import TrainingConfig
 
+_KEYS = ("energy_key", "forces_key", "stress_key")
 SECTIONS = {
-    "data": ("files", "train", "valid"),
+    "data": ("files", "train", "valid", *_KEYS),
     "model": ("size", *(f.name for f in fields(ModelConfig) if f.name != "elements")),
     "training": tuple(f.name for f in fields(TrainingConfig)),
 }
@@ -46,4 +47,7 @@ def _data(given: dict[str, Any], path: Path) -> dict[str, Any]:
     for name in ("train", "valid"):
         if type(given.get(name, 0)) is not int or given.get(name, 0) < 0:
             raise SettingsError(f"{path}: expected {name} to be a number of frames, got {given[name]!r:.100}")
+    for name in _KEYS:
+        if not isinstance(given.get(name, ""), str):
+            raise SettingsError(f"{path}: expected {name} to be a text, got {given[name]!r:.100}")
     return given
