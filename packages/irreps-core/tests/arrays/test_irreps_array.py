@@ -229,6 +229,7 @@ def test_updates(xp: Any) -> None:
 def test_updates_and_zero_flags(xp: Any) -> None:
     z = ic.zeros("0e + 1o", (3,), backend=xp)
     assert z.at[0].set(0).zero_flags == (True, True)
+    assert z.at[0, "0e"].set(1.0).zero_flags == z.at[0, "0e"].add(2).zero_flags == (False, True)
     assert z.at[0, "1o"].add(data(xp, "1o")).zero_flags == (True, False)
     part = ic.from_chunks("0e + 1o", [xp.ones((1, 1)), None], (), xp.ones(1).dtype)
     assert z.at[0].add(part).zero_flags == z.at[0].set(part).zero_flags == (False, True)
@@ -498,6 +499,8 @@ def test_cross(xp: Any) -> None:
     x, y = data(xp, "2x1o + 1e", 4), data(xp, "1o + 2x1e", 4, seed=1)
     expected = np.cross(np.asarray(x.array).reshape(4, 3, 3), np.asarray(y.array).reshape(4, 3, 3)).reshape(4, 9)
     assert_same(ic.cross(x, y), "1e + 1o + 1e", expected)
+    without = ic.IrrepsArray("0x2e + 2x1o + 1e", x.array)  # no vector, but nothing that is none either
+    np.testing.assert_allclose(ic.cross(without, y).array, expected, rtol=1e-6)
     with pytest.raises(ValueError, match="vectors"):
         ic.cross(data(xp, "0e"), x)
     with pytest.raises(ValueError, match="equally many"):

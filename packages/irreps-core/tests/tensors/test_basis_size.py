@@ -72,6 +72,12 @@ def test_a_limit_of_the_degrees_is_counted():
         ic.product_basis(["1000x1o"] * 2, max_order=2)
 
 
+def test_both_limits_hold_for_one_index_as_well():
+    for number in (1, 2):
+        basis = ic.product_basis(["0e + 1o + 2e"] * number, keep_ir=["1o", "2e"], max_order=1)
+        assert list(basis) == ["1o"]
+
+
 @pytest.mark.parametrize(
     "indices",
     [
