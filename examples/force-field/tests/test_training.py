@@ -63,7 +63,7 @@ def test_training_in_float64(frames_of: MakeFrames) -> None:
 
 def without_network(trainer: Trainer, loss: float) -> Trainer:
     """Replace step and validation by functions that return this loss and compute nothing."""
-    trainer._step = lambda params, moments, average, *rest: (params, moments, average, (loss, loss, loss))
+    trainer._step = lambda params, base, moments, average, *rest: (params, moments, average, (loss, loss, loss))
     trainer.validate = lambda params: {"energy_mae": loss, "forces_mae": loss}
     return trainer
 
@@ -141,7 +141,7 @@ def test_a_run_without_improvement_ends_and_returns_its_best_parameters(frames_o
         return {"energy_mae": 1.0, "forces_mae": next(errors)}
 
     trainer.validate = validate
-    trainer._step = lambda params, moments, average, *_: (params, moments, {**average}, (1.0, 1.0, 1.0))
+    trainer._step = lambda params, base, moments, average, *_: (params, moments, {**average}, (1.0, 1.0, 1.0))
     assert len(list(trainer.steps())) == 6
     assert trainer.has_stalled()
     assert trainer.result() is averages[2]

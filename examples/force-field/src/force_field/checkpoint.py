@@ -111,6 +111,11 @@ def load_run(path: Path, dtype: str | None = None) -> Checkpoint:
     return found
 
 
+def cast(tree: Any, dtype: str) -> Any:
+    """Return a tree with floating-point arrays of this dtype."""
+    return jax.tree.map(lambda leaf: jax.numpy.asarray(leaf, dtype), tree)
+
+
 def to_tree(pytree: Any) -> dict[str, Any]:
     """Return the leaves of a pytree as a tree of names, NumPy arrays named by their path."""
     leaves = jax.tree_util.tree_leaves_with_path(pytree)

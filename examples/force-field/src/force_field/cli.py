@@ -39,6 +39,8 @@ _TRAINING_OPTIONS = (
     ("huber", float, "error from which the loss is linear, in units of the force scale, 0: nowhere"),
     ("patience", int, "stop after this number of validations without a smaller error, 0: never"),
     ("save-every", float, "seconds between two checkpoints"),
+    ("lora-rank", int, "with --from: train changes of this rank of linear layers alone, 0: all parameters"),
+    ("lora-scale", float, "scale of these changes"),
     ("seed", int, "seed of all random numbers"),
 )
 
@@ -75,6 +77,13 @@ def parser() -> argparse.ArgumentParser:
         "--valid", type=_positive(int), metavar="N", help="validation configurations (default: a fifth, at most 200)"
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="folder for the results (default: runs/NAME)")
+    train.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="MODEL",
+        help=f"begin with a trained model: {_CHECKPOINT}; then the default of --learning-rate is lower",
+    )
     train.add_argument("--resume", action="store_true", help="continue from the checkpoint in the folder")
     train.add_argument(
         "--config", type=Path, metavar="FILE", help="settings in TOML, which the options of the command line overrule"
@@ -150,6 +159,8 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         check_checkpoint(options.checkpoint, origin.get(options.command, "`force-field train` writes it"))
         return _command(options.command)(options, console)
     folder = options.out or Path("runs") / "-".join(Path(source).stem for source in options.data or BUILT_IN)
+    if options.start is not None:
+        check_checkpoint(options.start)
     if options.resume and not lock.was_killed(folder):
         check_checkpoint(folder / CHECKPOINT)
     with lock.locked(folder):

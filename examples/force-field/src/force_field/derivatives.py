@@ -26,6 +26,11 @@ class Potential(Protocol):
         """The energy of each element in eV, which the energies below do not contain."""
         ...
 
+    @property
+    def energy_scale(self) -> float:
+        """The order of its energies in eV, and of its forces in eV/Å: the unit of errors in training."""
+        ...
+
     def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> jax.Array:
         """Return the energies of the atoms in eV, of shape (atoms,), relative to their reference energies.
 

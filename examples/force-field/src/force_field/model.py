@@ -65,6 +65,11 @@ class ForceField(nnx.Module):
         """The energy of each element in eV."""
         return self.scaling.reference_energies
 
+    @property
+    def energy_scale(self) -> float:
+        """The root mean square of the force components in training, times 1 Å, in eV."""
+        return self.scaling.energy_scale
+
     def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> jax.Array:
         """Return the energies of the atoms in eV, see :class:`force_field.derivatives.Potential`."""
         species = batch.nodes.species

@@ -19,6 +19,7 @@ from .data import force_scale, reference_energies
 from .derivatives import Potential
 from .graphs import GraphData, graph_sizes, to_graphs
 from .model import ForceField, ModelConfig, Scaling
+from .pretrained.config import PublicConfig, maker
 
 
 def scaling_of(
@@ -64,8 +65,10 @@ def fingerprint(atoms: Atoms) -> str:
     return hashlib.sha256(atoms.numbers.astype("<i8").tobytes() + positions.astype("<f8").tobytes()).hexdigest()[:12]
 
 
-def model_config(header: dict[str, Any]) -> ModelConfig:
+def model_config(header: dict[str, Any]) -> ModelConfig | PublicConfig:
     """Return the model configuration of a checkpoint."""
+    if "family" in header["model"]:
+        return PublicConfig(**{**header["model"], "elements": tuple(header["model"]["elements"])})
     return ModelConfig(**{**header["model"], "elements": tuple(header["model"]["elements"])})
 
 
@@ -80,7 +83,7 @@ def as_json(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(config)))
 
 
-def load_model(path: Path, dtype: str) -> tuple[ForceField, dict[str, Any]]:
+def load_model(path: Path, dtype: str) -> tuple[Potential, dict[str, Any]]:
     """Read a trained force field, with averaged parameters.
 
     Args:
@@ -117,7 +120,7 @@ def load_any(path: Path, dtype: str) -> tuple[Potential, dict[str, Any]]:
     return model, header["data"]
 
 
-def abstract_model(saved: checkpoint.Checkpoint, path: Path, dtype: str) -> ForceField:
+def abstract_model(saved: checkpoint.Checkpoint, path: Path, dtype: str) -> Potential:
     """Return the force field of a checkpoint with abstract parameters: shapes and dtypes alone.
 
     Raises:
@@ -127,14 +130,21 @@ def abstract_model(saved: checkpoint.Checkpoint, path: Path, dtype: str) -> Forc
         config, sizes = model_config(saved.header), scaling(saved.header)
         if len(sizes.reference_energies) != len(config.elements):
             raise ValueError(f"{len(config.elements)} elements with {len(sizes.reference_energies)} reference energies")
+        model = _abstract(config, sizes, dtype)
     except (KeyError, TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(
             f"{path} holds the model ({checkpoint.describe(saved.header['model'])}), expected one with "
             f"({', '.join(ModelConfig.__dataclass_fields__)}): it is damaged or of another version ({error!s:.200})"
         ) from None
-    model = nnx.eval_shape(lambda: ForceField(config, sizes, rngs=nnx.Rngs(0), dtype=dtype))
     try:
         irr.bindings.check_tree(saved.parameters, binding.to_trees(model)[0])
     except ValueError as error:
         raise checkpoint.CheckpointError(f"{path}: {error}") from None
     return model
+
+
+def _abstract(config: ModelConfig | PublicConfig, sizes: Scaling, dtype: str) -> Potential:
+    if isinstance(config, PublicConfig):
+        make = maker(config)
+        return nnx.eval_shape(lambda: make(nnx.Rngs(0), dtype))
+    return nnx.eval_shape(lambda: ForceField(config, sizes, rngs=nnx.Rngs(0), dtype=dtype))

@@ -9,14 +9,20 @@ from flax import nnx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from irreps_flax.nnx import binding
+from irreps_ops.bindings import tree_leaves
+
 from . import checkpoint, outputs, plots, report
 from .data import summary
 from .evaluation import Parameters, Predictor, errors, errors_by_molecule
 from .graphs import Batches, Bucket, to_graphs
-from .model import ForceField
+from .model import ForceField, Scaling
 from .plan import Plan, data_header, make_plan
 from .potential import abstract_model, as_json, relative_to, scaling, scaling_of
+from .pretrained.config import PublicConfig
+from .settings import ModelConfig, TrainingConfig
 from .training import DivergedError, Report, Trainer, logs
+from .training.low_rank import LowRank
 
 _PLOTS = ("learning-curve.png", "parity.png")
 
@@ -79,15 +85,22 @@ class Run:
         elements, config = plan.model.elements, plan.training
         graphs = to_graphs(plan.data.frames, elements, plan.model.cutoff, plan.data.names)
         train, valid = ([graphs[i] for i in part] for part in (plan.train, plan.valid))
-        sizes = scaling(saved.header) if saved else scaling_of(self.train_frames, train, elements, plan.data.isolated)
+        begun = plan.start.scaling if plan.start else None
+        sizes = (
+            scaling(saved.header)
+            if saved
+            else begun or scaling_of(self.train_frames, train, elements, plan.data.isolated)
+        )
         self.train_graphs, self.valid_graphs = (
             relative_to(graphs, sizes.reference_energies) for graphs in (train, valid)
         )
-        model = ForceField(plan.model, sizes, rngs=nnx.Rngs(config.seed), dtype=config.dtype)
+        model, low_rank = plan.start.model if plan.start else _new(plan.model, sizes, config), None
+        if config.lora_rank > 0:
+            low_rank = LowRank(binding.to_trees(model)[0], config.lora_rank, config.lora_scale, config.seed)
         self.predictor = Predictor(model, config.dtype, 4 * config.batch_size)
         names = [plan.data.names[i] for i in plan.train]
         batches = Batches(self.train_graphs, config.batch_size, config.dtype, names)
-        self.trainer = Trainer(model, config, batches, self._validate)
+        self.trainer = Trainer(model, config, batches, self._validate, low_rank=low_rank)
         if saved:
             self.trainer.restore(saved, path)
         self.log: logs.Log | None = None
@@ -100,8 +113,10 @@ class Run:
     def fit(self, caught: list[int]) -> bool:
         """Train to the end, and return False if interrupted. The state is saved in both cases."""
         counts = f"{len(self.train_frames)} training and {len(self.valid_frames)} validation configurations"
-        shape, trainer = self.plan.model, self.trainer
-        network = f"{shape.network}, {shape.layers} layers of {shape.channels} channels, degrees 0 to {shape.lmax}"
+        trainer, network = self.trainer, str(self.plan.model)
+        if self.plan.origin:
+            count = sum(leaf.size for _, leaf in tree_leaves(trainer.params))
+            network += f", from {self.plan.origin}; {count:,} parameters are trained"
         found = self.plan.data
         self.console.print(
             f"{', '.join(self.plan.sources)}: {summary(found.frames, found.origin, found.isolated)}\n"
@@ -169,6 +184,13 @@ class Run:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _new(config: ModelConfig | PublicConfig, sizes: Scaling, training: TrainingConfig) -> ForceField:
+    """Return a force field with random parameters."""
+    if not isinstance(config, ModelConfig):
+        raise TypeError(f"expected the settings of a network, got {config}")
+    return ForceField(config, sizes, rngs=nnx.Rngs(training.seed), dtype=training.dtype)
 
 
 class _Compilation:

@@ -74,6 +74,8 @@ class MaceConfig:
 class Mace(nnx.Module):
     """The potential, see :class:`force_field.derivatives.Potential`."""
 
+    energy_scale = 1.0
+
     def __init__(self, config: MaceConfig, *, rngs: nnx.Rngs, dtype: str) -> None:
         """Create a network with random parameters of this dtype."""
         make: Any = {"rngs": rngs, "param_dtype": dtype}

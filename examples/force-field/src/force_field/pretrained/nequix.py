@@ -81,6 +81,8 @@ class Interaction(nnx.Module):
 class Nequix(nnx.Module):
     """The potential, see :class:`force_field.derivatives.Potential`."""
 
+    energy_scale = 1.0
+
     def __init__(self, config: dict[str, Any], energies: np.ndarray, *, rngs: nnx.Rngs, dtype: str) -> None:
         """Create a network with random parameters, and the given energy of each element in eV."""
         self.config, self.elements = config, tuple(config["atomic_numbers"])

@@ -72,6 +72,8 @@ def gate_irreps(features: irr.Irreps) -> irr.Irreps:
 class SevenNet(nnx.Module):
     """The potential, see :class:`force_field.derivatives.Potential`."""
 
+    energy_scale = 1.0
+
     def __init__(self, config: SevenNetConfig, *, rngs: nnx.Rngs, dtype: str) -> None:
         """Create a network with random parameters of this dtype."""
         make: Any = {"rngs": rngs, "param_dtype": dtype}

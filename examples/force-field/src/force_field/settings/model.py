@@ -43,6 +43,10 @@ class ModelConfig:
     trained_frequencies: bool = False
     zbl: bool = False
 
+    def __str__(self) -> str:
+        """Return a few words for users."""
+        return f"{self.network}, {self.layers} layers of {self.channels} channels, degrees 0 to {self.lmax}"
+
     def __post_init__(self) -> None:
         """Check the values."""
         check_types(self)

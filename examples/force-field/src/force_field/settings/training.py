@@ -50,6 +50,9 @@ class TrainingConfig:
         minutes: stop after this time (0: no limit), including the time before an interruption.
         save_every: seconds between two checkpoints.
         tensorboard: whether TensorBoard's files are written too, which needs the package tensorboardX.
+        lora_rank: with a trained model to begin with, train only changes of this rank of its linear layers (0: train
+            all parameters).
+        lora_scale: scale of these changes.
         seed: seed of the parameters and of the order of the data.
         dtype: "float32" or "float64".
     """
@@ -78,6 +81,8 @@ class TrainingConfig:
     minutes: float = 3.5
     save_every: float = 20.0
     tensorboard: bool = False
+    lora_rank: int = 0
+    lora_scale: float = 1.0
     seed: int = 0
     dtype: str = "float32"
 
@@ -92,6 +97,8 @@ class TrainingConfig:
         for name in _ABOVE_ZERO:
             if not getattr(self, name) > 0:
                 raise ValueError(f"expected {name} above zero, got {getattr(self, name)}")
+        if self.lora_rank > 0 and self.lora_scale <= 0:
+            raise ValueError(f"expected lora_scale above zero, got {self.lora_scale}")
         for name in ("ema", "second_stage"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"expected {name} from 0 to below 1, got {getattr(self, name)}")

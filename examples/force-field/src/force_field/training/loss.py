@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import optax
 
 import irreps_ops as irr
-from force_field.derivatives import evaluate, graph_energies
-from force_field.model import ForceField
+from force_field.derivatives import Potential, evaluate, graph_energies
 from force_field.settings import TrainingConfig
 
 
@@ -22,7 +21,7 @@ class Weights(NamedTuple):
 
 
 def loss(
-    model: ForceField,
+    model: Potential,
     batch: irr.GraphBatch,
     config: TrainingConfig,
     weights: Weights | None = None,
@@ -45,7 +44,7 @@ def loss(
     """
     if weights is None:
         weights = Weights(config.energy_weight, config.forces_weight, config.stress_weight)
-    scale, targets = model.scaling.energy_scale, batch.globals
+    scale, targets = model.energy_scale, batch.globals
     energies, forces, strain_derivatives = evaluate(model, batch)
 
     def cost(errors: jax.Array, mask: jax.Array) -> jax.Array:

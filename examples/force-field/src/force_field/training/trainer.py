@@ -13,14 +13,15 @@ import numpy as np
 
 import irreps_ops as irr
 from force_field import checkpoint
+from force_field.derivatives import Potential
 from force_field.errors import CheckpointError
 from force_field.evaluation import Parameters
 from force_field.graphs import Batches, Bucket
-from force_field.model import ForceField
 from force_field.settings import TrainingConfig
 from irreps_flax.nnx import binding
 
 from .loss import Weights, loss
+from .low_rank import LowRank
 from .optimizer import learning_rate, loss_weights, make_optimizer
 from .prefetching import prefetched
 from .progress import DivergedError, Progress, Report
@@ -37,20 +38,24 @@ class Trainer:
         data: the training batches; their energies are relative to the reference energies.
         validate: returns validation errors for parameters.
         on_compile: is called with the sizes of a batch before the first step with these sizes, and with None after it.
+        low_rank: the adaptation whose factors alone are trained (default: all parameters are).
     """
 
     def __init__(
         self,
-        model: ForceField,
+        model: Potential,
         config: TrainingConfig,
         data: Batches,
         validate: Callable[[Parameters], dict[str, float]],
         on_compile: Callable[[Bucket | None], None] = lambda bucket: None,
+        low_rank: LowRank | None = None,
     ) -> None:
         """See the class."""
         self.config, self.data, self.validate, self.on_compile = config, data, validate, on_compile
         self.model = model
-        self.params: Parameters = binding.to_trees(model)[0]
+        self.low_rank = low_rank
+        self.base: Parameters = low_rank.base if low_rank else {}  # what is not trained
+        self.params: Parameters = low_rank.initial if low_rank else binding.to_trees(model)[0]
         self.optimizer = make_optimizer(config)
         self.moments = self.optimizer.init(self.params)
         self.average = self.params
@@ -60,9 +65,14 @@ class Trainer:
         self.traces = 0  # the number of compilations
         self._step = jax.jit(self._update)
 
+    def whole(self, params: Parameters, base: Parameters | None = None) -> Parameters:
+        """Return the parameters of the model that belong to those that are trained."""
+        return self.low_rank.merge(params, self.base if base is None else base) if self.low_rank else params
+
     def _update(
         self,
         params: Parameters,
+        base: Parameters,
         moments: Any,
         average: Parameters,
         batch: irr.GraphBatch,
@@ -73,7 +83,7 @@ class Trainer:
         self.traces += 1
 
         def objective(params: Parameters) -> tuple[jax.Array, jax.Array]:
-            return loss(binding.from_trees(self.model, params), batch, self.config, weights)
+            return loss(binding.from_trees(self.model, self.whole(params, base)), batch, self.config, weights)
 
         (value, error), gradient = jax.value_and_grad(objective, has_aux=True)(params)
         update, moments = self.optimizer.update(gradient, moments, params)
@@ -142,7 +152,9 @@ class Trainer:
         weights = Weights(*(np.float32(w) for w in loss_weights(self.config, fraction)))
         # Early parameters are poor: until the decay is reached, average over a tenth of the steps.
         decay = np.float32(min(self.config.ema, (1 + progress.steps) / (10 + progress.steps)))
-        *state, out = self._step(self.params, self.moments, self.average, batch, weights, np.float32(self.rate), decay)
+        *state, out = self._step(
+            self.params, self.base, self.moments, self.average, batch, weights, np.float32(self.rate), decay
+        )
         value, error, norm = (float(number) for number in out)
         if not (math.isfinite(value) and math.isfinite(norm)):
             name, number = ("loss", value) if not math.isfinite(value) else ("norm of the gradient", norm)
@@ -155,7 +167,7 @@ class Trainer:
         progress, fraction = self.progress, self.fraction()
         if fraction < 1 and fraction < progress.validated + 1 / self.config.validations:
             return None
-        found = self.validate(self.average)
+        found = self.validate(self.whole(self.average))
         if not all(map(math.isfinite, found.values())):
             raise DivergedError(f"the errors of validation became {found} at step {progress.steps}")
         line = {"step": progress.steps, "seconds": progress.seconds, "fraction": fraction, "loss": value, **found}
@@ -167,12 +179,14 @@ class Trainer:
         return line
 
     def result(self) -> Parameters:
-        """Return the averaged parameters; with patience, those of the best validation."""
-        return self.best if self.config.patience > 0 and self.progress.history else self.average
+        """Return the averaged parameters of the model; with patience, those of the best validation."""
+        return self.whole(self.best if self.config.patience > 0 and self.progress.history else self.average)
 
     def save(self, path: Path, header: dict[str, Any]) -> None:
         """Write a checkpoint of the parameters of the result and of everything that resuming the run needs."""
         state = {"params": self.params, "average": self.average, "moments": checkpoint.to_tree(self.moments)}
+        if self.low_rank:
+            state |= {"base": self.base, "best": self.best}
         header = {**header, "training": asdict(self.config), "progress": asdict(self.progress)}
         checkpoint.save(path, dict(self.result()), state, header)
 
@@ -182,7 +196,8 @@ class Trainer:
         Raises:
             CheckpointError: the checkpoint belongs to another model, or its progress is malformed.
         """
-        self.best = checkpoint.from_tree(self.best, saved.parameters, path)
+        best = saved.state.get("best", {}) if self.low_rank else saved.parameters
+        self.best = checkpoint.from_tree(self.best, best, path)
         self.params = checkpoint.from_tree(self.params, saved.state.get("params", {}), path)
         self.average = checkpoint.from_tree(self.average, saved.state.get("average", {}), path)
         self.moments = checkpoint.from_tree(self.moments, saved.state.get("moments", {}), path)
