@@ -6,12 +6,19 @@ The examples of a file are one doctest, in order, in one namespace.
 import doctest
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-WITH_EXAMPLES = ("README.md", "docs/**/*.md", "packages/*/README.md", "examples/*/README.md")
+WITH_EXAMPLES = (
+    "README.md",
+    "docs/**/*.md",
+    "packages/*/README.md",
+    "examples/*/README.md",
+    "packages/*/src/*/guide.md",
+)
 OTHERS = ("CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md", "packages/*/CHANGELOG.md")
 # Scripts with a function `picture` that returns the SVG beside them.
 DRAWINGS = sorted(path for path in ROOT.glob("docs/figures/*.py") if path.with_suffix(".svg").exists())
@@ -75,3 +82,15 @@ def test_every_figure_is_small_and_on_a_page() -> None:
     figures = [path for path in (ROOT / "docs/figures").iterdir() if path.suffix in (".svg", ".png")]
     assert [path.name for path in figures if f"figures/{path.name})" not in pages] == []
     assert {path.name: path.stat().st_size for path in figures if path.stat().st_size > 150_000} == {}
+
+
+@pytest.mark.parametrize("path", documents("packages/*/src/*/guide.md"), ids=lambda path: path.parent.name)
+def test_guide_is_short_and_printed(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(path.read_text().splitlines()) < 300
+    monkeypatch.setattr(sys, "argv", [path.parent.name, "guide"])
+    monkeypatch.delitem(sys.modules, f"{path.parent.name}.__main__", raising=False)  # other tests import it
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_module(path.parent.name, run_name="__main__")
+    assert capsys.readouterr().out == path.read_text()

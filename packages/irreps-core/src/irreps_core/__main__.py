@@ -1,10 +1,11 @@
-"""The command line: ``python -m irreps_core show "128x0e+64x1o"``, ``product`` and ``plugins``."""
+"""The command line: ``python -m irreps_core show "128x0e+64x1o"``, ``product``, ``plugins`` and ``guide``."""
 
 import argparse
 import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import NoReturn
 
 from . import Irrep, Irreps, __version__, plugins, shown
@@ -47,6 +48,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _write(text)
 
 
+def print_guide(package: str, version: str, arguments: Sequence[str] | None = None) -> int:
+    """Run the command line of a package that has a guide and no other command, ``python -m PACKAGE guide``.
+
+    Args:
+        package: name of the package, which contains the file ``guide.md``.
+        version: its version.
+        arguments: as for :func:`main`.
+
+    Returns:
+        The exit code.
+    """
+    parser = _Parser(prog=f"python -m {package}", description=f"Print the guide to {package}, in Markdown.")
+    parser.add_argument("--version", action="version", version=f"{package} {version}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands.add_parser("guide", help="print imports, idioms and mistakes on a few pages")
+    parser.parse_args(arguments)
+    return _write(_guide(package), end="")
+
+
+def _guide(package: str) -> str:
+    return files(package).joinpath("guide.md").read_text(encoding="utf-8")
+
+
 def _write(text: str, end: str = "\n") -> int:
     """Print a text; say in one line why it cannot be written, and nothing if the reader has gone."""
     try:
@@ -71,7 +95,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m irreps_core", description="Describe irreps, their products and the installed plugins."
+        prog="python -m irreps_core",
+        description="Describe irreps, their products and the installed plugins; print a guide.",
     )
     parser.add_argument("--version", action="version", version=f"irreps-core {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -87,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("plugins", help="import the installed plugins, and list whether they are ready")
     listing.set_defaults(table=lambda words: _plugins())
+
+    guide = commands.add_parser("guide", help="print imports, idioms and mistakes on a few pages")
+    guide.set_defaults(table=lambda words: _guide("irreps_core").rstrip())
     return parser
 
 
