@@ -47,6 +47,15 @@ def test_evaluate_reports_errors_and_equivariance(trained: Path, capsys: pytest.
         assert part in text
 
 
+def test_a_report_is_written_by_train_and_by_its_command(trained: Path, tmp_path: Path) -> None:
+    for path in (trained / "report.html", tmp_path / "other.html"):
+        if path.parent == tmp_path:
+            assert main(["report", str(trained), "--frames", "3", "--out", str(path)]) == 0
+        text = path.read_text()
+        for part in ("C2H6O", "error of equivariance, float32", "learning_rate", "learning curve", "meV/atom"):
+            assert part in text
+
+
 def test_evaluate_and_md_refuse_unknown_elements(
     frames_of: MakeFrames, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,16 +106,21 @@ def parser() -> argparse.ArgumentParser:
             field = name.replace("-", "_")
             default = "by --size" if field in SIZES["S"] else config.__dataclass_fields__[field].default
             section.add_argument(f"--{name}", type=_positive(kind), metavar="N", help=f"{text} (default: {default})")
+    report = commands_.add_parser("report", help="write errors, plots and settings of a model as one HTML file")
+    report.add_argument("--out", type=Path, metavar="FILE", help="default: report.html in the folder of CHECKPOINT")
     evaluate = commands_.add_parser("evaluate", help="report errors and equivariance of a trained force field")
-    evaluate.add_argument(
-        "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
-    )
-    evaluate.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: the training data)")
-    _add_keys(evaluate)
-    evaluate.add_argument(
-        "--frames", type=_positive(int), metavar="N", help="use only the first N frames that were not trained on"
-    )
-    evaluate.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="dtype of the predictions")
+    for command in (report, evaluate):
+        command.add_argument(
+            "checkpoint", type=Path, metavar="CHECKPOINT", help="file or folder of a training run, or public model"
+        )
+        command.add_argument("--data", nargs="+", metavar="FILE", help=f"{_DATA} (default: the training data)")
+        _add_keys(command)
+        command.add_argument(
+            "--frames", type=_positive(int), metavar="N", help="use only the first N frames that were not trained on"
+        )
+        command.add_argument(
+            "--dtype", choices=("float32", "float64"), default="float32", help="dtype of the predictions"
+        )
     simulation_options.add(commands_, _positive)
     return top
 
@@ -173,12 +178,14 @@ def _command(name: str) -> Callable[..., int]:
 
     from . import commands, train
     from .export import command as exporting
+    from .reports import command as reporting
     from .simulation import commands as simulation
 
     jax.config.update("jax_enable_x64", True)  # each command sets its dtype
     return {
         "train": train.train,
         "evaluate": commands.evaluate,
+        "report": reporting.write,
         "md": simulation.md,
         "relax": simulation.relax,
         "phonons": simulation.phonons,

@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ase import Atoms
 from rich.console import Console
 
 from . import data, report
+from .derivatives import Potential
 from .errors import DataError, UsageError
 from .evaluation import Predictor, equivariance_error, errors_by_molecule
 from .potential import fingerprint, load_any, relative_graphs
@@ -29,24 +30,63 @@ def sources_of(options: argparse.Namespace, header: dict[str, Any]) -> list[str]
 def evaluate(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field evaluate` and return the exit code."""
     model, header = load_any(options.checkpoint, options.dtype)
+    unseen = unseen_frames(options, model, header)
+    name = ", ".join(unseen.sources)
+    graphs = relative_graphs(unseen.frames, model, name)
+    predictor = Predictor(model, options.dtype)
+    table = errors_by_molecule(unseen.frames, graphs, predictor(graphs), model.elements)
+    title = f"{name}: {len(graphs)} frames; {unseen.left_out} training frames are left out"
+    console.print(report.error_table(table, title))
+    some = some_of(unseen.frames)
+    for dtype in ("float32", "float64"):
+        error = equivariance_error(predictor if dtype == options.dtype else Predictor(model, dtype), some)
+        console.print(f"equivariance error in {dtype}: {error:.1e} (rotations and mirrors, relative)", highlight=False)
+    return 0
+
+
+class Unseen(NamedTuple):
+    """Configurations that a model was not trained on.
+
+    Attributes:
+        frames: the configurations.
+        sources: the names of the data.
+        left_out: how many others the data have.
+        summary: a description of all.
+    """
+
+    frames: list[Atoms]
+    sources: list[str]
+    left_out: int
+    summary: str
+
+
+def some_of(frames: Sequence[Atoms]) -> list[Atoms]:
+    """Return three configurations, or as many as there are, to measure the error of equivariance."""
+    return list(frames[:: max(1, len(frames) // 3)][:3])
+
+
+def unseen_frames(options: argparse.Namespace, model: Potential, header: dict[str, Any]) -> Unseen:
+    """Return the configurations of the command's data that a model was not trained on, as many as it asks for.
+
+    Args:
+        options: of the command line.
+        model: the model.
+        header: the entry `data` of the header of its checkpoint.
+
+    Raises:
+        InputError: there are none, or they cannot be used.
+    """
     sources = sources_of(options, header)
     given = {name: getattr(options, f"{name}_key") for name in ("energy", "forces", "stress")}
     saved = header.get("keys", {}) if options.data is None else {}
     keys = data.Keys(**{**saved, **{name: key for name, key in given.items() if key is not None}})
-    frames = data.load_set(sources, keys).frames
+    found = data.load_set(sources, keys)
+    frames = found.frames
     name = ", ".join(sources)
     data.check_elements(frames, model.elements, name)
     known = set(header["trained_on"])
     unseen = [atoms for atoms in frames if fingerprint(atoms) not in known][: options.frames]
     if not unseen:
         raise DataError(f"{name}: expected frames that the model was not trained on, got none: give other --data")
-    graphs = relative_graphs(unseen, model, name)
-    predictor = Predictor(model, options.dtype)
-    table = errors_by_molecule(unseen, graphs, predictor(graphs), model.elements)
-    left_out = len(frames) - len([atoms for atoms in frames if fingerprint(atoms) not in known])
-    console.print(report.error_table(table, f"{name}: {len(unseen)} frames; {left_out} training frames are left out"))
-    some = unseen[:: max(1, len(unseen) // 3)][:3]
-    for dtype in ("float32", "float64"):
-        error = equivariance_error(predictor if dtype == options.dtype else Predictor(model, dtype), some)
-        console.print(f"equivariance error in {dtype}: {error:.1e} (rotations and mirrors, relative)", highlight=False)
-    return 0
+    left_out = len([atoms for atoms in frames if fingerprint(atoms) in known])
+    return Unseen(unseen, sources, left_out, data.summary(frames, found.origin, found.isolated))

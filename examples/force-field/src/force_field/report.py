@@ -47,24 +47,29 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         frames: number of training configurations.
     """
     error = errors.forces_mae
-    # Isolated atoms have no forces.
-    share = f"{100 * error / errors.forces_rms:.1f} % of their root mean square, " if errors.forces_rms > 0 else ""
-    if error < CHEMICAL_ACCURACY / 2:
-        quality = "very good: suitable for molecular dynamics near the temperature of the data"
-    elif error < CHEMICAL_ACCURACY:
-        quality = "good: within chemical accuracy (1 kcal/mol/Å), suitable for molecular dynamics near the data"
-    elif error < 2 * CHEMICAL_ACCURACY:
-        quality = "fair: suitable for relaxations and short dynamics, not yet within chemical accuracy (43 meV/Å)"
-    else:
-        quality = "poor: suitable for first tests only"
     if training.forces_mae < 0.6 * error:
         reason = f"The error on training configurations is much smaller ({training.forces_mae:.1f} meV/Å):"
         advice = f"more data (--train, now {frames}) helps more than longer training."
     else:
         reason = f"The error on training configurations is similar ({training.forces_mae:.1f} meV/Å):"
         advice = "longer training (--minutes) helps, and so does a larger network (--size M or L)."
+    return f"{quality(errors)}\n{reason} {advice}"
+
+
+def quality(errors: Errors) -> str:
+    """Explain how accurate a force field with these errors on unseen configurations is."""
+    error = errors.forces_mae
+    # Isolated atoms have no forces.
+    share = f"{100 * error / errors.forces_rms:.1f} % of their root mean square, " if errors.forces_rms > 0 else ""
+    if error < CHEMICAL_ACCURACY / 2:
+        found = "very good: suitable for molecular dynamics near the temperature of the data"
+    elif error < CHEMICAL_ACCURACY:
+        found = "good: within chemical accuracy (1 kcal/mol/Å), suitable for molecular dynamics near the data"
+    elif error < 2 * CHEMICAL_ACCURACY:
+        found = "fair: suitable for relaxations and short dynamics, not yet within chemical accuracy (43 meV/Å)"
+    else:
+        found = "poor: suitable for first tests only"
     return (
         f"On unseen configurations, the mean absolute error of force components is {error:.1f} meV/Å, {share}"
-        f"and that of energies is {errors.energy_mae:.1f} meV. This is {quality}.\n"
-        f"{reason} {advice}"
+        f"and that of energies is {errors.energy_mae:.1f} meV. This is {found}."
     )

@@ -11,20 +11,24 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from irreps_flax.nnx import binding
 from irreps_ops.bindings import tree_leaves
+from irreps_ops.checkpoint import write_file
 
 from . import checkpoint, outputs, plots, report
+from .commands import some_of
 from .data import summary
-from .evaluation import Parameters, Predictor, errors, errors_by_molecule
+from .evaluation import Parameters, Prediction, Predictor, equivariance_error, errors, errors_by_molecule
 from .graphs import Batches, Bucket, to_graphs
 from .model import ForceField, Scaling
 from .plan import Plan, data_header, make_plan
 from .potential import abstract_model, as_json, relative_to, scaling, scaling_of
 from .pretrained.config import PublicConfig
+from .reports.page import Content, page
 from .settings import ModelConfig, TrainingConfig
 from .training import DivergedError, Report, Trainer, logs
 from .training.low_rank import LowRank
 
 _PLOTS = ("learning-curve.png", "parity.png")
+_REPORT = "report.html"
 
 
 def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
@@ -39,7 +43,7 @@ def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
     plan = make_plan(options, saved, path)
     writer = logs.tensorboard_writer() if plan.training.tensorboard else None
     outputs.remove_unfinished(folder)
-    outputs.check_writable(path, *(folder / name for name in _PLOTS))
+    outputs.check_writable(path, *(folder / name for name in (*_PLOTS, _REPORT)))
     run = Run(plan, saved, path, console)
     for name in (checkpoint.NAME, logs.NAME):
         if saved is None and (folder / name).exists():
@@ -177,13 +181,38 @@ class Run:
         mean = (overall.energy_mae, overall.forces_mae)
         plots.parity(parity, self.valid_graphs, predictions, mean)
         self.console.print(report.error_table(table, "Validation errors"))
-        self.console.print(report.in_words(overall, training, len(self.train_frames)), highlight=False)
+        words = report.in_words(overall, training, len(self.train_frames))
+        self.console.print(words, highlight=False)
+        self._write_report(folder, average, predictions, words)
         self.console.print(
-            f"\nIn {folder}: {checkpoint.NAME}, {', '.join(_PLOTS)}. Next:\n"
+            f"\nIn {folder}: {checkpoint.NAME}, {', '.join((*_PLOTS, _REPORT))}. Next:\n"
             f"  force-field evaluate {folder}\n  force-field md {folder}",
             highlight=False,
             soft_wrap=True,
         )
+
+    def _write_report(self, folder: Path, parameters: Parameters, predictions: list[Prediction], words: str) -> None:
+        """Write the report as HTML."""
+        plan, found = self.plan, self.plan.data
+        self.predictor.parameters = parameters
+        start = time.perf_counter()
+        self.predictor(self.valid_graphs)  # compiled before
+        seconds = time.perf_counter() - start
+        content = Content(
+            name=folder.name,
+            model=str(plan.model),
+            words=words,
+            data=f"{', '.join(plan.sources)}: {summary(found.frames, found.origin, found.isolated)}",
+            frames=self.valid_frames,
+            graphs=self.valid_graphs,
+            predictions=predictions,
+            elements=plan.model.elements,
+            history=self.trainer.progress.history,
+            seconds=seconds / sum(map(len, self.valid_frames)),
+            equivariance={plan.training.dtype: equivariance_error(self.predictor, some_of(self.valid_frames))},
+            settings={"Network": as_json(plan.model), "Training": asdict(plan.training)},
+        )
+        write_file(folder / _REPORT, page(content))
 
 
 def _new(config: ModelConfig | PublicConfig, sizes: Scaling, training: TrainingConfig) -> ForceField:
