@@ -19,6 +19,7 @@ import os
 import posixpath
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -171,15 +172,20 @@ def on_page_markdown(markdown: str, page: "Page", config: "MkDocsConfig", files:
 
 
 def main(names: list[str]) -> None:
-    """Run pages, and write what they show."""
-    os.environ["SOURCE_DATE_EPOCH"] = "0"  # figures without a date
-    os.environ["MPLBACKEND"] = "agg"
-    os.environ["JAX_PLATFORMS"] = "cpu"
-    for path in [FOLDER / f"{name}.md" for name in names] or pages():
-        with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
-            path.write_text(updated(path.read_text(), list(run(path))))
-            for figure in (file for file in Path(place).iterdir() if file.suffix in FIGURES):
-                shutil.copy(figure, FOLDER / "figures")
+    """Run pages, and write what they show. With ``--check``, compare one page instead, in the current directory."""
+    os.environ.update(SOURCE_DATE_EPOCH="0", MPLBACKEND="agg", JAX_PLATFORMS="cpu")  # figures have no date
+    if names[:1] == ["--check"]:
+        wrong = [cell.line for cell, output in run(FOLDER / f"{names[1]}.md") if not agrees(cell, output)]
+        sys.exit(f"other outputs at the lines {wrong}" if wrong else 0)
+    if len(names) != 1:
+        for name in names or [path.stem for path in pages()]:
+            subprocess.run([sys.executable, __file__, name], check=True)
+        return
+    path = FOLDER / f"{names[0]}.md"
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        path.write_text(updated(path.read_text(), list(run(path))))
+        for figure in (file for file in Path(place).iterdir() if file.suffix in FIGURES):
+            shutil.copy(figure, FOLDER / "figures")
 
 
 if __name__ == "__main__":
