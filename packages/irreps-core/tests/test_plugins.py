@@ -102,6 +102,15 @@ def test_a_repaired_plugin_loads_without_a_new_process(install: Install, tmp_pat
     load(BINDINGS, "mine", found)
 
 
+@pytest.mark.parametrize("number", [20, 21, 30])
+def test_of_many_names_twenty_are_listed(number: int) -> None:
+    found = EntryPoints(EntryPoint(f"plugin{n:02}", "no_such_module:x", "irreps.bindings") for n in range(number))
+    with pytest.raises(PluginLoadError) as info:
+        load(BINDINGS, "haiku", found)
+    listed = [f"plugin{n:02}" for n in range(20)] + ([f"{number - 20} more"] if number > 20 else [])
+    assert f"there are: {', '.join(listed)}." in str(info.value)
+
+
 def test_unknown_name_lists_what_there_is_and_how_to_install(install: Install) -> None:
     with pytest.raises(PluginLoadError, match=r"'haiku' .*there are: none.*`pip install irreps-haiku`"):
         load(BINDINGS, "haiku", EntryPoints())

@@ -128,6 +128,8 @@ def test_creation(xp: Any) -> None:
     assert ic.zeros_like(x).shape == ic.ones_like(x).shape == x.shape
     assert ic.as_irreps_array(x) is x
     assert ic.as_irreps_array(x.array).irreps == "4x0e"
+    assert type(ic.as_irreps_array(x.array).array) is type(x.array)
+    assert type(ic.as_irreps_array([1.0, 2.0], backend=xp).array) is type(x.array)
     with pytest.raises(ValueError, match="axis"):
         ic.as_irreps_array(xp.ones(()))
 
@@ -141,6 +143,13 @@ def test_normal(normalization: str) -> None:
     np.testing.assert_allclose(variance, expected, rtol=0.06)
     unit = ic.normal("2x0e + 3x2e", rng, (10,), normalize=True)
     np.testing.assert_allclose(ic.norm(unit).array, 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, None])
+def test_normal_has_the_dtype_that_was_asked_for(xp: Any, dtype: Any) -> None:
+    key = np.random.default_rng(0) if xp is np else pytest.importorskip("jax").random.key(0)
+    for options in ({}, {"normalize": True}, {"normalization": "norm"}):
+        assert ic.normal("0e + 1o", key, (2,), dtype=dtype, **options).dtype == (dtype or np.float64)
 
 
 def test_normal_refuses() -> None:
@@ -510,8 +519,10 @@ def test_cross(xp: Any) -> None:
 def test_concatenate_stack_where(xp: Any) -> None:
     x, y = data(xp, "0e + 1o", 2, 3), data(xp, "0e + 1o", 2, 3, seed=1)
     a, b = np.asarray(x.array), np.asarray(y.array)
-    assert_same(ic.concatenate([x, y]), "0e + 1o + 0e + 1o", np.concatenate([a, b], -1))
-    assert_same(ic.concatenate([x, y], axis=0), x.irreps, np.concatenate([a, b], 0))
+    for last in (-1, 2):
+        assert_same(ic.concatenate([x, y], axis=last), "0e + 1o + 0e + 1o", np.concatenate([a, b], -1))
+    for axis in (0, 1):
+        assert_same(ic.concatenate([x, y], axis=axis), x.irreps, np.concatenate([a, b], axis))
     assert_same(ic.concatenate([x, x.array[..., :2]]), "0e + 1o + 2x0e", np.concatenate([a, a[..., :2]], -1))
     for axis in (0, 1, 2, -2):
         assert_same(ic.stack([x, y], axis), x.irreps, np.stack([a, b], axis))
