@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from . import lock
-from .errors import InputError
+from .errors import InputError, UsageError
 from .settings import CHOICES, LARGE_FROM, SIZES, TRAINING_CHOICES, ModelConfig, TrainingConfig
 from .settings.merging import with_settings
 from .simulation import options as simulation_options
@@ -41,6 +41,7 @@ _TRAINING_OPTIONS = (
     ("save-every", float, "seconds between two checkpoints"),
     ("lora-rank", int, "with --from: train changes of this rank of linear layers alone, 0: all parameters"),
     ("lora-scale", float, "scale of these changes"),
+    ("devices", int, "number of devices among which each batch is divided, 0: all"),
     ("seed", int, "seed of all random numbers"),
 )
 
@@ -96,6 +97,15 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--optimizer", choices=choices, help="method of optimization (default: amsgrad)")
     train.add_argument(
         "--tensorboard", action="store_const", const=True, help="also write the files of TensorBoard (tensorboardX)"
+    )
+    several = train.add_argument_group("several processes", "each runs the same command, with its own --process")
+    several.add_argument("--processes", type=_positive(int), default=1, metavar="N", help="their number (default: 1)")
+    several.add_argument("--process", type=_positive(int), default=0, metavar="N", help="number of this one, from 0")
+    several.add_argument(
+        "--coordinator",
+        default="localhost:29500",
+        metavar="HOST:PORT",
+        help="address of process 0 (default: localhost:29500)",
     )
     for group, config, options in (
         ("training", TrainingConfig, _TRAINING_OPTIONS),
@@ -168,6 +178,10 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         check_checkpoint(options.start)
     if options.resume and not lock.was_killed(folder):
         check_checkpoint(folder / CHECKPOINT)
+    if not options.process < max(options.processes, 1):
+        raise UsageError(f"expected --process below --processes, {options.processes}, got {options.process}")
+    if options.process > 0:  # the first process has the lock, and writes
+        return _command("train")(options, folder, Console(quiet=True))
     with lock.locked(folder):
         return _command("train")(options, folder, console)
 

@@ -222,6 +222,10 @@ class Batches:
             batches += [(bucket, order[k : k + bucket.graphs]) for k in range(0, len(order), bucket.graphs)]
         return [batches[i] for i in rng.permutation(len(batches))]
 
+    def chosen(self, indices: Sequence[int]) -> list[irr.Graph]:
+        """Return the graphs with these indices."""
+        return [self.graphs[i] for i in indices]
+
     def batch(self, bucket: Bucket, indices: Sequence[int]) -> irr.GraphBatch:
         """Return the padded batch of the graphs with these indices."""
-        return pad([self.graphs[i] for i in indices], bucket, self.dtype)
+        return pad(self.chosen(indices), bucket, self.dtype)

@@ -70,6 +70,11 @@ class ForceField(nnx.Module):
         """The root mean square of the force components in training, times 1 Å, in eV."""
         return self.scaling.energy_scale
 
+    @property
+    def hops(self) -> int:
+        """Number of hops from neighbour to neighbour by which the energy of an atom reaches."""
+        return 1 if self.config.network == "allegro" else self.config.layers
+
     def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> jax.Array:
         """Return the energies of the atoms in eV, see :class:`force_field.derivatives.Potential`."""
         species = batch.nodes.species

@@ -2,9 +2,11 @@
 
 import argparse
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
+import jax
 from flax import nnx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -16,6 +18,7 @@ from irreps_ops.checkpoint import write_file
 from . import checkpoint, outputs, plots, report
 from .commands import some_of
 from .data import summary
+from .errors import UsageError
 from .evaluation import Parameters, Prediction, Predictor, equivariance_error, errors, errors_by_molecule
 from .graphs import Batches, Bucket, to_graphs
 from .model import ForceField, Scaling
@@ -25,6 +28,7 @@ from .pretrained.config import PublicConfig
 from .reports.page import Content, page
 from .settings import ModelConfig, TrainingConfig
 from .training import DivergedError, Report, Trainer, logs
+from .training.devices import join_processes
 from .training.low_rank import LowRank
 
 _PLOTS = ("learning-curve.png", "parity.png")
@@ -33,6 +37,9 @@ _REPORT = "report.html"
 
 def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
     """Run `force-field train` in a folder that is locked, and return the exit code."""
+    if options.processes > 1:
+        join_processes(options.coordinator, options.processes, options.process)
+    first = jax.process_index() == 0  # the other processes write nothing
     path = folder / checkpoint.NAME
     saved = None
     if options.resume and path.exists():
@@ -41,15 +48,19 @@ def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
     elif options.resume:
         console.print(f"{folder}: the run was stopped before its first checkpoint. It starts again.", soft_wrap=True)
     plan = make_plan(options, saved, path)
+    if options.processes > 1 and plan.training.minutes > 0:
+        raise UsageError("several processes must end at one step: give --epochs, and --minutes 0")
     writer = logs.tensorboard_writer() if plan.training.tensorboard else None
-    outputs.remove_unfinished(folder)
-    outputs.check_writable(path, *(folder / name for name in (*_PLOTS, _REPORT)))
+    if first:
+        outputs.remove_unfinished(folder)
+        outputs.check_writable(path, *(folder / name for name in (*_PLOTS, _REPORT)))
     run = Run(plan, saved, path, console)
     for name in (checkpoint.NAME, logs.NAME):
-        if saved is None and (folder / name).exists():
+        if first and saved is None and (folder / name).exists():
             (folder / name).replace(folder / f"previous-{name}")
     run.save()  # a disk without space for it is noticed before compilation
-    with outputs.interruptible() as caught, logs.Log(folder, run.trainer.progress.steps, writer) as run.log:
+    log = logs.Log(folder, run.trainer.progress.steps, writer) if first else nullcontext()
+    with outputs.interruptible() as caught, log as run.log:
         try:
             finished = run.fit(caught)
         except SystemExit:  # rich raises it when nobody reads the output any more
@@ -66,7 +77,8 @@ def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
                 f"Interrupted: saved {path}. The same command with --resume continues the run.", soft_wrap=True
             )
             return outputs.exit_code(caught)
-    run.finish(folder)
+    if first:
+        run.finish(folder)
     return 0
 
 
@@ -153,7 +165,8 @@ class Run:
         """Write the state of the run, and the log up to it."""
         if self.log is not None:
             self.log.flush()
-        self.trainer.save(self.path, self.header)
+        if jax.process_index() == 0:
+            self.trainer.save(self.path, self.header)
 
     def _line(self, step: Report) -> str:
         seconds = self.trainer.progress.seconds

@@ -10,7 +10,7 @@ TRAINING_CHOICES = {
     "dtype": ("float32", "float64"),
 }
 # A resumed run may change them.
-FREE = ("epochs", "minutes", "patience", "save_every", "tensorboard")
+FREE = ("devices", "epochs", "minutes", "patience", "save_every", "tensorboard")
 _ABOVE_ZERO = ("batch_size", "learning_rate", "second_learning_rate", "validations", "save_every")
 
 
@@ -53,6 +53,7 @@ class TrainingConfig:
         lora_rank: with a trained model to begin with, train only changes of this rank of its linear layers (0: train
             all parameters).
         lora_scale: scale of these changes.
+        devices: number of devices among which each batch is divided (0: all).
         seed: seed of the parameters and of the order of the data.
         dtype: "float32" or "float64".
     """
@@ -83,6 +84,7 @@ class TrainingConfig:
     tensorboard: bool = False
     lora_rank: int = 0
     lora_scale: float = 1.0
+    devices: int = 1
     seed: int = 0
     dtype: str = "float32"
 

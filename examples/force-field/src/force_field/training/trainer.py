@@ -20,6 +20,7 @@ from force_field.graphs import Batches, Bucket
 from force_field.settings import TrainingConfig
 from irreps_flax.nnx import binding
 
+from .devices import Devices
 from .loss import Weights, loss
 from .low_rank import LowRank
 from .optimizer import learning_rate, loss_weights, make_optimizer
@@ -52,7 +53,7 @@ class Trainer:
     ) -> None:
         """See the class."""
         self.config, self.data, self.validate, self.on_compile = config, data, validate, on_compile
-        self.model = model
+        self.model, self.devices = model, Devices(config.devices)
         self.low_rank = low_rank
         self.base: Parameters = low_rank.base if low_rank else {}  # what is not trained
         self.params: Parameters = low_rank.initial if low_rank else binding.to_trees(model)[0]
@@ -82,10 +83,11 @@ class Trainer:
     ) -> tuple[Parameters, Any, Parameters, tuple[jax.Array, jax.Array, jax.Array]]:
         self.traces += 1
 
-        def objective(params: Parameters) -> tuple[jax.Array, jax.Array]:
-            return loss(binding.from_trees(self.model, self.whole(params, base)), batch, self.config, weights)
+        def objective(params: Parameters, batch: irr.GraphBatch, constants: Any, total: Any) -> Any:
+            weights, base = constants
+            return loss(binding.from_trees(self.model, self.whole(params, base)), batch, self.config, weights, total)
 
-        (value, error), gradient = jax.value_and_grad(objective, has_aux=True)(params)
+        (value, error), gradient = self.devices.gradient(objective, params, batch, (weights, base))
         update, moments = self.optimizer.update(gradient, moments, params)
         params = jax.tree.map(lambda p, u: p + rate.astype(p.dtype) * u, params, update)
         average = jax.tree.map(lambda a, p: a + (1 - decay.astype(p.dtype)) * (p - a), average, params)
@@ -117,9 +119,11 @@ class Trainer:
     def steps(self) -> Iterator[Report]:
         """Train to the end of the run. Yield a report after each step; the state can be saved between two reports."""
         progress, compiled = self.progress, set[Bucket]()
+        everything = (self.params, self.base, self.moments, self.average)
+        self.params, self.base, self.moments, self.average = self.devices.replicated(everything)
         while not self.finished():
             batches = self.data.indices(np.random.default_rng([self.config.seed, progress.epoch]))
-            for (bucket, indices), batch in prefetched(lambda one: self.data.batch(*one), batches[progress.batch :]):
+            for (bucket, indices), batch in prefetched(self._batch, batches[progress.batch :]):
                 start, new = time.perf_counter(), bucket not in compiled
                 if new:
                     self.on_compile(bucket)
@@ -140,6 +144,10 @@ class Trainer:
                     break
             if progress.batch >= len(batches):
                 progress.epoch, progress.batch = progress.epoch + 1, 0
+
+    def _batch(self, chosen: tuple[Bucket, list[int]]) -> irr.GraphBatch:
+        bucket, indices = chosen
+        return self.devices.batch(self.data.chosen(indices), bucket, self.data.dtype)
 
     def _names(self, indices: list[int]) -> str:
         names = [self.data.names[i] for i in indices[:_NAMED]]
@@ -167,7 +175,7 @@ class Trainer:
         progress, fraction = self.progress, self.fraction()
         if fraction < 1 and fraction < progress.validated + 1 / self.config.validations:
             return None
-        found = self.validate(self.whole(self.average))
+        found = self.validate(self.devices.on_host(self.whole(self.average)))
         if not all(map(math.isfinite, found.values())):
             raise DivergedError(f"the errors of validation became {found} at step {progress.steps}")
         line = {"step": progress.steps, "seconds": progress.seconds, "fraction": fraction, "loss": value, **found}
@@ -180,7 +188,8 @@ class Trainer:
 
     def result(self) -> Parameters:
         """Return the averaged parameters of the model; with patience, those of the best validation."""
-        return self.whole(self.best if self.config.patience > 0 and self.progress.history else self.average)
+        best = self.config.patience > 0 and self.progress.history
+        return self.devices.on_host(self.whole(self.best if best else self.average))
 
     def save(self, path: Path, header: dict[str, Any]) -> None:
         """Write a checkpoint of the parameters of the result and of everything that resuming the run needs."""

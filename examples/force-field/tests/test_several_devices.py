@@ -1,0 +1,85 @@
+"""Several devices, of one process or of two, train as one device does."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from force_field import train
+from force_field.checkpoint import NAME
+from force_field.cli import main
+from force_field.training import logs
+
+PROGRAM = Path(__file__).with_name("several_devices.py")
+
+
+@pytest.mark.slow
+def test_eight_devices_give_the_curve_of_one() -> None:
+    env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, str(PROGRAM), "1", "0"], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    one, eight = json.loads(done.stdout.splitlines()[-1])
+    assert len(one) == 17
+    assert one[0] != one[-3]
+    np.testing.assert_allclose(eight, one, rtol=1e-9)
+
+
+def curve(folder: Path) -> np.ndarray:
+    lines = [json.loads(line) for line in (folder / logs.NAME).read_text().splitlines()]
+    return np.array([[line[name] for name in ("step", "loss", "forces_rmse")] for line in lines])
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_curve_of_one(data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    words = ["train", "--data", str(data_file), "--valid", "4", "--epochs", "2", "--minutes", "0", "--dtype", "float64"]
+    words += ["--channels", "2", "--layers", "1", "--lmax", "0"]
+    several = [
+        "--out",
+        str(tmp_path / "two"),
+        "--processes",
+        "2",
+        "--coordinator",
+        f"localhost:{port}",
+        "--devices",
+        "0",
+    ]
+    command = [sys.executable, "-m", "force_field.cli", *words, *several, "--process"]
+    env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    processes = [
+        subprocess.Popen([*command, number], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        for number in "01"
+    ]
+    try:
+        results = [process.communicate(timeout=600) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], results
+    assert "Validation errors" in results[0][0]
+    assert "Validation errors" not in results[1][0]
+    monkeypatch.setattr(train.Run, "finish", lambda *_: None)
+    assert main([*words, "--out", str(tmp_path / "one")]) == 0
+    np.testing.assert_allclose(curve(tmp_path / "two"), curve(tmp_path / "one"), rtol=1e-8)
+    assert (tmp_path / "two" / NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--devices", "99"], "expected at most"),
+        (["--processes", "2", "--process", "2"], "--process below --processes"),
+    ],
+)
+def test_too_many_devices_or_processes_are_refused(
+    words: list[str], expected: str, data_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--data", str(data_file), "--out", str(tmp_path / "run"), *words]) == 2
+    assert expected in capsys.readouterr().err
