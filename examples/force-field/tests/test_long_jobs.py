@@ -203,3 +203,32 @@ def test_the_log_for_tensorboard_has_the_errors(tmp_path: Path) -> None:
     content = path.read_bytes()
     for name in (b"loss", b"forces_rmse", b"learning_rate", b"validation/forces_mae"):
         assert name in content
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")])
+def test_a_batch_that_exceeds_the_memory_ends_in_one_line(
+    error: Exception,
+    data_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def advance(trainer: Trainer, batch: object) -> tuple[float, float]:
+        raise error
+
+    monkeypatch.setattr(Trainer, "_advance", advance)
+    assert main(["train", "--data", str(data_file), "--out", str(tmp_path), *SMALL]) == 2
+    message = capsys.readouterr().err
+    assert "the memory does not suffice: use a smaller --batch-size" in message
+    assert message.count("\n") == 1
+
+
+def test_a_full_disk_is_named_with_the_log(tmp_path: Path) -> None:
+    (tmp_path / "full").symlink_to("/dev/full")
+    with logs.Log(tmp_path, 0) as log:
+        log.file.close()
+        log.file = (tmp_path / "full").open("w")
+        log.write(1, 0.5, Report(0.1, 3.0, 4.0, 0.01, None))
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
+            log.flush()
+    assert caught.value.filename == str(tmp_path / "full")

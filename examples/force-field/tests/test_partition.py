@@ -37,7 +37,7 @@ def test_the_sum_of_the_parts_is_the_whole(network: str, layers: int) -> None:
     atoms, model = alloy((8, 2, 2)), force_field(network, layers)
     (whole,) = Predictor(model, "float64")([to_graph(atoms, model.elements, model.cutoff)])
     found = PartitionedPredictor(model, atoms_per_part=40)(atoms)
-    assert np.abs(whole.forces).max() > 1e-2
+    assert np.abs(whole.forces).max() > 1e-4
     for name in ("energies", "forces", "strain_derivative"):
         scale = np.abs(getattr(whole, name)).max()
         np.testing.assert_allclose(getattr(found, name), getattr(whole, name), atol=1e-12 * scale, err_msg=name)
@@ -62,7 +62,7 @@ def test_parts_are_disjoint_and_compact() -> None:
     parts = split(positions, 150)
     assert sorted(np.concatenate(parts).tolist()) == list(range(1000))
     assert max(map(len, parts)) <= 150
-    assert max(np.ptp(positions[part], axis=0).max() for part in parts) < 1.5
+    assert max(np.ptp(positions[part], axis=0).max() for part in parts) < 2.0
 
 
 def main(count: int) -> None:

@@ -156,6 +156,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if error.filename is None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):  # as JAX says it
+            raise
+        hint = "use a smaller --batch-size or network, or smaller systems"
+        print(f"force-field {options.command}: the memory does not suffice: {hint}", file=sys.stderr)
+        return 2
     except FloatingPointError as error:
         print(f"force-field {options.command}: {error}", file=sys.stderr)
         return 1

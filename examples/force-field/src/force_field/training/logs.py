@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,14 +58,24 @@ class Log:
             **{f"validation_{k}": v for k, v in (report.validation or {}).items() if k.endswith("_mae")},
         }
         line = {"step": step, "fraction": report.fraction, "seconds": round(seconds, 3), **found}
-        self.file.write(json.dumps(line) + "\n")
+        with self._named():
+            self.file.write(json.dumps(line) + "\n")
         if self.writer is not None:
             for name, value in found.items():
                 self.writer.add_scalar(name.replace("validation_", "validation/"), value, step)
 
     def flush(self) -> None:
         """Hand what was written to the operating system."""
-        self.file.flush()
+        with self._named():
+            self.file.flush()
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error, such as that of a full disk, name the file."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.file.name) from None
 
 
 def _lines_until(path: Path, steps: int) -> list[str]:
