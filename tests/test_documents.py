@@ -94,3 +94,16 @@ def test_guide_is_short_and_printed(
     with pytest.raises(SystemExit, match=r"^0$"):
         runpy.run_module(path.parent.name, run_name="__main__")
     assert capsys.readouterr().out == path.read_text()
+
+
+def test_broken_links_of_the_site_are_found(tmp_path: Path) -> None:
+    broken_links = runpy.run_path(str(ROOT / "docs/reference/links.py"))["broken_links"]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/index.html").write_text('<h2 id=here></h2><a href="../#top">up</a><a href="https://x.org/">out</a>')
+    good = '<p id="top"></p><a href="a/#here">1</a><a href=#top>2</a><img alt="" src="a/index.html">'
+    (tmp_path / "index.html").write_text(good)
+    assert list(broken_links(tmp_path)) == []
+    (tmp_path / "index.html").write_text(
+        good + '<a href="b/">1</a><a class="x" href="a/#there">2</a><script src="https://x.org/x.js"></script>'
+    )
+    assert len(list(broken_links(tmp_path))) == 3

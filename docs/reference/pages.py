@@ -25,6 +25,8 @@ IN_ORDER = sorted(MODULES, key=lambda module: (PACKAGES.index(module.split(".")[
 # The pages of chapters follow the order of their imports, lowest first; what helps in all of them comes last.
 CHAPTERS = {package: sorted(found, key=lambda name: name.startswith("_")) for package, found in chapters().items()}
 TITLES = {"_inputs": "tools"}
+# Words that readers search for, in the heading of a chapter.
+ALSO = {"representations": "Wigner D", "coupling": "Clebsch-Gordan"}
 
 log = get_plugin_logger("reference")
 
@@ -76,7 +78,8 @@ def block(identifier: str, level: int, members: str = "null") -> str:
 def chapter_text(module: str, chapter: str, names: dict[str, Origin]) -> str:
     """Return the page of a chapter: its docstring, and its entries."""
     doc = linked(module_summary(f"{module}.{chapter}"))
-    return f"# {module}: {title(chapter)}\n\n{doc}\n\n{blocks(module, names)}"
+    heading = " and ".join([title(chapter), *filter(None, [ALSO.get(chapter)])])
+    return f"# {module}: {heading}\n\n{doc}\n\n{blocks(module, names)}"
 
 
 def module_text(module: str) -> str:
