@@ -64,7 +64,7 @@ def parity(name: str, truth: np.ndarray, found: np.ndarray, unit: str) -> str:
         axes.set_ylabel(f"force field, {unit}")
         axes.set_aspect("equal")
 
-    return draw(name, (3.1, 3.0), fill)
+    return draw(name, (4.7, 3.2), fill)
 
 
 def learning_curve(history: Sequence[dict[str, float]]) -> str:
@@ -78,7 +78,7 @@ def learning_curve(history: Sequence[dict[str, float]]) -> str:
         axes.set_xlabel("minutes of training")
         axes.set_ylabel("mean absolute error")
 
-    return draw("learning curve", (4.7, 3.0), fill)
+    return draw("learning curve", (4.7, 3.2), fill)
 
 
 def error_against_force(truth: np.ndarray, errors: np.ndarray) -> str:
@@ -102,4 +102,4 @@ def error_against_force(truth: np.ndarray, errors: np.ndarray) -> str:
         axes.set_ylabel("size of the error, meV/Å")
         axes.set_ylim(0, max(1.2 * high.max(), 1e-9))
 
-    return draw("error against force", (4.7, 3.0), fill)
+    return draw("error against force", (4.7, 3.2), fill)

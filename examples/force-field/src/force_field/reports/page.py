@@ -32,9 +32,10 @@ p { margin: .4rem 0; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: .8rem; margin: 1.4rem 0; }
 .tile { background: var(--card); border-radius: 10px; padding: .8rem 1rem; }
 .tile b { display: block; font-size: 1.55rem; font-variant-numeric: tabular-nums; }
+.tile small { font-size: .85rem; font-weight: 600; }
 .tile span { color: var(--soft); font-size: .85rem; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem 1.6rem; }
-figure { margin: 0; flex: 1 1 290px; max-width: 480px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(400px, 100%), 1fr)); gap: 1.2rem 2rem; }
+figure { margin: 0; max-width: 500px; }
 figcaption { color: var(--soft); font-size: .85rem; }
 svg { width: 100%; height: auto; }
 svg text { font-family: system-ui, sans-serif; }
@@ -120,7 +121,10 @@ def _tiles(content: Content, overall: Errors) -> str:
     if content.seconds > 0:
         tiles.append((f"{_number(1e6 * content.seconds)} µs", "per atom and prediction, in batches"))
     tiles += [(f"{error:.0e}", f"error of equivariance, {dtype}") for dtype, error in content.equivariance.items()]
-    cells = (f"<div class=tile><b>{_text(value)}</b><span>{_text(name)}</span></div>" for value, name in tiles)
+    cells = []
+    for value, name in tiles:
+        number, _, unit = value.partition(" ")
+        cells.append(f"<div class=tile><b>{number} <small>{_text(unit)}</small></b><span>{_text(name)}</span></div>")
     return f"<div class=tiles>{''.join(cells)}</div>"
 
 
@@ -170,11 +174,12 @@ def _errors(content: Content, overall: Errors) -> str:
 
 def _table(first: str, rows: Mapping[str, Errors]) -> str:
     heads = [first, "configurations", "energy, meV", "meV/atom", "forces, meV/Å", "root mean square", "stress, meV/Å³"]
-    lines = []
+    has_stress, lines = any(e.stress_mae is not None for e in rows.values()), []
+    heads = heads if has_stress else heads[:-1]
     for name, e in rows.items():
         values = (e.energy_mae, e.energy_mae_per_atom, e.forces_mae, e.forces_rmse)
         stress = "" if e.stress_mae is None else _number(e.stress_mae)
-        cells = [_text(name), str(e.frames), *map(_number, values), stress]
+        cells = [_text(name), str(e.frames), *map(_number, values), *([stress] if has_stress else [])]
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(lines)}</table>"
 
