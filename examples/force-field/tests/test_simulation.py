@@ -185,7 +185,7 @@ def test_a_verlet_list_never_misses_a_pair() -> None:
 
 
 def test_the_skin_changes_nothing_but_the_number_of_searches() -> None:
-    atoms, rng = salt(seed=4).repeat((2, 1, 1)), np.random.default_rng(0)
+    atoms, rng = salt(seed=4).repeat((4, 1, 1)), np.random.default_rng(0)
     with_skin, without = (ForceFieldCalculator(morse(), skin=skin) for skin in (0.8, 0.0))
     for _ in range(8):
         atoms.positions += rng.normal(scale=0.04, size=atoms.positions.shape)
@@ -195,7 +195,9 @@ def test_the_skin_changes_nothing_but_the_number_of_searches() -> None:
     assert with_skin.evaluator.neighbors.builds < 4 < without.evaluator.neighbors.builds == 8
     assert with_skin.evaluator.traces == 1
     small = salt(seed=4)
-    for expected in (2, 2):  # a program for the small system, kept when the large one comes back
+    traces = []
+    for _ in range(2):  # a program for the small system, and one for the large one, which are kept
         with_skin.get_property("energy", small)
         with_skin.get_property("energy", atoms)
-        assert with_skin.evaluator.traces == expected
+        traces.append(with_skin.evaluator.traces)
+    assert 1 < traces[0] == traces[1] <= 3

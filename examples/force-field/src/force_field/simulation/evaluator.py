@@ -36,7 +36,7 @@ class Evaluator:
 
     In each step the positions and the cell go to the device. The neighbours go there only when they are found again;
     the program leaves out those beyond the cutoff. Their number is padded to a size that is kept until it is exceeded,
-    or until less than half of it is needed; so a simulation compiles once or a few times.
+    or until less than a third of it is needed; so a simulation compiles once or a few times.
 
     Attributes:
         traces: the number of compilations.
@@ -84,7 +84,7 @@ class Evaluator:
         """Bring species and neighbours to the device."""
         found = self.neighbors
         count = len(found.senders)
-        self._sizes = (padded_size(self._sizes[0], len(atoms)), padded_size(self._sizes[1], count, count // 20))
+        self._sizes = (padded_size(self._sizes[0], len(atoms)), padded_size(self._sizes[1], count, count // 10 + 16))
         self._numbers = atoms.numbers.copy()
         species = np.zeros(self._sizes[0], np.int32)
         index = np.zeros(119, np.int32)
@@ -145,10 +145,10 @@ def moving_batch(
 
 
 def padded_size(size: int, needed: int, reserve: int = 0) -> int:
-    """Return a size with room for `needed`: the present one if at least half of it is used, else one with a reserve.
+    """Return a size with room for `needed`: the present one if a third of it is used, else one with a reserve.
 
     With a reserve, a number that fluctuates does not exceed the size at once.
     """
-    if needed <= size < 2 * max(needed, 8):
+    if needed <= size <= 3 * max(needed, 8):
         return size
     return irr.bucket_size(needed + reserve, steps=4)
