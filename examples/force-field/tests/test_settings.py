@@ -51,9 +51,22 @@ def test_settings_of_a_file_are_used_and_options_overrule_them(tmp_path: Path) -
     assert (len(plan.train), len(plan.valid)) == (5, 3)
 
 
+def test_a_limit_of_epochs_replaces_the_default_limit_of_minutes(tmp_path: Path) -> None:
+    data = '[data]\nfiles = ["{data}"]\n'
+    for text, options, limits in [
+        ("", (), (0, 3.5)),
+        ("[training]\nepochs = 7", (), (7, 0.0)),
+        ("[training]\nminutes = 2", ("--epochs", "7"), (7, 2.0)),
+        ("", ("--epochs", "7"), (7, 0.0)),
+    ]:
+        plan = plan_of(data + text, tmp_path, *options)
+        assert (plan.training.epochs, plan.training.minutes) == limits
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("[training]\nepochs = 'many'", "epochs to be an integer, got 'many'"),
         ("[model]\nchanels = 8", "unknown name 'chanels' in [model]: did you mean 'channels'?"),
         ("[training]\nlearning-rate = 1", "in [training]: did you mean 'learning_rate'?"),
         ("[modle]\nchannels = 8", "unknown section [modle]: did you mean 'model'?"),

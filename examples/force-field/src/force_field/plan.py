@@ -10,7 +10,7 @@ from .data import DataSet, Keys
 from .errors import CheckpointError, InputError, UsageError
 from .potential import as_json, fingerprint
 from .pretrained.config import PublicConfig
-from .settings import FREE, LARGE_FROM, SIZES, ModelConfig, TrainingConfig
+from .settings import FREE, LARGE_FROM, SIZES, ModelConfig, TrainingConfig, is_number
 from .sources import BUILT_IN
 from .training.start import Start, resumed, start_from
 
@@ -56,6 +56,12 @@ def _keys(options: argparse.Namespace) -> dict[str, str]:
     return {name: key for name, key in keys.items() if key is not None}
 
 
+def _training_config(given: dict[str, Any]) -> TrainingConfig:
+    """Return the settings of training; the default limit of minutes is for runs without any limit."""
+    epochs = given.get("epochs", 0)
+    return TrainingConfig(**({"minutes": 0.0, **given} if is_number(epochs) and epochs > 0 else given))
+
+
 def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:
     """Combine defaults, the checkpoint that is resumed, and the command line.
 
@@ -84,7 +90,7 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
     checkpoint.check_same("names of targets", saved_keys, keys, path)
     chosen = {"source": list(BUILT_IN), "train": None, "valid": None, **header["data"], **chosen}
     try:
-        config = TrainingConfig(**{**header["training"], **training})
+        config = _training_config({**header["training"], **training})
         if config.lora_rank > 0:
             raise UsageError("--lora-rank adapts a trained model: name it with --from")
         names = Keys(**{**saved_keys, **keys})
@@ -129,7 +135,7 @@ def _continued(options: argparse.Namespace, saved: checkpoint.Checkpoint | None,
     if "source" not in chosen:
         raise UsageError("a trained model does not say which data it is to be trained on: give --data")
     try:
-        config = TrainingConfig(**{"learning_rate": CONTINUED_RATE, **header["training"], **training})
+        config = _training_config({"learning_rate": CONTINUED_RATE, **header["training"], **training})
         names = Keys(**{**saved_keys, **keys})
         found = data.load_set(chosen["source"], names)
     except TypeError as error:

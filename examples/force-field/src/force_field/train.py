@@ -49,7 +49,7 @@ def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
         console.print(f"{folder}: the run was stopped before its first checkpoint. It starts again.", soft_wrap=True)
     plan = make_plan(options, saved, path)
     if options.processes > 1 and plan.training.minutes > 0:
-        raise UsageError("several processes must end at one step: give --epochs, and --minutes 0")
+        raise UsageError("several processes must end at one step: give a limit of --epochs instead of --minutes")
     writer = logs.tensorboard_writer() if plan.training.tensorboard else None
     if first:
         outputs.remove_unfinished(folder)

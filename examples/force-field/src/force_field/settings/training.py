@@ -47,7 +47,8 @@ class TrainingConfig:
         patience: stop after this number of validations without a smaller error of forces, and keep the parameters of
             the smallest one (0: never stop early). It counts in the last stage.
         epochs: stop after this number of passes over the data (0: no limit).
-        minutes: stop after this time (0: no limit), including the time before an interruption.
+        minutes: stop after this time (0: no limit), including the time before an interruption. The default limit is for
+            runs without one of epochs.
         save_every: seconds between two checkpoints.
         tensorboard: whether TensorBoard's files are written too, which needs the package tensorboardX.
         lora_rank: with a trained model to begin with, train only changes of this rank of its linear layers (0: train
