@@ -103,6 +103,14 @@ def test_graphs_have_the_requested_degrees(nodes: int, edges: int, largest: int)
     assert degrees.min() <= 1
 
 
+def test_structures_of_public_models_have_the_requested_sizes() -> None:
+    public = module("public_models")
+    for atoms in (8, 64):
+        first, second = public.structure(atoms, 0), public.structure(atoms, 1)
+        assert len(first) == atoms
+        assert not np.allclose(first.positions, second.positions)
+
+
 def test_unknown_workloads_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["compute_core.py", "--only", "nothing/forward"])
     with pytest.raises(SystemExit) as caught:
