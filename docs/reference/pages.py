@@ -138,7 +138,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.file.src_uri != f"{FOLDER}/index.md":
         return markdown
     counts = {module: len(public_names(module)) for module in IN_ORDER}
-    rows = [f"| {link(module, module)} | {n} | {cell(module_summary(module))} |" for module, n in counts.items()]
+    short = {module: module.replace("irreps_compat.e3nn_jax.", "e3nn_jax.") for module in counts}  # fits on a screen
+    rows = [f"| {link(short[module], module)} | {n} | {cell(module_summary(module))} |" for module, n in counts.items()]
     return "\n".join([markdown, "| module | names | |", "|---|---|---|", *rows])
 
 
