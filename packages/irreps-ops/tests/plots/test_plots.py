@@ -25,6 +25,7 @@ pyplot.switch_backend("agg")
 
 @pytest.fixture(autouse=True)
 def _close_figures() -> Iterator[None]:
+    pyplot.close("all")  # those of examples in docstrings
     yield
     pyplot.close("all")
 
