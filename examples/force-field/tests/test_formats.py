@@ -2,11 +2,14 @@
 
 import gzip
 import itertools
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import ase.db
 import ase.io
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms
@@ -17,8 +20,6 @@ from force_field import data
 from force_field.cli import main
 from force_field.data import DataError, Keys
 from force_field.graphs import to_graph
-
-h5py = pytest.importorskip("h5py")
 
 MakeFrames = Callable[..., list[Atoms]]
 STRESS = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
@@ -235,6 +236,16 @@ def test_numbers_that_are_not_finite_in_other_columns(tmp_path: Path) -> None:
             assert found[0].calc.results["energy"] == -1.5
             assert data.reference_energies(found, [1]) == pytest.approx([-1.5])
             assert data.force_scale(found) == pytest.approx(np.sqrt(0.14 / 3))
+
+
+def test_a_database_of_another_program_is_refused_and_not_changed(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE other (x)")
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=r"a\.db is a database, but not one of ASE"):
+        data.read(path)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("weight", ["nan", "-1", "T", "high", '"1 2"', "1e300"])

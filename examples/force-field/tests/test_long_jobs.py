@@ -195,7 +195,6 @@ def test_a_log_for_tensorboard_needs_its_package(
 
 
 def test_the_log_for_tensorboard_has_the_errors(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboardX")
     found = {"energy_mae": 1.0, "forces_mae": 2.0}
     with logs.Log(tmp_path, 0, logs.tensorboard_writer()) as log:
         log.write(1, 0.5, Report(0.1, 3.0, 4.0, 0.01, found))
