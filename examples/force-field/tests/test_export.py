@@ -76,6 +76,20 @@ def test_a_program_runs_with_jax_alone_at_any_size(model: ForceField, tmp_path: 
         loader.load(tmp_path / "b.program")
 
 
+def test_features_of_pairs_are_exported_too(tmp_path: Path) -> None:
+    config = ModelConfig(
+        (8, 6, 1), "allegro", channels=2, layers=1, lmax=1, radial_basis=2, radial_hidden=3, cutoff=3.0
+    )
+    model = ForceField(config, Scaling((-1.0, -2.0, -3.0), 1.0, 4.0), rngs=nnx.Rngs(0), dtype="float64")
+    export(model, tmp_path / "a.program", platforms=("cpu",))
+    program, atoms = loader.load(tmp_path / "a.program"), molecule("CH3OH")
+    atoms.calc = ForceFieldCalculator(model)
+    pairs = loader.neighbors(atoms.positions, atoms.cell.array, atoms.pbc, program.cutoff)
+    energies, forces, _ = program(atoms.numbers, atoms.positions, atoms.cell.array, *pairs)
+    np.testing.assert_allclose(energies, atoms.get_potential_energies(), rtol=1e-10)
+    np.testing.assert_allclose(forces, atoms.get_forces(), atol=1e-10)
+
+
 @pytest.mark.parametrize("atoms", [crystal(), SLAB, molecule("H2O")], ids=["crystal", "slab", "molecule"])
 def test_the_search_of_the_loader_finds_all_pairs(atoms: Atoms) -> None:
     found = loader.neighbors(atoms.positions, atoms.cell.array, atoms.pbc, 3.3)

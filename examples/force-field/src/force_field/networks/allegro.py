@@ -93,8 +93,8 @@ class Allegro(nnx.Module):
         pairs = irr.from_chunks(
             irreps, [weights[:, :, l, None] * chunk for l, chunk in enumerate(harmonics)], weights.shape[:1]
         )
-        ones = irr.IrrepsArray(f"{self.channels}x0e", jnp.ones((len(species), self.channels), latents.dtype))
+        ones = irr.IrrepsArray(f"{self.channels}x0e", jnp.ones((species.shape[0], self.channels), latents.dtype))
         for interaction in self.interactions:
             pairs, latents = interaction(pairs, latents, ones, edges)
         energies = edges.envelope * self.readout(latents)[:, 0]
-        return irr.scatter_sum(energies, dst=edges.receivers, output_size=len(species)) / self.neighbors**0.5
+        return irr.scatter_sum(energies, dst=edges.receivers, output_size=species.shape[0]) / self.neighbors**0.5

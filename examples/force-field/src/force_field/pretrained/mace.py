@@ -114,7 +114,7 @@ class Mace(nnx.Module):
         radial = (2 / config.cutoff) ** 0.5 * irr.sine_basis(distances, self.frequencies[...]) * envelope[:, None]
         edges = batch.edge_index()
         x = irr.IrrepsArray(config.features[0], self.embedding[...][species])
-        energies = jnp.zeros(len(species) if isinstance(species, np.ndarray) else species.shape[0], vectors.dtype)
+        energies = jnp.zeros(species.shape[0], vectors.dtype)
         readouts = [*self.readouts, None]
         for convolution, product, skip, readout in zip(
             self.convolutions, self.products, self.skips, readouts, strict=True
