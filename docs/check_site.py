@@ -142,7 +142,11 @@ def served(site: Path) -> Iterator[str]:
 
 def faults(window: Browser, url: str) -> list[str]:
     """Return what is wrong with the page that is open."""
-    width, widest = window.run("return [innerWidth, document.documentElement.scrollWidth]")
+    for _ in range(20):  # the theme animates changes of the layout
+        width, widest = window.run("return [innerWidth, document.documentElement.scrollWidth]")
+        if widest <= width:
+            break
+        time.sleep(0.1)
     found = [f"{widest} pixels wide in a window of {width}"] if widest > width else []
     loaded = window.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
     found += [f"loads {name}" for name in loaded if not name.startswith((url, "data:", "blob:"))]
@@ -164,9 +168,10 @@ def main() -> int:
         wrong = []
         with served(site) as url, browser() as window:
             for page in pages:
-                window.open(url + page)
                 for width in WIDTHS:
                     window.resize(width)
+                    if width == WIDTHS[0]:
+                        window.open(url + page)
                     wrong += [f"{page} at {width} pixels: {fault}" for fault in faults(window, url)]
                     if words.screenshots:
                         words.screenshots.mkdir(parents=True, exist_ok=True)
