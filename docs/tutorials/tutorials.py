@@ -163,11 +163,12 @@ def on_files(files: "Files", config: "MkDocsConfig") -> None:
 
 
 def on_page_markdown(markdown: str, page: "Page", config: "MkDocsConfig", files: "Files") -> str:
-    """Link the notebook of a page below its title."""
+    """Link the notebook of a page below its title, and mark the outputs."""
     folder, _, name = page.file.src_uri.rpartition("/")
     if folder != "tutorials" or name == "index.md":
         return markdown
     title, _, text = markdown.partition("\n")
+    text = re.sub(r"^```(output|approximate)$", "``` { .text .output .no-copy }", text, flags=re.MULTILINE)
     return f"{title}\n\n[Download as a notebook]({Path(name).stem}.ipynb){{ download }}\n{text}"
 
 
