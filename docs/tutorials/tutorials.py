@@ -18,7 +18,6 @@ import json
 import os
 import posixpath
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -182,11 +181,13 @@ def main(names: list[str]) -> None:
         for name in names or [path.stem for path in pages()]:
             subprocess.run([sys.executable, __file__, name], check=True)
         return
+    from irreps_ops.checkpoint import write_file  # the build of the site, which imports this file, lacks it
+
     path = FOLDER / f"{names[0]}.md"
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
-        path.write_text(updated(path.read_text(), list(run(path))))
+        write_file(path, updated(path.read_text(), list(run(path))))
         for figure in (file for file in Path(place).iterdir() if file.suffix in FIGURES):
-            shutil.copy(figure, FOLDER / "figures")
+            write_file(FOLDER / "figures" / figure.name, figure.read_bytes())
 
 
 if __name__ == "__main__":
