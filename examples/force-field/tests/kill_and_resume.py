@@ -31,7 +31,8 @@ H 0.0 0.8 -0.5 0.0 {x} -0.1
 H 0.0 -0.8 -0.{y} 0.0 -0.1 -0.1
 """
 SMALL = ["--batch-size=2", "--channels=2", "--layers=1", "--lmax=0"]
-OPTIONS = [*SMALL, "--valid=4", "--epochs=8", "--minutes=0", "--save-every=1e-9"]
+OPTIONS = [*SMALL, "--valid=4", "--epochs=8", "--save-every=1e-9"]
+STEPS = 32
 
 
 def start(folder: Path, data: Path) -> int:
@@ -57,6 +58,31 @@ def finish(folder: Path, data: Path) -> float:
     if os.waitstatus_to_exitcode(status) != 0:
         raise RuntimeError(f"a run ended with {os.waitstatus_to_exitcode(status)}")
     return time.monotonic() - begin
+
+
+def steps_of(folder: Path) -> int:
+    """Return the number of steps of the checkpoint in a folder, or -1 if there is none."""
+    path = folder / CHECKPOINT
+    return read_header(path)["about"]["progress"]["steps"] if path.exists() else -1
+
+
+def kill(process: int, folder: Path, rng: random.Random, seconds: float) -> str:
+    """Kill a process after a random time or after a random step, and return the moment in words."""
+    if rng.random() < 0.5:
+        moment = rng.uniform(0, seconds)
+        time.sleep(moment)
+        text = f"{moment:.1f} s"
+    else:
+        step = rng.randrange(1, STEPS)
+        while steps_of(folder) < step:
+            if os.waitpid(process, os.WNOHANG)[0]:
+                raise RuntimeError(f"a run ended by itself, before step {step}")
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.05))
+        text = f"step {step}"
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return text
 
 
 def result(folder: Path) -> tuple[Any, ...]:
@@ -85,18 +111,15 @@ def run(count: int, seed: int) -> int:
         for number in range(count):
             folder, moments = top / str(number), []
             for _ in range(2 - number % 2):
-                process = start(folder, data)
-                moments.append(rng.uniform(0, seconds))
-                time.sleep(moments[-1])
-                os.kill(process, signal.SIGKILL)
-                os.waitpid(process, 0)
-            path = folder / CHECKPOINT
-            steps = read_header(path)["about"]["progress"]["steps"] if path.exists() else None
+                moments.append(kill(start(folder, data), folder, rng, seconds))
+            steps = steps_of(folder)
             finish(folder, data)
             same = result(folder) == result(top / "whole")
             equal += same
-            killed = " and ".join(f"{moment:.2f} s" for moment in moments)
-            print(f"killed after {killed}, resumed from step {steps}: {'equal' if same else 'DIFFERENT'}", flush=True)
+            print(
+                f"killed after {' and '.join(moments)}, resumed from step {steps}: {'equal' if same else 'DIFFERENT'}",
+                flush=True,
+            )
     return equal
 
 

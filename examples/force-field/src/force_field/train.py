@@ -248,6 +248,7 @@ class _Compilation:
             self.bar.console.print(
                 f"compiled program {self.number} of {self.programs}, for batches of {self.sizes}: {seconds:.0f} s",
                 highlight=False,
+                soft_wrap=True,
             )
             return
         self.number, self.start = self.number + 1, time.perf_counter()

@@ -71,12 +71,13 @@ def summary(frames: Sequence[Atoms], origin: Mapping[str, Sequence[str]], isolat
     numbers, counts = np.unique(np.concatenate([atoms.numbers for atoms in frames]), return_counts=True)
     shares = [f"{chemical_symbols[z]} {100 * n / sizes.sum():.0f} %" for z, n in zip(numbers, counts, strict=True)]
     atoms = f"{sizes.min()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+    atoms += " atom" if sizes.max() == 1 else " atoms"
     forces = np.concatenate([np.ravel(_results(atoms)["forces"]) for atoms in frames])
     periodic = sum(bool(atoms.pbc.any()) for atoms in frames)
     stressed = sum("stress" in _results(atoms) for atoms in frames)
     names = "; ".join(f"{name} from {' and '.join(used)}" for name, used in origin.items() if used)
     lines = [
-        f"{len(frames)} configurations of {atoms} atoms, {sizes.sum()} atoms in all: {', '.join(shares)}; "
+        f"{len(frames)} configurations of {atoms}, {sizes.sum()} atoms in all: {', '.join(shares)}; "
         f"{periodic} periodic, {stressed} with stress.",
         f"In the files: {names}. Force components: {np.sqrt(np.mean(forces**2)):.3g} eV/Å (root mean square), "
         f"{np.abs(forces).max():.3g} eV/Å (largest).",
