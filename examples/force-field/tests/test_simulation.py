@@ -154,6 +154,20 @@ def test_ensembles(kind: str, tmp_path: Path) -> None:
         assert found.fluctuation < 0.3  # meV per atom; the kinetic energy changes by more than 10
 
 
+def test_a_simulation_that_fails_keeps_its_trajectory(tmp_path: Path) -> None:
+    atoms, path = salt(seed=2), tmp_path / "out.extxyz"
+    atoms.calc = ForceFieldCalculator(morse())
+
+    def fail(number: int) -> bool:
+        if number == 3:
+            raise FloatingPointError
+        return True
+
+    with pytest.raises(FloatingPointError):
+        simulate(atoms, 9, Ensemble(), path, interval=1, on_step=fail)
+    assert len(path.read_text().splitlines()) == 4 * (len(atoms) + 2)
+
+
 def test_ensembles_refuse_impossible_conditions() -> None:
     with pytest.raises(ValueError, match="ensemble nve or nvt or npt, got 'nph'"):
         Ensemble("nph")

@@ -1,5 +1,7 @@
 """Molecular dynamics at constant energy, temperature or pressure, and what it conserves."""
 
+import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,11 @@ from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import IsotropicMTKNPT
 from ase.md.verlet import VelocityVerlet
 
+from irreps_ops.checkpoint import write_file
+
 from . import ENSEMBLES
+
+SAVE_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,8 @@ def simulate(
         atoms: atoms with velocities and a calculator; moved in place.
         steps: number of steps.
         ensemble: the ensemble.
-        trajectory: extended-XYZ file to write, in an existing folder; each frame is written at once.
+        trajectory: extended-XYZ file to write, in an existing folder; it is written once a minute and at the end,
+            whatever ends the simulation.
         interval: number of steps between two frames of the trajectory.
         on_step: called with the number of each step; if it returns False, the simulation ends, but not
             before two steps.
@@ -144,18 +151,25 @@ def simulate(
     conserved: Callable[[], float] = getattr(dynamics, "get_conserved_energy", atoms.get_total_energy)
     rows: list[tuple[float, float, float, float]] = []
 
-    with trajectory.open("w") as file:
+    text, saved = io.StringIO(), time.perf_counter()
 
-        def record() -> None:
-            time, volume = dynamics.get_time() / (1000 * units.fs), float(abs(np.linalg.det(atoms.cell.array)))
-            rows.append((time, 1e3 * conserved() / len(atoms), float(atoms.get_temperature()), volume))
-            if dynamics.nsteps % interval == 0:
-                ase.io.write(file, _snapshot(atoms), format="extxyz")
+    def record() -> None:
+        now, volume = dynamics.get_time() / (1000 * units.fs), float(abs(np.linalg.det(atoms.cell.array)))
+        rows.append((now, 1e3 * conserved() / len(atoms), float(atoms.get_temperature()), volume))
+        if dynamics.nsteps % interval == 0:
+            ase.io.write(text, _snapshot(atoms), format="extxyz")
 
-        dynamics.attach(record, interval=1)
+    dynamics.attach(record, interval=1)
+    try:
         for _ in dynamics.irun(steps):
+            if time.perf_counter() - saved > SAVE_EVERY:
+                write_file(trajectory, text.getvalue())
+                saved = time.perf_counter()
             if not on_step(dynamics.nsteps) and dynamics.nsteps >= 2:
                 break
+    finally:
+        if text.tell():
+            write_file(trajectory, text.getvalue())
     times, energies, temperatures, volumes = np.array(rows).T
     drift = fluctuation = None
     if ensemble.kind != "nvt":
