@@ -85,7 +85,7 @@ def test_citation_names_the_licence_and_repository_of_the_packages() -> None:
 
 # The function itself, a cache of compiled code below that package, and tables that programs of other libraries write.
 WRITERS = {"_files.py", "_disk_cache.py", "make_golden.py", "make_e3nn_jax.py", "make_e3nn_torch.py"}
-WRITERS |= {"dynamics.py", "logs.py"}  # a trajectory and a log, which grow while a job runs
+WRITERS |= {"logs.py"}  # a log, which grows while a job runs
 WRITING = ("write_text", "write_bytes", "tofile", "np.save", "np.savez", "shutil.copy", "shutil.move", "pickle.dump")
 
 
