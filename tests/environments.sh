@@ -23,7 +23,8 @@ run() { # name, Python, options of the installation
     fi
     # The tools are not ours to bound: they come first, at their newest.
     uv pip install --quiet --python "$place/venv" --group test
-    uv pip install --quiet --python "$place/venv" "${@:3}" "${packages[@]}"
+    # Those that the tools need, too, are chosen anew.
+    uv pip install --quiet --upgrade --python "$place/venv" "${@:3}" "${packages[@]}"
     echo "== $1"
     uv pip list --python "$place/venv" 2>/dev/null | grep -E "^(jax|jaxlib|numpy|flax|dm-haiku|llvmlite|optax) " || true
     "$place/venv/bin/python" -c "$requirement"

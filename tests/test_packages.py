@@ -23,10 +23,10 @@ PACKAGES = ("irreps-core", "irreps-ops", "irreps-haiku", "irreps-flax", "irreps-
 PLUGINS = ("irreps-equinox", "irreps-layer-plugin")
 REQUIRES = {
     "irreps-core": {"numpy>=2.0"},
-    "irreps-ops": {"irreps-core[jax]<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
+    "irreps-ops": {"irreps-core[jax]<0.2,>=0.1", "jax>=0.8", "numpy>=2.0"},
     "irreps-haiku": {"dm-haiku>=0.0.15", "irreps-ops<0.2,>=0.1"},
     "irreps-flax": {"flax>=0.12.0", "irreps-ops<0.2,>=0.1"},
-    "irreps-compat": {"irreps-core[jax]<0.2,>=0.1", "irreps-ops<0.2,>=0.1", "jax>=0.7.1", "numpy>=2.0"},
+    "irreps-compat": {"irreps-core[jax]<0.2,>=0.1", "irreps-ops<0.2,>=0.1", "jax>=0.8", "numpy>=2.0"},
     "irreps-llvm": {"irreps-ops<0.2,>=0.1", "llvmlite>=0.45"},
 }
 MUST_NOT_IMPORT = {

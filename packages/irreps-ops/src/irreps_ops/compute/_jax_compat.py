@@ -148,5 +148,5 @@ def without_dead_code(function: ClosedJaxpr, used: Sequence[bool]) -> tuple[Clos
 def with_results(function: ClosedJaxpr, results: Sequence[Any]) -> ClosedJaxpr:
     """Return a traced function that returns other variables of the same program."""
     jaxpr = function.jaxpr
-    names = jaxpr.debug_info.with_unknown_names()  # those of the old results do not fit
+    names = jaxpr.debug_info._replace(result_paths=("",) * len(results))  # those of the old results do not fit
     return closed(jaxpr.replace(outvars=list(results), debug_info=names), function.consts)
