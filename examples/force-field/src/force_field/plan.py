@@ -1,6 +1,8 @@
 """The plan of a training run: everything that determines it."""
 
 import argparse
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +91,7 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
     saved_keys = header["data"].get("keys", {})
     checkpoint.check_same("names of targets", saved_keys, keys, path)
     chosen = {"source": list(BUILT_IN), "train": None, "valid": None, **header["data"], **chosen}
-    try:
+    with _reported(path):
         config = _training_config({**header["training"], **training})
         if config.lora_rank > 0:
             raise UsageError("--lora-rank adapts a trained model: name it with --from")
@@ -99,12 +101,6 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
         elements = tuple(sorted({z for atoms in frames for z in atoms.numbers.tolist()}))
         size = "M" if config.minutes <= 0 or config.minutes >= LARGE_FROM else "S"
         asked = ModelConfig(**{"elements": elements, **SIZES[size], **header["model"], **model})
-    except TypeError as error:
-        raise CheckpointError(f"{path} was written by another version of force-field: {error}") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     train, valid = data.split(len(frames), chosen["train"], chosen["valid"], config.seed)
     model_config = replace(asked, elements=elements)
     plan = Plan(model_config, config, chosen["source"], names, found, train.tolist(), valid.tolist())
@@ -112,6 +108,19 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
         checkpoint.check_same("model", header["model"], as_json(plan.model), path)
         checkpoint.check_same("data", header["data"], data_header(plan), path)
     return plan
+
+
+@contextlib.contextmanager
+def _reported(path: Path) -> Iterator[None]:
+    """Let wrong settings be errors of usage, and settings that this version lacks errors of the checkpoint."""
+    try:
+        yield
+    except TypeError as error:
+        raise CheckpointError(f"{path} was written by another version of force-field: {error}") from None
+    except InputError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _continued(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:
@@ -134,16 +143,10 @@ def _continued(options: argparse.Namespace, saved: checkpoint.Checkpoint | None,
     chosen = {"train": None, "valid": None, **header["data"], **chosen}
     if "source" not in chosen:
         raise UsageError("a trained model does not say which data it is to be trained on: give --data")
-    try:
+    with _reported(path):
         config = _training_config({"learning_rate": CONTINUED_RATE, **header["training"], **training})
         names = Keys(**{**saved_keys, **keys})
         found = data.load_set(chosen["source"], names)
-    except TypeError as error:
-        raise CheckpointError(f"{path} was written by another version of force-field: {error}") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     start = resumed(saved, path, config.dtype) if saved else start_from(Path(chosen["from"]), config.dtype)
     data.check_elements(found.frames, start.config.elements, ", ".join(chosen["source"]))
     train, valid = data.split(len(found.frames), chosen["train"], chosen["valid"], config.seed)
