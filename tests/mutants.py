@@ -43,7 +43,11 @@ TARGETS = {
     "core": Target(("packages/irreps-core/src/irreps_core",), ("packages/irreps-core",)),
     "compute": Target(
         ("packages/irreps-ops/src/irreps_ops/compute",),
-        ("packages/irreps-ops/tests/compute", "packages/irreps-ops/src/irreps_ops/compute"),
+        # Executors and tiles are also tested through the operations that they serve.
+        (
+            *(f"packages/irreps-ops/tests/{chapter}" for chapter in ("compute", "graphs", "products")),
+            "packages/irreps-ops/src/irreps_ops/compute",
+        ),
     ),
     "checkpoint": Target(
         (
