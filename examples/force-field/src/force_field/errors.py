@@ -1,5 +1,8 @@
 """What a command refuses with exit code 2 and one sentence. These classes load nothing that takes seconds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Input that cannot be used, or output that cannot be written; the message is meant for users."""
@@ -23,3 +26,14 @@ class SettingsError(InputError):
 
 class UsageError(InputError):
     """Options that contradict each other or are out of range."""
+
+
+@contextmanager
+def usage_errors(*others: type[Exception]) -> Iterator[None]:
+    """Let a ValueError, or an error of these other kinds, be a UsageError. An InputError stays what it is."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, *others) as error:
+        raise UsageError(str(error)) from None

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import checkpoint, data
 from .data import DataSet, Keys
-from .errors import CheckpointError, InputError, UsageError
+from .errors import CheckpointError, UsageError, usage_errors
 from .potential import as_json, fingerprint
 from .pretrained.config import PublicConfig
 from .settings import FREE, LARGE_FROM, SIZES, ModelConfig, TrainingConfig, is_number
@@ -114,13 +114,10 @@ def make_plan(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, 
 def _reported(path: Path) -> Iterator[None]:
     """Let wrong settings be errors of usage, and settings that this version lacks errors of the checkpoint."""
     try:
-        yield
+        with usage_errors():
+            yield
     except TypeError as error:
         raise CheckpointError(f"{path} was written by another version of force-field: {error}") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _continued(options: argparse.Namespace, saved: checkpoint.Checkpoint | None, path: Path) -> Plan:

@@ -2,6 +2,8 @@
 
 import argparse
 import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from force_field import checkpoint, data, outputs, pretrained
 from force_field.calculator import ForceFieldCalculator
 from force_field.commands import load, sources_of
 from force_field.derivatives import Potential
-from force_field.errors import DataError, InputError, UsageError
+from force_field.errors import DataError, UsageError, usage_errors
 from force_field.evaluation import Predictor
 from force_field.graphs import to_graphs
 from force_field.potential import load_any
@@ -52,9 +54,24 @@ def _place(options: argparse.Namespace, name: str) -> Path:
     return path
 
 
-def _progress(console: Console, title: str) -> Progress:
+@contextmanager
+def _steps(console: Console, title: str, total: int) -> Iterator[tuple[list[int], Callable[[int], bool]]]:
+    """Show steps. Return the signals that arrive, and a function of a step's number, which is False after a signal."""
     columns = (TextColumn(title), BarColumn(), TextColumn("step {task.completed:.0f}"), TimeElapsedColumn())
-    return Progress(*columns, console=console)
+    with outputs.interruptible() as caught, Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+
+        def on_step(number: int) -> bool:
+            bar.update(task, completed=number)
+            return not caught
+
+        yield caught, on_step
+
+
+def _write(path: Path, frames: Atoms | Sequence[Atoms]) -> None:
+    text = io.StringIO()
+    ase.io.write(text, frames, format="extxyz")
+    write_file(path, text.getvalue())
 
 
 def md(options: argparse.Namespace, console: Console) -> int:
@@ -65,21 +82,13 @@ def md(options: argparse.Namespace, console: Console) -> int:
         )
     model, atoms = _start(options)
     names = ("timestep", "temperature", "pressure", "friction", "seed")
-    try:
+    with usage_errors():
         ensemble = Ensemble(options.ensemble, **{name: getattr(options, name) for name in names})
         atoms.calc = ForceFieldCalculator(model, options.dtype)
         ensemble.integrator(atoms.copy())  # before anything is computed
-    except ValueError as error:
-        raise UsageError(str(error)) from None
     set_temperature(atoms, options.temperature, options.seed)
     path = _place(options, "trajectory.extxyz")
-    with outputs.interruptible() as caught, _progress(console, "dynamics") as bar:
-        task = bar.add_task("", total=options.steps)
-
-        def on_step(number: int) -> bool:
-            bar.update(task, completed=number)
-            return not caught
-
+    with _steps(console, "dynamics", options.steps) as (caught, on_step):
         found = simulate(atoms, options.steps, ensemble, path, options.interval, on_step=on_step)
     if caught:
         console.print("Interrupted: the results are those of the steps so far.")
@@ -102,23 +111,10 @@ def relax(options: argparse.Namespace, console: Console) -> int:
     model, atoms = _start(options)
     atoms.calc = ForceFieldCalculator(model, options.dtype)
     path = _place(options, "relaxed.extxyz")
-    with outputs.interruptible() as caught, _progress(console, "relaxation") as bar:
-        task = bar.add_task("", total=options.steps)
-
-        def on_step(number: int) -> bool:
-            bar.update(task, completed=number)
-            return not caught
-
-        names = ("optimizer", "fmax", "steps", "cell", "pressure")
-        try:
-            found = relax_atoms(atoms, **{name: getattr(options, name) for name in names}, on_step=on_step)
-        except InputError:
-            raise
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    text = io.StringIO()
-    ase.io.write(text, atoms, format="extxyz")
-    write_file(path, text.getvalue())
+    names = ("optimizer", "fmax", "steps", "cell", "pressure")
+    with _steps(console, "relaxation", options.steps) as (caught, on_step), usage_errors():
+        found = relax_atoms(atoms, **{name: getattr(options, name) for name in names}, on_step=on_step)
+    _write(path, atoms)
     state = "converged" if found.converged else "NOT CONVERGED"
     console.print(
         f"{atoms.get_chemical_formula()}: {state} after {found.steps} steps, largest force {found.force:.5f} eV/Å\n"
@@ -133,13 +129,9 @@ def phonons(options: argparse.Namespace, console: Console) -> int:
     model, atoms = _start(options)
     path = _place(options, "phonons.csv")
     outputs.check_writable(path.with_suffix(".png"))
-    try:
+    with usage_errors(KeyError):
         constants = force_constants(model, atoms, options.supercell, options.dtype)
         bands = phonon_report.bands(constants, options.path, options.points)
-    except InputError:
-        raise
-    except (KeyError, ValueError) as error:
-        raise UsageError(str(error)) from None
     phonon_report.write(path, constants, bands, options.mesh)
     console.print(phonon_report.in_words(constants), **_PLAIN)
     console.print(f"frequencies: {path}, {path.with_suffix('.png').name}", **_PLAIN)
@@ -177,8 +169,6 @@ def use(options: argparse.Namespace, console: Console) -> int:
             **_PLAIN,
         )
     if options.out is not None:
-        text = io.StringIO()
-        ase.io.write(text, frames, format="extxyz")
-        write_file(options.out, text.getvalue())
+        _write(options.out, frames)
         console.print(f"energies, forces and stresses: {options.out}", **_PLAIN)
     return 0
