@@ -64,15 +64,16 @@ expected = work(True)
 assert all(same(results, expected) for results, _ in found)
 assert len({objects for _, objects in found}) == 1, "each object is imported once"
 
+import irreps_flax.linen
 import irreps_flax.nnx
 barrier = threading.Barrier(32)
 
-def module(n):
+def modules(n):
     barrier.wait()
-    return irreps_flax.nnx.Linear
+    return irreps_flax.nnx.Linear, irreps_flax.linen.Linear
 
 with ThreadPoolExecutor(32) as pool:
-    assert len(set(pool.map(module, range(32)))) == 1, "one module class for each layer"
+    assert len(set(pool.map(modules, range(32)))) == 1, "one module class for each layer"
 """
 
 FORK = """

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 import irreps_ops as irr
-from irreps_core import IrrepsArray, cached
+from irreps_core import IrrepsArray
 
 
 class _LayerModule(eqx.nn.StatefulLayer):
@@ -106,7 +106,6 @@ class EquinoxBinding:
 
     irreps_api = 1
 
-    @cached()
     def module(self, layer: type) -> type[eqx.Module]:
         """Return the Equinox module class of a layer class.
 

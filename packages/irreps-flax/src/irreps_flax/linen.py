@@ -25,7 +25,6 @@ from flax.core import init as flax_init
 from flax.core import meta
 
 import irreps_ops as irr
-from irreps_core import cached
 
 from . import _serialization as _serialization  # registers IrrepsArray
 
@@ -33,6 +32,9 @@ from . import _serialization as _serialization  # registers IrrepsArray
 _DENSE_NAMES = {"w": "kernel", "b": "bias"}  # within Dense_0, for our linear_0
 _BATCH_NORM_NAMES = {"weight": "weights", "bias": "biases", "running_mean": "mean", "running_var": "var"}
 _FLAX_NAMES = _DENSE_NAMES | _BATCH_NORM_NAMES
+
+# Not a cache that can be cleared: programs compare classes and look them up by name.
+_classes: dict[type, type[linen.Module]] = {}
 
 
 class _LinenScope:
@@ -93,55 +95,61 @@ class _LinenScope:
         return "/".join((*self._scope.path, *name))
 
 
+def _module_class(layer: Any) -> type[linen.Module]:
+    fields = [field for field in dataclasses.fields(layer) if field.init]
+
+    def make(self: linen.Module) -> Any:
+        return layer(**{field.name: getattr(self, field.name) for field in fields})
+
+    def convert(self: linen.Module) -> None:
+        """Convert the fields as the layer does, which also refuses wrong arguments."""
+        made = make(self)
+        for field in fields:
+            object.__setattr__(self, field.name, getattr(made, field.name))
+
+    # Linen replaces tuples, hence Irreps, by plain tuples where it binds a module and before `setup`.
+    def post_init(self: linen.Module) -> None:
+        convert(self)
+        linen.Module.__post_init__(self)
+        convert(self)
+
+    def setup(self: linen.Module) -> None:
+        convert(self)
+
+    @linen.compact
+    def call(self: Any, *inputs: Any, **options: Any) -> Any:
+        return make(self)(_LinenScope(self.scope), *inputs, **options)
+
+    irr.bindings.describe_call(call, layer)
+
+    body = {
+        "__annotations__": {field.name: field.type for field in fields},
+        "__call__": call,
+        "__doc__": layer.__doc__,
+        "__module__": __name__,
+        "__post_init__": post_init,
+        "layer_class": layer,
+        "setup": setup,
+    }
+    for field in fields:
+        body[field.name] = dataclasses.field(
+            default=field.default, default_factory=field.default_factory, kw_only=field.kw_only
+        )
+    return type(layer.__name__, (linen.Module,), body)
+
+
 class LinenBinding:
     """The binding of linen, see :class:`irreps_ops.bindings.Binding`."""
 
     irreps_api = 1
 
-    @cached()
     def module(self, layer: Any) -> type[linen.Module]:
         """Return the linen module class of a layer class, a dataclass with the fields of the layer."""
         layer = irr.bindings.layer(layer)
-        fields = [field for field in dataclasses.fields(layer) if field.init]
-
-        def make(self: linen.Module) -> Any:
-            return layer(**{field.name: getattr(self, field.name) for field in fields})
-
-        def convert(self: linen.Module) -> None:
-            """Convert the fields as the layer does, which also refuses wrong arguments."""
-            made = make(self)
-            for field in fields:
-                object.__setattr__(self, field.name, getattr(made, field.name))
-
-        # Linen replaces tuples, hence Irreps, by plain tuples where it binds a module and before `setup`.
-        def post_init(self: linen.Module) -> None:
-            convert(self)
-            linen.Module.__post_init__(self)
-            convert(self)
-
-        def setup(self: linen.Module) -> None:
-            convert(self)
-
-        @linen.compact
-        def call(self: Any, *inputs: Any, **options: Any) -> Any:
-            return make(self)(_LinenScope(self.scope), *inputs, **options)
-
-        irr.bindings.describe_call(call, layer)
-
-        body = {
-            "__annotations__": {field.name: field.type for field in fields},
-            "__call__": call,
-            "__doc__": layer.__doc__,
-            "__module__": __name__,
-            "__post_init__": post_init,
-            "layer_class": layer,
-            "setup": setup,
-        }
-        for field in fields:
-            body[field.name] = dataclasses.field(
-                default=field.default, default_factory=field.default_factory, kw_only=field.kw_only
-            )
-        return type(layer.__name__, (linen.Module,), body)
+        if layer not in _classes:
+            # Threads may make several at the same time; setdefault keeps one.
+            _classes.setdefault(layer, _module_class(layer))
+        return _classes[layer]
 
     def init(self, layer: Any, key: jax.Array, *irreps_in: Any, dtype: Any = jnp.float32) -> Any:
         """Return linen's variables; see :class:`irreps_ops.bindings.Binding`."""

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 import irreps_ops as irr
-from irreps_core import IrrepsArray, cached
+from irreps_core import IrrepsArray
 
 from . import _serialization as _serialization  # registers IrrepsArray
 
@@ -135,7 +135,6 @@ class NnxBinding:
 
     irreps_api = 1
 
-    @cached()
     def module(self, layer: type) -> type[nnx.Module]:
         """Return the nnx module class of a layer class, which takes `irreps_in`, the layer's arguments and `rngs`."""
         return irr.bindings.module_class(

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 
 import irreps_ops as irr
-from irreps_core import cached
 
 _TOP = "layer"  # name of the module where the binding runs one layer
 
@@ -77,7 +76,6 @@ class HaikuBinding:
 
     irreps_api = 1
 
-    @cached()
     def module(self, layer: type) -> type[hk.Module]:
         """Return the Haiku module class of a layer class, which takes the arguments of the layer, and `name`."""
         keywords = {"name": (str | None, None)}

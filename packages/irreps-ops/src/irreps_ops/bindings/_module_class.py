@@ -12,6 +12,9 @@ from irreps_ops.scope._specs import ParameterSpec, StateSpec
 
 from ._registry import Binding, layer, layers
 
+# Not a cache that can be cleared: programs compare classes and look them up by name.
+_classes: dict[tuple[type, type], type] = {}
+
 
 def module_class(
     base: type,
@@ -24,6 +27,7 @@ def module_class(
     """Return a subclass of a framework's module class for one layer class.
 
     The subclass has the name, the documentation and the signature of the layer, and the class attribute `layer_class`.
+    Each pair of `base` and `layer_class` has one subclass, which later calls return, in whatever thread.
 
     Args:
         base: module class of the framework; its ``__init__`` takes the arguments of the layer.
@@ -44,13 +48,23 @@ def module_class(
         >>> list(inspect.signature(Dropout).parameters), Dropout(0.5, name="noise").layer.p
         (['p', 'irreps', 'name'], 0.5)
     """
+    pair = base, layer_class
+    if pair not in _classes:
+        # Threads may make several at the same time; setdefault keeps one.
+        _classes.setdefault(pair, _new_module_class(base, layer_class, first or {}, keywords or {}, same_call))
+    return _classes[pair]
+
+
+def _new_module_class(
+    base: type, layer_class: type, first: Mapping[str, Any], keywords: Mapping[str, tuple[Any, Any]], same_call: bool
+) -> type:
     parameter = inspect.Parameter
     own = list(inspect.signature(layer_class).parameters.values())
-    before = [parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind) for name, kind in (first or {}).items()]
+    before = [parameter(name, parameter.POSITIONAL_OR_KEYWORD, annotation=kind) for name, kind in first.items()]
     own = [p for p in own if p.name not in {b.name for b in before}]
     after = [
         parameter(name, parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in (keywords or {}).items()
+        for name, (kind, default) in keywords.items()
     ]
     signature = [*before, *own, *after]
 
