@@ -9,6 +9,13 @@ import latex2mathml.converter
 from public_names import MODULES, home, origin, public_names
 
 ROLE = re.compile(r":(?:func|class|meth|attr|mod|data|exc|obj):`~?([\w.]+)`")
+MATH = re.compile(r":math:`([^`]+)`")
+# Signs that formulas contain as such, so that they are easy to read in a terminal, and their names in LaTeX.
+SIGNS = {
+    "≤": "le", "≥": "ge", "≠": "ne", "≈": "approx", "±": "pm", "·": "cdot", "×": "times", "⊗": "otimes", "∘": "circ",
+    "→": "to", "∈": "in", "⟨": "langle", "⟩": "rangle", "...": "ldots",
+}  # fmt: skip
+SIGN = re.compile("|".join(map(re.escape, SIGNS)))
 # The entry of each name; those of irreps_core and irreps_ops come before those of bindings and compat.
 SHORT = {name: home(module, name) for module in reversed(MODULES) for name in public_names(module)}
 
@@ -19,7 +26,7 @@ def link(text: str, identifier: str) -> str:
 
 
 def linked(text: str) -> str:
-    """Replace the cross-references of docstrings, such as ``:func:`gate```, by links."""
+    """Replace the cross-references of docstrings, such as ``:func:`gate```, by links, and mark their formulas."""
 
     def replaced(role: re.Match[str]) -> str:
         identifier = role[1]
@@ -28,7 +35,7 @@ def linked(text: str) -> str:
             return link(identifier, identifier)
         return link(identifier, f"{SHORT[first]}{rest and '.' + rest}") if first in SHORT else f"`{identifier}`"
 
-    return ROLE.sub(replaced, text)
+    return MATH.sub(r"$\1$", ROLE.sub(replaced, text))
 
 
 class Docstrings(griffe.Extension):
@@ -48,7 +55,6 @@ class Docstrings(griffe.Extension):
     def _adapt(self, obj: griffe.Object) -> None:
         if obj.docstring:
             text = linked(obj.docstring.value)
-            text = re.sub(r":math:`([^`]+)`", r"$\1$", text)
             text = re.sub(r"^( *)\.\. math::\s+((?:.+\n?)+)", _formula, text, flags=re.MULTILINE)
             obj.docstring.value = re.sub(r"^Example:$", "Examples:", text, flags=re.MULTILINE)
         if isinstance(obj, griffe.Class):
@@ -108,6 +114,7 @@ def on_page_content(html: str, **_: Any) -> str:
     def typeset(found: re.Match[str]) -> str:
         block, formula = found[1] == "div", found[2].strip().removeprefix(r"\(").removeprefix(r"\[")
         formula = unescape(formula.removesuffix(r"\)").removesuffix(r"\]"))
+        formula = SIGN.sub(lambda sign: rf"\{SIGNS[sign[0]]} ", formula)
         return latex2mathml.converter.convert(formula, display="block" if block else "inline")
 
     return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', typeset, html, flags=re.DOTALL)

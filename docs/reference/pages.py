@@ -113,7 +113,8 @@ def table(module: str, names: dict[str, Origin]) -> str:
 
 def cell(text: str) -> str:
     """Return a text as the cell of a table."""
-    return linked(text).replace("|", r"\|")
+    text = re.sub(r"\$[^$]+\$", lambda formula: formula[0].replace("|", r"{\vert}"), linked(text))
+    return text.replace("|", r"\|")
 
 
 def on_config(config: MkDocsConfig) -> None:

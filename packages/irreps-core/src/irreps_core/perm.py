@@ -1,6 +1,6 @@
 """Permutations of 0, 1, ..., n-1, written as tuples p: i goes to p[i].
 
-They compose like functions, (p1 ∘ p2)(i) = p1(p2(i)).
+They compose like functions, :math:`(p_1 ∘ p_2)(i) = p_1(p_2(i))`.
 
 Example:
     >>> from irreps_core import perm
@@ -90,7 +90,7 @@ def rand(n: int, rng: "np.random.Generator | None" = None) -> Perm:  # quoted: n
 
 
 def from_int(i: int, n: int) -> Perm:
-    """Return the permutation of n objects with number `i`, 0 <= i < n!. Number 0 is the identity.
+    """Return the permutation of n objects with number `i`, :math:`0 ≤ i < n!`. Number 0 is the identity.
 
     Raises:
         ValueError: the number is out of range.
@@ -202,7 +202,7 @@ def sign(p: Perm) -> int:
 
 
 def natural_representation(p: Perm) -> np.ndarray:
-    """Return the permutation matrix M: M e_i = e_p[i], so that M(p1 ∘ p2) = M(p1) M(p2).
+    """Return the permutation matrix M: :math:`M e_i = e_{p(i)}`, so that :math:`M(p_1 ∘ p_2) = M(p_1) M(p_2)`.
 
     Args:
         p: permutation of n objects.
@@ -220,12 +220,13 @@ def natural_representation(p: Perm) -> np.ndarray:
 
 
 def standard_representation(p: Perm) -> np.ndarray:
-    """Return the irreducible part of the natural representation: its complement to the invariant (1, ..., 1).
+    r"""Return the irreducible part of the natural representation: its complement to the invariant (1, ..., 1).
 
-    The matrix is orthogonal, in the basis (1, ..., 1, -k, 0, ..., 0) / sqrt(k (k+1)), k = 1, ..., n-1.
+    The matrix is orthogonal, in the basis :math:`(1, ..., 1, -k, 0, ..., 0) / \sqrt{k (k + 1)}`,
+    :math:`k = 1, ..., n - 1`.
 
     Args:
-        p: permutation of n objects, n >= 1.
+        p: permutation of n objects, :math:`n ≥ 1`.
 
     Returns:
         float64 array of shape (n-1, n-1).

@@ -24,8 +24,9 @@ def fully_connected_net(
 ) -> Converted:
     """Convert an ``e3nn.nn.FullyConnectedNet`` to a :class:`irreps_ops.MultiLayerPerceptron`.
 
-    The array ``layer0.weight``, of shape (inputs, outputs), becomes ``linear_0/w``; both divide by sqrt(inputs).
-    Variances other than 1 are absorbed into the first and the last weights, or into the last activation.
+    The array ``layer0.weight``, of shape (inputs, outputs), becomes ``linear_0/w``; both divide by the root of the
+    number of inputs. Variances other than 1 are absorbed into the first and the last weights, or into the last
+    activation.
 
     Args:
         state: state dict of NumPy arrays.

@@ -15,7 +15,9 @@ from ._state import Converted, StateDict, read, refuse
 
 @frozen
 class NormActivation:
-    """The norm activation of e3nn as a layer: x -> x / n act(n + b) with the norm n of x, see :func:`norm_activation`.
+    r"""The norm activation of e3nn as a layer, see :func:`norm_activation`.
+
+    .. math:: y = x \, \text{act}(n + b) / n, \qquad n = \max(|x|, ε)
 
     Attributes:
         irreps_in: irreps of the data.
@@ -63,11 +65,12 @@ def norm_activation(
     epsilon: float | None = None,
     bias: bool = False,
 ) -> Converted:
-    """Convert an ``e3nn.nn.NormActivation`` to a layer, with its biases.
+    r"""Convert an ``e3nn.nn.NormActivation`` to a layer, with its biases.
 
-    The layer computes x / n act(n + b), where n is the norm of x but at least `epsilon`. The function is not scaled.
-    The argument `normalize` of e3nn is True, because the module cannot be made with False. Without biases and
-    `epsilon`, ``irreps_ops.norm_activation(x, [lambda n: act(n) / n, ...], normalization="norm")`` is equivalent.
+    The layer computes :math:`x \, \text{act}(n + b) / n`, where n is the norm of x but at least `epsilon`. The function
+    is not scaled. The argument `normalize` of e3nn is True, because the module cannot be made with False. Without
+    biases and `epsilon`, ``irreps_ops.norm_activation(x, [lambda n: act(n) / n, ...], normalization="norm")`` is
+    equivalent.
 
     Args:
         state: state dict of NumPy arrays.

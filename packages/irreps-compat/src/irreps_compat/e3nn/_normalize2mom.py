@@ -29,11 +29,11 @@ class Scaled:
 
 
 def normalize2mom(phi: Activation) -> Activation:
-    """Scale a function as e3nn does, for networks that were trained with it.
+    r"""Scale a function as e3nn does, for networks that were trained with it.
 
-    The factor is (mean of phi(z)²)^(-1/2) over a million normal random numbers z, those that PyTorch draws on the CPU
-    with seed 0. :func:`irreps_ops.normalize_function` computes the mean by quadrature; the two factors differ by about
-    1e-3. As in e3nn, a factor within 1e-4 of 1 is omitted.
+    The factor is :math:`1 / \sqrt{\text{mean of } φ(z)^2}` over a million normal random numbers z, those that PyTorch
+    draws on the CPU with seed 0. :func:`irreps_ops.normalize_function` computes the mean by quadrature; the two factors
+    differ by about 1e-3. As in e3nn, a factor within 1e-4 of 1 is omitted.
 
     Args:
         phi: an elementwise JAX function that corresponds to the module's activation.

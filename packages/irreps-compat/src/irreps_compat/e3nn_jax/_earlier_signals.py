@@ -15,14 +15,14 @@ def s2grid(res_beta: int, res_alpha: int, *, quadrature: str) -> tuple[np.ndarra
 
 
 def s2grid_vectors(y: Any, alpha: Any) -> np.ndarray:
-    """Return the points of a grid; the present form is :attr:`irreps_ops.SphericalSignal.grid_vectors`.
+    r"""Return the points of a grid; the present form is :attr:`irreps_ops.SphericalSignal.grid_vectors`.
 
     Args:
         y: heights, from -1 to 1, of shape (res_beta,).
         alpha: angles in radians, of shape (res_alpha,).
 
     Returns:
-        Points (sin(beta) sin(alpha), y, sin(beta) cos(alpha)) with y = cos(beta), of shape (res_beta, res_alpha, 3).
+        Points :math:`(\sin β \sin α, y, \sin β \cos α)` with :math:`y = \cos β`, of shape (res_beta, res_alpha, 3).
 
     Raises:
         ValueError: `y` or `alpha` does not have exactly one axis.
@@ -92,7 +92,7 @@ def s2_sum_of_diracs(positions: Any, weights: Any, lmax: int, *, p_val: int, p_a
         p_arg: parity of the argument, 1 or -1.
 
     Returns:
-        Data of :func:`irreps_ops.s2_irreps`, of shape (..., (lmax+1)²).
+        Data of :func:`irreps_ops.s2_irreps`, of shape (..., (lmax+1)**2).
 
     Example:
         >>> import jax.numpy as jnp

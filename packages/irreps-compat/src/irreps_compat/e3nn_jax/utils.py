@@ -22,7 +22,7 @@ def _floating_dtypes(tree: Any) -> list[Any]:
 
 
 def equivariance_test(fun: Callable[..., Any], rng_key: jax.Array, *args: Any) -> tuple[Any, Any]:
-    """Return ``fun(g x)`` and ``g fun(x)`` for one random rotation and inversion g.
+    """Return :math:`f(g x)` and :math:`g f(x)` for one random rotation and inversion g.
 
     Args:
         fun: a function of IrrepsArrays.

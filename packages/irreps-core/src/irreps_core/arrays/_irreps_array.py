@@ -39,9 +39,9 @@ class IrrepsArray(ArrayBase, metaclass=_FindsFormerNames):
     """An array whose last axis holds data of given irreps.
 
     The items of the irreps follow one another on the last axis. Within ``mul x ir`` the multiplicity comes first and
-    the component (m = -l, ..., l) last. An operation that is not equivariant raises an error that says what to do
-    instead. For plain numbers take :attr:`array`: an IrrepsArray has no truth value, unless it is a single number, and
-    does not become a NumPy array by itself, unless it consists of scalars 0e.
+    the component (:math:`m = -l, ..., l`) last. An operation that is not equivariant raises an error that says what to
+    do instead. For plain numbers take :attr:`array`: an IrrepsArray has no truth value, unless it is a single number,
+    and does not become a NumPy array by itself, unless it consists of scalars 0e.
 
     An IrrepsArray is immutable. With JAX it is a pytree with one leaf, the array. The flags of the items that are known
     to be zero are not part of the pytree, so that they never change a tree structure.

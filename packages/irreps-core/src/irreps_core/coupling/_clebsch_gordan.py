@@ -15,9 +15,10 @@ _LARGEST = 2**31  # bytes of a dense array
 
 
 def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
-    r"""Return the unitary matrix Q of x_complex = Q x_real, from the real basis of degree l to the complex |l, m>.
+    r"""Return the unitary matrix :math:`Q` from the real to the complex basis of degree l.
 
-    With the real components c_m (m > 0, cosines), c_0 and c_-m (sines),
+    It gives the components in the complex basis :math:`|l, m⟩` as :math:`x_\text{complex} = Q x_\text{real}`. With the
+    real components :math:`c_m` (cosines), :math:`c_0` and :math:`c_{-m}` (sines), :math:`m > 0`,
 
     .. math::
 
@@ -30,7 +31,7 @@ def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
         l: degree.
 
     Returns:
-        complex128 array of shape (2l+1, 2l+1); rows and columns run m = -l .. l. Read-only.
+        complex128 array of shape (2l+1, 2l+1); rows and columns run :math:`m = -l, ..., l`. Read-only.
 
     Raises:
         TypeError: l is not an integer.
@@ -67,8 +68,9 @@ def _phases(l: int) -> np.ndarray:
 def generators(l: SupportsIndex) -> np.ndarray:
     r"""Return the generators of the rotations about x, y and z on the real basis of degree l.
 
-    exp(θ X_a) is the Wigner D matrix of the rotation by θ about the axis a; [X_a, X_b] = ε_abc X_c; each is
-    real and antisymmetric. For l = 1 they act on (x, y, z): (X_a)_bc = -ε_abc.
+    :math:`\exp(θ X_a)` is the Wigner D matrix of the rotation by θ about the axis a. The generators are real and
+    antisymmetric, and :math:`[X_a, X_b] = ε_{abc} X_c`. For :math:`l = 1` they act on (x, y, z):
+    :math:`(X_a)_{bc} = -ε_{abc}`.
 
     Args:
         l: degree.
@@ -100,13 +102,14 @@ def _generators(l: int) -> np.ndarray:
 
 
 def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> np.ndarray:
-    r"""Return the real Clebsch-Gordan coefficients: the invariant tensor C of l1 ⊗ l2 ⊗ l3, of Frobenius norm 1.
+    r"""Return the real Clebsch-Gordan coefficients: the invariant tensor of three degrees, of Frobenius norm 1.
 
-    The sum of C_ijk x_i y_j transforms with degree l3 when x and y transform with degrees l1 and l2:
+    :math:`\sum_{ij} C_{ijk} x_i y_j` transforms with degree :math:`l_3` when x and y transform with degrees :math:`l_1`
+    and :math:`l_2`:
 
     .. math:: \sum_{abc} D^{l_1}_{ia} D^{l_2}_{jb} D^{l_3}_{kc} \, C_{abc} = C_{ijk}
 
-    All are zero unless \|l1 - l2\| <= l3 <= l1 + l2. The sign is fixed by
+    All are zero unless :math:`|l_1 - l_2| ≤ l_3 ≤ l_1 + l_2`. The sign is fixed by
 
     .. math::
 
@@ -114,7 +117,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
         Q^{l_3 *}_{m_3 k} \; \langle l_1 m_1 \, l_2 m_2 | l_3 m_3 \rangle
 
     with the Condon-Shortley coefficients and the Q of :func:`change_basis_real_to_complex`: the convention of e3nn-jax,
-    and of e3nn from 0.5 on. An even permutation of (l1, l2, l3) transposes C; an odd one also multiplies it by
+    and of e3nn from 0.5 on. An even permutation of the degrees transposes C; an odd one also multiplies it by
     :math:`(-1)^{l_1 + l_2 + l_3}`.
 
     Args:
@@ -123,7 +126,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
         l3: degree of the product.
 
     Returns:
-        float64 array of shape (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), components m = -l .. l. Read-only.
+        float64 array of shape (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), components :math:`m = -l, ..., l`. Read-only.
 
     Raises:
         TypeError: a degree is not an integer.
@@ -155,8 +158,9 @@ def _clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
 def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the elements of :func:`clebsch_gordan` that are not zero.
 
-    Selection rules: |m3| = |m1| + |m2| or ||m1| - |m2||, and the number of negative m (sines) has the parity
-    of l1 + l2 + l3. Elements that obey them and are zero nevertheless, such as <2 0 3 2 | 3 2>, are left out, too.
+    Selection rules: :math:`|m_3|` is :math:`|m_1| + |m_2|` or :math:`\big| |m_1| - |m_2| \big|`, and the number of
+        negative :math:`m` (sines) has the parity of :math:`l_1 + l_2 + l_3`. Elements that obey them and are zero
+        nevertheless, such as :math:`⟨2\,0\,3\,2 | 3\,2⟩`, are left out, too.
 
     Args:
         l1: degree of the first factor.
@@ -164,8 +168,8 @@ def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsInde
         l3: degree of the product.
 
     Returns:
-        (indices, values): an int64 array of shape (n, 3), the places (l1 + m1, l2 + m2, l3 + m3) in lexical order,
-        and a float64 array of shape (n,). Both are read-only.
+        (indices, values): an int64 array of shape (n, 3), the places :math:`(l_1 + m_1, l_2 + m_2, l_3 + m_3)` in
+        lexical order, and a float64 array of shape (n,). Both are read-only.
 
     Raises:
         TypeError: a degree is not an integer.

@@ -9,9 +9,10 @@ from irreps_core._inputs._degrees import check_spin
 
 
 def su2_generators(j: SupportsFloat) -> np.ndarray:
-    r"""Return the generators of the spin-j representation of SU(2), anti-Hermitian: [X_a, X_b] = ε_abc X_c.
+    r"""Return the generators of the spin-j representation of SU(2), which are anti-Hermitian.
 
-    In the order of this package's axes (x, y, z), whose polar axis is y, they are
+    Their commutators are :math:`[X_a, X_b] = ε_{abc} X_c`. In the order of this package's axes (x, y, z), whose polar
+    axis is y, they are
 
     .. math:: X_x = -i J_2, \qquad X_y = i J_3, \qquad X_z = i J_1
 
@@ -24,11 +25,11 @@ def su2_generators(j: SupportsFloat) -> np.ndarray:
         j: spin, 0, 1/2, 1, 3/2, ...
 
     Returns:
-        complex128 array of shape (3, 2j+1, 2j+1); components run m = -j .. j. Read-only.
+        complex128 array of shape (3, 2j+1, 2j+1); components run :math:`m = -j, ..., j`. Read-only.
 
     Raises:
         TypeError: j is not a number.
-        ValueError: j is negative or 2j is not an integer.
+        ValueError: j is negative or :math:`2j` is not an integer.
 
     Example:
         >>> import numpy as np
@@ -51,12 +52,14 @@ def _su2_generators(jj: int) -> np.ndarray:
 
 
 def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) -> np.ndarray:
-    r"""Return the Clebsch-Gordan coefficients <j1 m1 j2 m2 | j3 m3> / sqrt(2 j3 + 1) of SU(2).
+    r"""Return the Clebsch-Gordan coefficients of SU(2), of Frobenius norm 1.
 
-    Their phases are those of Condon and Shortley. The factor 1 / sqrt(2 j3 + 1) makes the Frobenius norm 1.
-    They are all zero unless |j1 - j2| <= j3 <= j1 + j2 and j1 + j2 + j3 is an integer.
-    They are exact to rounding for every spin: the three-term recursion of J² in m1 (Schulten and Gordon,
-    J. Math. Phys. 16, 1961 (1975)) runs from both ends into the oscillating region, where the two are matched.
+    .. math:: \langle j_1 m_1 \, j_2 m_2 | j_3 m_3 \rangle / \sqrt{2 j_3 + 1}
+
+    Their phases are those of Condon and Shortley.
+    They are all zero unless :math:`|j_1 - j_2| ≤ j_3 ≤ j_1 + j_2` and :math:`j_1 + j_2 + j_3` is an integer.
+    They are exact to rounding for every spin: the three-term recursion of :math:`J^2` in :math:`m_1` (Schulten and
+    Gordon, J. Math. Phys. 16, 1961 (1975)) runs from both ends into the oscillating region, where the two are matched.
 
     Args:
         j1: first spin, 0, 1/2, 1, ...
@@ -64,7 +67,7 @@ def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) 
         j3: spin of the product.
 
     Returns:
-        float64 array of shape (2 j1 + 1, 2 j2 + 1, 2 j3 + 1), components m = -j .. j. Read-only.
+        float64 array of shape (2 j1 + 1, 2 j2 + 1, 2 j3 + 1), components :math:`m = -j, ..., j`. Read-only.
 
     Raises:
         TypeError: a spin is not a number.

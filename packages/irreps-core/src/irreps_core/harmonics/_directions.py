@@ -10,7 +10,7 @@ from irreps_core._inputs._vectors import constant
 
 
 def unit_vectors(r: Any) -> Any:
-    r"""Return r/\|r\|, and 0 where r = 0, with zero derivatives of every order there.
+    r"""Return the unit vectors :math:`r / |r|`, and 0 where :math:`r = 0`, with zero derivatives there.
 
     No length overflows or underflows, except that vectors below the smallest normal number count as zero.
 

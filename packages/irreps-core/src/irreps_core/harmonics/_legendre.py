@@ -27,21 +27,22 @@ from ._legendre_constants import harmonic_scales, without_normalization
 
 
 def legendre(lmax: SupportsIndex, x: Any, phase: float = 1.0, is_normalized: bool = False) -> Any:
-    r"""Return the associated Legendre functions P(l, m) of all degrees l <= lmax and orders 0 <= m <= l.
+    r"""Return the associated Legendre functions of all degrees up to lmax and their orders :math:`0 ≤ m ≤ l`.
 
     .. math:: P_{lm}(x) = \text{phase}^m (1 - x^2)^{m/2} \frac{d^m}{dx^m} P_l(x)
 
     Args:
         lmax: highest degree.
         x: cosines, from -1 to 1, of any shape: a number, a NumPy array or a JAX array.
-        phase: 1, or -1 for the Condon-Shortley phase (-1)^m.
+        phase: 1, or -1 for the Condon-Shortley phase :math:`(-1)^m`.
         is_normalized: multiply by :math:`\sqrt{\frac{2l+1}{4\pi} \frac{(l-m)!}{(l+m)!}}`, the factor that turns them
             into integral-normalized spherical harmonics. High degrees need it: without it, they are infinite where they
             are beyond the range of the dtype.
 
     Returns:
-        Array of shape (lmax+1, lmax+1, ...), indexed [l, m]; zero where m > l. With JAX it is differentiable to
-        every order; at x = ±1, where the derivative of odd orders is infinite, that derivative is taken as zero.
+        Array of shape (lmax+1, lmax+1, ...), indexed [l, m]; zero where :math:`m > l`. With JAX it is differentiable to
+        every order; at :math:`x = ±1`, where the derivative of odd orders is infinite, that derivative is taken as
+        zero.
 
     Raises:
         ValueError: `lmax` is negative, or `x` is complex.

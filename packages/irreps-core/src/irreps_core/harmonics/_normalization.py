@@ -15,9 +15,9 @@ def harmonic_scale(l: SupportsIndex, normalization: HarmonicNormalization) -> fl
     Args:
         l: degree.
         normalization: on the unit sphere,
-            "component": every component has mean square 1, |Y_l|² = 2l + 1;
-            "norm": |Y_l| = 1;
-            "integral": the integral of Y_lm² is 1, |Y_l|² = (2l + 1) / 4π.
+            "component": every component has mean square 1, :math:`|Y_l|^2 = 2l + 1`;
+            "norm": :math:`|Y_l| = 1`;
+            "integral": the integral of :math:`Y_{lm}^2` is 1, :math:`|Y_l|^2 = (2l + 1) / 4π`.
 
     Raises:
         ValueError: l is negative, or the normalization is unknown.

@@ -23,16 +23,18 @@ _HIGH_DEGREE = 8
 def spherical_harmonics(
     degrees: SupportsIndex | Iterable[SupportsIndex], r: Any, *, normalization: HarmonicNormalization = "component"
 ) -> Any:
-    r"""Return the real spherical harmonics Y_lm, m = -l, ..., l, of the directions of vectors (x, y, z).
+    r"""Return the real spherical harmonics of the directions of vectors (x, y, z).
+
+    Those of degree l are :math:`Y_{lm}`, :math:`m = -l, ..., l`:
 
     .. math::
 
         Y_{l, \pm m} = K_{lm} \, P_{lm}(y / r) \, (\cos m\varphi, \sin m\varphi),
         \qquad z + i x = \sqrt{x^2 + z^2} \, e^{i\varphi}
 
-    with P the associated Legendre functions without the Condon-Shortley phase and K > 0; the polar axis is y. They are
-    equivariant, Y_l(R r) = D_l(R) Y_l(r), see :func:`wigner_D_from_matrix`. Y_1 is (x, y, z) / r times K.
-    For other software's conventions see :func:`change_of_basis`.
+    with P the associated Legendre functions without the Condon-Shortley phase and :math:`K > 0`; the polar axis is y.
+    They are equivariant, :math:`Y_l(R r) = D^l(R) Y_l(r)`, see :func:`wigner_D_from_matrix`. :math:`Y_1` is
+    :math:`(x, y, z) / r` times a constant. For other software's conventions see :func:`change_of_basis`.
 
     :func:`irreps_ops.spherical_harmonics` is the operation for models: it takes irreps, checks the parity and returns
     an :class:`IrrepsArray` with the same numbers.
@@ -43,16 +45,17 @@ def spherical_harmonics(
         normalization: "component" (default), "norm" or "integral"; see :func:`harmonic_scale`.
 
     Returns:
-        Array of shape (..., sum of 2l+1), of the same kind and floating dtype. Y_l(0) is zero, except for the constant
-        Y_0, and so are all derivatives there. With JAX, derivatives of every order are exact, at the poles too.
+        Array of shape (..., sum of 2l+1), of the same kind and floating dtype. :math:`Y_l(0)` is zero, except for the
+        constant :math:`Y_0`, and so are all derivatives there. With JAX, derivatives of every order are exact, at the
+        poles too.
 
     Raises:
         ValueError: a degree is negative, the last axis of `r` is not 3, `r` is complex, or the normalization is
             unknown.
         TypeError: a degree is not an integer.
 
-    Accuracy in float32, relative to sqrt(2l+1): 2e-6 up to l = 16, 1e-5 up to l = 64, at the poles too; the error grows
-    in proportion to l, and no degree overflows. Narrower dtypes are computed in float32.
+    Accuracy in float32, relative to :math:`\sqrt{2l + 1}`: 2e-6 up to :math:`l = 16`, 1e-5 up to :math:`l = 64`, at the
+    poles too; the error grows in proportion to l, and no degree overflows. Narrower dtypes are computed in float32.
 
     Source: NIST Digital Library of Mathematical Functions, 14.30.
 
@@ -75,10 +78,10 @@ def spherical_harmonics(
 def solid_harmonics(
     degrees: SupportsIndex | Iterable[SupportsIndex], r: Any, *, normalization: HarmonicNormalization = "component"
 ) -> Any:
-    r"""Return the real solid harmonics \|r\|^l Y_lm(r/\|r\|) of vectors (x, y, z).
+    r"""Return the real solid harmonics :math:`|r|^l Y_{lm}(r / |r|)` of vectors :math:`r = (x, y, z)`.
 
-    They are homogeneous polynomials of degree l in x, y and z: S(c r) = c^l S(r), and solve Laplace's equation. On the
-    unit sphere they are the :func:`spherical_harmonics`.
+    They are homogeneous polynomials of degree l in x, y and z, :math:`S(c r) = c^l S(r)`, and solve Laplace's equation.
+    On the unit sphere they are the :func:`spherical_harmonics`.
 
     Args:
         degrees: a degree l, or degrees in any order.
@@ -93,8 +96,9 @@ def solid_harmonics(
         ValueError: as in :func:`spherical_harmonics`.
         TypeError: a degree is not an integer.
 
-    Accuracy in float32, relative to sqrt(2l+1) on the unit sphere: 5e-7 up to l = 16, 2e-6 up to l = 64; the error
-    grows in proportion to l. Harmonics beyond the range of the dtype are infinite, with the right sign.
+    Accuracy in float32, relative to :math:`\sqrt{2l + 1}` on the unit sphere: 5e-7 up to :math:`l = 16`, 2e-6 up to
+    :math:`l = 64`; the error grows in proportion to l. Harmonics beyond the range of the dtype are infinite, with the
+    right sign.
 
     Example:
         >>> import numpy as np

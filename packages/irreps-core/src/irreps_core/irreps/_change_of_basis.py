@@ -49,22 +49,25 @@ _CONVENTIONS: dict[str, Callable[[int], np.ndarray]] = {
 
 
 def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps) -> np.ndarray:
-    r"""Return the matrix B of y_target = B y_source, for components of degree l in two conventions.
+    r"""Return the matrix B of :math:`y_\text{target} = B y_\text{source}`, for components in two conventions.
 
-    Here y are harmonics of one direction r = (x, y, z), in one normalization, or any components that transform like
-    them. B is unitary. Components that transform with D in the source convention transform with B D B⁻¹ in the target
-    convention.
+    Here y are harmonics of one direction :math:`r = (x, y, z)`, in one normalization, or any components that transform
+    like them. B is unitary. Components that transform with D in the source convention transform with :math:`B D B^{-1}`
+    in the target convention.
 
-    * ``"e3nn"``: e3nn from 0.5 on, e3nn-jax, this package. Real, polar axis y, m = -l .. l; degree 1 is (x, y, z).
+    * ``"e3nn"``: e3nn from 0.5 on, e3nn-jax, this package. Real, polar axis y, :math:`m = -l, ..., l`; degree 1 is (x,
+      y, z).
     * ``"e3nn-0.4"``: e3nn up to 0.4. The same components; :func:`clebsch_gordan_sign` gives the signs that differ.
-    * ``"e3x"``: e3x in its Cartesian order. Real, polar axis z, m = l, -l, l-1, ..., 1, -1, 0; degree 1 is (x, y, z).
-    * ``"pyscf"``: spherical orbitals of PySCF. Real, polar axis z, m = -l .. l, but degree 1 is (x, y, z).
-    * ``"scipy"``: ``scipy.special.sph_harm_y``. Complex, polar axis z, m = -l .. l, Condon-Shortley phase.
-    * ``"sphericart"``: sphericart and most textbooks. Real, polar axis z, m = -l .. l; degree 1 is (y, z, x).
+    * ``"e3x"``: e3x in its Cartesian order. Real, polar axis z, :math:`m = l, -l, l - 1, ..., 1, -1, 0`; degree 1 is
+      (x, y, z).
+    * ``"pyscf"``: spherical orbitals of PySCF. Real, polar axis z, :math:`m = -l, ..., l`, but degree 1 is (x, y, z).
+    * ``"scipy"``: ``scipy.special.sph_harm_y``. Complex, polar axis z, :math:`m = -l, ..., l`, Condon-Shortley phase.
+    * ``"sphericart"``: sphericart and most textbooks. Real, polar axis z, :math:`m = -l, ..., l`; degree 1 is (y, z,
+      x).
 
     Where the polar axis differs, B is the rotation by 120 degrees that permutes x, y and z, so that it is a full matrix
-    from degree 2 on. To rename the axes instead, permute the coordinates: y_e3nn at (x, y, z) is y_sphericart at
-    (z, x, y).
+    from degree 2 on. To rename the axes instead, permute the coordinates: :math:`y_\text{e3nn}` at (x, y, z) is
+    :math:`y_\text{sphericart}` at (z, x, y).
 
     Args:
         source: name of a convention.
@@ -114,13 +117,13 @@ def _check_convention(name: str, known: tuple[str, ...]) -> None:
 
 
 def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> int:
-    """Return the sign ±1 by which another convention's real Clebsch-Gordan coefficients differ from ours.
+    """Return the sign, 1 or -1, by which another convention's real Clebsch-Gordan coefficients differ from ours.
 
-    C_convention(l1, l2, l3) = sign * clebsch_gordan(l1, l2, l3). For ``"e3nn"`` (e3nn from 0.5 on, e3nn-jax) the
-    sign is always 1. For ``"e3nn-0.4"``: with l1 <= l2 <= l3, the coefficient at m1 = m2 = m3 = 0 is positive, or
-    where that is zero (l1 + l2 + l3 odd), the first one that is not zero. Other orders of the degrees follow by the
-    same transpositions as in :func:`clebsch_gordan`. To use weights trained with e3nn 0.4, multiply each path
-    l1 x l2 -> l3 by this sign.
+    The coefficients of the convention are this sign times ``clebsch_gordan(l1, l2, l3)``. For ``"e3nn"`` (e3nn from 0.5
+    on, e3nn-jax) the sign is always 1. For ``"e3nn-0.4"``: with :math:`l_1 ≤ l_2 ≤ l_3`, the coefficient at
+    :math:`m_1 = m_2 = m_3 = 0` is positive, or where that is zero (:math:`l_1 + l_2 + l_3` odd), the first one that is
+    not zero. Other orders of the degrees follow by the same transpositions as in :func:`clebsch_gordan`. To use weights
+    trained with e3nn 0.4, multiply each path from :math:`l_1` and :math:`l_2` to :math:`l_3` by this sign.
 
     Args:
         convention: ``"e3nn"`` or ``"e3nn-0.4"``.
@@ -132,7 +135,8 @@ def clebsch_gordan_sign(convention: str, l1: SupportsIndex, l2: SupportsIndex, l
         1 or -1.
 
     Raises:
-        ValueError: the convention is unknown, a degree is negative, or l3 does not occur in l1 x l2.
+        ValueError: the convention is unknown, a degree is negative, or ``l3`` does not occur in the product of ``l1``
+            and ``l2``.
         TypeError: a degree is not an integer.
 
     Example:

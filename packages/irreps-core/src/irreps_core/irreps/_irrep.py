@@ -20,10 +20,10 @@ IntoIrrep: TypeAlias = Union[str, "Irrep", "MulIrrep", tuple[int, int]]
 class Irrep(HasMatrices):
     """Irreducible representation of O(3): a degree `l` and a parity `p`.
 
-    The representation has dimension 2l+1. A rotation acts by the real Wigner D matrix of degree l, and the inversion of
-    space by multiplication with p. An irrep contains no data.
+    The representation has dimension :math:`2l + 1`. A rotation acts by the real Wigner D matrix of degree l, and the
+    inversion of space by multiplication with p. An irrep contains no data.
 
-    Irreps are ordered by degree, then parity (-1)^l first: 0e, 0o, 1o, 1e, 2e, 2o, ...
+    Irreps are ordered by degree, then by parity with :math:`(-1)^l` first: 0e, 0o, 1o, 1e, 2e, 2o, ...
     For convenience an irrep also equals every string that denotes it; it shares its hash with ``str(irrep)``.
 
     Args:
@@ -129,7 +129,7 @@ class Irrep(HasMatrices):
 
     @property
     def dim(self) -> int:
-        """The dimension, 2l+1."""
+        """The dimension, :math:`2l + 1`."""
         return 2 * self.l + 1
 
     def is_scalar(self) -> bool:
@@ -158,9 +158,9 @@ class Irrep(HasMatrices):
             l += 1
 
     def generators(self) -> Any:
-        """Return the generators of the rotations about x, y and z, float64 of shape (3, 2l+1, 2l+1).
+        r"""Return the generators of the rotations about x, y and z, float64 of shape (3, 2l+1, 2l+1).
 
-        D(v) = exp(sum_a v_a X_a) for log coordinates v. See :func:`irreps_core.generators`.
+        :math:`D(v) = \exp(\sum_a v_a X_a)` for log coordinates v. See :func:`irreps_core.generators`.
         """
         return generators(self.l)
 
@@ -207,7 +207,7 @@ class MulIrrep:
 
     @property
     def dim(self) -> int:
-        """The dimension, mul (2l+1)."""
+        r"""The dimension, :math:`\text{mul} \, (2l + 1)`."""
         return self.mul * self.ir.dim
 
     def __repr__(self) -> str:

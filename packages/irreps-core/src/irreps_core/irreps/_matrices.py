@@ -59,8 +59,8 @@ class HasMatrices:
             Matrices of shape (..., dim, dim), see :meth:`D_from_angles`.
 
         Raises:
-            ValueError: a matrix is not orthogonal: an entry of R R^T - I exceeds 0.01, or eight times the precision of
-                a narrow dtype. Arrays that JAX traces are checked inside ``irreps_ops.checked`` alone.
+            ValueError: a matrix is not orthogonal: an entry of :math:`R R^T - I` exceeds 0.01, or eight times the
+                precision of a narrow dtype. Arrays that JAX traces are checked inside ``irreps_ops.checked`` alone.
 
         Example:
             >>> import numpy as np
@@ -84,7 +84,7 @@ class HasMatrices:
         return self.D_from_quaternion(axis_angle_to_quaternion(axis, angle), k)
 
     def D_from_log_coordinates(self, log_coordinates: Any, k: Any = 0) -> Any:
-        """Return the representation matrix exp(sum_a v_a X_a) of log coordinates v, with the generators X.
+        r"""Return the representation matrix :math:`\exp(\sum_a v_a X_a)` of log coordinates v, with the generators X.
 
         Args:
             log_coordinates: axis times angle, of shape (..., 3), in radians.

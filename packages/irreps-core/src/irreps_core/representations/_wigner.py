@@ -66,7 +66,7 @@ def wigner_D_from_matrix(l: SupportsIndex, R: Any) -> Any:
 
 
 def wigner_D_from_angles(l: SupportsIndex, alpha: Any, beta: Any, gamma: Any) -> Any:
-    """Return the Wigner D matrix of the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+    """Return the Wigner D matrix of the Euler angles of :math:`R = R_y(α) R_x(β) R_y(γ)`.
 
     Args:
         l: degree.
@@ -106,7 +106,7 @@ def wigner_D_from_axis_angle(l: SupportsIndex, axis: Any, angle: Any) -> Any:
 
 
 def wigner_D_from_log_coordinates(l: SupportsIndex, log_coordinates: Any) -> Any:
-    """Return the Wigner D matrix exp(v_x X_x + v_y X_y + v_z X_z) of log coordinates v, with the generators X.
+    r"""Return the Wigner D matrix :math:`\exp(\sum_a v_a X_a)` of log coordinates v, with the :func:`generators` X.
 
     Args:
         l: degree.

@@ -1,4 +1,4 @@
-"""Rotations as Euler angles (alpha, beta, gamma): R = Ry(alpha) Rx(beta) Ry(gamma)."""
+"""Rotations as Euler angles alpha, beta, gamma: :math:`R = R_y(α) R_x(β) R_y(γ)`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from ._quaternion import (
 
 
 def compose_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: Any) -> tuple[Any, Any, Any]:
-    """Return the rotation (a2, b2, c2) followed by the rotation (a1, b1, c1).
+    """Return the rotation with the second three angles, followed by that with the first three.
 
     Args:
         a1: alpha of the second rotation, array of shape ``(...)``, in radians, as are the others.
@@ -58,7 +58,7 @@ def inverse_angles(a: Any, b: Any, c: Any) -> tuple[Any, Any, Any]:
 
 
 def rotation_angle_from_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: Any) -> Any:
-    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
+    """Return the angle, from 0 to π, of the rotation from one rotation to the other.
 
     Args:
         a1: alpha of one rotation, array of shape ``(...)``, in radians, as are the others.
@@ -79,7 +79,7 @@ def rotation_angle_from_angles(a1: Any, b1: Any, c1: Any, a2: Any, b2: Any, c2: 
 
 
 def angles_to_quaternion(alpha: Any, beta: Any, gamma: Any) -> Any:
-    """Convert Euler angles to the unit quaternion of Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert Euler angles to the unit quaternion of :math:`R_y(α) R_x(β) R_y(γ)`.
 
     Args:
         alpha: array of shape ``(...)``, in radians.
@@ -102,7 +102,7 @@ def angles_to_quaternion(alpha: Any, beta: Any, gamma: Any) -> Any:
 
 
 def angles_to_matrix(alpha: Any, beta: Any, gamma: Any) -> Any:
-    """Convert Euler angles to the matrix Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert Euler angles to the matrix :math:`R_y(α) R_x(β) R_y(γ)`.
 
     Args:
         alpha: array of shape ``(...)``, in radians.
@@ -123,7 +123,7 @@ def angles_to_matrix(alpha: Any, beta: Any, gamma: Any) -> Any:
 
 
 def angles_to_axis_angle(alpha: Any, beta: Any, gamma: Any) -> tuple[Any, Any]:
-    """Convert Euler angles to the unit axis and the angle in [0, 2 pi] of Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert Euler angles to the unit axis and the angle in :math:`[0, 2π]` of :math:`R_y(α) R_x(β) R_y(γ)`.
 
     Args:
         alpha: array of shape ``(...)``, in radians.
@@ -142,7 +142,7 @@ def angles_to_axis_angle(alpha: Any, beta: Any, gamma: Any) -> tuple[Any, Any]:
 
 
 def angles_to_log_coordinates(alpha: Any, beta: Any, gamma: Any) -> Any:
-    """Convert Euler angles to the log coordinates of Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert Euler angles to the log coordinates of :math:`R_y(α) R_x(β) R_y(γ)`.
 
     Args:
         alpha: array of shape ``(...)``, in radians.

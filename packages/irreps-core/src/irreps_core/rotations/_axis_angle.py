@@ -59,7 +59,7 @@ def inverse_axis_angle(axis: Any, angle: Any) -> tuple[Any, Any]:
 
 
 def rotation_angle_from_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: Any) -> Any:
-    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
+    """Return the angle, from 0 to π, of the rotation from one rotation to the other.
 
     Args:
         axis1: array of shape ``(..., 3)``.
@@ -81,7 +81,7 @@ def rotation_angle_from_axis_angle(axis1: Any, angle1: Any, axis2: Any, angle2: 
 
 
 def axis_angle_to_quaternion(axis: Any, angle: Any) -> Any:
-    """Convert an axis n and an angle t to the unit quaternion (cos(t/2), n sin(t/2)).
+    r"""Convert an axis n and an angle t to the unit quaternion :math:`(\cos(t/2), n \sin(t/2))`.
 
     Args:
         axis: array of shape ``(..., 3)``; zero counts as y.
@@ -138,7 +138,7 @@ def axis_angle_to_angles(axis: Any, angle: Any) -> tuple[Any, Any, Any]:
 
 
 def axis_angle_to_log_coordinates(axis: Any, angle: Any) -> Any:
-    """Convert an axis n and an angle t to the log coordinates t n.
+    """Convert an axis n and an angle t to the log coordinates :math:`t n`.
 
     Args:
         axis: array of shape ``(..., 3)``; zero counts as y.

@@ -1,4 +1,4 @@
-"""Rotations as log coordinates v: by the angle |v| about v, R = exp(v_x X_x + v_y X_y + v_z X_z)."""
+r"""Rotations as log coordinates v: by the angle :math:`|v|` about v, :math:`R = \exp(\sum_a v_a X_a)`."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def inverse_log_coordinates(log_coordinates: Any) -> Any:
 
 
 def rotation_angle_from_log_coordinates(log1: Any, log2: Any) -> Any:
-    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
+    """Return the angle, from 0 to π, of the rotation from one rotation to the other.
 
     Args:
         log1: array of shape ``(..., 3)``, in radians.
@@ -72,7 +72,9 @@ def rotation_angle_from_log_coordinates(log1: Any, log2: Any) -> Any:
 
 
 def log_coordinates_to_quaternion(log_coordinates: Any) -> Any:
-    """Convert log coordinates v to the unit quaternion (cos(|v|/2), v sin(|v|/2) / |v|), smooth everywhere.
+    r"""Convert log coordinates v to the unit quaternion, smooth everywhere.
+
+    It is :math:`(\cos(|v|/2), v \sin(|v|/2) / |v|)`.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.
@@ -92,9 +94,9 @@ def log_coordinates_to_quaternion(log_coordinates: Any) -> Any:
 
 
 def log_coordinates_to_matrix(log_coordinates: Any) -> Any:
-    """Convert log coordinates to the rotation matrix, smooth everywhere.
+    r"""Convert log coordinates to the rotation matrix, smooth everywhere.
 
-    It is exp(v_x X_x + v_y X_y + v_z X_z), by Rodrigues' formula.
+    It is :math:`\exp(v_x X_x + v_y X_y + v_z X_z)`, by Rodrigues' formula; X are the :func:`generators` of degree 1.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.
@@ -130,7 +132,9 @@ def log_coordinates_to_angles(log_coordinates: Any) -> tuple[Any, Any, Any]:
 
 
 def log_coordinates_to_axis_angle(log_coordinates: Any) -> tuple[Any, Any]:
-    """Convert log coordinates v to the unit axis v / |v| and the angle |v|. The axis of v = 0 is y.
+    """Convert log coordinates v to the unit axis :math:`v / |v|` and the angle :math:`|v|`.
+
+    The axis of :math:`v = 0` is y.
 
     Args:
         log_coordinates: array of shape ``(..., 3)``, in radians.

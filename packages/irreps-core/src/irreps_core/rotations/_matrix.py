@@ -16,7 +16,7 @@ from ._quaternion import (
 
 
 def compose_matrix(R1: Any, R2: Any) -> Any:
-    """Return the rotation R2 followed by the rotation R1: the matrix product R1 R2.
+    """Return the rotation R2 followed by the rotation R1: the matrix product :math:`R_1 R_2`.
 
     Args:
         R1: array of shape ``(..., 3, 3)``.
@@ -56,7 +56,7 @@ def inverse_matrix(R: Any) -> Any:
 
 
 def rotation_angle_from_matrix(R: Any, R2: Any = None) -> Any:
-    """Return the angle, from 0 to pi, of the rotation R, or of the rotation from R to R2.
+    """Return the angle, from 0 to π, of the rotation R, or of the rotation from R to R2.
 
     Args:
         R: array of shape ``(..., 3, 3)``.
@@ -138,7 +138,7 @@ def matrix_z(angle: Any) -> Any:
 
 
 def matrix_to_quaternion(R: Any) -> Any:
-    """Convert a rotation matrix to the unit quaternion with w >= 0.
+    """Convert a rotation matrix to the unit quaternion with :math:`w ≥ 0`.
 
     The quaternion is that of the nearest rotation, if the matrix is orthogonal only up to rounding. This holds for the
     derivatives with respect to all nine entries, too, up to third order.
@@ -193,15 +193,16 @@ def _stack(rows: list[list[Any]], xp: Any) -> Any:
 
 
 def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
-    """Convert a rotation matrix to the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert a rotation matrix to the Euler angles of :math:`R = R_y(α) R_x(β) R_y(γ)`.
 
-    Where beta is 0 or pi, only alpha + gamma or alpha - gamma is determined: alpha is then 0.
+    Where β is 0 or π, only :math:`α + γ` or :math:`α - γ` is determined: α is then 0.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.
 
     Returns:
-        alpha in [-pi, pi], beta in [0, pi] and gamma in [-pi, pi], each of shape ``(...)``, in radians.
+        alpha in :math:`[-π, π]`, beta in :math:`[0, π]` and gamma in :math:`[-π, π]`, each of shape ``(...)``, in
+        radians.
 
     Example:
         >>> import numpy as np
@@ -212,7 +213,7 @@ def matrix_to_angles(R: Any) -> tuple[Any, Any, Any]:
 
 
 def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
-    """Convert a rotation matrix to the unit axis and the angle in [0, pi]. The axis of the identity is y.
+    """Convert a rotation matrix to the unit axis and the angle in :math:`[0, π]`. The axis of the identity is y.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.
@@ -229,7 +230,7 @@ def matrix_to_axis_angle(R: Any) -> tuple[Any, Any]:
 
 
 def matrix_to_log_coordinates(R: Any) -> Any:
-    """Convert a rotation matrix to the log coordinates, of length at most pi.
+    """Convert a rotation matrix to the log coordinates, of length at most π.
 
     Args:
         R: array of shape ``(..., 3, 3)``, of determinant 1.

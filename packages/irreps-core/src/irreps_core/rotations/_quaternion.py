@@ -1,6 +1,7 @@
-"""Rotations as quaternions (w, x, y, z), through which the other parametrizations are converted.
+r"""Rotations as quaternions (w, x, y, z), through which the other parametrizations are converted.
 
-The unit quaternion q = (cos(t/2), n sin(t/2)) is the rotation by the angle t about the unit vector n. So is -q.
+The unit quaternion :math:`q = (\cos(t/2), n \sin(t/2))` is the rotation by the angle t about the unit vector n. So is
+:math:`-q`.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ Y_AXIS = (0.0, 1.0, 0.0)
 
 
 def compose_quaternion(q1: Any, q2: Any) -> Any:
-    """Return the rotation q2 followed by the rotation q1: Hamilton's product q1 q2.
+    """Return the rotation q2 followed by the rotation q1: Hamilton's product :math:`q_1 q_2`.
 
     Args:
         q1: array of shape ``(..., 4)``.
@@ -46,7 +47,7 @@ def compose_quaternion(q1: Any, q2: Any) -> Any:
 
 
 def inverse_quaternion(q: Any) -> Any:
-    """Return the inverse rotation: the conjugate (w, -x, -y, -z), which has the same norm.
+    """Return the inverse rotation: the conjugate :math:`(w, -x, -y, -z)`, which has the same norm.
 
     Args:
         q: array of shape ``(..., 4)``.
@@ -66,7 +67,7 @@ def inverse_quaternion(q: Any) -> Any:
 
 
 def rotation_angle_from_quaternion(q1: Any, q2: Any) -> Any:
-    """Return the angle, from 0 to pi, of the rotation from one rotation to the other.
+    """Return the angle, from 0 to π, of the rotation from one rotation to the other.
 
     Args:
         q1: array of shape ``(..., 4)``.
@@ -114,7 +115,7 @@ def quaternion_to_matrix(q: Any) -> Any:
 
 
 def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
-    """Convert a quaternion to the axis n and the angle t in [0, 2 pi] of q = (cos(t/2), n sin(t/2)).
+    r"""Convert a quaternion to the axis n and the angle t in :math:`[0, 2π]` of :math:`q = (\cos(t/2), n \sin(t/2))`.
 
     The axis of the identity, which is arbitrary, is y.
 
@@ -137,9 +138,10 @@ def quaternion_to_axis_angle(q: Any) -> tuple[Any, Any]:
 
 
 def quaternion_to_log_coordinates(q: Any) -> Any:
-    """Convert a quaternion (cos(t/2), n sin(t/2)), t in [0, 2 pi), to the log coordinates v = t n.
+    r"""Convert a quaternion to the log coordinates :math:`v = t n`.
 
-    It is smooth everywhere except at q = (-1, 0, 0, 0), where its value is 0.
+    The unit quaternion is :math:`(\cos(t/2), n \sin(t/2))`, t in :math:`[0, 2π)`.
+    It is smooth everywhere except at :math:`q = (-1, 0, 0, 0)`, where its value is 0.
 
     Args:
         q: array of shape ``(..., 4)``; its norm does not matter.
@@ -166,15 +168,16 @@ def quaternion_to_log_coordinates(q: Any) -> Any:
 
 
 def quaternion_to_angles(q: Any) -> tuple[Any, Any, Any]:
-    """Convert a quaternion to the Euler angles of R = Ry(alpha) Rx(beta) Ry(gamma).
+    """Convert a quaternion to the Euler angles of :math:`R = R_y(α) R_x(β) R_y(γ)`.
 
-    Where beta is 0 or pi, only alpha + gamma or alpha - gamma is determined: alpha is then 0.
+    Where β is 0 or π, only :math:`α + γ` or :math:`α - γ` is determined: α is then 0.
 
     Args:
         q: array of shape ``(..., 4)``; its norm does not matter.
 
     Returns:
-        alpha in [-pi, pi], beta in [0, pi] and gamma in [-pi, pi], each of shape ``(...)``, in radians.
+        alpha in :math:`[-π, π]`, beta in :math:`[0, π]` and gamma in :math:`[-π, π]`, each of shape ``(...)``, in
+        radians.
 
     Example:
         >>> import numpy as np

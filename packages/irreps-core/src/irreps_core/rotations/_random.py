@@ -71,9 +71,9 @@ def rand_matrix(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any
 
 
 def rand_angles(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tuple[Any, Any, Any]:
-    """Return the Euler angles of random rotations.
+    r"""Return the Euler angles of random rotations.
 
-    alpha and gamma are uniform in [-pi, pi], cos(beta) is uniform in [-1, 1].
+    α and γ are uniform in :math:`[-π, π]`, :math:`\cos β` is uniform in :math:`[-1, 1]`.
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
@@ -93,7 +93,7 @@ def rand_angles(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tup
 
 
 def rand_axis_angle(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> tuple[Any, Any]:
-    """Return the axis and the angle, in [0, 2 pi], of random rotations.
+    """Return the axis and the angle, in :math:`[0, 2π]`, of random rotations.
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.
@@ -113,7 +113,7 @@ def rand_axis_angle(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) ->
 
 
 def rand_log_coordinates(key: Any, shape: tuple[int, ...] = (), dtype: Any = None) -> Any:
-    """Return the log coordinates, of length up to 2 pi, of random rotations.
+    """Return the log coordinates, of length up to :math:`2π`, of random rotations.
 
     Args:
         key: a :class:`numpy.random.Generator` or a JAX random key.

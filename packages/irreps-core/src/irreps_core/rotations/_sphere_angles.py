@@ -1,4 +1,4 @@
-"""Points on the unit sphere as angles: r = Ry(alpha) Rx(beta) e_y, so beta is the polar angle from the axis y."""
+"""Points on the unit sphere as angles: :math:`r = R_y(α) R_x(β) e_y`, so β is the polar angle from the axis y."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from ._quaternion import Y_AXIS
 
 
 def angles_to_xyz(alpha: Any, beta: Any) -> Any:
-    """Convert angles to the point (sin(beta) sin(alpha), cos(beta), sin(beta) cos(alpha)).
+    r"""Convert angles to the point :math:`(\sin β \sin α, \cos β, \sin β \cos α)`.
 
     Args:
         alpha: array of shape ``(...)``, in radians.
@@ -41,7 +41,7 @@ def xyz_to_angles(xyz: Any) -> tuple[Any, Any]:
         xyz: array of shape ``(..., 3)``. The length of the vectors does not matter; the angles of zero are zero.
 
     Returns:
-        alpha in [-pi, pi] and beta in [0, pi], each of shape ``(...)``, in radians.
+        α in :math:`[-π, π]` and β in :math:`[0, π]`, each of shape ``(...)``, in radians.
 
     Example:
         >>> import numpy as np

@@ -53,7 +53,7 @@ def orthonormal_range(projector: np.ndarray) -> np.ndarray:
     algebra library.
 
     Args:
-        projector: symmetric matrix P of shape (n, n), P P = P.
+        projector: symmetric matrix P of shape (n, n), :math:`P P = P`.
 
     Returns:
         float64 array of shape (rank, n), with orthonormal rows.
@@ -83,11 +83,11 @@ def stack_basis(basis: Basis, dims: Sequence[int]) -> tuple[Irreps, np.ndarray]:
 
     Args:
         basis: for each irrep an array of shape (copies, d_1, ..., d_n, 2l+1), as of :func:`symmetric_basis`.
-        dims: d_1, ..., d_n.
+        dims: :math:`d_1, ..., d_n`.
 
     Returns:
-        The irreps of the basis, and an array Q of shape (d_1, ..., d_n, irreps.dim): a tensor is T = Q x, where x are
-        its components in these irreps.
+        The irreps of the basis, and an array Q of shape (d_1, ..., d_n, irreps.dim): a tensor is :math:`T = Q x`, where
+        x are its components in these irreps.
 
     Example:
         >>> from irreps_core import parse_symmetry, stack_basis, symmetric_basis

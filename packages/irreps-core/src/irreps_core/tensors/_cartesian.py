@@ -73,7 +73,9 @@ class CartesianTensor:
 
     @property
     def change_of_basis(self) -> np.ndarray:
-        """The tensors Q of the basis: T = Q x, and x = Qᵀ T. Read-only float64 array of shape (3, ..., 3, irreps.dim).
+        """The tensors Q of the basis, :math:`T = Q x` and :math:`x = Q^T T`.
+
+        Read-only float64 array of shape (3, ..., 3, irreps.dim).
 
         Example:
             >>> from irreps_core import CartesianTensor

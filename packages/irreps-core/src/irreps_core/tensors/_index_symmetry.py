@@ -1,4 +1,4 @@
-"""Symmetries of the indices of a tensor, such as T_ijk = -T_jik, as groups of signed permutations."""
+"""Symmetries of the indices of a tensor, such as :math:`T_{ijk} = -T_{jik}`, as groups of signed permutations."""
 
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ _LONGEST = 10_000  # characters of a formula
 def parse_symmetry(formula: str) -> tuple[str, SymmetryGroup]:
     """Return the indices of a formula, and the group of all signed permutations that follow from it.
 
-    A member (sign, p) of the group states that T == sign * T.transpose(p).
+    A member (sign, p) of the group states that ``T == sign * T.transpose(p)``.
 
     Args:
         formula: the indices, one letter each, and the permutations of them that are equal up to a sign: ``"ij"``,

@@ -1,4 +1,4 @@
-"""Tensors that obey a symmetry of their indices, such as T_ijk = -T_jik, decomposed into irreps.
+"""Tensors that obey a symmetry of their indices, such as :math:`T_{ijk} = -T_{jik}`, decomposed into irreps.
 
 The choice of one irrep for each index is a block of the tensor. The symmetry group exchanges blocks, so that one block
 determines those that the group exchanges with it; it must itself obey only the permutations that keep it in its place.
@@ -33,8 +33,8 @@ def symmetric_basis(
 ) -> Basis:
     """Return an orthonormal basis, by irrep, of the tensors that obey a symmetry group.
 
-    They are those with T == sign * T.transpose(p) for all (sign, p) of the group. The basis depends on nothing but the
-    arguments. The copies of an irrep are ordered by the irreps of the indices (as regrouped), then by their
+    They are those with ``T == sign * T.transpose(p)`` for all (sign, p) of the group. The basis depends on nothing but
+    the arguments. The copies of an irrep are ordered by the irreps of the indices (as regrouped), then by their
     multiplicities, then by the coupling path. Each has a positive overlap with the first path that it contains and no
     earlier copy contains.
 

@@ -19,9 +19,13 @@ _PLACE[_ROW, _COLUMN] = _PLACE[_COLUMN, _ROW] = np.arange(6)
 def to_voigt(tensor: Any, kind: VoigtKind) -> Any:
     r"""Convert a tensor to Voigt's 6 or 6x6 numbers, in the order xx, yy, zz, yz, xz, xy.
 
-    Stress and stiffness keep their elements: σ_4 = σ_yz, C_14 = C_xxyz. Strain counts each shear twice (engineering
-    strain): ε_4 = 2 ε_yz; so compliance has S_14 = 2 S_xxyz, S_44 = 4 S_yzyz. Thus σ_I = C_IJ ε_J, ε_I = S_IJ σ_J,
-    the 6x6 of C and S are inverse to one another, and the energy density is σ_I ε_I / 2.
+    Stress and stiffness keep their elements: :math:`σ_4 = σ_{yz}`, :math:`C_{14} = C_{xxyz}`. Strain counts each shear
+        twice (engineering strain): :math:`ε_4 = 2 ε_{yz}`. So compliance has :math:`S_{14} = 2 S_{xxyz}`,
+        :math:`S_{44} = 4 S_{yzyz}`. Thus
+
+    .. math:: σ_I = \sum_J C_{IJ} ε_J, \qquad ε_I = \sum_J S_{IJ} σ_J,
+
+    the 6x6 matrices of C and S are inverse to one another, and the energy density is :math:`\frac12 \sum_I σ_I ε_I`.
     Pairs of indices that should be symmetric are symmetrized by their mean.
 
     Args:

@@ -32,7 +32,9 @@ def assert_equivariant(
     atol: float | None = None,
     rtol: float | None = None,
 ) -> None:
-    """Assert that fun(g x) = g fun(x) for random rotations, mirrors and, if wanted, translations g.
+    """Assert that a function is equivariant, :math:`f(g x) = g f(x)`.
+
+    Here g are random rotations, mirrors and, if wanted, translations.
 
     The transformations are made and applied in float64, whatever the dtype of the data, so that the measured error is
     that of `fun`. On failure the message says under which transformation it fails and by how much, in which item of the
@@ -51,7 +53,7 @@ def assert_equivariant(
         leading_shape: shape of random data, without the irreps axis.
         dtype: dtype of random data. Default: that of the given IrrepsArrays, or else the default float.
         atol: allowed absolute error. Default: that of `rtol`, which suits values of order one.
-        rtol: allowed error, relative to the largest component of the item of the output. Default: eps^(2/3)
+        rtol: allowed error, relative to the largest component of the item of the output. Default: :math:`ε^{2/3}`
             of the least precise dtype that occurs: 2.4e-5 in float32, 3.7e-11 in float64.
 
     Raises:
@@ -91,7 +93,7 @@ def equivariance_error(
 
     Returns:
         For ``"rotation"``, ``"mirror"`` and ``"translation"`` (those tested) the largest difference between
-        fun(g x) and g fun(x), divided by the largest component of that output array.
+        :math:`f(g x)` and :math:`g f(x)`, divided by the largest component of that output array.
 
     Example:
         >>> import irreps_core as ic
@@ -106,12 +108,12 @@ def equivariance_error(
 
 
 def equivariance_test(fun: Callable[..., Any], rng: Any, *args: Any) -> tuple[Any, Any]:
-    """Return both sides of fun(g x) = g fun(x), for one random rotation followed by the inversion of space.
+    """Return both sides of :math:`f(g x) = g f(x)`, for one random rotation followed by the inversion of space.
 
     Arguments as in :func:`assert_equivariant`.
 
     Returns:
-        fun(g x) and g fun(x).
+        :math:`f(g x)` and :math:`g f(x)`.
 
     Example:
         >>> import irreps_core as ic

@@ -68,7 +68,8 @@ def irreps_expression_strategy(
 ) -> "SearchStrategy[tuple[str, Irreps]]":
     """Generate expressions in every accepted spelling, and the irreps that they denote.
 
-    There may be spaces between the parts of a term, "1x" may be left out, and "y" may stand for the parity (-1)^l.
+    There may be spaces between the parts of a term, "1x" may be left out, and "y" may stand for the parity
+    :math:`(-1)^l`.
 
     Example:
         >>> from hypothesis import given

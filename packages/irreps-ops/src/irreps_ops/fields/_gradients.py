@@ -25,11 +25,11 @@ _LEVI_CIVITA = np.array([[[(i - j) * (j - k) * (k - i) / 2 for k in range(3)] fo
 def grad(
     fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False, regroup_output: bool = True
 ) -> Callable[..., Any]:
-    """Return the gradient of an equivariant function, an equivariant function of the same arguments.
+    r"""Return the gradient of an equivariant function, an equivariant function of the same arguments.
 
-    The Jacobian dy[u, i] / dx[v, j] of an irrep of y by one of x is reduced to irreps by sqrt(2l+1) C[i, j, k], where C
-    are the Clebsch-Gordan coefficients: an orthogonal change of basis, which preserves the norm. For a scalar y (0e) it
-    is the usual gradient.
+    The Jacobian :math:`\partial y_{ui} / \partial x_{vj}` of an irrep of y by one of x is reduced to irreps by
+    :math:`\sqrt{2l + 1} \, C_{ijk}`, where C are the Clebsch-Gordan coefficients: an orthogonal change of basis, which
+    preserves the norm. For a scalar y (0e) it is the usual gradient.
 
     Args:
         fun: returns an IrrepsArray y.
@@ -68,7 +68,9 @@ def grad(
 
 
 def divergence(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Callable[..., Any]:
-    r"""Return the divergence of a vector field, \sum_i dy_i / dx_i, as a function of the same arguments.
+    r"""Return the divergence of a vector field, as a function of the same arguments.
+
+    .. math:: \sum_i \partial y_i / \partial x_i
 
     It is a scalar 0e if x and y have the same parity, otherwise 0o.
 
@@ -98,7 +100,9 @@ def divergence(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False)
 
 
 def curl(fun: Callable[..., Any], argnums: int = 0, has_aux: bool = False) -> Callable[..., Any]:
-    r"""Return the curl of a vector field, \sum_jk e_ijk dy_k / dx_j, as a function of the same arguments.
+    r"""Return the curl of a vector field, as a function of the same arguments.
+
+    .. math:: \sum_{jk} ε_{ijk} \, \partial y_k / \partial x_j
 
     It is a pseudovector 1e if x and y have the same parity (the curl of a velocity), otherwise 1o.
 
@@ -137,10 +141,10 @@ def hessian(
 ) -> Callable[..., Any]:
     r"""Return the second derivatives of an equivariant function as irreps, as a function of the same arguments.
 
-    H[i, j] = d^2 y / dx_i dx_j is symmetric. It is reduced to the irreps of the symmetric product of x with itself,
-    those of :func:`tensor_square`, by an orthonormal change of basis, which preserves the norm. For a scalar function
-    of a vector they are 0e, the Laplacian / sqrt(3), and 2e. If y is not scalar, these irreps are multiplied with those
-    of y, as in :func:`grad`.
+    :math:`H_{ij} = \partial^2 y / \partial x_i \partial x_j` is symmetric. It is reduced to the irreps of the symmetric
+    product of x with itself, those of :func:`tensor_square`, by an orthonormal change of basis, which preserves the
+    norm. For a scalar function of a vector they are 0e, the Laplacian divided by :math:`\sqrt 3`, and 2e. If y is not
+    scalar, these irreps are multiplied with those of y, as in :func:`grad`.
 
     Args:
         fun: returns an IrrepsArray y.

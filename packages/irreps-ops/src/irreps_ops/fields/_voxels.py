@@ -24,12 +24,12 @@ def zoom(
     output_size: Sequence[int] | None = None,
     interpolation: Interpolation = "linear",
 ) -> Field:
-    """Resample a field on a grid of voxels: return the same volume in more or in fewer voxels.
+    r"""Resample a field on a grid of voxels: return the same volume in more or in fewer voxels.
 
-    Along an axis of n voxels that is resampled to m, the centre of voxel i is at p = (i + 1/2) n/m - 1/2 in units of
-    the old voxels; beyond the outermost centres the field is constant. The positions are exact fractions, so a field
-    keeps the symmetries of its grid. The field is not averaged: smooth it before you reduce its resolution, as
-    :class:`VoxelPooling` does.
+    Along an axis of n voxels that is resampled to m, the centre of voxel i is at
+    :math:`(i + \frac12) \frac nm - \frac12` in units of the old voxels; beyond the outermost centres the field is
+    constant. The positions are exact fractions, so a field keeps the symmetries of its grid. The field is not averaged:
+    smooth it before you reduce its resolution, as :class:`VoxelPooling` does.
 
     Args:
         input: an array of shape (..., nx, ny, nz) or an IrrepsArray of shape (..., nx, ny, nz, irreps.dim), each

@@ -14,10 +14,11 @@ from ._edge_index import EdgeIndex
 
 
 def bucket_size(n: int, *, steps: int = 2, least: int = 8) -> int:
-    """Return the size to which `n` elements are padded: the smallest of a geometric series of sizes that holds them.
+    r"""Return the size to which `n` elements are padded: the smallest of a geometric series of sizes that holds them.
 
     There are `steps` sizes per doubling: 8, 12, 16, 24, 32, 48, ... for two. So above the smallest size at most 1/steps
-    of the elements are added as padding, and there are about steps * log2(n / least) sizes up to n.
+    of the elements are added as padding, and there are about :math:`\text{steps} \, \log_2(n / \text{least})` sizes up
+    to n.
 
     Args:
         n: the number of elements.

@@ -45,11 +45,12 @@ def edge_convolution(
     precision: jax.lax.Precision = jax.lax.Precision.HIGHEST,
     executor: Choice = None,
 ) -> IrrepsArray:
-    """Sum messages over the edges of each node: weights times features of the sender times harmonics of the edge.
+    r"""Sum messages over the edges of each node: weights times features of the sender times harmonics of the edge.
 
-    z[n, p u v, k] = scale * sum over edges e to n of w[e, p u v] sum_ij C[i, j, k] x[sender(e), u, i] Y[e, v, j]
+    .. math:: z_{n,puv,k} = c_p \sum_{e \to n} w_{e,puv} \sum_{ij} C_{ijk} \, x_{s(e),ui} \, Y_{e,vj}
 
-    for each path p from an irrep of the features and one of the harmonics to an irrep of the result. It equals
+    for each path p from an irrep of the features and one of the harmonics to an irrep of the result; :math:`s(e)` is
+    the sender of the edge e, and :math:`c_p` normalizes the path as in :func:`tensor_product`. It equals
 
     ``scatter_sum(tensor_product(x[senders], harmonics) * w, dst=receivers, output_size=num_nodes)``
 

@@ -24,7 +24,7 @@ def radius_graph(
 ) -> tuple[jax.Array, jax.Array]:
     """Return all pairs of points that are nearer than a cutoff, as edges in both directions.
 
-    It computes the distances of all pairs, n² numbers: use it for up to some thousand points, and
+    It computes the distances of all pairs, :math:`n^2` numbers: use it for up to some thousand points, and
     :func:`neighbour_list` for larger or periodic systems. :func:`edge_vectors` gives the vectors of the edges.
 
     Args:

@@ -14,13 +14,13 @@ def legendre(lmax: int, x: jax.Array, phase: float, is_normalized: bool = False)
     Args:
         lmax: highest degree.
         x: cosines, from -1 to 1, of any shape.
-        phase: 1, or -1 for the Condon-Shortley phase (-1)^m.
+        phase: 1, or -1 for the Condon-Shortley phase :math:`(-1)^m`.
         is_normalized: multiply by :math:`\sqrt{\frac{2l+1}{4\pi} \frac{(l-m)!}{(l+m)!}}`, the factor that turns them
             into integral-normalized spherical harmonics.
 
     Returns:
-        Array of shape (lmax+1, lmax+1, ...), indexed [l, m]; zero where m > l. At x = ±1, where the derivative
-        of odd orders is infinite, it is taken as zero.
+        Array of shape (lmax+1, lmax+1, ...), indexed [l, m]; zero where :math:`m > l`. At :math:`x = ±1`, where the
+        derivative of odd orders is infinite, it is taken as zero.
 
     Raises:
         ValueError: `lmax` is negative or not an integer.

@@ -14,7 +14,9 @@ Monomial = tuple[int, ...]
 
 
 def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
-    """Return the solid harmonics |v|^l Y_l(v / |v|), of component normalization, as homogeneous polynomials of x, y, z.
+    """Return the solid harmonics of component normalization as homogeneous polynomials of x, y and z.
+
+    They are :math:`|v|^l Y_l(v / |v|)`, see :func:`irreps_core.solid_harmonics`.
 
     This is a description of them, to print, transform or compile. To evaluate them use :func:`spherical_harmonics`,
     which is stable at any degree and shares work among degrees.

@@ -30,43 +30,45 @@ def spherical_harmonics(
     normalize: bool,
     normalization: HarmonicNormalization | None = None,
 ) -> IrrepsArray:
-    r"""Return the real spherical harmonics Y_lm, m = -l, ..., l, of vectors (x, y, z); the polar axis is y.
+    r"""Return the real spherical harmonics of vectors (x, y, z).
+
+    Those of degree l are :math:`Y_{lm}`, :math:`m = -l, ..., l`; the polar axis is y:
 
     .. math::
 
         Y_{l, \pm m} = K_{lm} \, r^l P_{lm}(y / r) \, (\cos m\varphi, \sin m\varphi),
         \qquad z + i x = \sqrt{x^2 + z^2} \, e^{i\varphi}
 
-    with P the associated Legendre functions without the Condon-Shortley phase and K > 0. They are homogeneous
-    polynomials of degree l, Y(s v) = s^l Y(v), and equivariant: Y(R v) = D(R) Y(v). For l = 1 they are (x, y, z) times
-    the factor K.
+    with P the associated Legendre functions without the Condon-Shortley phase and :math:`K > 0`. They are homogeneous
+    polynomials of degree l, :math:`Y(s v) = s^l Y(v)`, and equivariant, :math:`Y(R v) = D(R) Y(v)`. For :math:`l = 1`
+    they are (x, y, z) times a constant.
 
     The numbers are those of :func:`irreps_core.spherical_harmonics` (with `normalize`) and
     :func:`irreps_core.solid_harmonics` (without), which take degrees and return plain arrays.
 
     Args:
         irreps_out: irreps ("0e + 1o + 2e"), in any order and repetition, or a degree l, or degrees; of degrees the
-            parity is (parity of the vector)^l.
+            parity is :math:`p^l`, with p that of the vector.
         input: vectors, an IrrepsArray "1o" or "1e" or (with irreps) an array of shape (..., 3).
-        normalize: evaluate at v/\|v\| instead of v. By definition 0/\|0\| is the constant 0: there Y_0 is its
-            constant, and every other Y_l and all derivatives are zero. (Vectors below the smallest normal number count
-            as zero.)
+        normalize: evaluate at :math:`v / |v|` instead of v. By definition :math:`0 / |0|` is the constant 0: there
+            :math:`Y_0` is its constant, and every other :math:`Y_l` and all derivatives are zero. (Vectors below the
+            smallest normal number count as zero.)
         normalization: on the unit sphere,
-            "component" (default): every component has mean square 1, \|Y_l\|² = 2l + 1;
-            "norm": \|Y_l\| = 1;
-            "integral": the integral of Y_lm² is 1, \|Y_l\|² = (2l + 1) / 4π.
+            "component" (default): every component has mean square 1, :math:`|Y_l|^2 = 2l + 1`;
+            "norm": :math:`|Y_l| = 1`;
+            "integral": the integral of :math:`Y_{lm}^2` is 1, :math:`|Y_l|^2 = (2l + 1) / 4π`.
 
     Returns:
         IrrepsArray of shape (..., irreps_out.dim). Derivatives of every order are exact, forward and reverse.
 
     Raises:
-        ValueError: `input` is not a single vector or its last axis does not have length 3; a parity that Y(v) does not
-            have; a negative degree; an unknown normalization.
+        ValueError: `input` is not a single vector or its last axis does not have length 3; a parity that :math:`Y(v)`
+            does not have; a negative degree; an unknown normalization.
 
-    Accuracy in float32, relative to sqrt(2l+1), poles included: the polynomials 5e-7 up to l = 16, 2e-6 up to l = 64;
-    with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The error grows in proportion to l, and
-    no degree overflows on the unit sphere; elsewhere, polynomials beyond the range of the dtype are infinite, with the
-    right sign. float16 and bfloat16 are computed in float32.
+    Accuracy in float32, relative to :math:`\sqrt{2l + 1}`, poles included: the polynomials 5e-7 up to :math:`l = 16`,
+    2e-6 up to :math:`l = 64`; with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The error
+    grows in proportion to l, and no degree overflows on the unit sphere; elsewhere, polynomials beyond the range of the
+    dtype are infinite, with the right sign. float16 and bfloat16 are computed in float32.
 
     Source: NIST Digital Library of Mathematical Functions, 14.30.
 

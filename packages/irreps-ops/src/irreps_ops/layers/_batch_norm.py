@@ -19,15 +19,19 @@ from ._fields import optional
 class BatchNorm:
     r"""Equivariant batch normalization.
 
-    For each irrep c of the data x[z, a, c], where z is the batch axis and a stands for all other axes,
+    For each irrep c of the data :math:`x_{zac}`, where z is the batch axis and a stands for all other axes,
 
     .. math:: y_{zac} = \text{weight}_c \, \frac{x_{zac} - \text{mean}_c}
               {\sqrt{(1 - \text{eps}) \, \text{var}_c + \text{eps}}} + \text{bias}_c
 
-    For a scalar (0e), mean[c] is the average over z and a; other irreps have neither a mean nor a bias. var[c] is the
-    average over z of the mean (or the maximum) over a of the squared length of the centred data. In training both are
-    statistics of the batch, and derivatives pass through them; the layer keeps running averages as state:
-    running <- (1 - momentum) running + momentum (of the batch). In evaluation it uses the running averages.
+    For a scalar (0e), :math:`\text{mean}_c` is the average over z and a; other irreps have neither a mean nor a bias.
+    :math:`\text{var}_c` is the average over z of the mean (or the maximum) over a of the squared length of the centred
+    data. In training both are statistics of the batch, and derivatives pass through them; the layer keeps running
+    averages as state:
+
+    .. math:: \text{running} \leftarrow (1 - \text{momentum}) \, \text{running} + \text{momentum} \cdot \text{batch}
+
+    In evaluation it uses the running averages.
 
     The parameters are `weight` (initially ones) and `bias` (zeros); the state is `running_mean` (zeros) and
     `running_var` (ones). Statistics of float16 and bfloat16 are computed and stored in float32. Squares do not

@@ -15,11 +15,13 @@ from ._fields import optional
 
 @frozen
 class Dropout:
-    """Equivariant dropout, which sets random irreps to zero in training.
+    r"""Equivariant dropout, which sets random irreps to zero in training.
 
-    y[z, a, c] = x[z, a, c] b[z, c] / (1 - p), where z is the batch axis, a stands for all other axes and c for the
-    irreps. b is 1 with probability 1 - p and 0 otherwise, one draw for each element of the batch and each irrep, so the
-    expectation of y is x. In evaluation y is x.
+    .. math:: y_{zac} = \frac{b_{zc}}{1 - p} \, x_{zac}
+
+    Here z is the batch axis, a stands for all other axes and c for the irreps. b is 1 with probability :math:`1 - p`
+    and 0 otherwise, one draw for each element of the batch and each irrep, so the expectation of y is x. In evaluation
+    y is x.
 
     Args:
         p: probability that an irrep is set to zero.

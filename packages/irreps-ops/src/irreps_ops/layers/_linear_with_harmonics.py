@@ -18,10 +18,11 @@ class LinearSHTP:
     .. math:: z = \sum_l W_l \, (x \otimes Y_l(v / |v|)), \qquad l = 0, 1, 2, \ldots
 
     The layer represents the same maps as the product followed by a :class:`Linear`, with as many weights. The weights
-    belong to the frame of the direction: a pair of items of degrees l1 and l3 has one weight for each order m instead
-    of one for each degree l from \|l1 - l3\| to l1 + l3. A pair costs (2l1+1) + (2l3+1) multiplications for each
-    channel and 2 min(l1, l3) + 1 for each pair of channels, independent of the number of degrees. Where the vector is
-    zero only the degree l = 0 contributes, as in :func:`tensor_product_with_spherical_harmonics`.
+    belong to the frame of the direction: a pair of items of degrees :math:`l_1` and :math:`l_3` has one weight for each
+    order m instead of one for each degree l from :math:`|l_1 - l_3|` to :math:`l_1 + l_3`. A pair costs
+    :math:`(2 l_1 + 1) + (2 l_3 + 1)` multiplications for each channel and :math:`2 \min(l_1, l_3) + 1` for each pair of
+    channels, independent of the number of degrees. Where the vector is zero only the degree 0 contributes, as in
+    :func:`tensor_product_with_spherical_harmonics`.
 
     Args:
         irreps_out: irreps of the output; those that no path reaches are zero. Without `mix`: the irreps to compute.

@@ -27,8 +27,8 @@ class MultiLayerPerceptron:
     Args:
         list_neurons: number of neurons of each layer, without the input.
         act: activation function, or None.
-        gradient_normalization: where to apply 1/sqrt(n): ``"path"``, in the forward pass; ``"element"``, in the initial
-            weights; or a number between 1 (path) and 0 (element).
+        gradient_normalization: where to apply :math:`1 / \sqrt n`: ``"path"``, in the forward pass; ``"element"``, in
+            the initial weights; or a number between 1 (path) and 0 (element).
         output_activation: whether the last layer has the activation, or the activation of the last layer.
         with_bias: whether the layers have biases.
 

@@ -24,10 +24,12 @@ def irreps_to_keep(keep: Any) -> Irreps | None:
 
 @frozen
 class SymmetricTensorProduct:
-    """Weighted symmetric powers of the data, in each channel: see :class:`FunctionalSymmetricContraction`.
+    r"""Weighted symmetric powers of the data, in each channel: see :class:`FunctionalSymmetricContraction`.
 
-    y[c, k] = sum over orders n and m of w_n[m, c] / M_n * B_nm(x[c])_k, with all equivariant polynomials B_n1, B_n2,
-    ... of order n. The parameters are ``w{order}_{irrep}``, of shape (M_n, channels) and with initial variance 1.
+    .. math:: y_{ck} = \sum_n \frac{1}{M_n} \sum_{m=1}^{M_n} w^{(n)}_{mc} \, B_{nm}(x_c)_k
+
+    with all equivariant polynomials :math:`B_{n1}, B_{n2}, ...` of order n. The parameters are ``w{order}_{irrep}``, of
+    shape (M_n, channels) and with initial variance 1.
 
     Args:
         orders: the orders, for example (1, 2, 3).

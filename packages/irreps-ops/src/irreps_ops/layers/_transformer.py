@@ -37,8 +37,9 @@ class Transformer:
     .. math:: l_{eh} = \sum W_h \, \langle x_{d(e)}, k_e \rangle, \qquad
               z_{nh} = \sum_{e \to n} \sqrt{\alpha_{eh}} \, v_{eh}
 
-    where d(e) is the receiver of the edge e, followed by a linear map of all heads. (With square roots, independent
-    values of variance 1 have a sum of variance 1.) The values are never stored, see :func:`edge_convolution`.
+    where :math:`d(e)` is the receiver of the edge e, followed by a linear map of all heads. (With square roots,
+    independent values of variance 1 have a sum of variance 1.) The values are never stored, see
+    :func:`edge_convolution`.
 
     Args:
         irreps_out: irreps of the output and of the values; those that no value can have are dropped.

@@ -46,10 +46,11 @@ class VoxelConvolution:
     .. math:: z(a) = \sum_b K(b - a) \, x(b), \qquad
               K(d) \, x = \frac 1 n \sum_{\text{paths}} \sum_k W_k \, f_k(|d|) \; x \otimes Y(d / |d|)
 
-    The sum runs over voxels b, d is a displacement in units of length, and K(0) is a linear map with its own weights.
-    The f_k are the "smooth_finite" bumps of :func:`soft_one_hot_linspace` between `relative_starts` and 1 times the
-    radius, and n is the number of voxels of the kernel. The layer is exactly equivariant under the rotations and
-    mirrors of the grid, and under others up to the error of sampling the field. Beyond the grid the field is zero.
+    The sum runs over voxels b, d is a displacement in units of length, and :math:`K(0)` is a linear map with its own
+    weights. The :math:`f_k` are the "smooth_finite" bumps of :func:`soft_one_hot_linspace` between `relative_starts`
+    and 1 times the radius, and n is the number of voxels of the kernel. The layer is exactly equivariant under the
+    rotations and mirrors of the grid, and under others up to the error of sampling the field. Beyond the grid the field
+    is zero.
 
     Args:
         irreps_out: irreps of the output; those that no path reaches are zero.

@@ -25,17 +25,17 @@ def _rates(rate: float | Sequence[float]) -> float | tuple[float, ...]:
 class VoxelPooling:
     r"""Resample a field of irreps on fewer voxels (or more): a Gaussian average, then :func:`zoom`.
 
-    Along an axis whose n voxels become m, the field is averaged with weights exp(-d²/2σ²), where d is the distance in
-    units of the old voxels and σ = :math:`\frac12 \sqrt{(n/m)^2 - 1}`. This removes frequencies that the new voxels
-    cannot represent; along axes that do not shrink there is no average. Beyond the grid the field is constant, as in
-    :func:`zoom`. The layer has no parameters, treats all components alike, and commutes with the rotations and mirrors
-    of the grid.
+    Along an axis whose n voxels become m, the field is averaged with weights :math:`\exp(-d^2 / 2σ^2)`, where d is the
+    distance in units of the old voxels and :math:`σ = \frac12 \sqrt{(n/m)^2 - 1}`. This removes frequencies that the
+    new voxels cannot represent; along axes that do not shrink there is no average. Beyond the grid the field is
+    constant, as in :func:`zoom`. The layer has no parameters, treats all components alike, and commutes with the
+    rotations and mirrors of the grid.
 
     Args:
         resize_rate: ratio of the new to the old number of voxels, see :func:`zoom`; 0.5 halves the resolution.
         output_size: the new numbers of voxels, in place of `resize_rate`.
         interpolation: interpolation between voxels, ``"linear"`` or ``"nearest"``.
-        smoothing: σ / :math:`\sqrt{(n/m)^2 - 1}`; 0 for no average.
+        smoothing: :math:`σ / \sqrt{(n/m)^2 - 1}`; 0 for no average.
 
     Raises:
         ValueError: not exactly one of `resize_rate` and `output_size`, a negative smoothing, or as :func:`zoom`.

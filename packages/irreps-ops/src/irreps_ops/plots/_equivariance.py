@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def equivariance_error(
     fun: Callable[..., IrrepsArray], rng: Any, *args: Any, ax: "Axes | None" = None, **options: Any
 ) -> "Axes":
-    """Draw by how much fun(g x) differs from g fun(x), for each degree of the output.
+    """Draw by how much :math:`f(g x)` differs from :math:`g f(x)`, for each degree of the output.
 
     The error is :func:`irreps_core.testing.equivariance_error` of the components of one degree: the largest difference
     over random rotations or mirrors g, divided by the largest of these components. A dashed line shows the precision

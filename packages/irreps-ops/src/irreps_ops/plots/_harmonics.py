@@ -21,9 +21,11 @@ _HIGHEST = 8  # degree; lobes of higher degrees are too thin for the mesh
 
 
 def spherical_harmonics(irreps: IntoIrreps, ax: "Axes | None" = None) -> "Axes":
-    r"""Draw real spherical harmonics: a row for each irrep, with its components m = -l, ..., l from left to right.
+    r"""Draw real spherical harmonics.
 
-    A surface is at the distance :math:`\lvert Y(r) \rvert` from its centre in the direction r: blue where Y is
+    A row shows the components of an irrep, :math:`m = -l, ..., l` from left to right.
+
+    A surface is at the distance :math:`|Y(r)|` from its centre in the direction r: blue where Y is
     positive, orange where it is negative. Each row has a scale of its own.
 
     Args:
@@ -72,11 +74,11 @@ def signal(
 
     Args:
         x: the function: a signal without leading axes, or coefficients c of harmonics, one row of irreps with distinct
-            degrees, f(r) = sum of c_lm Y_lm(r) with harmonics of "component" normalization as in
+            degrees, :math:`f(r) = \sum_{lm} c_{lm} Y_{lm}(r)` with harmonics of "component" normalization as in
             :func:`irreps_ops.to_s2grid`.
         ax: matplotlib axes. Default: those of a new figure.
         kind: "sphere": the values as colours on a sphere; "lobes": a surface at the distance
-            :math:`\lvert f(r) \rvert`, blue where f is positive and orange where it is negative; "map": the values
+            :math:`|f(r)|`, blue where f is positive and orange where it is negative; "map": the values
             over both angles, in degrees.
 
     Returns:

@@ -75,8 +75,9 @@ def clebsch_gordan(
 ) -> "Axes":
     """Draw which Clebsch-Gordan coefficients of a product are not zero.
 
-    A row is a pair of components, m1 of the first irrep and m2 of the second; a column is a component m of an irrep of
-    the product. Orange is negative, white zero, blue positive. The title counts the coefficients that are not zero.
+    A row is a pair of components, :math:`m_1` of the first irrep and :math:`m_2` of the second; a column is a component
+    m of an irrep of the product. Orange is negative, white zero, blue positive. The title counts the coefficients that
+    are not zero.
 
     Args:
         ir1: the first irrep.

@@ -31,7 +31,9 @@ _SAMPLE = 1_000_001
 
 @computed_in_float32
 def soft_odd(x: jax.Array) -> jax.Array:
-    """Return x (1 - exp(-x²)), a smooth odd function for odd scalars: about x³ near 0 and about x far from 0.
+    r"""Return :math:`x (1 - \exp(-x^2))`, a smooth odd function for odd scalars.
+
+    It is about :math:`x^3` near 0 and about x far from 0.
 
     Example:
         >>> import irreps_ops as irr
@@ -48,10 +50,10 @@ def normalize_function(phi: Activation) -> Activation:
     .. math:: \psi(x) = \phi(x) / c, \qquad c^2 = \frac{1}{n} \sum_{i=1}^n \phi(x_i)^2
               \approx \int \phi(x)^2 \frac{e^{-x^2/2}}{\sqrt{2\pi}} dx
 
-    So inputs of variance 1 give outputs of mean square 1. The x_i are the i/(n+1) quantiles of the normal distribution
-    for n = 1,000,001, in JAX's default float. This is the definition of e3nn-jax, so that its networks carry over. A
-    function with \|c - 1\| < 1e-5 is returned unchanged; so is a function with the attribute ``is_normalized = True``,
-    which the returned functions have.
+    So inputs of variance 1 give outputs of mean square 1. The :math:`x_i` are the :math:`i / (n + 1)` quantiles of the
+    normal distribution for :math:`n = 1\,000\,001`, in JAX's default float. This is the definition of e3nn-jax, so that
+    its networks carry over. A function with :math:`|c - 1| < 10^{-5}` is returned unchanged; so is a function with the
+    attribute ``is_normalized = True``, which the returned functions have.
 
     Args:
         phi: an elementwise function of an array.
@@ -240,20 +242,21 @@ def _vanishes_at_zero(phi: Activation) -> bool:
 def norm_activation(
     input: IrrepsArray, acts: Sequence[Activation | None], *, normalization: str = "component"
 ) -> IrrepsArray:
-    """Multiply each irrep by a function of its norm: x -> x act(|x|).
+    r"""Multiply each irrep by a function of its norm, :math:`x \, \text{act}(|x|)`.
 
     Args:
         input: data of shape (..., irreps.dim).
         acts: for each item of the irreps a function, or None to leave the item unchanged.
-        normalization: ``"component"``: the functions take |x| / sqrt(2l+1), the root mean square of the components;
-            ``"norm"``: they take |x|.
+        normalization: ``"component"``: the functions take :math:`|x| / \sqrt{2l + 1}`, the root mean square of the
+            components; ``"norm"``: they take :math:`|x|`.
 
     Returns:
-        Data of the same irreps. Zero stays zero, with derivative act(0).
+        Data of the same irreps. Zero stays zero, with derivative :math:`\text{act}(0)`.
 
     Norms are right over the whole range of the dtype, and so are results and derivatives where the function, its
     derivative as JAX computes it, and the data times the cotangent are in this range. In float32 the derivative of
-    1 / (1 + n) underflows from n = 1e19 on; that of tanh(n), as good as zero there, does no harm.
+    :math:`1 / (1 + n)` underflows from :math:`n = 10^{19}` on; that of :math:`\tanh(n)`, as good as zero there, does no
+    harm.
 
     Raises:
         ValueError: unknown normalization, or another number of functions than of items.
@@ -302,10 +305,13 @@ def _on_items(x: IrrepsArray, functions: Sequence[Callable[[jax.Array], jax.Arra
 
 
 def soft_normalization(input: IrrepsArray, max_component: float) -> IrrepsArray:
-    """Shrink large irreps smoothly, so that they stay below a limit: x -> x / (1 + t sus(t)).
+    r"""Shrink large irreps smoothly, so that they stay below a limit.
 
-    Here t is the root mean square of the components of the irrep divided by the limit. The same ratio for the result is
-    t within 10⁻⁶ for t = 0.1, 0.73 for t = 1, and approaches 1 for large t.
+    .. math:: y = \frac{x}{1 + t \, \text{sus}(t)}
+
+    Here sus is the unit step :func:`sus`, and t is the root mean square of the components of the irrep divided by the
+    limit. The same ratio for the result is t within :math:`10^{-6}` for :math:`t = 0.1`, 0.73 for :math:`t = 1`, and
+    approaches 1 for large t.
 
     Args:
         input: data of shape (..., irreps.dim).

@@ -14,10 +14,11 @@ from irreps_ops._inputs._precision import computed_in_float32
 def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.Array]:
     r"""Return the polynomial envelope, which falls from 1 at 0 to 0 at the cutoff and is flat at both ends.
 
-    .. math:: f(u) = (1 - u)^{n_1 + 1} \sum_{k=0}^{n_0} \binom{n_1 + k}{k} u^k, \qquad u = x / x_{max}
+    .. math:: f(u) = (1 - u)^{n_1 + 1} \sum_{k=0}^{n_0} \binom{n_1 + k}{k} u^k, \qquad u = x / x_\text{max}
 
-    It is the only polynomial of degree n0 + n1 + 1 whose first n0 derivatives at 0 and first n1 derivatives at the
-    cutoff are zero. It is zero beyond the cutoff. For n0 = p - 1 and n1 = 2 it is the envelope u_p of DimeNet.
+    It is the only polynomial of degree :math:`n_0 + n_1 + 1` whose first :math:`n_0` derivatives at 0 and first
+    :math:`n_1` derivatives at the cutoff are zero. It is zero beyond the cutoff. For :math:`n_0 = p - 1` and
+    :math:`n_1 = 2` it is the envelope :math:`u_p` of DimeNet.
 
     Args:
         n0: number of derivatives that vanish at 0.
@@ -57,7 +58,9 @@ def poly_envelope(n0: int, n1: int, x_max: float = 1.0) -> Callable[[Any], jax.A
 
 @computed_in_float32
 def sus(x: jax.Array) -> jax.Array:
-    """Return the smooth unit step, exp(-1/x) for x > 0 and 0 otherwise; all derivatives are finite, and zero at 0.
+    r"""Return the smooth unit step, :math:`\exp(-1/x)` for :math:`x > 0` and 0 otherwise.
+
+    All derivatives are finite, and zero at 0.
 
     Example:
         >>> import irreps_ops as irr
@@ -75,13 +78,15 @@ def sus(x: jax.Array) -> jax.Array:
 def soft_envelope(
     x: jax.Array, x_max: float = 1.0, arg_multiplicator: float = 2.0, value_at_origin: float = 1.2
 ) -> jax.Array:
-    """Return an infinitely smooth envelope, a multiple of sus(a (1 - x/x_max)), which is zero beyond the cutoff.
+    r"""Return an infinitely smooth envelope, which is zero beyond the cutoff.
+
+    It is a multiple of :math:`\text{sus}(a (1 - x / x_\text{max}))`, see :func:`sus`.
 
     Args:
         x: distances, any shape.
         x_max: cutoff, in the unit of `x`.
         arg_multiplicator: a; a larger value makes the envelope steeper at the cutoff.
-        value_at_origin: value at x = 0.
+        value_at_origin: value at :math:`x = 0`.
 
     Returns:
         Array of the shape of `x`.
@@ -103,7 +108,7 @@ def soft_envelope(
 
 @computed_in_float32
 def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
-    """Return (cos(π x/x_max) + 1)/2 below the cutoff, and zero beyond it.
+    r"""Return :math:`\frac12 (1 + \cos(π x / x_\text{max}))` below the cutoff, and zero beyond it.
 
     Args:
         x: distances, any shape.
@@ -131,7 +136,10 @@ def cosine_cutoff(x: jax.Array, x_max: float = 1.0) -> jax.Array:
 
 @computed_in_float32
 def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
-    """Return 1 below x_on, 0 beyond the cutoff, and between them the cubic in x² with continuous slopes.
+    r"""Return a function that falls smoothly from 1 to 0 between two distances.
+
+    It is 1 below :math:`x_\text{on}`, 0 beyond the cutoff, and a cubic in :math:`x^2` with continuous slopes between
+    them.
 
     Args:
         x: distances, any shape.
@@ -142,7 +150,7 @@ def xplor_cutoff(x: jax.Array, x_on: float, x_max: float = 1.0) -> jax.Array:
         Array of the shape of `x`.
 
     Raises:
-        ValueError: not 0 <= x_on < x_max.
+        ValueError: not ``0 <= x_on < x_max``.
 
     Source: Brooks et al., CHARMM, J. Comput. Chem. 4, 187 (1983), the SWITCH function, as in X-PLOR.
 

@@ -28,9 +28,9 @@ def layer_norm(
     .. math:: y_{um} = a_u \frac{x_{um} - \bar x}{\sqrt{s^2 + \epsilon}} + b_u, \qquad
               s^2 = \frac{1}{n} \sum_{u=1}^n \sum_m (x_{um} - \bar x)^2 / d
 
-    Here n is the multiplicity and d = 2l+1 the dimension of an item; u counts channels, m components. Only scalars 0e
-    are centred, with :math:`\bar x` their mean over the channels, and have a bias. For all other irreps both are zero,
-    because adding a constant is not equivariant. So for scalars this is the usual layer normalization.
+    Here n is the multiplicity and :math:`d = 2l + 1` the dimension of an item; u counts channels, m components. Only
+    scalars 0e are centred, with :math:`\bar x` their mean over the channels, and have a bias. For all other irreps both
+    are zero, because adding a constant is not equivariant. So for scalars this is the usual layer normalization.
 
     Each element of the leading axes is normalized by itself, so that padding and masks do not influence the others.
     Squares do not overflow; float16 and bfloat16 are computed in float32.
@@ -40,8 +40,8 @@ def layer_norm(
         scale: a, a factor for each irrep, of shape (irreps.num_irreps,). Default: 1.
         bias: b, a number for each scalar 0e, of shape (irreps.count("0e"),). Default: 0.
         eps: ε, so that zeros stay zeros and have derivatives.
-        normalization: ``"component"``: d as above, so that components have mean square 1; ``"norm"``: d = 1, so that
-            norms have mean square 1.
+        normalization: ``"component"``: d as above, so that components have mean square 1; ``"norm"``: :math:`d = 1`, so
+            that norms have mean square 1.
 
     Returns:
         Data of the same shape and irreps.

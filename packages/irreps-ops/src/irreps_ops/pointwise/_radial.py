@@ -19,11 +19,11 @@ SoftOneHotBasis: TypeAlias = Literal["gaussian", "cosine", "smooth_finite", "fou
 def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
     r"""Return the spherical Bessel functions of degree 0 that vanish at the cutoff.
 
-    .. math:: B_k(x) = \sqrt{2 / x_{max}} \, \frac{\sin(k \pi x / x_{max})}{x}, \qquad k = 1, \ldots, n
+    .. math:: B_k(x) = \sqrt{2 / x_\text{max}} \, \frac{\sin(k \pi x / x_\text{max})}{x}, \qquad k = 1, \ldots, n
 
-    They are orthonormal: the integral of r² B_j(r) B_k(r) over [0, x_max] is 1 for j = k and 0 otherwise. They are even
-    and analytic in x, also at 0. They are not cut off beyond x_max: multiply them by an envelope,
-    :func:`irreps_ops.poly_envelope`.
+    They are orthonormal: the integral of :math:`x^2 B_j(x) B_k(x)` over :math:`[0, x_\text{max}]` is 1 for
+    :math:`j = k` and 0 otherwise. They are even and analytic in x, also at 0. They are not cut off beyond
+    :math:`x_\text{max}`: multiply them by an envelope, :func:`irreps_ops.poly_envelope`.
 
     Args:
         x: distances, any shape.
@@ -55,10 +55,10 @@ def bessel(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
 
 @computed_in_float32
 def sine_basis(x: jax.Array, frequencies: jax.Array) -> jax.Array:
-    """Return sin(k x) / x for each of the frequencies k: Bessel functions of degree 0 that may be trained.
+    r"""Return :math:`\sin(k x) / x` for each of the frequencies k: Bessel functions of degree 0 that may be trained.
 
-    For k = pi/c, 2 pi/c, ..., they are those of :func:`bessel` for the cutoff c, divided by sqrt(2/c). They are even
-    and analytic in x, also at 0.
+    For :math:`k = π/c, 2π/c, ...` they are those of :func:`bessel` for the cutoff c, divided by :math:`\sqrt{2/c}`.
+    They are even and analytic in x, also at 0.
 
     Args:
         x: distances, any shape.
@@ -112,7 +112,7 @@ def soft_one_hot_linspace(
     start_zero: bool | None = None,
     end_zero: bool | None = None,
 ) -> jax.Array:
-    """Return a continuous one-hot encoding of a number: overlapping bumps with equally spaced centres.
+    r"""Return a continuous one-hot encoding of a number: overlapping bumps with equally spaced centres.
 
     The functions are scaled such that their squares sum to about 1 anywhere between `start` and `end`.
 
@@ -121,12 +121,12 @@ def soft_one_hot_linspace(
         start: start of the interval.
         end: end of the interval.
         number: number of functions.
-        basis: ``"gaussian"``: exp(-d²)/1.12, where d is the distance to the centre in units of the spacing;
-            ``"cosine"``: cos(π d / 2) for |d| < 1; ``"smooth_finite"``: infinitely smooth, zero for |d| >= 1;
-            ``"fourier"``: sines (with a cutoff) or cosines over the whole interval.
+        basis: ``"gaussian"``: :math:`\exp(-d^2) / 1.12`, where d is the distance to the centre in units of the spacing;
+            ``"cosine"``: :math:`\cos(π d / 2)` for :math:`|d| < 1`; ``"smooth_finite"``: infinitely smooth, zero for
+            :math:`|d| ≥ 1`; ``"fourier"``: sines (with a cutoff) or cosines over the whole interval.
         cutoff: value for both `start_zero` and `end_zero`.
         start_zero: whether the functions vanish at `start`. Then the centres begin one spacing after it, where
-            Gaussians are exp(-1).
+            Gaussians are :math:`e^{-1}`.
         end_zero: whether the functions vanish at `end`.
 
     Returns:
@@ -197,7 +197,9 @@ def _fourier(u: jax.Array, number: int, zero: tuple[bool, bool]) -> jax.Array:
 
 @computed_in_float32
 def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None = None) -> jax.Array:
-    """Return Gaussians exp(-(x - c)²/(2 width²)) with equally spaced centres c from 0 to `x_max`.
+    r"""Return Gaussians with equally spaced centres c from 0 to `x_max`.
+
+    .. math:: \exp\left(-\frac{(x - c)^2}{2 \, \text{width}^2}\right)
 
     Args:
         x: distances, any shape.
@@ -228,7 +230,7 @@ def gaussian_basis(x: jax.Array, n: int, x_max: float = 1.0, width: float | None
 
 @computed_in_float32
 def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
-    """Return the Chebyshev polynomials T_0, ..., T_(n-1) of 2 x/x_max - 1.
+    r"""Return the Chebyshev polynomials :math:`T_0, ..., T_{n-1}` of :math:`2 x / x_\text{max} - 1`.
 
     Args:
         x: distances, any shape.
@@ -262,7 +264,7 @@ def chebyshev_basis(x: jax.Array, n: int, x_max: float = 1.0) -> jax.Array:
 
 @computed_in_float32
 def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax.Array:
-    r"""Return the Bernstein polynomials of exp(-gamma x), which are positive and sum to 1.
+    r"""Return the Bernstein polynomials of :math:`e^{-γx}`, which are positive and sum to 1.
 
     .. math:: B_k(x) = \binom{n-1}{k} \, u^k (1 - u)^{n-1-k}, \qquad u = e^{-\gamma x}, \quad k = 0, \ldots, n-1
 
@@ -301,7 +303,9 @@ def exponential_bernstein_basis(x: jax.Array, n: int, gamma: float = 0.5) -> jax
 
 @computed_in_float32
 def radial_basis(r: jax.Array, cutoff: float, num_radial_basis: int) -> jax.Array:
-    """Return Bessel functions times a smooth envelope: bessel(r / cutoff, n) * soft_envelope(r / cutoff).
+    """Return Bessel functions times a smooth envelope.
+
+    It is ``bessel(r / cutoff, n) * soft_envelope(r / cutoff)``, see :func:`bessel` and :func:`soft_envelope`.
 
     Args:
         r: distances, any shape.

@@ -63,7 +63,7 @@ class Coupling:
         i_in2: place of the item of the second input.
         i_out: place of the item of the output.
         connection_mode: how the multiplicities u of the first, v of the second and w of the output are connected:
-            "uvw", "uvu", "uvv", "uuw", "uuu", "uvuv", or "uvu<v" and "u<vw" for the pairs u < v.
+            "uvw", "uvu", "uvv", "uuw", "uuu", "uvuv", or "uvu<v" and "u<vw" for the pairs :math:`u < v`.
         has_weight: whether the coupling has weights.
         path_weight: factor of the Clebsch-Gordan coefficients, which have norm 1, in the forward pass. Its sign is that
             of the convention.

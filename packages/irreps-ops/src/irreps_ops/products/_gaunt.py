@@ -39,18 +39,19 @@ def gaunt_tensor_product(
     .. math:: f(r) = \sum_{lm} x_{lm} Y_{lm}(r), \quad g(r) = \sum_{lm} y_{lm} Y_{lm}(r), \quad
               f(r) \, g(r) = \sum_{lm} z_{lm} Y_{lm}(r)
 
-    So z is a sum of Clebsch-Gordan products of degrees l1 and l2 to l3 for which l1 + l2 + l3 is even, with the weights
-    :math:`\sqrt{(2 l_1 + 1)(2 l_2 + 1)(2 l_3 + 1)} \, C_{000}` and the bare coefficients C (in "component"
-    normalization). It costs :math:`O(L^3)` instead of :math:`O(L^6)`. But the result has each irrep once, the weights
-    are fixed, and antisymmetric products such as the cross product are missing. To learn weights, scale the irreps of
-    both inputs and of the result. docs/products.md says when it is faster, and with which method.
+    So z is a sum of Clebsch-Gordan products of degrees :math:`l_1` and :math:`l_2` to :math:`l_3` for which
+    :math:`l_1 + l_2 + l_3` is even, with the weights :math:`\sqrt{(2 l_1 + 1)(2 l_2 + 1)(2 l_3 + 1)} \, C_{000}` and
+    the bare coefficients C (in "component" normalization). It costs :math:`O(L^3)` instead of :math:`O(L^6)`. But the
+    result has each irrep once, the weights are fixed, and antisymmetric products such as the cross product are missing.
+    To learn weights, scale the irreps of both inputs and of the result. docs/products.md says when it is faster, and
+    with which method.
 
     Each channel is a function: all items of an input have the same multiplicity, and channels of both inputs are
     multiplied one by one; or one of the inputs has a single channel.
 
-    Irreps that Y_lm cannot have, such as 0o or 1e, belong to pseudoscalar functions, which change sign under the
-    inversion of space, (I f)(r) = -f(-r). An input is the sum of an ordinary function (0e, 1o, 2e, ...) and of a
-    pseudoscalar function (0o, 1e, 2o, ...). The product of two functions of one kind is ordinary, otherwise it is
+    Irreps that :math:`Y_{lm}` cannot have, such as 0o or 1e, belong to pseudoscalar functions, which change sign under
+    the inversion of space, :math:`(I f)(r) = -f(-r)`. An input is the sum of an ordinary function (0e, 1o, 2e, ...) and
+    of a pseudoscalar function (0o, 1e, 2o, ...). The product of two functions of one kind is ordinary, otherwise it is
     pseudoscalar.
 
     Args:

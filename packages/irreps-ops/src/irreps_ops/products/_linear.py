@@ -51,11 +51,15 @@ def _bias_flags(given: bool | Sequence[bool] | None) -> bool | tuple[bool, ...]:
 
 @frozen
 class FunctionalLinear:
-    """Description of an equivariant linear map; call it with weights and data.
+    r"""Description of an equivariant linear map; call it with weights and data.
 
-    For each item of the output, y[w, k] is the sum over its weights of path_weight * sum_u W[u, w] x[u, k]: all
-    components k of an irrep have the same weights. Weights of standard deviation `weight_std` and inputs of variance 1
-    give outputs of variance 1.
+    Each item of the output is a sum over the weights W that lead to it, with the factor c, the `path_weight` of
+    :class:`LinearWeights`:
+
+    .. math:: y_{wk} = \sum c \sum_u W_{uw} \, x_{uk}
+
+    All components k of an irrep have the same weights. Weights of standard deviation `weight_std` and inputs of
+    variance 1 give outputs of variance 1.
 
     Args:
         irreps_in: irreps of the input.

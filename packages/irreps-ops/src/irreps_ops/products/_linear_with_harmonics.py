@@ -16,7 +16,7 @@ from ._aligned_frame import AlignedFrames, central, is_reached, same_axes, vecto
 
 
 def shtp(input: IrrepsArray | jax.Array, direction: IrrepsArray, filter_irreps_out: IntoIrreps) -> IrrepsArray:
-    """Return a basis of the products with spherical harmonics, order by order: the terms of :class:`LinearSHTP`.
+    r"""Return a basis of the products with spherical harmonics, order by order: the terms of :class:`LinearSHTP`.
 
     Args:
         input: data of shape (..., irreps.dim).
@@ -26,9 +26,9 @@ def shtp(input: IrrepsArray | jax.Array, direction: IrrepsArray, filter_irreps_o
 
     Returns:
         Data of shape (..., irreps_out.dim), each irrep once, with contributions of all items of the input. An item of
-        multiplicity u and degree l1 yields, for each irrep of degree l3, u irreps for each product with a harmonic:
-        min(l1, l3) + 1 where l1 + l + l3 is even, one for each order m >= 0, and min(l1, l3) where it is odd, one for
-        each order m >= 1.
+        multiplicity u and degree :math:`l_1` yields, for each irrep of degree :math:`l_3`, u irreps for each product
+        with a harmonic: :math:`\min(l_1, l_3) + 1` where :math:`l_1 + l + l_3` is even, one for each order
+        :math:`m ≥ 0`, and :math:`\min(l_1, l_3)` where it is odd, one for each order :math:`m ≥ 1`.
 
     Raises:
         TypeError: the direction is not an IrrepsArray.

@@ -34,14 +34,15 @@ def reduced_tensor_product_basis(
     max_order: int | None = None,
     **irreps: IntoIrreps,
 ) -> IrrepsArray:
-    """Return an orthonormal basis of the tensors T[i, j, ...] with a symmetry of their indices, reduced to irreps.
+    r"""Return an orthonormal basis of the tensors with a symmetry of their indices, reduced to irreps.
 
     The formula names the indices and their symmetries: "ij=ji" is a symmetric matrix, "ijk=-jik=-ikj" a tensor that
     changes sign whenever two indices are exchanged, "ijkl=jikl=klij" an elasticity tensor, "ij" any matrix. The tensors
     have the whole group of symmetries that the formula generates.
 
-    The columns of an irrep transform with it: T(R x, R y, ...) = D(R) T(x, y, ...) for the multilinear map
-    T(x, y, ...)[k] = sum of basis[i, j, ..., k] x[i] y[j] ...
+    The columns of an irrep transform with it: :math:`T(R x, R y, ...) = D(R) \, T(x, y, ...)` for the multilinear map
+
+    .. math:: T(x, y, ...)_k = \sum_{ij...} \text{basis}_{ij...k} \, x_i \, y_j \cdots
 
     Args:
         formula_or_irreps_list: a formula, with the irreps of its indices as keywords; or, for tensors without symmetry,

@@ -225,15 +225,15 @@ class FunctionalSymmetricContraction:
         return IrrepsArray(self.irreps_out, y.reshape(*leading, channels, self.irreps_out.dim))
 
     def projection(self, order: int, irrep: str | Irrep, basis: np.ndarray, tolerance: float = 1e-5) -> np.ndarray:
-        """Return the change of basis for the weights of another implementation: ``w = projection @ theirs``.
+        r"""Return the change of basis for the weights of another implementation: ``w = projection @ theirs``.
 
         Args:
             order: the degree of the polynomials.
             irrep: the irrep of the polynomials.
             basis: their polynomials as tensors of shape (dim,) * order + (theirs, 2l+1), in our order of components:
-                y[k] = sum over m of theirs[m] sum over i, j, ... basis[i, j, ..., m, k] x[i] x[j] ... They may be
-                linearly dependent, and need not be symmetric. (MACE's ``U_matrix_real`` are dependent and not
-                symmetric.)
+                with their weights :math:`w_m`,
+                :math:`y_k = \sum_m w_m \sum_{ij...} \text{basis}_{ij...mk} \, x_i x_j \cdots` They may be linearly
+                dependent, and need not be symmetric. (MACE's ``U_matrix_real`` are dependent and not symmetric.)
             tolerance: largest share of the squared norm of the basis that may not be equivariant.
 
         Returns:

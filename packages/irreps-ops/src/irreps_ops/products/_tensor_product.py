@@ -68,10 +68,12 @@ def tensor_product(
     irrep_normalization: IrrepNormalization = "component",
     regroup_output: bool = True,
 ) -> IrrepsArray | Irreps:
-    """Return the full tensor product of two inputs, reduced to irreps.
+    r"""Return the full tensor product of two inputs, reduced to irreps.
 
-    z[u v, k] = scale * sum_ij C[i, j, k] x[u, i] y[v, j] with the Clebsch-Gordan coefficients C, for each pair of items
-    and each irrep that the selection rules allow.
+    .. math:: z_{uv,k} = c \sum_{ij} C_{ijk} \, x_{ui} \, y_{vj}
+
+    with the Clebsch-Gordan coefficients C, for each pair of items and each irrep that the selection rules allow; c
+    depends on `irrep_normalization`.
 
     Args:
         input1: data of shape (..., irreps1.dim), or irreps without data.
@@ -223,12 +225,12 @@ def tensor_square(
     """Return the tensor product of data with itself, without products that are equal or zero by symmetry.
 
     Two different items are multiplied for every pair of multiplicities; an item is multiplied with itself for the pairs
-    u < v, and for u = v, where only irreps of even degree are not zero.
+    :math:`u < v`, and for :math:`u = v`, where only irreps of even degree are not zero.
 
     Args:
         input: data of shape (..., irreps.dim), or irreps without data.
-        irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``, see :func:`tensor_product`. The products u = v
-            are normalized for independent, normally distributed components.
+        irrep_normalization: ``"component"``, ``"norm"`` or ``"none"``, see :func:`tensor_product`. The products
+            :math:`u = v` are normalized for independent, normally distributed components.
         normalized_input: whether each irrep of the input has norm 1. Then "component" gives components of variance 1
             over all directions, and "norm" irreps of norm 1.
         regroup_output: whether to sort and merge the irreps of the input and of the result.

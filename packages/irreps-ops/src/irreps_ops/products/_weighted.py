@@ -78,27 +78,28 @@ def _variances(given: Iterable[float] | None) -> tuple[float, ...] | None:
 
 @frozen
 class FunctionalTensorProduct:
-    """Description of a tensor product with given couplings and weights; call it with weights and data.
+    r"""Description of a tensor product with given couplings and weights; call it with weights and data.
 
-    An instruction (i_in1, i_in2, i_out, mode, has_weight) adds to the item i_out, for mode "uvw",
+    An instruction ``(i_in1, i_in2, i_out, mode, has_weight)`` multiplies an item x of the first input by an item y of
+    the second one and adds the products, times weights W and the factor c of the path, to an item z of the output.
+    The product of two irreps is
 
-        z[w, k] += path_weight * sum_uvij W[u, v, w] C[i, j, k] x[u, i] y[v, j]
+    .. math:: (x_u y_v)_k = \sum_{ij} C_{ijk} \, x_{ui} \, y_{vj}
 
-    with the Clebsch-Gordan coefficients C; for the other modes
+    with the Clebsch-Gordan coefficients C. The mode says which channels meet:
 
-        ======== ============================================ ===============
-        mode     z[..., k]                                    shape of W
-        ======== ============================================ ===============
-        uvu      z[u] += sum_v W[u, v] x[u] y[v]              (mul1, mul2)
-        uvv      z[v] += sum_u W[u, v] x[u] y[v]              (mul1, mul2)
-        uuw      z[w] += sum_u W[u, w] x[u] y[u]              (mul1, mul_out)
-        uuu      z[u] += W[u] x[u] y[u]                       (mul1,)
-        uvuv     z[u v] += W[u, v] x[u] y[v]                  (mul1, mul2)
-        uvu<v    z[u<v] += W[u<v] x[u] y[v]                   (pairs,)
-        u<vw     z[w] += sum_u<v W[u<v, w] x[u] y[v]          (pairs, mul_out)
-        ======== ============================================ ===============
+    | mode | adds | shape of W |
+    |---|---|---|
+    | uvw | :math:`z_w` += :math:`c \sum_{uv} W_{uvw} \, x_u y_v` | (mul1, mul2, mul_out) |
+    | uvu | :math:`z_u` += :math:`c \sum_v W_{uv} \, x_u y_v` | (mul1, mul2) |
+    | uvv | :math:`z_v` += :math:`c \sum_u W_{uv} \, x_u y_v` | (mul1, mul2) |
+    | uuw | :math:`z_w` += :math:`c \sum_u W_{uw} \, x_u y_u` | (mul1, mul_out) |
+    | uuu | :math:`z_u` += :math:`c \, W_u \, x_u y_u` | (mul1,) |
+    | uvuv | :math:`z_{uv}` += :math:`c \, W_{uv} \, x_u y_v` | (mul1, mul2) |
+    | uvu<v | :math:`z_{uv}` += :math:`c \, W_{uv} \, x_u y_v` for :math:`u < v` | (pairs,) |
+    | u<vw | :math:`z_w` += :math:`c \sum_{u<v} W_{uvw} \, x_u y_v` | (pairs, mul_out) |
 
-    The compute core evaluates it; it makes all u x v products only where that is the cheapest.
+    The compute core evaluates it; it makes all products of channels only where that is the cheapest.
 
     Args:
         irreps_in1: irreps of the first input.

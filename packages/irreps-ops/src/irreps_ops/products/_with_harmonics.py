@@ -27,8 +27,8 @@ def tensor_product_with_spherical_harmonics(
 
     This equals ``tensor_product(input, spherical_harmonics(range(degree + 1), vector, True))`` and has the same
     derivatives, also along the axes and at the vector zero, where only the products with degree 0 are not zero. The
-    harmonics are never computed: each product with a degree l costs (2l+1)² operations for each channel instead of the
-    (2l+1)³ of dense Clebsch-Gordan coefficients. docs/products.md says when it is faster.
+    harmonics are never computed: each product with a degree l costs :math:`(2l + 1)^2` operations for each channel
+    instead of the :math:`(2l + 1)^3` of dense Clebsch-Gordan coefficients. docs/products.md says when it is faster.
 
     Args:
         input: data of shape (..., irreps.dim).

@@ -1,4 +1,4 @@
-"""Functions on the sphere that are symmetric about the axis y: coefficients of order m = 0, values on rings."""
+"""Functions on the sphere that are symmetric about the axis y: coefficients of order 0, values on rings."""
 
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from ._spherical_signal import SphericalSignal
 def legendre_transform_to_s2grid(
     coeffs: Any, res_beta: int, *, quadrature: Quadrature, normalization: str = "integral"
 ) -> jax.Array:
-    r"""Return the values on the rings of a grid of a function, given its coefficients of order m = 0.
+    r"""Return the values on the rings of a grid of a function, given its coefficients of order 0.
 
     .. math:: f(y) = \sum_l n_l \sqrt{2l+1} \, c_l P_l(y)
 
@@ -27,7 +27,7 @@ def legendre_transform_to_s2grid(
         coeffs: coefficients, of shape (..., lmax+1).
         res_beta: number of rings.
         quadrature: "soft" or "gausslegendre", see :func:`s2_grid`.
-        normalization: n_l as in :func:`to_s2grid`.
+        normalization: :math:`n_l` as in :func:`to_s2grid`.
 
     Returns:
         Array of shape (..., res_beta).
@@ -55,7 +55,7 @@ def legendre_transform_to_s2grid(
 def legendre_transform_from_s2grid(
     x_beta: Any, lmax: int, res_beta: int, *, quadrature: Quadrature, normalization: str = "integral"
 ) -> jax.Array:
-    r"""Return the coefficients of order m = 0 of a function, given its values on the rings of a grid, by quadrature.
+    r"""Return the coefficients of order 0 of a function, given its values on the rings of a grid, by quadrature.
 
     .. math:: c_l = \frac{1}{n_l} \frac{\sqrt{2l+1}}{2} \int_{-1}^{1} f(y) P_l(y) \, dy
 
@@ -66,7 +66,7 @@ def legendre_transform_from_s2grid(
         lmax: highest degree.
         res_beta: number of rings.
         quadrature: "soft" or "gausslegendre".
-        normalization: n_l as in :func:`to_s2grid`.
+        normalization: :math:`n_l` as in :func:`to_s2grid`.
 
     Returns:
         Array of shape (..., lmax+1).
@@ -119,7 +119,7 @@ def betas_to_spherical_signal(
 
 
 def m0_values_to_irrepsarray(m0_values: Any, lmax: int, p_val: int, p_arg: int) -> IrrepsArray:
-    """Return the coefficients of all orders of a function, given those of order m = 0; the others are zero.
+    """Return the coefficients of all orders of a function, given those of order 0; the others are zero.
 
     Args:
         m0_values: coefficients, of shape (..., lmax+1).
@@ -128,7 +128,7 @@ def m0_values_to_irrepsarray(m0_values: Any, lmax: int, p_val: int, p_arg: int) 
         p_arg: parity of the argument.
 
     Returns:
-        Data of :func:`s2_irreps`, of shape (..., (lmax+1)²).
+        Data of :func:`s2_irreps`, of shape (..., (lmax+1)**2).
 
     Raises:
         ValueError: not lmax+1 coefficients.

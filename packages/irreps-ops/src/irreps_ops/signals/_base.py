@@ -81,7 +81,7 @@ class SignalBase:
 
     @property
     def grid_y(self) -> jax.Array:
-        """Height y = cos(beta) of each ring, ascending, of shape (res_beta,)."""
+        r"""Height :math:`y = \cos β` of each ring, ascending, of shape (res_beta,)."""
         return constant_like(self, self._grid()[0])
 
     @property

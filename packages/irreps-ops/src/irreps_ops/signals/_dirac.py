@@ -26,13 +26,13 @@ def s2_dirac(
 
     Args:
         position: vectors 1o or 1e, or an array of shape (..., 3), of any length. A zero vector has no direction and
-            gives the constant 1 / 4π.
+            gives the constant :math:`1 / 4π`.
         lmax: highest degree.
         p_val: parity of the values, 1 or -1.
         p_arg: parity of the argument: that of the vectors.
 
     Returns:
-        Data of :func:`s2_irreps`, of shape (..., (lmax+1)²).
+        Data of :func:`s2_irreps`, of shape (..., (lmax+1)**2).
 
     Raises:
         ValueError: `position` has other irreps than one vector of the parity `p_arg`.

@@ -1,6 +1,6 @@
-"""Grids on the sphere: rings of equal height y = cos(beta), each with the same equally spaced angles alpha.
+r"""Grids on the sphere: rings of equal height :math:`y = \cos β`, each with the same equally spaced angles α.
 
-The point (beta, alpha) is (sin beta sin alpha, cos beta, sin beta cos alpha), see :func:`irreps_core.angles_to_xyz`.
+The point (β, α) is :math:`(\sin β \sin α, \cos β, \sin β \cos α)`, see :func:`irreps_core.angles_to_xyz`.
 All of it is computed once, in float64, with NumPy, and cached.
 """
 
@@ -19,14 +19,18 @@ Quadrature: TypeAlias = Literal["soft", "gausslegendre"]
 def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Return the heights, angles and weights of a grid on the sphere.
 
-    .. math:: \frac{1}{4\pi} \int f \, d\Omega \approx \frac{1}{\text{res\_alpha}} \sum_{ba} w_b f(y_b, \alpha_a)
+    .. math:: \frac{1}{4\pi} \int f \, d\Omega \approx \frac{1}{n_\alpha} \sum_{b=0}^{n_\beta - 1} \sum_{a=0}^{n_\alpha
+    - 1} w_b \, f(y_b, \alpha_a)
 
-    * "soft": the angles beta = (b + 1/2) π / res_beta, from south to north, with the weights of Fejér's first rule (for
-      even res_beta those of Kostelec and Rockmore). Exact for polynomials in y of degree < res_beta.
-    * "gausslegendre": the zeros of the Legendre polynomial. Exact for polynomials in y of degree < 2 res_beta.
+    with the resolutions :math:`n_β`, `res_beta`, and :math:`n_α`, `res_alpha`.
 
-    Sums over alpha are exact for frequencies < res_alpha. So harmonics up to degree L are orthogonal on the grid, and a
-    round trip is exact, if res_alpha > 2L and res_beta > 2L ("soft") or res_beta > L ("gausslegendre").
+    * "soft": the angles :math:`β_b = (b + \frac12) π / n_β`, from south to north, with the weights of Fejér's first
+      rule (for even :math:`n_β` those of Kostelec and Rockmore). Exact for polynomials in y of degree below
+      :math:`n_β`.
+    * "gausslegendre": the zeros of the Legendre polynomial. Exact for polynomials in y of degree below :math:`2 n_β`.
+
+    Sums over α are exact for frequencies below :math:`n_α`. So harmonics up to degree L are orthogonal on the grid, and
+    a round trip is exact, if :math:`n_α > 2L` and :math:`n_β > 2L` ("soft") or :math:`n_β > L` ("gausslegendre").
 
     Args:
         res_beta: number of rings.
@@ -34,7 +38,7 @@ def s2_grid(res_beta: int, res_alpha: int, quadrature: str) -> tuple[np.ndarray,
         quadrature: "soft" or "gausslegendre".
 
     Returns:
-        Read-only arrays of float64: y of shape (res_beta,), ascending; alpha = 2π a / res_alpha of shape (res_alpha,),
+        Read-only arrays of float64: y of shape (res_beta,), ascending; :math:`α_a = 2π a / n_α` of shape (res_alpha,),
         in radians; the weights w of shape (res_beta,), whose sum is 1.
 
     Raises:

@@ -20,9 +20,9 @@ class SphereTransform(Protocol):
     """Transformation of signals on the sphere; a plugin of the group ``irreps.sphere_transforms``.
 
     Coefficients are those of real harmonics of all degrees 0, ..., lmax in "component" normalization, on a last axis of
-    length (lmax+1)². Values are those on the grid of :func:`irreps_ops.s2_grid`, of shape (..., res_beta, res_alpha).
-    Results have the dtype of the argument, and JAX can differentiate and batch the methods. A plugin also has the
-    attribute ``irreps_api = 1``.
+    length ``(lmax+1)**2``. Values are those on the grid of :func:`irreps_ops.s2_grid`, of shape (..., res_beta,
+    res_alpha). Results have the dtype of the argument, and JAX can differentiate and batch the methods. A plugin also
+    has the attribute ``irreps_api = 1``.
     """
 
     name: str

@@ -10,12 +10,12 @@ from irreps_ops._inputs import _checks as check
 
 
 def s2_irreps(lmax: int, p_val: int = 1, p_arg: int = -1) -> Irreps:
-    r"""Return the irreps of the coefficients c_lm of a function on the sphere, each degree once.
+    r"""Return the irreps of the coefficients of a function on the sphere, each degree once.
 
-    .. math:: f(x) = \sum_{l=0}^{l_{max}} \sum_{m=-l}^{l} c_{lm} Y_{lm}(x), \qquad
-              (I f)(x) = p_{val} \, f(p_{arg} x)
+    .. math:: f(x) = \sum_{l=0}^{l_\text{max}} \sum_{m=-l}^{l} c_{lm} Y_{lm}(x), \qquad
+              (I f)(x) = p_\text{val} \, f(p_\text{arg} \, x)
 
-    where I is the inversion of space, so degree l has the parity p_val p_arg^l.
+    where I is the inversion of space, so degree l has the parity :math:`p_\text{val} \, p_\text{arg}^l`.
 
     Args:
         lmax: highest degree.

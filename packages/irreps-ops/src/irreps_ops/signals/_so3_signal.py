@@ -21,8 +21,8 @@ from ._spherical_signal import SphericalSignal
 class SO3Signal:
     r"""A function of rotations, given by its values at rotations about the axes of a grid. Immutable.
 
-    The angles are theta = 2π t / (res_theta - 1), t = 0, ..., res_theta - 1, from 0 to 2π. So each rotation occurs
-    twice, as (axis, theta) and (-axis, 2π - theta). The volume element is
+    The n angles, `res_theta` in number, are :math:`θ_t = 2π t / (n - 1)`, :math:`t = 0, ..., n - 1`, from 0 to 2π. So
+    each rotation occurs twice, by θ about an axis and by :math:`2π - θ` about the opposite axis. The volume element is
 
     .. math:: dR = \frac{1}{8\pi^2} (1 - \cos\theta) \, d\theta \, d\Omega, \qquad \int dR = 1
 

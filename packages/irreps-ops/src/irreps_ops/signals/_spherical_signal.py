@@ -27,7 +27,7 @@ class SphericalSignal(SignalBase):
 
     The inversion of space I maps the function to
 
-    .. math:: (I f)(x) = p_{val} \, f(p_{arg} x)
+    .. math:: (I f)(x) = p_\text{val} \, f(p_\text{arg} \, x)
 
     A pytree with one leaf, the values. No function changes them, but they may be assigned. Signals on the same grid
     add, multiply and divide point by point; so do a signal and a scalar: a number, an array of the shape of the leading
@@ -128,7 +128,7 @@ class SphericalSignal(SignalBase):
         return arithmetic.reciprocal(self, other)
 
     def apply(self, func: Activation) -> "SphericalSignal":
-        """Apply a function to each value. Under an even function odd values (p_val = -1) become even.
+        """Apply a function to each value. Under an even function odd values (``p_val = -1``) become even.
 
         Raises:
             ValueError: the values are odd and the function is neither even nor odd, so the result is not equivariant.
@@ -171,10 +171,10 @@ class SphericalSignal(SignalBase):
         return resampled(self, res_beta, res_alpha, lmax, quadrature)
 
     def transform_by_angles(self, alpha: Any, beta: Any, gamma: Any, lmax: int) -> "SphericalSignal":
-        """Rotate by R = Ry(alpha) Rx(beta) Ry(gamma) (radians): the new signal at R x is the old one at x.
+        """Rotate by :math:`R = R_y(α) R_x(β) R_y(γ)`: the new signal at :math:`R x` is the old one at x.
 
         Args:
-            alpha: third rotation, about y.
+            alpha: third rotation, about y, in radians, as are the others.
             beta: second rotation, about x.
             gamma: first rotation, about y.
             lmax: degree of the signal; higher degrees are lost.

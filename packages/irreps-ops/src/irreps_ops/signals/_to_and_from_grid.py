@@ -36,16 +36,17 @@ def to_s2grid(
     with harmonics of "component" normalization (each of mean square 1). The inverse is :func:`from_s2grid`.
 
     Args:
-        coeffs: coefficients, of shape (..., irreps.dim), each degree once, with parities p_val p_arg^l.
+        coeffs: coefficients, of shape (..., irreps.dim), each degree once, with parities
+            :math:`p_\text{val} \, p_\text{arg}^l`.
         res_beta: number of rings of the grid; see :func:`s2_grid`.
         res_alpha: number of points on each ring.
         quadrature: "soft" or "gausslegendre".
         normalization: with L the highest degree,
-            "integral": n_l = 1, so c_00 is the mean of f;
-            "component": n_l = 1 / sqrt((2l+1)(L+1)), so f has variance 1 if all coefficients have variance 1;
-            "norm": n_l = 1 / sqrt(L+1), so f has variance 1 if each degree has norm 1.
+            "integral": :math:`n_l = 1`, so :math:`c_{00}` is the mean of f;
+            "component": :math:`n_l = 1 / \sqrt{(2l + 1)(L + 1)}`, so f has variance 1 if all coefficients have variance
+            1; "norm": :math:`n_l = 1 / \sqrt{L + 1}`, so f has variance 1 if each degree has norm 1.
         fft: True for an FFT over alpha, False for a matrix product with the same result, None for the faster one. An
-            FFT requires res_alpha > 2L; otherwise the matrix product is used.
+            FFT requires ``res_alpha > 2 * L``; otherwise the matrix product is used.
         p_val: parity of the values; needed, with `p_arg`, if the irreps do not determine it.
         p_arg: parity of the argument.
         use_s2fft: the same as ``transform="s2fft"``.
@@ -105,8 +106,8 @@ def from_s2grid(
 
     Args:
         x: the signal, of shape (..., res_beta, res_alpha).
-        irreps: of the coefficients, each degree once, with parities p_val p_arg^l.
-        normalization: n_l as in :func:`to_s2grid`.
+        irreps: of the coefficients, each degree once, with parities :math:`p_\text{val} \, p_\text{arg}^l`.
+        normalization: :math:`n_l` as in :func:`to_s2grid`.
         lmax_in: the highest degree L of the signal for "component" and "norm" (default: that of `irreps`).
         fft: as there.
         use_s2fft: as there.

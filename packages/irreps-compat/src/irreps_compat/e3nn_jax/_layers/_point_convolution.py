@@ -23,14 +23,14 @@ from ._earlier import Linear
 class Convolution:
     r"""Messages along edges, each a tensor product with the attributes of the edge, mixed with the receiver's features.
 
-    With x' and x'' linear maps of the node features, a_e the attributes of edge e, W the "uvu" tensor product with
-    weights w_e, N the number of neighbours and L another linear map,
+    With :math:`x'` and :math:`x''` linear maps of the node features, :math:`a_e` the attributes of edge e, W the "uvu"
+    tensor product with weights :math:`w_e`, N the number of neighbours and L another linear map,
 
     .. math:: z_n = \cos\theta \, x''_n + \sin\theta \, L\Big( \frac{1}{\sqrt N} \sum_{e \to n}
               W(w_e; x'_{s(e)}, a_e) \Big)
 
-    The weights w_e are parameters or, with `fc_neurons`, linear in the outputs of a perceptron of the edge's scalars.
-    With node attributes, each linear map is a fully connected tensor product with them instead.
+    The weights :math:`w_e` are parameters or, with `fc_neurons`, linear in the outputs of a perceptron of the edge's
+    scalars. With node attributes, each linear map is a fully connected tensor product with them instead.
     :class:`irreps_ops.PointConvolution` is the present form; it never stores the messages.
 
     Args:
@@ -38,7 +38,7 @@ class Convolution:
         fc_neurons: layer sizes of the perceptron; without any, all edges share their weights.
         num_neighbors: the number N.
         mixing_angle: the angle θ in radians (default: π/8).
-        mixing: sin² θ; overrides the angle.
+        mixing: :math:`\sin^2 θ`; overrides the angle.
 
     Raises:
         ValueError: no product of features and attributes is a scalar or an irrep of the output; or a perceptron without
