@@ -1,11 +1,11 @@
-"""Mutation testing: ``uv run --with cosmic-ray python tests/mutants.py [--mutants N] [TARGET ...]``.
+"""Mutation testing: ``uv run --with cosmic-ray python tests/mutants.py [--mutants N] [--again FILE] [TARGET ...]``.
 
 A mutant is the source with one small fault, such as ``<=`` for ``<``, which the operators of Cosmic Ray make. The
 targets are irreps_core, the compute core and checkpoints. For a random sample of the mutants of each target the program
 runs the tests that execute the changed line, the fastest first, and prints the mutants that no test notices. The tests
-run once with coverage before, to know which lines each of them executes; the result stays in ``.mutants`` until the
-target changes. Each mutant is tried in a process of its own, which is forked where JAX is already imported, so that one
-takes seconds.
+run once with coverage before, to know which lines each of them executes; the result for a file of tests stays in
+``.mutants`` until it or the target changes. Each mutant is tried in a process of its own, which is forked where JAX is
+already imported, so that one takes seconds. ``--again`` tries only the mutants that an earlier run printed to a file.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -40,7 +41,10 @@ class Target(NamedTuple):
 
 
 TARGETS = {
-    "core": Target(("packages/irreps-core/src/irreps_core",), ("packages/irreps-core",)),
+    "core": Target(
+        ("packages/irreps-core/src/irreps_core",),
+        ("packages/irreps-core/tests", "packages/irreps-core/src/irreps_core"),
+    ),
     "compute": Target(
         ("packages/irreps-ops/src/irreps_ops/compute",),
         # Executors and tiles are also tested through the operations that they serve.
@@ -177,15 +181,15 @@ class Observer:
         self.coverage.switch_context("")
 
 
-def observe(target: Target, file: Path) -> int:
-    """Run all tests of a target with coverage; write to a file which tests execute each line, and their times."""
+def observe(target: Target, tests: str, file: Path) -> int:
+    """Run some tests of a target with coverage; write to a file which of them execute each line, and their times."""
     from coverage import Coverage  # begins to measure when it is started, before the sources are imported
 
     data = file.with_suffix(".coverage")
     coverage = Coverage(str(data), branch=True, include=[str(path) for path in sources(target)], config_file=False)
     observer = Observer(coverage)
     coverage.start()
-    code = run_pytest(target.tests, observer)
+    code = run_pytest([tests], observer)
     coverage.stop()
     coverage.save()
     found = coverage.get_data()
@@ -193,15 +197,55 @@ def observe(target: Target, file: Path) -> int:
         str(Path(path).relative_to(ROOT)): {n: sorted({*names} - {""}) for n, names in by_line.items()}
         for path, by_line in ((path, found.contexts_by_lineno(path)) for path in found.measured_files())
     }
-    if code == 0 and lines:
+    data.unlink()
+    if code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):  # all may be slow
         file.write_text(json.dumps({"seconds": observer.seconds, "lines": lines}))
-    return code if lines else 1
+        return 0
+    return code
+
+
+class Observed(NamedTuple):
+    """Which tests execute each line of each file, and how long each takes."""
+
+    lines: dict[str, dict[str, list[str]]]
+    seconds: dict[str, float]
+
+
+def observed(name: str) -> Observed:
+    """Return what is known of the tests of a target; run those of which nothing is known yet.
+
+    Raises:
+        ValueError: tests fail.
+    """
+    target, folder = TARGETS[name], ROOT / ".mutants"
+    folder.mkdir(exist_ok=True)
+    found = Observed(defaultdict(lambda: defaultdict(list)), {})
+    for tests in test_files(target):
+        content = b"".join(path.read_bytes() for path in (*sources(target), *_files(tests)))
+        file = folder / f"{name}-{tests.stem}-{hashlib.sha256(content).hexdigest()[:12]}.json"
+        if not file.exists() and forked(functools.partial(observe, target, str(tests), file), 7200):
+            raise ValueError(f"tests of {name} fail before anything is changed: {tests}")
+        known = Observed(**json.loads(file.read_text()))
+        found.seconds.update(known.seconds)
+        for path, by_line in known.lines.items():
+            for line, names in by_line.items():
+                found.lines[path][line] += names
+    return found
+
+
+def test_files(target: Target) -> list[Path]:
+    """Return each file of tests, and folders of sources with doctests."""
+    places = [ROOT / tests for tests in target.tests]
+    return [file for place in places for file in (sorted(place.rglob("test_*.py")) or [place])]
+
+
+def _files(place: Path) -> list[Path]:
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
 # Mutants ---------------------------------------------------------------------------------------------------------
 def sources(target: Target) -> list[Path]:
-    found = [ROOT / source for source in target.sources]
-    return sorted(path for one in found for path in (one.rglob("*.py") if one.is_dir() else [one]))
+    return sorted(path for source in target.sources for path in _files(ROOT / source))
 
 
 def in_functions(code: str) -> set[int]:
@@ -272,20 +316,33 @@ def chosen(tests: Sequence[str], seconds: dict[str, float]) -> tuple[list[str], 
     return parts[0], parts[1]
 
 
-def attempt(mutant: Mutant, lines: dict[str, dict[str, list[str]]], seconds: dict[str, float]) -> str:
+def attempt(mutant: Mutant, known: Observed) -> str:
     """Return what became of a mutant: killed, timeout, survived or not covered."""
-    covering = lines.get(mutant.path, {}).get(str(mutant.line), [])
+    covering = known.lines.get(mutant.path, {}).get(str(mutant.line), [])
     code = changed(mutant)
 
     def work(tests: Sequence[str]) -> int:
         import_changed(mutant.path, code)
         return run_pytest(["-x", *tests])
 
-    for tests in filter(None, chosen(covering, seconds)):
-        result = forked(functools.partial(work, tests), 120 + 20 * sum(seconds[test] for test in tests))
+    for tests in filter(None, chosen(covering, known.seconds)):
+        result = forked(functools.partial(work, tests), 120 + 20 * sum(known.seconds[test] for test in tests))
         if result:
             return "timeout" if result == -1 else "killed"
     return "survived" if covering else "not covered"
+
+
+def described(mutant: Mutant, outcome: str) -> str:
+    """Return a line about a mutant, from which :func:`printed` finds it again."""
+    text = (ROOT / mutant.path).read_text().splitlines()[mutant.line - 1].strip()
+    operator = mutant.operator.removeprefix("core/")
+    return f"{mutant.path}:{mutant.line}: {outcome}: {operator} {mutant.occurrence}: {text}"
+
+
+def printed(text: str) -> set[tuple[str, str, int]]:
+    """Return path, operator and occurrence of the mutants in what a run printed."""
+    found = re.findall(r"^(\S+?):\d+: [a-z ]+: (\w+) (\d+): ", text, re.MULTILINE)
+    return {(path, f"core/{operator}", int(occurrence)) for path, operator, occurrence in found}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -294,6 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; default: all")
     parser.add_argument("--mutants", type=int, default=100, help="of each target (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=Path, metavar="FILE", help="only the mutants that a run printed to this file")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -303,28 +361,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module(module)  # once, not in each process
     enough = True
     for name in options.targets or TARGETS:
-        target, rng = TARGETS[name], random.Random(options.seed)
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources(target))).hexdigest()[:12]
-        file = ROOT / ".mutants" / f"{name}-{digest}.json"
-        file.parent.mkdir(exist_ok=True)
-        if not file.exists() and forked(functools.partial(observe, target, file), 7200):
-            parser.error(f"the tests of {name} fail before anything is changed: {' '.join(target.tests)}")
-        known = json.loads(file.read_text())
-        everything = [mutant for path in sources(target) for mutant in mutants(path)]
+        try:
+            known, rng = observed(name), random.Random(options.seed)
+        except ValueError as error:
+            parser.error(str(error))
+        trials = [mutant for path in sources(TARGETS[name]) for mutant in mutants(path)]
+        total = len(trials)
+        if options.again:
+            wanted = printed(options.again.read_text())
+            trials = [mutant for mutant in trials if (mutant.path, mutant.operator, mutant.occurrence) in wanted]
         outcomes: dict[str, list[Mutant]] = defaultdict(list)
-        for mutant in rng.sample(everything, min(options.mutants, len(everything))):
-            outcome = attempt(mutant, known["lines"], known["seconds"])
+        for mutant in rng.sample(trials, min(options.mutants, len(trials))):
+            outcome = attempt(mutant, known)
             outcomes[outcome].append(mutant)
             if outcome in ("survived", "not covered"):
-                text = (ROOT / mutant.path).read_text().splitlines()[mutant.line - 1].strip()
-                operator = mutant.operator.removeprefix("core/")
-                print(f"{mutant.path}:{mutant.line}: {outcome}: {operator} {mutant.occurrence}: {text}", flush=True)
+                print(described(mutant, outcome), flush=True)
         tried = sum(map(len, outcomes.values()))
         killed = len(outcomes["killed"]) + len(outcomes["timeout"])
         counts = ", ".join(f"{len(found)} {outcome}" for outcome, found in outcomes.items() if found)
-        print(
-            f"{name}: {tried} of {len(everything)} mutants, {killed / max(tried, 1):.1%} killed: {counts}", flush=True
-        )
+        print(f"{name}: {tried} of {total} mutants, {killed / max(tried, 1):.1%} killed: {counts}", flush=True)
         enough &= killed >= 0.9 * tried
     return 0 if enough else 1
 

@@ -1,4 +1,4 @@
-"""A mutant changes files in its own folders only, and tests are chosen by their times."""
+"""A mutant changes files in its own folders only; tests are chosen by their times; a run can be repeated in part."""
 
 import os
 import runpy
@@ -69,3 +69,12 @@ def test_a_few_cases_of_each_test_come_first() -> None:
     first, others = MUTANTS["chosen"](sorted(seconds), seconds)
     assert first == ["a[0]", "a[1]", "b", "a[2]"]
     assert others == ["a[3]", "a[4]", "a[5]"]
+
+
+def test_a_run_can_be_repeated_for_the_mutants_that_it_printed() -> None:
+    path = "packages/irreps-ops/src/irreps_ops/compute/_views.py"
+    mutants = [
+        MUTANTS["Mutant"](path, f"core/{name}", n, 31 + n) for n, name in enumerate(("AddNot", "NumberReplacer"))
+    ]
+    text = "\n".join(["1 warning", *map(MUTANTS["described"], mutants, ("survived", "not covered")), "compute: 2 of 9"])
+    assert MUTANTS["printed"](text) == {(path, "core/AddNot", 0), (path, "core/NumberReplacer", 1)}
