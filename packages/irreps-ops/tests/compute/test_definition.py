@@ -1,0 +1,80 @@
+"""Every executor against the definition of a polynomial: a sum over terms, elements of the batch and channels."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from irreps_ops.compute import Access, Contraction, Index, Operand, evaluate
+from irreps_ops.compute._dispatch import EXECUTORS, why_not
+from irreps_ops.testing._executor_cases import ExecutorCase, evaluated_in_parts, executor_cases, random_cases
+
+RANDOM = 16
+CASES = [*executor_cases(), *random_cases(RANDOM, seed=1)]
+INPUTS = [case.inputs("float64") for case in CASES]
+
+
+def contraction_of(case: ExecutorCase) -> Contraction:
+    return Contraction(case.polynomial, case.batch, tuple(case.sizes.items()), "float64")
+
+
+def place(case: ExecutorCase, operand: Operand, element: int, component: int) -> tuple[Any, ...] | None:
+    """Return where an array has a component for an element of the batch; None if its index is out of range."""
+    at = (..., component) if operand.components_last else (component, ...)
+    match operand.access:
+        case Access.BROADCAST:
+            return at
+        case Access.BATCHED:
+            return (element, *at)
+        case Index(name):
+            row = case.indices[name][element]
+            return (row, *at) if 0 <= row < case.size else None
+
+
+def by_definition(case: ExecutorCase, inputs: list[jax.Array]) -> list[np.ndarray]:
+    """Return the outputs: for each term and element of the batch the coefficient times a product over channels."""
+    outputs = [np.zeros(contraction_of(case).shape(o)) for o in case.polynomial.outputs]
+    for path in case.polynomial.paths:
+        operands, extents = case.polynomial.operands(path), case.polynomial.extents(path)
+        arrays = [*(np.asarray(inputs[i]) for i in path.inputs), outputs[path.output]]
+        # With a factor of ones for each letter, one that only the output has is broadcast.
+        formula = f"{','.join([*path.subscripts[:-1], *extents])}->{path.subscripts[-1]}"
+        ones = [np.ones(n) for n in extents.values()]
+        for term, value in zip(path.coefficients.terms.tolist(), path.coefficients.values, strict=True):
+            for element in range(case.batch):
+                places = [place(case, o, element, n) for o, n in zip(operands, term, strict=True)]
+                if None not in places:
+                    *factors, target = (x[at] for x, at in zip(arrays, places, strict=True))  # target is a view
+                    target += value * np.einsum(formula, *factors, *ones)
+    return outputs
+
+
+EXPECTED = [by_definition(case, inputs) for case, inputs in zip(CASES, INPUTS, strict=True)]
+
+
+def check(executor: str, which: list[int], parts: bool) -> None:
+    def compute(inputs: list[list[jax.Array]]) -> list[list[jax.Array]]:
+        return [
+            evaluated_in_parts(CASES[n], x, executor, seed=n)
+            if parts
+            else evaluate(CASES[n].polynomial, x, executor=executor, **CASES[n].arguments())
+            for n, x in zip(which, inputs, strict=True)
+        ]
+
+    for n, found in zip(which, jax.jit(compute)([INPUTS[n] for n in which]), strict=True):
+        for y, expected in zip(found, EXPECTED[n], strict=True):
+            assert y.dtype == jnp.float64
+            np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12, err_msg=CASES[n].name)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS.builtin)
+def test_values(executor: str) -> None:
+    capable = [n for n, case in enumerate(CASES) if why_not(executor, contraction_of(case)) is None]
+    assert capable
+    check(executor, capable, parts=False)
+
+
+def test_parts_of_arrays() -> None:
+    check("reference", list(range(len(CASES) - RANDOM, len(CASES))), parts=True)
