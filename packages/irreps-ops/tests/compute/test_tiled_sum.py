@@ -20,7 +20,7 @@ def problem(batch):
     shapes = {"nodes": (NODES, 2), "edges": (batch, 2), "shared": (2, 3)}
     arrays = {name: jnp.asarray(rng.normal(size=shape)) for name, shape in shapes.items()}
     senders, receivers = rng.integers(0, NODES, (2, batch))
-    senders[-1], receivers[-2] = NODES, -1
+    senders[-1:], receivers[-2:-1] = NODES, -1
     return arrays, {"senders": jnp.asarray(senders), "receivers": jnp.asarray(receivers)}
 
 
@@ -93,6 +93,21 @@ def test_tiles_beyond_the_count_contribute_nothing(at_once, monkeypatch):
     indices = {name: jnp.where(empty, NODES, index) for name, index in indices.items()}
     found = jax.jit(lambda a, count: tiled(a, indices, count=count))(arrays, 1)
     np.testing.assert_allclose(found[0], plain(arrays, indices)[0], atol=1e-14)
+
+
+def test_nothing_to_sum():
+    arrays, indices = problem(0)
+    for found, expected in zip(tiled(arrays, indices), plain(arrays, indices), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    none, six = (jax.ShapeDtypeStruct((batch, 2), jnp.float64) for batch in (0, 6))
+    (alone,) = tiled_sum(lambda x: [x], [jnp.ones((0, 2))], [Access.BATCHED], [none], [Access.BATCHED], {}, 0, TILE)
+    assert alone.shape == (0, 2)
+    # Rows without slots for edges.
+    no_slots = {"senders": jnp.zeros((6, 0), int)}
+    (summed,) = tiled_sum(
+        lambda x: [x.sum(1)], [jnp.ones((NODES, 2))], [Index("senders")], [six], [Access.BATCHED], no_slots, 6, TILE
+    )
+    assert not summed.any()
 
 
 def test_a_function_with_side_effects_is_refused():
