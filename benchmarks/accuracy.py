@@ -33,9 +33,9 @@ NARROW = ("float32", "bfloat16", "float16")
 HEAD = """# Accuracy
 
 This page is written by `uv run python benchmarks/accuracy.py`. An error is the largest of all components, relative to
-the largest component of the result, in units of the precision ε of the dtype: 2⁻⁵² for float64, 2⁻²³ for float32,
-2⁻⁷ for bfloat16 and 2⁻¹⁰ for float16. So 0.5 is one rounding. bfloat16 and float16 are computed in float32 and rounded
-once.
+the largest component of the result, in units of the precision ε of the dtype: $2^{-52}$ for float64, $2^{-23}$ for
+float32, $2^{-7}$ for bfloat16 and $2^{-10}$ for float16. So 0.5 is one rounding. bfloat16 and float16 are computed in
+float32 and rounded once.
 
 * *values*: against the same operation in float64 on the same, rounded, arguments.
 * *gradient*: that of a random linear function of the result, against float64.

@@ -6,6 +6,8 @@ from typing import Any
 
 import griffe
 import latex2mathml.converter
+from mkdocs.plugins import get_plugin_logger
+from mkdocs.structure.pages import Page
 from public_names import MODULES, home, origin, public_names
 
 ROLE = re.compile(r":(?:func|class|meth|attr|mod|data|exc|obj):`~?([\w.]+)`")
@@ -16,6 +18,13 @@ SIGNS = {
     "→": "to", "∈": "in", "⟨": "langle", "⟩": "rangle", "...": "ldots",
 }  # fmt: skip
 SIGN = re.compile("|".join(map(re.escape, SIGNS)))
+# What only formulas have, and the parts of a page where it may be.
+UNMARKED = re.compile(
+    r"[\w)]\^|[√∑⊗⊕∫ᵀ⁰-⁹⁻₀-₉]|(?<!Å)[²³]|\b(sqrt|sum)[(_]|\b[A-Za-z]_\w\b|\b[lm]\d\b|\|[A-Za-z]+\||[<>]=|[2-9]l\b"
+    r"|\b[lmnj] [-+=<>] \S"
+)
+OTHER = re.compile(r"<(code|pre|math)\b.*?</\1>", re.DOTALL)
+log = get_plugin_logger("formulas")
 # The entry of each name; those of irreps_core and irreps_ops come before those of bindings and compat.
 SHORT = {name: home(module, name) for module in reversed(MODULES) for name in public_names(module)}
 
@@ -108,8 +117,8 @@ class _Dataclass(griffe.ExprName):
 _DATACLASS = _Dataclass("dataclass")
 
 
-def on_page_content(html: str, **_: Any) -> str:
-    """Typeset formulas as MathML, which browsers show without a script."""
+def on_page_content(html: str, page: Page, **_: Any) -> str:
+    """Typeset formulas as MathML, which browsers show without a script; warn of those that are not marked."""
 
     def typeset(found: re.Match[str]) -> str:
         block, formula = found[1] == "div", found[2].strip().removeprefix(r"\(").removeprefix(r"\[")
@@ -117,4 +126,9 @@ def on_page_content(html: str, **_: Any) -> str:
         formula = SIGN.sub(lambda sign: rf"\{SIGNS[sign[0]]} ", formula)
         return latex2mathml.converter.convert(formula, display="block" if block else "inline")
 
-    return re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', typeset, html, flags=re.DOTALL)
+    html = re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', typeset, html, flags=re.DOTALL)
+    text = unescape(re.sub(r"<[^>]+>", "", OTHER.sub("", html)))
+    for found in UNMARKED.finditer(text):
+        near = " ".join(text[max(0, found.start() - 40) : found.end() + 20].split())
+        log.warning(f"{page.file.src_uri}: a formula is not typeset: ... {near} ...")
+    return html

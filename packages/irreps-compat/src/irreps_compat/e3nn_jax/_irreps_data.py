@@ -34,7 +34,7 @@ class IrrepsData:
     Args:
         irreps: the irreps.
         contiguous: array of shape (..., irreps.dim).
-        list: for each item an array of shape (..., mul, 2l+1), or None if the item is known to be zero. Only the
+        list: for each item an array of shape ``(..., mul, 2l+1)``, or None if the item is known to be zero. Only the
             positions of None are used.
 
     Example:
@@ -91,7 +91,7 @@ class IrrepsData:
 
     @staticmethod
     def from_list(irreps: IntoIrreps, list: Sequence[Any], shape: Sequence[int]) -> "IrrepsData":
-        """Return data from an array of shape (*shape, mul, 2l+1) for each item; None for zeros."""
+        """Return data from an array of shape ``(*shape, mul, 2l+1)`` for each item; None for zeros."""
         return IrrepsData.of(from_chunks(Irreps(irreps), list, shape, jnp.zeros(()).dtype))
 
     @staticmethod
@@ -258,7 +258,7 @@ class IrrepsData:
     # Last, because it hides Python's list within the class.
     @property
     def list(self) -> Any:
-        """The data of each item, of shape (..., mul, 2l+1); None if it is known to be zero."""
+        """The data of each item, of shape ``(..., mul, 2l+1)``; None if it is known to be zero."""
         return self.irreps_array.chunks
 
 

@@ -96,7 +96,7 @@ class ArrayBase:
 
     @property
     def chunks(self) -> list[Any]:
-        """The data of each item, of shape (..., mul, 2l+1); None where it is known to be zero.
+        """The data of each item, of shape ``(..., mul, 2l+1)``; None where it is known to be zero.
 
         In NumPy these are views of the array. In JAX they are the results of one split, whose derivative is one
         concatenation.

@@ -28,7 +28,7 @@ def from_chunks(
 
     Args:
         irreps: the irreps.
-        chunks: for each item an array of shape (*leading_shape, mul, 2l+1), or None for zeros.
+        chunks: for each item an array of shape ``(*leading_shape, mul, 2l+1)``, or None for zeros.
         leading_shape: shape without the irreps axis.
         dtype: dtype of the result if every chunk is None.
         backend: array library, ``numpy`` or ``jax.numpy``, if every chunk is None.

@@ -31,7 +31,7 @@ def change_basis_real_to_complex(l: SupportsIndex) -> np.ndarray:
         l: degree.
 
     Returns:
-        complex128 array of shape (2l+1, 2l+1); rows and columns run :math:`m = -l, ..., l`. Read-only.
+        complex128 array of shape ``(2l+1, 2l+1)``; rows and columns run :math:`m = -l, ..., l`. Read-only.
 
     Raises:
         TypeError: l is not an integer.
@@ -76,7 +76,7 @@ def generators(l: SupportsIndex) -> np.ndarray:
         l: degree.
 
     Returns:
-        float64 array of shape (3, 2l+1, 2l+1). Read-only.
+        float64 array of shape ``(3, 2l+1, 2l+1)``. Read-only.
 
     Raises:
         TypeError: l is not an integer.
@@ -126,7 +126,7 @@ def clebsch_gordan(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> n
         l3: degree of the product.
 
     Returns:
-        float64 array of shape (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), components :math:`m = -l, ..., l`. Read-only.
+        float64 array of shape ``(2*l1+1, 2*l2+1, 2*l3+1)``, components :math:`m = -l, ..., l`. Read-only.
 
     Raises:
         TypeError: a degree is not an integer.

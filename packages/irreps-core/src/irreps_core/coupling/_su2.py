@@ -25,7 +25,7 @@ def su2_generators(j: SupportsFloat) -> np.ndarray:
         j: spin, 0, 1/2, 1, 3/2, ...
 
     Returns:
-        complex128 array of shape (3, 2j+1, 2j+1); components run :math:`m = -j, ..., j`. Read-only.
+        complex128 array of shape ``(3, 2j+1, 2j+1)``; components run :math:`m = -j, ..., j`. Read-only.
 
     Raises:
         TypeError: j is not a number.
@@ -67,7 +67,7 @@ def su2_clebsch_gordan(j1: SupportsFloat, j2: SupportsFloat, j3: SupportsFloat) 
         j3: spin of the product.
 
     Returns:
-        float64 array of shape (2 j1 + 1, 2 j2 + 1, 2 j3 + 1), components :math:`m = -j, ..., j`. Read-only.
+        float64 array of shape ``(2*j1+1, 2*j2+1, 2*j3+1)``, components :math:`m = -j, ..., j`. Read-only.
 
     Raises:
         TypeError: a spin is not a number.

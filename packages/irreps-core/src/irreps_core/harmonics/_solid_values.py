@@ -38,7 +38,7 @@ def solid_product(degrees: Degrees, is_unit: bool, x: Any, y: Any, z: Any) -> An
         z: third coordinates.
 
     Returns:
-        Array of shape (..., sum of 2l+1): the degrees one after the other, m = -l, ..., l.
+        Array of shape ``(..., sum of 2l+1)``: the degrees one after the other, m = -l, ..., l.
     """
     xp = array_namespace(x)
     table = product_table(degrees)

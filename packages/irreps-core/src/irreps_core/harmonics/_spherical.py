@@ -45,9 +45,9 @@ def spherical_harmonics(
         normalization: "component" (default), "norm" or "integral"; see :func:`harmonic_scale`.
 
     Returns:
-        Array of shape (..., sum of 2l+1), of the same kind and floating dtype. :math:`Y_l(0)` is zero, except for the
-        constant :math:`Y_0`, and so are all derivatives there. With JAX, derivatives of every order are exact, at the
-        poles too.
+        Array of shape (..., components of all degrees), of the same kind and floating dtype. :math:`Y_l(0)` is zero,
+        except for the constant :math:`Y_0`, and so are all derivatives there. With JAX, derivatives of every order are
+        exact, at the poles too.
 
     Raises:
         ValueError: a degree is negative, the last axis of `r` is not 3, `r` is complex, or the normalization is
@@ -89,8 +89,8 @@ def solid_harmonics(
         normalization: on the unit sphere, as in :func:`spherical_harmonics`.
 
     Returns:
-        Array of shape (..., sum of 2l+1), of the same kind and floating dtype. With JAX, derivatives of every order are
-        exact.
+        Array of shape (..., components of all degrees), of the same kind and floating dtype. With JAX, derivatives of
+        every order are exact.
 
     Raises:
         ValueError: as in :func:`spherical_harmonics`.

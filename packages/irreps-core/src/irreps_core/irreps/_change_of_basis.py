@@ -75,8 +75,8 @@ def change_of_basis(source: str, target: str, irreps: SupportsIndex | IntoIrreps
         irreps: a degree, or irreps (the parities do not matter).
 
     Returns:
-        Array of shape (2l+1, 2l+1), or (dim, dim) and block diagonal for irreps: float64, or complex128 if one of the
-        conventions is ``"scipy"``. For a degree it is read-only.
+        Array of shape ``(2l+1, 2l+1)``, or (dim, dim) and block diagonal for irreps: float64, or complex128 if one of
+        the conventions is ``"scipy"``. For a degree it is read-only.
 
     Raises:
         ValueError: a convention is unknown, the degree is negative, or the irreps are malformed.

@@ -158,7 +158,7 @@ class Irrep(HasMatrices):
             l += 1
 
     def generators(self) -> Any:
-        r"""Return the generators of the rotations about x, y and z, float64 of shape (3, 2l+1, 2l+1).
+        r"""Return the generators of the rotations about x, y and z, float64 of shape ``(3, 2l+1, 2l+1)``.
 
         :math:`D(v) = \exp(\sum_a v_a X_a)` for log coordinates v. See :func:`irreps_core.generators`.
         """

@@ -12,7 +12,7 @@ def axis_exchange(l: int) -> np.ndarray:
     It is Z(pi/2) d(pi/2) Z(pi/2), and a rotation about x becomes one about y: d(beta) = J Z(beta) J.
 
     Returns:
-        float64 array of shape (2l+1, 2l+1). Read-only.
+        float64 array of shape ``(2l+1, 2l+1)``. Read-only.
     """
     # Z(pi/2) permutes components and changes signs: cos(m pi/2) at (m, m), -sin(m pi/2) at (m, -m).
     m = np.arange(-l, l + 1)

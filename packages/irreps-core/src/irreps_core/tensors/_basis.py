@@ -82,11 +82,11 @@ def stack_basis(basis: Basis, dims: Sequence[int]) -> tuple[Irreps, np.ndarray]:
     """Stack a basis into one change of basis.
 
     Args:
-        basis: for each irrep an array of shape (copies, d_1, ..., d_n, 2l+1), as of :func:`symmetric_basis`.
-        dims: :math:`d_1, ..., d_n`.
+        basis: for each irrep an array of shape ``(copies, *dims, 2l+1)``, as of :func:`symmetric_basis`.
+        dims: the dimensions of the indices.
 
     Returns:
-        The irreps of the basis, and an array Q of shape (d_1, ..., d_n, irreps.dim): a tensor is :math:`T = Q x`, where
+        The irreps of the basis, and an array Q of shape ``(*dims, irreps.dim)``: a tensor is :math:`T = Q x`, where
         x are its components in these irreps.
 
     Example:

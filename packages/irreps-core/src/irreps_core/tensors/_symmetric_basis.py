@@ -45,7 +45,7 @@ def symmetric_basis(
         max_order: the largest sum of degrees, one for each index (default: no limit).
 
     Returns:
-        For each irrep that occurs, in their order, a read-only array of shape (copies, d_1, ..., d_n, 2l+1): the
+        For each irrep that occurs, in their order, a read-only array of shape ``(copies, d_1, ..., d_n, 2l+1)``: the
         tensors of a copy transform with the irrep.
 
     Raises:

@@ -25,7 +25,7 @@ def harmonics_polynomial(degrees: Sequence[int]) -> Polynomial:
         degrees: the degree of each output.
 
     Returns:
-        A polynomial of one input of shape (batch, 3), components (x, y, z), with outputs of shape (batch, 2l+1).
+        A polynomial of one input of shape (batch, 3), components (x, y, z), with outputs of shape ``(batch, 2l+1)``.
 
     Raises:
         ValueError: a degree is not an integer of 0 or more.

@@ -103,7 +103,7 @@ def sh(
         normalization: as in :func:`spherical_harmonics`.
 
     Returns:
-        Array of shape (..., sum of 2l+1).
+        Array of shape (..., components of all degrees).
 
     Raises:
         ValueError: as in :func:`spherical_harmonics`.

@@ -27,9 +27,9 @@ class SymmetricContraction:
     .. math:: B_{ck} = \sum_n \frac{1}{M_n} \sum_{m=1}^{M_n} w^{(n)}_{smc} \, B_{nm}(x_c)_k
 
     see :class:`FunctionalSymmetricContraction`, where s is the species of the node. A linear map :math:`y = L(B)` then
-    mixes the channels. The parameters are ``w{order}_{irrep}``, of shape (num_species, M_n, channels) and with initial
-    variance 1, and those of `linear`. :class:`SymmetricTensorProduct` is the same for one species, without the linear
-    map.
+    mixes the channels. The parameters are ``w{order}_{irrep}``, of shape (num_species, :math:`M_n`, channels) and with
+    initial variance 1, and those of `linear`. :class:`SymmetricTensorProduct` is the same for one species, without the
+    linear map.
 
     Args:
         irreps_out: irreps of the output; those that no polynomial has are dropped.

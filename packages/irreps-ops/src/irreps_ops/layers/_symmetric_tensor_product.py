@@ -29,7 +29,7 @@ class SymmetricTensorProduct:
     .. math:: y_{ck} = \sum_n \frac{1}{M_n} \sum_{m=1}^{M_n} w^{(n)}_{mc} \, B_{nm}(x_c)_k
 
     with all equivariant polynomials :math:`B_{n1}, B_{n2}, ...` of order n. The parameters are ``w{order}_{irrep}``, of
-    shape (M_n, channels) and with initial variance 1.
+    shape (:math:`M_n`, channels) and with initial variance 1.
 
     Args:
         orders: the orders, for example (1, 2, 3).

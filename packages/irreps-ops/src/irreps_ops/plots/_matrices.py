@@ -86,7 +86,8 @@ def clebsch_gordan(
         ax: matplotlib axes. Default: those of a new figure.
 
     Returns:
-        The axes, with the coefficients as an image, of shape ((2 l1 + 1) (2 l2 + 1), components of the output).
+        The axes, with the coefficients as an image, with a row for each pair of components of the inputs and a column
+        for each of the output.
 
     Raises:
         ValueError: an irrep of `irreps_out` is not in the product; or there are more than 1000 rows or columns.

@@ -30,7 +30,7 @@ class AlignedFrames(NamedTuple):
     """Rotations that turn the y axis to the directions of vectors.
 
     Attributes:
-        rotations: for each degree the matrices D of the rotations, of shape (..., 2l+1, 2l+1).
+        rotations: for each degree the matrices D of the rotations, of shape ``(..., 2l+1, 2l+1)``.
         nonzero: 1, or 0 where the vector is zero, of shape (..., 1, 1).
     """
 

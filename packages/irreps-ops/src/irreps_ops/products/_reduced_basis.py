@@ -55,8 +55,9 @@ def reduced_tensor_product_basis(
         irreps: for each index of the formula its irreps. For indices that the formula exchanges, one of them suffices.
 
     Returns:
-        NumPy IrrepsArray, read-only, of shape (d_1, ..., d_n, irreps_out.dim); irreps_out sorted, each once. As a
-        matrix of shape (d_1 ... d_n, irreps_out.dim) it has orthonormal columns, in float64.
+        NumPy IrrepsArray, read-only, of shape ``(*dims, irreps_out.dim)`` with the dimensions of the indices;
+        irreps_out sorted, each once. As a matrix with a row for each element of a tensor it has orthonormal columns, in
+        float64.
 
         The basis depends on the arguments alone, not on a linear algebra library. The copies of an irrep, which an
         orthogonal matrix could mix, are ordered as in :func:`tensor_product`, from left to right. Fully symmetric bases

@@ -72,8 +72,9 @@ class FunctionalSymmetricContraction:
 
     .. math:: y_{ck} = \sum_n \frac 1 M \sum_{m=1}^{M} w_{mc} \, B_m(x_c)_k
 
-    where, for each order n, B_1, ..., B_M are all linearly independent equivariant polynomials of degree n to the
-    irrep, of norm 1 as tensors (in each component). They are evaluated as polynomials: no tensor with n indices exists.
+    where, for each order n, :math:`B_1, ..., B_M` are all linearly independent equivariant polynomials of degree n to
+    the irrep, of norm 1 as tensors (in each component). They are evaluated as polynomials: no tensor with n indices
+    exists.
 
     Args:
         irreps_in: irreps of x; an irrep with a multiplicity counts as that many.
@@ -230,8 +231,8 @@ class FunctionalSymmetricContraction:
         Args:
             order: the degree of the polynomials.
             irrep: the irrep of the polynomials.
-            basis: their polynomials as tensors of shape (dim,) * order + (theirs, 2l+1), in our order of components:
-                with their weights :math:`w_m`,
+            basis: their polynomials as tensors of shape ``(dim,) * order + (theirs, 2l+1)``, in our order of
+                components: with their weights :math:`w_m`,
                 :math:`y_k = \sum_m w_m \sum_{ij...} \text{basis}_{ij...mk} \, x_i x_j \cdots` They may be linearly
                 dependent, and need not be symmetric. (MACE's ``U_matrix_real`` are dependent and not symmetric.)
             tolerance: largest share of the squared norm of the basis that may not be equivariant.

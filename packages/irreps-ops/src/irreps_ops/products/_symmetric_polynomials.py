@@ -27,7 +27,7 @@ class Polynomials(NamedTuple):
 
     Attributes:
         variables: the components of x in each monomial, ascending; shape (monomials, degree).
-        values: for each irrep the coefficients, of shape (copies, monomials, 2l+1).
+        values: for each irrep the coefficients, of shape ``(copies, monomials, 2l+1)``.
     """
 
     variables: np.ndarray
