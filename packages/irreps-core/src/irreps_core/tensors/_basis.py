@@ -21,10 +21,11 @@ class SingleIrrep(NamedTuple):
 
 
 def single_irreps(irreps: Irreps) -> list[list[SingleIrrep]]:
-    """Return the copies of each irrep, sorted by irrep."""
+    """Return the copies of each irrep that has any, sorted by irrep."""
     found: dict[Irrep, list[SingleIrrep]] = {}
     for (mul, ir), place in zip(irreps, irreps.slices(), strict=True):
-        found.setdefault(ir, []).extend(SingleIrrep(ir, place.start + n * ir.dim) for n in range(mul))
+        for n in range(mul):
+            found.setdefault(ir, []).append(SingleIrrep(ir, place.start + n * ir.dim))
     return [found[ir] for ir in sorted(found)]
 
 

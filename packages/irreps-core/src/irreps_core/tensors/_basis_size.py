@@ -30,7 +30,7 @@ def check_basis_size(
             well, only the size of a single tensor is checked.
 
     Raises:
-        ValueError: the message gives the size.
+        ValueError: the message gives the size, or a lower limit where counting the tensors would take too long.
 
     Example:
         >>> from irreps_core import Irreps, check_basis_size
@@ -46,20 +46,22 @@ def check_basis_size(
     # No basis has more tensors than components; the exact number takes longer to find.
     if 8 * components**2 <= LARGEST:
         return
-    if components >= 2**40:
-        rank = components
-    elif max_order is None:
-        rank = _rank(irreps, group, keep)
-    else:
-        rank = 1 if keep is not None else _components(irreps, max_order) // len(group or "1")
-    # Coupling starts with the identity of each index.
-    size = 8 * max(components * max(rank, 1), *(one.dim**2 for one in irreps))
+    # It has one tensor at least, and coupling starts with the identity of each index.
+    size = 8 * max(components, *(one.dim**2 for one in irreps))
+    least = "at least "
+    if size <= LARGEST:  # few enough components to count the tensors
+        least = ""
+        if max_order is None:
+            rank = _rank(irreps, group, keep)
+        else:
+            rank = 1 if keep is not None else _components(irreps, max_order) // len(group or "1")
+        size = max(size, 8 * components * rank)
     if size > LARGEST:
         would = min(size, 10**300) / 2**30  # GiB; larger integers are no floats
         raise ValueError(
-            f"the basis of tensors with the irreps {', '.join(map(str, irreps)):.200} would take {would:.3g} GiB, more "
-            f"than the {LARGEST / 2**30:.3g} GiB allowed: use fewer indices or irreps, or decompose the tensor step by "
-            "step with tensor products"
+            f"the basis of tensors with the irreps {', '.join(map(str, irreps)):.200} would take {least}{would:.3g} "
+            f"GiB, more than the {LARGEST / 2**30:.3g} GiB allowed: use fewer indices or irreps, or decompose the "
+            "tensor step by step with tensor products"
         )
 
 
@@ -67,8 +69,9 @@ def _components(irreps: Sequence[Irreps], max_order: int) -> int:
     """Return the number of components whose degrees have a sum of at most `max_order`."""
     counts = np.ones(1, object)  # by the sum of the degrees
     for one in irreps:
-        own = np.zeros(min(max((ir.l for _, ir in one), default=0), max_order) + 1, object)
-        for mul, ir in one:
+        occurring = [(mul, ir) for mul, ir in one if mul]
+        own = np.zeros(min(max((ir.l for _, ir in occurring), default=0), max_order) + 1, object)
+        for mul, ir in occurring:
             if ir.l <= max_order:
                 own[ir.l] += mul * ir.dim
         counts = np.convolve(counts, own)[: max_order + 1]
