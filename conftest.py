@@ -35,6 +35,13 @@ if importlib.util.find_spec("jax"):
         jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent / ".jax_cache"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
 
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import settings
+
+    # How long an example takes depends on what else the machine does.
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
+
 
 def _has_gpu() -> bool:
     try:
