@@ -69,7 +69,8 @@ def test_evaluate_and_md_refuse_unknown_elements(
 
 def test_md_conserves_energy(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "out.extxyz"
-    assert main(["md", str(trained), "--steps", "40", "--timestep", "0.2", "--out", str(path)]) == 0
+    words = ["--steps", "40", "--timestep", "0.2", "--atoms-per-part", "5", "--out", str(path)]
+    assert main(["md", str(trained), *words]) == 0
     assert "energy drift" in capsys.readouterr().out
     frames = ase.io.read(path, ":")
     assert len(frames) == 5
@@ -77,9 +78,13 @@ def test_md_conserves_energy(trained: Path, tmp_path: Path, capsys: pytest.Captu
     assert np.ptp(totals) / len(frames[0]) < 1e-4
 
 
-def test_md_refuses_a_missing_frame(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_frames_and_devices_are_refused(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["md", str(trained), "--frame", "99"]) == 2
     assert "has 12 frames" in capsys.readouterr().err
+    for words, expected in ((["--devices", "99"], "at most"), (["--atoms-per-part", "0"], "at least one atom")):
+        for command in ("md", "relax", "evaluate"):
+            assert main([command, str(trained), *words]) == 2
+            assert f"force-field {command}: expected {expected}" in capsys.readouterr().err
 
 
 def test_calculator_compiles_once_and_adds_reference_energies(frames_of: MakeFrames, trained: Path) -> None:

@@ -65,6 +65,17 @@ def test_the_energy_is_smooth_at_the_cutoff(predictor: Predictor) -> None:
     assert abs(bonded - far) > 1e-4
 
 
+def test_energies_reach_as_far_as_the_model_says(predictor: Predictor) -> None:
+    """In a chain, in which only nearest neighbours are within the cutoff."""
+    chain, hops = Atoms("H4", positions=[[2.0 * k, 0, 0] for k in range(4)]), getattr(predictor.model, "hops", 0)
+    frames = [chain, *(chain.copy() for _ in range(3))]
+    for k in (1, 2, 3):
+        frames[k].positions[k, 1] += 0.4
+    found = predictor([to_graph(atoms, ELEMENTS, predictor.model.cutoff) for atoms in frames])
+    changes = [abs(p.energies[0] - found[0].energies[0]) for p in found[1:]]
+    assert [change > 1e-12 for change in changes] == [k <= hops for k in (1, 2, 3)], changes
+
+
 def test_the_network_distinguishes_elements(predictor: Predictor) -> None:
     found = energies(predictor, [Atoms(name, positions=[[0, 0, 0], [1.1, 0, 0]]) for name in ("CO", "OC", "CC", "OO")])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-12)

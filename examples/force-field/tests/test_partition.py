@@ -1,84 +1,91 @@
-"""Large systems in parts: the sum of the parts is the whole. For a larger system: `test_partition.py ATOMS`."""
+"""Large systems divided among devices: the sum of the parts is the whole."""
 
+import json
+import operator
+import subprocess
 import sys
-import time
+import types
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from ase import Atoms
 from ase.build import bulk
-from flax import nnx
 
-from force_field.evaluation import Predictor
-from force_field.graphs import to_graph
-from force_field.model import ForceField, ModelConfig, Scaling
-from force_field.partition import PartitionedPredictor, split
+from force_field.graphs import neighbors
+from force_field.simulation.division import divide, from_blocks, in_blocks, layout, needed, split
+from force_field.simulation.partition import PartitionedSystem
+from force_field.simulation.system import Pairs
 
-SMALL = {"channels": 2, "lmax": 1, "cutoff": 3.0, "radial_basis": 4, "radial_hidden": 4}
-
-
-def alloy(repeat: tuple[int, int, int], periodic: tuple[bool, bool, bool] = (True, True, False)) -> Atoms:
-    """Copper in which every other atom is silicon, at random places near those of the crystal."""
-    atoms, rng = bulk("Cu", "fcc", a=3.6, cubic=True).repeat(repeat), np.random.default_rng(0)
-    atoms.numbers[::2] = 14
-    atoms.positions += 0.1 * rng.normal(size=atoms.positions.shape) + [100.0, 0.0, 0.0]  # outside of the cell
-    atoms.pbc = periodic
-    return atoms
+PROGRAM = Path(__file__).with_name("partitioned.py")
 
 
-def force_field(network: str, layers: int) -> ForceField:
-    config = ModelConfig((14, 29), network=network, layers=layers, **SMALL)
-    return ForceField(config, Scaling((0.0, 0.0), 1.0, 12.0), rngs=nnx.Rngs(0), dtype="float64")
+@pytest.mark.slow
+def test_eight_devices_compute_what_one_does() -> None:
+    """A periodic cell, a slab, a cell with an empty part, and atoms that move; `partitioned.py` has the systems."""
+    done = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert set(found) == {"periodic", "slab", "empty part", "again", "moved"}
+    for system, errors in found.items():
+        for name, (error, value) in errors.items():
+            assert value > 1e-4
+            assert error < 1e-12 * value, (system, name, error, value)
 
 
-@pytest.mark.parametrize(("network", "layers"), [("nequip", 2), ("allegro", 2)])
-def test_the_sum_of_the_parts_is_the_whole(network: str, layers: int) -> None:
-    atoms, model = alloy((8, 2, 2)), force_field(network, layers)
-    (whole,) = Predictor(model, "float64")([to_graph(atoms, model.elements, model.cutoff)])
-    found = PartitionedPredictor(model, atoms_per_part=40)(atoms)
-    assert np.abs(whole.forces).max() > 1e-4
-    for name in ("energies", "forces", "strain_derivative"):
-        scale = np.abs(getattr(whole, name)).max()
-        np.testing.assert_allclose(getattr(found, name), getattr(whole, name), atol=1e-12 * scale, err_msg=name)
-
-
-def test_too_few_hops_would_be_noticed() -> None:
-    atoms, model = alloy((8, 1, 1)), force_field("nequip", 2)
-    predictor = PartitionedPredictor(model, atoms_per_part=10)
-    graph = to_graph(atoms, model.elements, model.cutoff)
-    for nodes, own, part in predictor._parts(graph, split(atoms.positions, 10)):
-        near = set(nodes[own].tolist())
-        for _ in range(2):
-            near |= {int(s) for s, r in zip(graph.senders, graph.receivers, strict=True) if int(r) in near}
-        assert nodes.tolist() == sorted(near)
-        assert part.receivers.max() < len(nodes)
-    with pytest.raises(ValueError, match="hops of one or more"):
-        PartitionedPredictor(model, hops=0)
+@pytest.mark.parametrize(("count", "devices", "atoms_per_part"), [(24, 3, None), (24, 5, 2), (3, 8, 1), (1, 2, None)])
+def test_parts_have_all_that_their_energies_depend_on(count: int, devices: int, atoms_per_part: int | None) -> None:
+    """With the exchange written as a loop over devices; the pairs are those within two hops, by brute force."""
+    atoms = bulk("Cu", "fcc", a=3.6, cubic=True).repeat((6, 1, 1))[:count]
+    atoms.rattle(0.1, seed=0)
+    pairs, hops = Pairs(*neighbors(atoms, 2.9)), 2
+    division = divide(atoms.positions, pairs, hops, devices, atoms_per_part)
+    sizes = needed(division)
+    made = layout(division, atoms.numbers, pairs, sizes, np.float64)
+    own = in_blocks(atoms.positions, division, sizes.atoms)
+    np.testing.assert_array_equal(from_blocks(own, division), atoms.positions)
+    all_pairs = list(zip(*(np.asarray(array).tolist() for array in pairs), strict=True))
+    where = {tuple(position): k for k, position in enumerate(atoms.positions.tolist())}
+    computed: list[int] = []
+    for device in range(devices):
+        copies = [own[(device - k) % devices][send[(device - k) % devices]] for k, send in made.sends.items()]
+        local = np.concatenate([own[device], *copies])
+        for part in range(made.parts.own.shape[1]):
+            of_part = jax.tree.map(operator.itemgetter((device, part)), made.parts)
+            if not of_part.inside.any():
+                continue
+            nodes = [where[tuple(position)] for position in local[of_part.nodes[of_part.inside]].tolist()]
+            chosen = {node for node, is_own in zip(nodes, of_part.own, strict=False) if is_own}
+            computed += chosen
+            assert len(chosen) <= (atoms_per_part or count)
+            reached, expected = set(chosen), set()
+            for _ in range(hops):
+                expected = {(r, s, tuple(image)) for r, s, image in all_pairs if r in reached}
+                reached |= {s for _, s, _ in expected}
+            assert set(nodes) == reached
+            np.testing.assert_array_equal(of_part.species[of_part.inside], atoms.numbers[nodes])
+            edges = zip(*(array.tolist() for array in of_part.pairs), strict=True)
+            found = {(nodes[r], nodes[s], tuple(image)) for r, s, image in edges if r != s or any(image)}
+            assert found == expected
+    assert sorted(computed) == list(range(len(atoms)))
 
 
 def test_parts_are_disjoint_and_compact() -> None:
     positions = np.random.default_rng(0).uniform(size=(1000, 3)) * [10.0, 1.0, 1.0]
-    parts = split(positions, 150)
+    parts = split(positions, 7)
     assert sorted(np.concatenate(parts).tolist()) == list(range(1000))
-    assert max(map(len, parts)) <= 150
+    assert {len(part) for part in parts} == {142, 143}
     assert max(np.ptp(positions[part], axis=0).max() for part in parts) < 2.0
 
 
-def main(count: int) -> None:
-    """Compare the whole with parts for a crystal of at least this number of atoms."""
-    jax.config.update("jax_enable_x64", True)
-    side = int(np.ceil((count / 4) ** (1 / 3)))
-    atoms, model = alloy((side, side, side), (True, True, True)), force_field("nequip", 2)
-    start = time.perf_counter()
-    found = PartitionedPredictor(model, atoms_per_part=5000)(atoms)
-    middle = time.perf_counter()
-    (whole,) = Predictor(model, "float64")([to_graph(atoms, model.elements, model.cutoff)])
-    print(f"{len(atoms)} atoms: {middle - start:.0f} s in parts, {time.perf_counter() - middle:.0f} s as a whole")
-    for name in ("energies", "forces", "strain_derivative"):
-        a, b = getattr(found, name), getattr(whole, name)
-        print(f"  {name}: largest difference {np.abs(a - b).max():.1e}, largest value {np.abs(b).max():.1e}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+def test_impossible_divisions_are_refused() -> None:
+    model: Any = types.SimpleNamespace(hops=1)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"hops": 0}, "hops of one or more"),
+        ({"atoms_per_part": 0}, "at least one atom in a part"),
+        ({"devices": 99}, "expected at most"),
+    ]
+    for words, expected in cases:
+        with pytest.raises(ValueError, match=expected):
+            PartitionedSystem(model, **words)

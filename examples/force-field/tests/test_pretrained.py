@@ -254,7 +254,8 @@ def test_a_public_model_is_used_and_simulated(
     model, data, out = (tmp_path / name for name in ("a.nqx", "water.xyz", "out.xyz"))
     model.write_bytes(nequix_file(nequix_leaves()))
     ase.io.write(data, WATER, format="extxyz")
-    assert main(["use", "nequix", "--checkpoint", str(model), "--data", str(data), "--out", str(out)]) == 0
+    divided = ["--atoms-per-part", "2"]
+    assert main(["use", "nequix", "--checkpoint", str(model), "--data", str(data), "--out", str(out), *divided]) == 0
     printed = capsys.readouterr().out
     assert "2 elements" in printed
     atoms = ase.io.read(out)
@@ -278,7 +279,7 @@ def test_a_public_model_is_used_and_simulated(
     energies, *_ = program(WATER.numbers, WATER.positions, WATER.cell.array, *pairs)
     np.testing.assert_allclose(energies.sum(), expected, rtol=1e-7)
     monkeypatch.setattr(commands, "equivariance_error", lambda *_: 0.0)  # which would compile it for both dtypes
-    assert main(["evaluate", str(model), "--data", str(out)]) == 0
+    assert main(["evaluate", str(model), "--data", str(out), *divided]) == 0
     assert "forces, mean absolute error" in capsys.readouterr().out
     assert main(["md", str(model)]) == 2
     assert "give --data" in capsys.readouterr().err

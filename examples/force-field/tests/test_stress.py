@@ -21,7 +21,7 @@ from force_field.evaluation import Predictor
 from force_field.graphs import Batches, Bucket, to_graphs
 from force_field.model import ForceField, ModelConfig, Scaling
 from force_field.settings import TrainingConfig
-from force_field.simulation import evaluator
+from force_field.simulation import system
 from force_field.training import Trainer, loss, penalty
 
 ELEMENTS = (14, 29)
@@ -33,9 +33,9 @@ def calculator() -> Iterator[ForceFieldCalculator]:
     """An untrained force field in float64, with one size for all structures."""
     model = ForceField(CONFIG, Scaling((-1.0, -2.0), 1.0, 10.0), rngs=nnx.Rngs(0), dtype="float64")
     calculator = ForceFieldCalculator(model)
-    calculator.evaluator._sizes = (16, 512)
+    calculator.evaluator.system._sizes = (16, 512)  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluator, "padded_size", lambda size, needed, reserve=0: size)
+        patch.setattr(system, "padded_size", lambda size, needed, reserve=0: size)
         yield calculator
 
 

@@ -27,14 +27,28 @@ class ForceFieldCalculator(Calculator):
         model: the force field: one of :func:`force_field.potential.load_any`, or any other :class:`Potential`.
         dtype: dtype of the computation.
         skin: what is added to the cutoff, in Å.
+        devices: number of devices among which the atoms are divided; 0: all.
+        atoms_per_part: largest number of atoms that a device computes at once (default: no limit).
+
+    Raises:
+        UsageError: there are fewer devices.
+        ValueError: a model that is to be divided does not say its `hops`, see
+            :class:`force_field.simulation.partition.PartitionedSystem`.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]  # pyright: ignore[reportIncompatibleVariableOverride]  (ase declares an instance variable)
 
-    def __init__(self, model: Potential, dtype: str = "float64", skin: float = 0.5) -> None:
+    def __init__(
+        self,
+        model: Potential,
+        dtype: str = "float64",
+        skin: float = 0.5,
+        devices: int = 1,
+        atoms_per_part: int | None = None,
+    ) -> None:
         """See the class."""
         super().__init__()
-        self.evaluator = Evaluator(model, dtype, skin)
+        self.evaluator = Evaluator(model, dtype, skin, devices, atoms_per_part)
         self.reference_energies = np.zeros(119)
         self.reference_energies[list(model.elements)] = model.reference_energies
 

@@ -131,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--dtype", choices=("float32", "float64"), default="float32", help="dtype of the predictions"
         )
+    simulation_options.add_division(evaluate, _positive)
     simulation_options.add(commands_, _positive)
     return top
 

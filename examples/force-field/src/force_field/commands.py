@@ -9,9 +9,10 @@ from rich.console import Console
 
 from . import data, report
 from .derivatives import Potential
-from .errors import DataError, UsageError
-from .evaluation import Predictor, equivariance_error, errors_by_molecule
+from .errors import DataError, UsageError, usage_errors
+from .evaluation import equivariance_error, errors_by_molecule
 from .potential import fingerprint, load_any, relative_graphs
+from .simulation import partition
 
 
 def load(sources: Sequence[str], targets: bool = True) -> list[Atoms]:
@@ -33,13 +34,16 @@ def evaluate(options: argparse.Namespace, console: Console) -> int:
     unseen = unseen_frames(options, model, header)
     name = ", ".join(unseen.sources)
     graphs = relative_graphs(unseen.frames, model, name)
-    predictor = Predictor(model, options.dtype)
+    with usage_errors():
+        predictor = partition.predictor(model, options.dtype, options.devices, options.atoms_per_part)
     table = errors_by_molecule(unseen.frames, graphs, predictor(graphs), model.elements)
     title = f"{name}: {len(graphs)} frames; {unseen.left_out} training frames are left out"
     console.print(report.error_table(table, title))
     some = some_of(unseen.frames)
     for dtype in ("float32", "float64"):
-        error = equivariance_error(predictor if dtype == options.dtype else Predictor(model, dtype), some)
+        same = dtype == options.dtype
+        other = predictor if same else partition.predictor(model, dtype, options.devices, options.atoms_per_part)
+        error = equivariance_error(other, some)
         console.print(f"equivariance error in {dtype}: {error:.1e} (rotations and mirrors, relative)", highlight=False)
     return 0
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from force_field.derivatives import Potential, evaluate
 from force_field.evaluation import Predictor
-from force_field.simulation.evaluator import Pairs, moving_batch
+from force_field.simulation.system import Pairs, moving_batch
 from irreps_flax.nnx import binding
 from irreps_ops.checkpoint import write_file
 

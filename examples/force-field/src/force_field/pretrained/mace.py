@@ -104,6 +104,11 @@ class Mace(nnx.Module):
             config.features[-1].dim, [config.readout, 1], act, output_activation=False, **make
         )
 
+    @property
+    def hops(self) -> int:
+        """Number of hops from neighbour to neighbour by which the energy of an atom reaches."""
+        return len(self.convolutions)
+
     def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> jax.Array:
         """Return the energies of the atoms in eV, without reference energies."""
         config, species = self.config, batch.nodes.species

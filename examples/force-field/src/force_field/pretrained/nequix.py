@@ -96,6 +96,11 @@ class Nequix(nnx.Module):
         )
         self.readout = layers.Linear(scalars, "0e", rngs=rngs, param_dtype=dtype)
 
+    @property
+    def hops(self) -> int:
+        """Number of hops from neighbour to neighbour by which the energy of an atom reaches."""
+        return len(self.layers)
+
     def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> jax.Array:
         """Return the energies of the atoms in eV, without reference energies."""
         config, cutoff, species = self.config, self.cutoff, batch.nodes.species

@@ -96,6 +96,11 @@ class SevenNet(nnx.Module):
         last = config.features[-1].dim
         self.readout = layers.MultiLayerPerceptron(last, [last // 2, 1], None, **make)
 
+    @property
+    def hops(self) -> int:
+        """Number of hops from neighbour to neighbour by which the energy of an atom reaches."""
+        return len(self.convolutions)
+
     def harmonics_irreps(self) -> irr.Irreps:
         """Return the irreps of the harmonics, all even: the network does not distinguish mirror images."""
         return irr.Irreps([(1, (l, 1)) for l in range(self.config.lmax + 1)])

@@ -19,13 +19,12 @@ from force_field.calculator import ForceFieldCalculator
 from force_field.commands import load, sources_of
 from force_field.derivatives import Potential
 from force_field.errors import DataError, UsageError, usage_errors
-from force_field.evaluation import Predictor
 from force_field.graphs import to_graphs
 from force_field.potential import load_any
 from irreps_ops.bindings import tree_leaves
 from irreps_ops.checkpoint import write_file
 
-from . import phonon_report
+from . import partition, phonon_report
 from .dynamics import Ensemble, set_temperature, simulate
 from .phonons import force_constants
 from .relaxation import relax as relax_atoms
@@ -45,6 +44,10 @@ def _start(options: argparse.Namespace) -> tuple[Potential, Atoms]:
     atoms = frames[options.frame]
     data.check_elements([atoms], model.elements, f"{', '.join(names)} from frame {options.frame}")
     return model, atoms
+
+
+def _calculator(model: Potential, options: argparse.Namespace) -> ForceFieldCalculator:
+    return ForceFieldCalculator(model, options.dtype, devices=options.devices, atoms_per_part=options.atoms_per_part)
 
 
 def _place(options: argparse.Namespace, name: str) -> Path:
@@ -84,7 +87,7 @@ def md(options: argparse.Namespace, console: Console) -> int:
     names = ("timestep", "temperature", "pressure", "friction", "seed")
     with usage_errors():
         ensemble = Ensemble(options.ensemble, **{name: getattr(options, name) for name in names})
-        atoms.calc = ForceFieldCalculator(model, options.dtype)
+        atoms.calc = _calculator(model, options)
         ensemble.integrator(atoms.copy())  # before anything is computed
     set_temperature(atoms, options.temperature, options.seed)
     path = _place(options, "trajectory.extxyz")
@@ -109,7 +112,8 @@ def md(options: argparse.Namespace, console: Console) -> int:
 def relax(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field relax` and return the exit code."""
     model, atoms = _start(options)
-    atoms.calc = ForceFieldCalculator(model, options.dtype)
+    with usage_errors():
+        atoms.calc = _calculator(model, options)
     path = _place(options, "relaxed.extxyz")
     names = ("optimizer", "fmax", "steps", "cell", "pressure")
     with _steps(console, "relaxation", options.steps) as (caught, on_step), usage_errors():
@@ -141,7 +145,9 @@ def phonons(options: argparse.Namespace, console: Console) -> int:
 def use(options: argparse.Namespace, console: Console) -> int:
     """Run `force-field use` and return the exit code."""
     model = pretrained.load(options.checkpoint, options.dtype, options.model)
-    predictor, calculator = Predictor(model, options.dtype), ForceFieldCalculator(model, options.dtype)
+    calculator = ForceFieldCalculator(model, options.dtype)
+    with usage_errors():
+        predictor = partition.predictor(model, options.dtype, options.devices, options.atoms_per_part)
     count = sum(leaf.size for _, leaf in tree_leaves(predictor.parameters))
     console.print(
         f"{options.checkpoint}: {options.model}, {count:,} parameters, {len(model.elements)} elements, "

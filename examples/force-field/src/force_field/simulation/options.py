@@ -10,6 +10,28 @@ from force_field.sources import PUBLIC_MODELS
 from . import ENSEMBLES, OPTIMIZERS
 
 
+def add_division(command: argparse.ArgumentParser, positive: Callable[[type], Any]) -> None:
+    """Add the options that divide a system.
+
+    Args:
+        command: the parser of a command.
+        positive: see :func:`add`.
+    """
+    command.add_argument(
+        "--devices",
+        type=positive(int),
+        default=1,
+        metavar="N",
+        help="number of devices among which the atoms of a large system are divided, 0: all (default: 1)",
+    )
+    command.add_argument(
+        "--atoms-per-part",
+        type=positive(int),
+        metavar="N",
+        help="largest number of atoms that a device computes at once, which limits its memory (default: no limit)",
+    )
+
+
 def add(commands: Any, positive: Callable[[type], Any]) -> None:
     """Add the parsers of `md`, `relax`, `phonons`, `export` and `use`.
 
@@ -43,6 +65,7 @@ def add(commands: Any, positive: Callable[[type], Any]) -> None:
     )
     md.add_argument("--seed", type=positive(int), default=0, metavar="N", help="seed of the velocities (default: 0)")
     _output(md, "trajectory", "trajectory.extxyz")
+    add_division(md, positive)
 
     relax = _command(commands, positive, "relax", "relax positions, and with --cell the cell", "structure")
     relax.add_argument("--optimizer", choices=OPTIMIZERS, default="fire", help="method, of ASE (default: fire)")
@@ -55,6 +78,7 @@ def add(commands: Any, positive: Callable[[type], Any]) -> None:
     relax.add_argument("--cell", action="store_true", help="relax the cell as well, in its periodic directions")
     relax.add_argument("--pressure", type=float, default=0.0, metavar="GPA", help="on the cell, in GPa (default: 0)")
     _output(relax, "structure", "relaxed.extxyz")
+    add_division(relax, positive)
 
     phonons = _command(
         commands, positive, "phonons", "frequencies of vibration, from exact second derivatives", "structure"
@@ -96,6 +120,7 @@ def add(commands: Any, positive: Callable[[type], Any]) -> None:
     use.add_argument("--data", nargs="+", metavar="FILE", help="extended-XYZ files whose frames are computed")
     use.add_argument("--out", type=Path, metavar="FILE", help="extended-XYZ file for energies, forces and stresses")
     use.add_argument("--dtype", choices=("float32", "float64"), default="float64", help="dtype of the computation")
+    add_division(use, positive)
 
 
 def _command(

@@ -11,6 +11,7 @@ from jax.sharding import PartitionSpec as P
 from numpy.typing import DTypeLike
 
 import irreps_ops as irr
+from force_field.devices import first_devices
 from force_field.errors import UsageError
 from force_field.graphs import Bucket, pad
 
@@ -49,10 +50,7 @@ class Devices:
 
     def __init__(self, count: int = 1) -> None:
         """See the class."""
-        found = jax.devices()
-        if count > len(found):
-            raise UsageError(f"expected at most {len(found)} devices, as many as JAX finds, got {count}")
-        self.mesh = Mesh(np.array(found[: count or None]), (_PARTS,))
+        self.mesh = Mesh(np.array(first_devices(count)), (_PARTS,))
         used = self.mesh.devices.tolist()
         self.count = len(used)
         self.mine = [k for k, device in enumerate(used) if device.process_index == jax.process_index()]
