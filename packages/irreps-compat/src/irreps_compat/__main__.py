@@ -1,4 +1,7 @@
-"""Run a program written for e3nn-jax with irreps: ``python -m irreps_compat PROGRAM ARGUMENTS``."""
+"""Run a program written for e3nn-jax with irreps: ``python -m irreps_compat PROGRAM ARGUMENTS``.
+
+``python -m irreps_compat guide`` prints the guide to this package.
+"""
 
 import importlib.util
 import os
@@ -7,10 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from irreps_core.__main__ import print_guide
+
+from . import __version__
 from ._redirect import redirect_e3nn_jax
 
 _USAGE = """usage: python -m irreps_compat PROGRAM [ARGUMENT ...]
        python -m irreps_compat -m MODULE [ARGUMENT ...]
+       python -m irreps_compat guide
 
 Run a program written for e3nn-jax with irreps, without changing it: "import e3nn_jax" imports irreps_compat.e3nn_jax,
 also where e3nn-jax is installed. The program gets its arguments, and returns its exit status, as without irreps_compat.
@@ -18,6 +25,7 @@ Python processes that the program starts itself are not affected.
 
   PROGRAM    a Python file, or a folder or zip file with a file __main__.py
   -m MODULE  run a module or a package as "python -m" does, for example: -m pytest tests
+  guide      print imports, idioms and mistakes on a few pages; to run a program of this name, write ./guide
 """
 
 
@@ -25,11 +33,13 @@ def main(arguments: Sequence[str]) -> None:
     """Run a program; see the module.
 
     Args:
-        arguments: the program, or ``-m`` and a module, and then the arguments of the program.
+        arguments: the program, or ``-m`` and a module, and then the arguments of the program; or ``guide``.
     """
     if arguments[:1] in (["-h"], ["--help"]):
         print(_USAGE, end="")
         return
+    if arguments == ["guide"]:
+        raise SystemExit(print_guide("irreps_compat", __version__, arguments))
     if not arguments or (arguments[0].startswith("-") and (arguments[0] != "-m" or len(arguments) < 2)):
         got = f"unknown option {arguments[0]}" if arguments and arguments[0] != "-m" else "no program is given"
         _refuse(f"{got}\n{_USAGE}", status=2)
