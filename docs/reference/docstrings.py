@@ -117,14 +117,25 @@ class _Dataclass(griffe.ExprName):
 _DATACLASS = _Dataclass("dataclass")
 
 
+def mathml(formula: str, display: str) -> str:
+    """Return a formula in LaTeX as MathML, with the spaces of a textbook about bars, signs and primes."""
+    formula = SIGN.sub(lambda sign: rf"\{SIGNS[sign[0]]} ", formula)
+    text = latex2mathml.converter.convert(formula, display=display)
+    text = text.replace(
+        '<mo stretchy="false">&#x0007C;</mo>', '<mo stretchy="false" lspace="0" rspace="0">&#x0007C;</mo>'
+    )
+    text = text.replace("<mi>&#x02032;</mi>", "<mo>&#x02032;</mo>")
+    # A minus after an opening parenthesis, a comma or an equals sign belongs to the number after it.
+    return re.sub(r"((?:&#x00028;|&#x0002C;|&#x0003D;)</mo>)<mo>(?=&#x02212;)", r'\1<mo form="prefix">', text)
+
+
 def on_page_content(html: str, page: Page, **_: Any) -> str:
     """Typeset formulas as MathML, which browsers show without a script; warn of those that are not marked."""
 
     def typeset(found: re.Match[str]) -> str:
         block, formula = found[1] == "div", found[2].strip().removeprefix(r"\(").removeprefix(r"\[")
         formula = unescape(formula.removesuffix(r"\)").removesuffix(r"\]"))
-        formula = SIGN.sub(lambda sign: rf"\{SIGNS[sign[0]]} ", formula)
-        return latex2mathml.converter.convert(formula, display="block" if block else "inline")
+        return mathml(formula, "block" if block else "inline")
 
     html = re.sub(r'<(div|span) class="arithmatex">(.*?)</\1>', typeset, html, flags=re.DOTALL)
     text = unescape(re.sub(r"<[^>]+>", "", OTHER.sub("", html)))

@@ -24,7 +24,7 @@ PACKAGES = list(dict.fromkeys(module.split(".")[0] for module in MODULES))
 IN_ORDER = sorted(MODULES, key=lambda module: (PACKAGES.index(module.split(".")[0]), module.count(".")))
 # The pages of chapters follow the order of their imports, lowest first; what helps in all of them comes last.
 CHAPTERS = {package: sorted(found, key=lambda name: name.startswith("_")) for package, found in chapters().items()}
-TITLES = {"_inputs": "tools"}
+TITLES = {"_inputs": "tools", "_executor": "executor"}
 # Words that readers search for, in the heading of a chapter.
 ALSO = {"representations": "Wigner D", "coupling": "Clebsch-Gordan"}
 

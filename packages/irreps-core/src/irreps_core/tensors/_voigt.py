@@ -20,8 +20,8 @@ def to_voigt(tensor: Any, kind: VoigtKind) -> Any:
     r"""Convert a tensor to Voigt's 6 or 6x6 numbers, in the order xx, yy, zz, yz, xz, xy.
 
     Stress and stiffness keep their elements: :math:`σ_4 = σ_{yz}`, :math:`C_{14} = C_{xxyz}`. Strain counts each shear
-        twice (engineering strain): :math:`ε_4 = 2 ε_{yz}`. So compliance has :math:`S_{14} = 2 S_{xxyz}`,
-        :math:`S_{44} = 4 S_{yzyz}`. Thus
+    twice (engineering strain): :math:`ε_4 = 2 ε_{yz}`. So compliance has :math:`S_{14} = 2 S_{xxyz}`,
+    :math:`S_{44} = 4 S_{yzyz}`. Thus
 
     .. math:: σ_I = \sum_J C_{IJ} ε_J, \qquad ε_I = \sum_J S_{IJ} σ_J,
 

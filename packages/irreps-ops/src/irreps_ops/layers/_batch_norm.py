@@ -51,9 +51,8 @@ class BatchNorm:
     Raises:
         ValueError: unknown options, data of other irreps or without a batch axis, or a mask of another shape.
 
-    Sources:
-        Ioffe, Szegedy: Batch Normalization (2015), arXiv:1502.03167. For irreps: Weiler et al., 3D Steerable CNNs
-        (2018), arXiv:1807.02547. Names and formula are those of e3nn-jax.
+    Source: Ioffe, Szegedy: Batch Normalization (2015), arXiv:1502.03167. For irreps: Weiler et al., 3D Steerable CNNs
+    (2018), arXiv:1807.02547. Names and formula are those of e3nn-jax.
 
     Example:
         >>> import jax, jax.numpy as jnp

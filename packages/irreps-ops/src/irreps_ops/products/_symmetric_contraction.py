@@ -88,9 +88,8 @@ class FunctionalSymmetricContraction:
     Raises:
         ValueError: orders that are not different positive integers, or an irrep that does not occur.
 
-    Sources:
-        Batatia, Kovács, Simm, Ortner, Csányi: MACE, NeurIPS 2022, equations 10 and 11. Names, shapes and order of the
-        weights, and their basis, are those of e3nn-jax's ``SymmetricTensorProduct``.
+    Source: Batatia, Kovács, Simm, Ortner, Csányi: MACE, NeurIPS 2022, equations 10 and 11. Names, shapes and order of
+    the weights, and their basis, are those of e3nn-jax's ``SymmetricTensorProduct``.
 
     Example:
         >>> import jax.numpy as jnp
