@@ -22,6 +22,9 @@ Perm: TypeAlias = tuple[int, ...]
 def is_perm(p: Iterable[int]) -> bool:
     """Return whether `p` contains each of 0, ..., n-1 once.
 
+    Args:
+        p: a tuple of integers.
+
     Example:
         >>> is_perm((1, 0)), is_perm((0, 0))
         (True, False)
@@ -40,6 +43,9 @@ def _checked(p: Iterable[int]) -> Perm:
 def identity(n: int) -> Perm:
     """Return the permutation that moves nothing.
 
+    Args:
+        n: number of objects.
+
     Example:
         >>> identity(3)
         (0, 1, 2)
@@ -49,6 +55,10 @@ def identity(n: int) -> Perm:
 
 def compose(p1: Perm, p2: Perm) -> Perm:
     """Return the permutation that applies first `p2`, then `p1`.
+
+    Args:
+        p1: the permutation that acts second.
+        p2: the one that acts first, of as many objects.
 
     Raises:
         ValueError: an argument is not a permutation, or their lengths differ.
@@ -65,6 +75,9 @@ def compose(p1: Perm, p2: Perm) -> Perm:
 
 def inverse(p: Perm) -> Perm:
     """Return the permutation that undoes `p`.
+
+    Args:
+        p: permutation.
 
     Example:
         >>> inverse((1, 2, 0))
@@ -92,6 +105,10 @@ def rand(n: int, rng: "np.random.Generator | None" = None) -> Perm:  # quoted: n
 def from_int(i: int, n: int) -> Perm:
     """Return the permutation of n objects with number `i`, :math:`0 ≤ i < n!`. Number 0 is the identity.
 
+    Args:
+        i: the number.
+        n: number of objects.
+
     Raises:
         ValueError: the number is out of range.
 
@@ -112,6 +129,9 @@ def from_int(i: int, n: int) -> Perm:
 def to_int(p: Perm) -> int:
     """Return the number of `p`: the inverse of :func:`from_int`.
 
+    Args:
+        p: permutation.
+
     Example:
         >>> to_int((0, 2, 1))
         3
@@ -129,6 +149,9 @@ def to_int(p: Perm) -> int:
 def group(n: int) -> set[Perm]:
     """Return the symmetric group: all n! permutations of n objects.
 
+    Args:
+        n: number of objects.
+
     Raises:
         ValueError: there are more than ten objects, whose 3,628,800 permutations take half a gigabyte.
 
@@ -143,6 +166,9 @@ def group(n: int) -> set[Perm]:
 
 def germinate(subset: Iterable[Perm]) -> set[Perm]:
     """Return the group that some permutations of equally many objects generate.
+
+    Args:
+        subset: permutations of equally many objects.
 
     Raises:
         ValueError: an argument is not a permutation, or their lengths differ.
@@ -164,6 +190,9 @@ def germinate(subset: Iterable[Perm]) -> set[Perm]:
 def is_group(g: set[Perm]) -> bool:
     """Return whether the permutations form a group: not empty, and closed under composition and inverse.
 
+    Args:
+        g: permutations of equally many objects.
+
     Example:
         >>> is_group({(0, 1), (1, 0)}), is_group({(1, 0)})
         (True, False)
@@ -173,6 +202,9 @@ def is_group(g: set[Perm]) -> bool:
 
 def to_cycles(p: Perm) -> set[tuple[int, ...]]:
     """Return the cycles of length two and more, each from its least element on: i, p[i], p[p[i]], ...
+
+    Args:
+        p: permutation.
 
     Example:
         >>> sorted(to_cycles((2, 4, 0, 3, 1)))
@@ -193,6 +225,9 @@ def to_cycles(p: Perm) -> set[tuple[int, ...]]:
 
 def sign(p: Perm) -> int:
     """Return +1 for an even permutation, -1 for an odd one.
+
+    Args:
+        p: permutation.
 
     Example:
         >>> sign((1, 0, 2)), sign((1, 2, 0))

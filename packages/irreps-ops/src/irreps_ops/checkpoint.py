@@ -110,6 +110,19 @@ def save(
         TypeError: `about` cannot be written as JSON.
         ValueError: a name contains a slash, two names are the same text, a leaf is not an array, or its dtype is one
             that files of safetensors lack; or the header is too long or too deep.
+
+    Example:
+        >>> import jax, tempfile
+        >>> import irreps_ops as irr
+        >>> from irreps_ops import checkpoint
+        >>> layer = irr.Linear("2x0e")
+        >>> params = irr.init(layer, jax.random.key(0), irr.ones("3x0e"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = f"{folder}/layer.safetensors"
+        ...     checkpoint.save(path, params, layer=layer, irreps_in="3x0e", about={"epoch": 7})
+        ...     found = checkpoint.load(path, layer=layer)
+        >>> found.header["about"], list(found.parameters)
+        ({'epoch': 7}, ['w[0,0] 3x0e,2x0e'])
     """
     module = _safetensors()
     header = {
@@ -204,6 +217,9 @@ def read_header(path: PathLike) -> dict[str, Any]:
 
     Args:
         path: path of the file.
+
+    Returns:
+        The entries that :func:`save` lists, a dict of texts and numbers.
 
     Raises:
         FileNotFoundError: the file does not exist.

@@ -32,6 +32,9 @@ def concatenate(arrays: Sequence[Any], axis: int = -1) -> IrrepsArray:
         arrays: IrrepsArrays, or arrays of scalars.
         axis: the axis.
 
+    Returns:
+        IrrepsArray; along the last axis the irreps follow one another and are not merged.
+
     Raises:
         ValueError: there are no arrays, or their irreps differ although the axis is not the last one.
 
@@ -61,6 +64,9 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> IrrepsArray:
         arrays: IrrepsArrays of equal irreps, or arrays of scalars.
         axis: the place of the new axis in the result; not the last one.
 
+    Returns:
+        IrrepsArray of the same irreps.
+
     Raises:
         ValueError: there are no arrays, their irreps differ, or the new axis would be the last one.
 
@@ -87,6 +93,9 @@ def where(mask: Any, x: IrrepsArray, y: IrrepsArray) -> IrrepsArray:
         mask: booleans of shape (..., 1), one for the whole last axis, or (..., num_irreps), one for each irrep.
         x: the data where the mask is true.
         y: the data elsewhere, of the same irreps.
+
+    Returns:
+        IrrepsArray of the same irreps; leading axes broadcast.
 
     Raises:
         ValueError: the irreps differ, or the last axis of the mask has another length.

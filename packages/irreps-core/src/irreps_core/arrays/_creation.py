@@ -49,6 +49,13 @@ def from_chunks(
 def as_irreps_array(array: Any, *, backend: Any = None) -> IrrepsArray:
     """Return an IrrepsArray unchanged, and any other array as scalars ``n x 0e`` on its last axis.
 
+    Args:
+        array: an IrrepsArray, or an array of shape (..., n), or a list of numbers.
+        backend: array library of the result for a list. Default: JAX where it is installed.
+
+    Returns:
+        IrrepsArray of shape (..., n).
+
     Raises:
         ValueError: the array has no axis.
 
@@ -80,6 +87,9 @@ def zeros(
         dtype: dtype of the numbers. Default: the default float of the array library.
         backend: array library, ``numpy`` or ``jax.numpy``. Default: JAX where it is installed.
 
+    Returns:
+        IrrepsArray of shape (*leading_shape, irreps.dim).
+
     Example:
         >>> import irreps_core as ic
         >>> ic.zeros("0e + 1o", (2,)).zero_flags
@@ -93,9 +103,18 @@ def zeros(
 def ones(
     irreps: IntoIrreps, leading_shape: Sequence[int] = (), dtype: Any = None, *, backend: Any = None
 ) -> IrrepsArray:
-    """Return ones in every component. Arguments as in :func:`zeros`.
+    """Return ones in every component.
 
     This is for tests: a constant vector is not equivariant.
+
+    Args:
+        irreps: the irreps.
+        leading_shape: shape without the irreps axis.
+        dtype: dtype of the numbers. Default: the default float of the array library.
+        backend: array library, ``numpy`` or ``jax.numpy``. Default: JAX where it is installed.
+
+    Returns:
+        IrrepsArray of shape (*leading_shape, irreps.dim).
 
     Example:
         >>> import numpy as np
@@ -111,6 +130,12 @@ def ones(
 def zeros_like(irreps_array: IrrepsArray) -> IrrepsArray:
     """Return zeros of the irreps, shape and dtype of `irreps_array`.
 
+    Args:
+        irreps_array: the data.
+
+    Returns:
+        IrrepsArray, which is known to be zero.
+
     Example:
         >>> import numpy as np
         >>> import irreps_core as ic
@@ -123,6 +148,12 @@ def zeros_like(irreps_array: IrrepsArray) -> IrrepsArray:
 
 def ones_like(irreps_array: IrrepsArray) -> IrrepsArray:
     """Return ones of the irreps, shape and dtype of `irreps_array`.
+
+    Args:
+        irreps_array: the data.
+
+    Returns:
+        IrrepsArray of the same kind of array.
 
     Example:
         >>> import numpy as np
@@ -154,6 +185,9 @@ def normal(
         normalization: ``"component"`` (default): every component has variance 1; ``"norm"``: every irrep has mean
             squared norm 1. Not used with `normalize`.
         dtype: dtype of the numbers. Default: the default float of the array library.
+
+    Returns:
+        IrrepsArray of shape (*leading_shape, irreps.dim).
 
     Raises:
         TypeError: `key` is neither of the two.

@@ -82,6 +82,13 @@ def rechunk(x: A, irreps: Irreps) -> A:
 def align(x: A, y: A) -> tuple[A, A]:
     """Rechunk two arrays of the same number of irreps so that their items have equal multiplicities.
 
+    Args:
+        x: data of shape (..., irreps.dim).
+        y: data with as many irreps.
+
+    Returns:
+        Both arrays with the same numbers and other items.
+
     Example:
         >>> import numpy as np
         >>> import irreps_core as ic

@@ -57,6 +57,9 @@ def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> Irreps
         axis: one or several axes (default: all).
         keepdims: keep the reduced leading axes with length 1.
 
+    Returns:
+        IrrepsArray. Over the last axis each item becomes one irrep.
+
     Example:
         >>> import numpy as np
         >>> import irreps_core as ic
@@ -70,9 +73,17 @@ def sum(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> Irreps
 
 
 def mean(array: IrrepsArray, axis: Axis = None, keepdims: bool = False) -> IrrepsArray:
-    """Return the mean over axes; over the last one, the mean of the irreps of each item. Arguments as in :func:`sum`.
+    """Return the mean over axes; over the last one, the mean of the irreps of each item.
 
     The mean over nothing, an axis of length 0 or an item of multiplicity 0, is zero.
+
+    Args:
+        array: the data.
+        axis: one or several axes (default: all).
+        keepdims: keep the reduced leading axes with length 1.
+
+    Returns:
+        IrrepsArray. Over the last axis each item becomes one irrep.
 
     Example:
         >>> import numpy as np
@@ -102,6 +113,9 @@ def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -
         squared: whether to return the squared norm.
         per_irrep: one norm for each irrep; otherwise one for the whole last axis.
 
+    Returns:
+        IrrepsArray of scalars, of shape (..., num_irreps), or (..., 1).
+
     Example:
         >>> import numpy as np
         >>> import irreps_core as ic
@@ -130,6 +144,14 @@ def norm(array: IrrepsArray, *, squared: bool = False, per_irrep: bool = True) -
 
 def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
     """Return the dot product of the whole last axis, or of each irrep, as scalars 0e. Complex `a` is conjugated.
+
+    Args:
+        a: data of shape (..., irreps.dim).
+        b: data of the same irreps; leading axes broadcast.
+        per_irrep: one product for each irrep; otherwise one for the whole last axis.
+
+    Returns:
+        IrrepsArray of scalars, of shape (..., num_irreps), or (..., 1).
 
     Raises:
         ValueError: the irreps differ.
@@ -165,6 +187,13 @@ def dot(a: IrrepsArray, b: IrrepsArray, per_irrep: bool = False) -> IrrepsArray:
 
 def cross(a: IrrepsArray, b: IrrepsArray) -> IrrepsArray:
     """Return the cross product of the vectors of two arrays, one by one. The parities multiply.
+
+    Args:
+        a: vectors, irreps 1o or 1e of any multiplicities.
+        b: as many vectors; leading axes broadcast.
+
+    Returns:
+        IrrepsArray of vectors, 1e where the parities are equal and 1o where they differ.
 
     Raises:
         ValueError: the arrays contain other irreps than vectors (degree 1), or different numbers of vectors.

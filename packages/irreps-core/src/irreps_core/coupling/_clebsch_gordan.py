@@ -158,8 +158,8 @@ def _clebsch_gordan(l1: int, l2: int, l3: int) -> np.ndarray:
 def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsIndex) -> tuple[np.ndarray, np.ndarray]:
     r"""Return the elements of :func:`clebsch_gordan` that are not zero.
 
-    By the selection rules :math:`|m_3|` is :math:`|m_1| + |m_2|` or :math:`\big| |m_1| - |m_2| \big|`, and the number of
-    negative :math:`m` (sines) has the parity of :math:`l_1 + l_2 + l_3`. Elements that obey them and are zero
+    By the selection rules :math:`|m_3|` is :math:`|m_1| + |m_2|` or :math:`\big| |m_1| - |m_2| \big|`, and the number
+    of negative :math:`m` (sines) has the parity of :math:`l_1 + l_2 + l_3`. Elements that obey them and are zero
     nevertheless, such as :math:`⟨2\,0\,3\,2 | 3\,2⟩`, are left out, too.
 
     Args:

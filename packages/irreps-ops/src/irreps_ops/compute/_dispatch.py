@@ -171,7 +171,24 @@ def takes_whole_batches(contraction: Contraction, choice: Choice) -> bool:
 
 
 def why_not(executor: Named, contraction: Contraction) -> str | None:
-    """Return the reason why an executor cannot compute a contraction; None if it can."""
+    """Return the reason why an executor cannot compute a contraction; None if it can.
+
+    Args:
+        executor: its name, or the object.
+        contraction: the polynomial with sizes and dtypes.
+
+    Returns:
+        The reason in words, or None.
+
+    Example:
+        >>> import jax
+        >>> import irreps_ops as irr
+        >>> from irreps_ops.compute import why_not
+        >>> equations = jax.make_jaxpr(lambda x: irr.tensor_product(x, x))(irr.ones("1o")).eqns
+        >>> contraction = next(e.params["contraction"] for e in equations if "contraction" in e.params)
+        >>> why_not("xla", contraction) is None
+        True
+    """
     return plugins.load(EXECUTORS, executor).why_not(contraction)
 
 

@@ -25,6 +25,9 @@ def bucket_size(n: int, *, steps: int = 2, least: int = 8) -> int:
         steps: the number of sizes per doubling.
         least: the smallest size.
 
+    Returns:
+        The size, at least `n` and at least `least`.
+
     Raises:
         ValueError: `n` is negative, `steps` or `least` is not positive, or one of them is not an integer.
 
@@ -54,6 +57,13 @@ class Graph(NamedTuple):
         receivers: integers of shape (edges,).
         edges: a tree of arrays of shape (edges, ...).
         globals: a tree of arrays or numbers.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import numpy as np
+        >>> bond = irr.Graph({"species": np.array([6, 8])}, np.array([0, 1]), np.array([1, 0]))
+        >>> bond.nodes["species"].shape, len(bond.senders)
+        ((2,), 2)
     """
 
     nodes: Any
@@ -87,6 +97,14 @@ class GraphBatch:
         node_mask: booleans of shape (num_nodes,), False for padding.
         edge_mask: booleans of shape (num_edges,), False for padding.
         graph_mask: booleans of shape (num_graphs,), False for padding.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> import numpy as np
+        >>> bond = irr.Graph(np.array([6, 8]), np.array([0, 1]), np.array([1, 0]))
+        >>> batch = irr.batch_graphs([bond, bond])
+        >>> int(batch.node_mask.sum()), batch.num_nodes
+        (4, 8)
     """
 
     nodes: Any

@@ -41,6 +41,12 @@ class EdgeIndex:
         num_nodes: the number of receiving nodes.
         num_senders: the number of sending nodes; differs from `num_nodes` in bipartite graphs.
         num_edges: the number of edges, padding included: the length of arrays of edge data.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> edges = irr.EdgeIndex.from_edges([0, 1, 2], [1, 0, 0], num_nodes=3)
+        >>> edges.num_edges, edges.num_nodes
+        (3, 3)
     """
 
     slots: jax.Array | np.ndarray

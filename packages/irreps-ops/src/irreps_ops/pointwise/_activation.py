@@ -35,6 +35,12 @@ def soft_odd(x: jax.Array) -> jax.Array:
 
     It is about :math:`x^3` near 0 and about x far from 0.
 
+    Args:
+        x: numbers of any shape.
+
+    Returns:
+        Array of the shape of `x`.
+
     Example:
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp

@@ -62,6 +62,12 @@ def sus(x: jax.Array) -> jax.Array:
 
     All derivatives are finite, and zero at 0.
 
+    Args:
+        x: numbers of any shape.
+
+    Returns:
+        Array of the shape of `x`.
+
     Example:
         >>> import irreps_ops as irr
         >>> import jax.numpy as jnp
