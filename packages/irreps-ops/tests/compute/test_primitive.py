@@ -318,6 +318,28 @@ def test_export_of_values_and_gradients() -> None:
     close(several.call(*INPUTS), by_hand(*INPUTS))
 
 
+def test_export_with_symbolic_numbers_of_rows() -> None:
+    from jax import export
+
+    def f(x: jax.Array, y: jax.Array, indices: Mapping[str, jax.Array]) -> jax.Array:
+        return evaluate(POLYNOMIAL, [W, x, y], indices, sizes={"receivers": x.shape[0]})[0]
+
+    nodes, edges = export.symbolic_shape("nodes, edges")
+    index = jax.ShapeDtypeStruct((edges,), INDICES["senders"].dtype)
+    shapes = [jax.ShapeDtypeStruct((n, *x.shape[1:]), x.dtype) for n, x in ((nodes, X), (edges, Y))]
+    exported = export.export(jax.jit(f))(*shapes, dict.fromkeys(INDICES, index))
+    close(exported.call(X, Y, INDICES), by_hand(W, X, Y)[:, :5])
+
+
+def test_sizes_are_numbers_of_python() -> None:
+    def f(x: jax.Array) -> list[jax.Array]:
+        return evaluate(POLYNOMIAL, [W, x, Y], INDICES, sizes={"receivers": np.int64(NODES)})
+
+    (eqn,) = operations(jax.make_jaxpr(f)(X))
+    assert eqn.params["contraction"].sizes == (("senders", NODES), ("receivers", NODES))
+    assert {type(size) for _, size in eqn.params["contraction"].sizes} == {int}  # messages would name np.int64
+
+
 def test_debugging_aids_of_jax() -> None:
     with jax.checking_leaks():
         close(jax.jit(jax.grad(energy(ours), 1))(*INPUTS), jax.grad(energy(by_hand), 1)(*INPUTS))
