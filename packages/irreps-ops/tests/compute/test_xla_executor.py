@@ -152,6 +152,22 @@ def test_values_do_not_depend_on_the_tile(monkeypatch: pytest.MonkeyPatch) -> No
         close(xla.XlaExecutor().run(contraction, inputs, indices), expected)
 
 
+def test_tiles_of_narrow_storage_are_summed_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Coefficients.from_dense(np.ones((1, 1)))
+    x, *outputs = (
+        Operand(1, (U,), access, dtype="bfloat16")
+        for access in (Access.BATCHED, Access.BATCHED, Access.BROADCAST, Index("receivers"))
+    )
+    polynomial = Polynomial((x,), tuple(outputs), tuple(Path((0,), o, ("u", "u"), one) for o in range(3)))
+    contraction = Contraction(polynomial, 300, (("receivers", 2),), "float32")
+    monkeypatch.setattr(xla, "_tile", lambda contraction: 7)
+    receivers = jnp.zeros(300, int)
+    found = xla.XlaExecutor().run(contraction, [jnp.ones((300, 1, U), "bfloat16")], {"receivers": receivers})
+    assert [y.dtype for y in found] == [jnp.bfloat16] * 3
+    for y, expected in zip(found, (1, 300, [[[300]], [[0]]]), strict=True):  # bfloat16 plus 1 stays at 256
+        np.testing.assert_array_equal(y.astype("float32"), np.broadcast_to(expected, y.shape))
+
+
 def test_a_constant_is_summed_once_for_each_element_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     one = Coefficients.from_dense(np.ones((2, 2)))
     polynomial = Polynomial(
