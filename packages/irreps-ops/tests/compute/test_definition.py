@@ -7,12 +7,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from irreps_ops.compute import Access, Contraction, Index, Operand, evaluate
+from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
 from irreps_ops.compute._dispatch import EXECUTORS, why_not
 from irreps_ops.testing._executor_cases import ExecutorCase, evaluated_in_parts, executor_cases, random_cases
 
+
+def rows_of_edges() -> list[ExecutorCase]:
+    """Return two paths over the edges of a row, and their transposes."""
+    slots, channels, terms = 2, 3, np.random.default_rng(0).normal(size=(2, 1, 4, 3, 5))
+    double = (slots, channels)
+    inputs = (Operand(1, double), Operand(1, double), Operand(4, double), Operand(3, (slots,)))
+    subscripts = ("eu", "eu", "e", "u")
+    paths = (Path((n, 2, 3), 0, subscripts, Coefficients.from_dense(terms[n] * (terms[n] > 0))) for n in range(2))
+    polynomial = Polynomial(inputs, (Operand(5, (channels,)),), tuple(paths))
+    turned = [polynomial.transpose([n in linear for n in range(4)]) for linear in ((0, 1), (2,), (3,))]
+    return [ExecutorCase(f"rows of edges, transpose {n}", p) for n, p in enumerate([polynomial, *turned])]
+
+
 RANDOM = 16
-CASES = [*executor_cases(), *random_cases(RANDOM, seed=1)]
+CASES = [*executor_cases(), *rows_of_edges(), *random_cases(RANDOM, seed=1)]
 INPUTS = [case.inputs("float64") for case in CASES]
 
 
@@ -72,7 +85,7 @@ def check(executor: str, which: list[int], parts: bool) -> None:
 @pytest.mark.parametrize("executor", EXECUTORS.builtin)
 def test_values(executor: str) -> None:
     capable = [n for n, case in enumerate(CASES) if why_not(executor, contraction_of(case)) is None]
-    assert capable
+    assert len(capable) > 4
     check(executor, capable, parts=False)
 
 
