@@ -10,6 +10,7 @@ import pytest
 
 from irreps_core import clebsch_gordan
 from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
+from irreps_ops.compute._cost_model import OUTER_AT_ONCE
 from irreps_ops.compute.executors import _monomial_contraction as monomials
 from irreps_ops.compute.executors import _xla as xla
 from irreps_ops.compute.executors._monomial_plan import MonomialPlan, monomial_plan
@@ -112,6 +113,17 @@ def _only_monomials(contraction: Contraction) -> tuple[Any, ...]:
     found = [xla._through_monomials(contraction, path) for path in contraction.polynomial.paths]
     assert None not in found
     return tuple(found)
+
+
+def test_monomials_need_room_for_the_batch_unless_it_is_cut() -> None:
+    """Outer axes are processed a few positions at a time, so only inner ones count."""
+    for name, positions in {"no weights": U, "broadcast weights": min(U, OUTER_AT_ONCE), "harmonics": 0}.items():
+        contraction = contraction_of(CASES[name])
+        (path,) = contraction.polynomial.paths
+        found = xla._through_monomials(contraction, path)
+        assert found is not None
+        assert found.plan is not None
+        assert found.bytes_per_element == positions * found.plan.numbers * 8
 
 
 @pytest.mark.parametrize("tile", [None, 3])
