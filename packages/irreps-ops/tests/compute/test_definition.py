@@ -1,5 +1,6 @@
 """Every executor against the definition of a polynomial: a sum over terms, elements of the batch and channels."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -87,6 +88,40 @@ def test_values(executor: str) -> None:
     capable = [n for n, case in enumerate(CASES) if why_not(executor, contraction_of(case)) is None]
     assert len(capable) > 4
     check(executor, capable, parts=False)
+
+
+def test_edge_rows_refuses_what_it_cannot_compute() -> None:
+    weights, x, y, out = Operand(1, (2, 3)), Operand(4, (2, 3)), Operand(3, (2,)), Operand(5, (3,))
+    more = replace(out, channels=(3, 2))
+
+    def refusal(operands: tuple[Operand, ...], subscripts: tuple[str, ...] = ("eu", "eu", "e", "u")) -> str | None:
+        terms = Coefficients.from_dense(np.ones([o.components for o in operands]))
+        path = Path((0, 1, 2), 0, subscripts, terms)
+        polynomial = Polynomial(operands[:3], operands[3:], (path,))
+        sizes = tuple((name, 7) for name in polynomial.indices)
+        return why_not("edge_rows", Contraction(polynomial, 7, sizes, "float32"))
+
+    assert refusal((weights, x, y, out)) is None
+    for change in (
+        {"access": Access.BROADCAST},
+        {"access": Index("senders")},
+        {"components_last": True},
+        {"dtype": "bfloat16"},
+    ):
+        for n in range(4):
+            changed = [replace(o, **change) if n == m else o for m, o in enumerate((weights, x, y, out))]
+            assert refusal(tuple(changed)) is not None, (change, n)
+    for operands, subscripts in {
+        (weights, x, y, Operand(5, (7,))): ("eu", "eu", "e", "w"),  # letters of their own
+        (weights, x, Operand(3, (7,)), out): ("eu", "eu", "w", "u"),
+        (weights, x, Operand(3, (3,)), out): ("eu", "eu", "u", "u"),  # none for slots
+        (weights, x, y, Operand(5, ())): ("eu", "eu", "e", ""),
+        (weights, x, y, more): ("eu", "eu", "e", "ue"),
+        (Operand(1, (3, 2)), x, y, out): ("ue", "eu", "e", "u"),
+        (Operand(2, (2, 3)), x, y, out): ("eu", "eu", "e", "u"),  # weights of two components
+        (Operand(1, (3,)), Operand(4, (3,)), Operand(3, ()), out): ("u", "u", "", "u"),
+    }.items():
+        assert "it only computes products of one [e], one [u]" in str(refusal(operands, subscripts)), subscripts
 
 
 def test_parts_of_arrays() -> None:
