@@ -1,5 +1,6 @@
 """The commands from end to end, with small models."""
 
+import contextlib
 import shutil
 import signal
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from ase import Atoms
 from force_field import checkpoint
 from force_field.calculator import ForceFieldCalculator
 from force_field.cli import main
+from force_field.errors import CheckpointError
 from force_field.potential import load_model
 from force_field.simulation.dynamics import set_temperature
 from force_field.training import Trainer
@@ -65,6 +67,18 @@ def test_evaluate_and_md_refuse_unknown_elements(
     assert "frame 1 has Cl, which the model was not trained on" in capsys.readouterr().err
     assert main(["md", str(trained), "--data", str(path), "--frame", "1"]) == 2
     assert "has Cl, which the model was not trained on" in capsys.readouterr().err
+
+
+def test_checkpoints_of_the_version_before_are_read_unless_their_functions_have_changed(
+    trained: Path, tmp_path: Path
+) -> None:
+    content = irreps_checkpoint.load(trained / checkpoint.NAME)
+    for transform, accepted in (("none", True), ("agnesi", False)):
+        about = {**content.header["about"], "force_field": 4}
+        about["model"] = {**about["model"], "transform": transform}
+        irreps_checkpoint.save(tmp_path / checkpoint.NAME, content.parameters, content.state, about=about)
+        with contextlib.nullcontext() if accepted else pytest.raises(CheckpointError, match="version 4"):
+            load_model(tmp_path, "float32")
 
 
 def test_md_conserves_energy(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,11 @@
 """Every network: its symmetries, its derivatives and its cutoff, before any training."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ase import Atoms
@@ -13,7 +15,7 @@ from flax import nnx
 from force_field.evaluation import Predictor, equivariance_error
 from force_field.graphs import Bucket, pad, to_graph
 from force_field.model import ForceField, ModelConfig, Scaling
-from force_field.networks.neighbourhood import repulsion
+from force_field.networks.neighbourhood import Radial, repulsion
 
 ELEMENTS = (1, 6, 8)
 AGNESI: dict[str, Any] = {"transform": "agnesi", "trained_frequencies": True}
@@ -80,6 +82,28 @@ def test_the_network_distinguishes_elements(predictor: Predictor) -> None:
     found = energies(predictor, [Atoms(name, positions=[[0, 0, 0], [1.1, 0, 0]]) for name in ("CO", "OC", "CC", "OO")])
     np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
     assert len({round(e, 6) for e in found.tolist()}) == 3
+
+
+@pytest.mark.parametrize("transform", ["none", "agnesi"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_radial_functions_are_of_the_order_of_one(transform: str, trained: bool) -> None:
+    """From the length of a bond to the cutoff; the transformed distance is by its formula."""
+    cutoff, count, distances = 5.0, 8, np.linspace(0.9, 4.0, 32)
+    config = ModelConfig((6,), cutoff=cutoff, transform=transform, trained_frequencies=trained)
+    n, vectors = np.arange(1, count + 1), distances[:, None] * [[1.0, 0, 0]]
+    edges = np.zeros(len(distances), np.int32)
+    batch: Any = SimpleNamespace(
+        nodes=SimpleNamespace(species=edges[:1]), senders=edges, receivers=edges, edge_index=lambda: None
+    )
+    found = Radial(config, dtype="float64")(batch, jnp.asarray(vectors))
+    if transform == "none":
+        expected = np.sqrt(2) * np.sin(n * np.pi / cutoff * distances[:, None]) / distances[:, None]
+    else:
+        r = distances[:, None] / covalent_radii[6]
+        x = 1 / (1 + 1.0805 * r**0.9183 / (1 + r ** (0.9183 - 4.5791)))
+        expected = np.sqrt(2) * np.sin(n * np.pi * x)
+    np.testing.assert_allclose(found.radial, expected * np.asarray(found.envelope)[:, None], atol=1e-12)
+    assert 0.3 < np.sqrt(np.mean(np.square(found.radial))) < 1.5
 
 
 def test_repulsion_is_that_of_screened_nuclei() -> None:

@@ -15,7 +15,9 @@ from irreps_ops import checkpoint
 from .errors import CheckpointError
 from .sources import CHECKPOINT as NAME
 
-VERSION = 4
+VERSION = 5
+# Version 4 had other functions of transformed distances, and is the same without them.
+_WITHOUT_TRANSFORM = 4
 _VERSION_KEY = "force_field"  # its entry in the header is the version
 
 # The parts of the header that a training run writes, and the types of the entries that are read directly.
@@ -74,7 +76,9 @@ def load(path: Path, dtype: str | None = None) -> Checkpoint:
         raise CheckpointError(
             f"{path} is not a checkpoint of `force-field train`: its header is {sorted(header)!s:.200}"
         )
-    if version != VERSION:
+    model = header.get("model")
+    old = version == _WITHOUT_TRANSFORM and isinstance(model, dict) and model.get("transform", "none") == "none"
+    if version != VERSION and not old:
         raise CheckpointError(
             f"{path} has version {version!r:.100}, expected version {VERSION}: use the release of force-field that "
             "wrote it, or train again"

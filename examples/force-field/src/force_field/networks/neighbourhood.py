@@ -38,16 +38,19 @@ class Neighbourhood(NamedTuple):
 
 
 class Radial(nnx.Module):
-    """Bessel functions of the distance of two atoms, times an envelope."""
+    """Functions of the distance of two atoms, of the order of one at the length of a bond, times an envelope.
+
+    They are Bessel functions of the distance, √2 sin(nπr/cutoff)/r; or, of a transformed distance x, √2 sin(nπx).
+    Divided by x, which is small for distant atoms, they would grow with n, and the products of features by powers.
+    """
 
     def __init__(self, config: ModelConfig, *, dtype: str) -> None:
         """See the class."""
         self.config = config
+        self.width = config.cutoff if config.transform == "none" else 1.0
         self.radii = tuple(float(covalent_radii[z]) for z in config.elements)
         if config.trained_frequencies:
-            self.frequencies = nnx.Param(
-                jnp.asarray(np.pi / config.cutoff * np.arange(1, config.radial_basis + 1), dtype)
-            )
+            self.frequencies = nnx.Param(jnp.asarray(np.pi / self.width * np.arange(1, config.radial_basis + 1), dtype))
 
     def __call__(self, batch: irr.GraphBatch, vectors: jax.Array) -> Neighbourhood:
         """Return the edges of a batch; the vectors have the shape (edges, 3)."""
@@ -60,13 +63,14 @@ class Radial(nnx.Module):
             envelope = irr.poly_envelope(5, 2, cutoff)(distances)
         x = distances if config.transform == "none" else self._agnesi(batch, distances)
         if config.trained_frequencies:
-            basis = (2 / cutoff) ** 0.5 * irr.sine_basis(x, self.frequencies[...])
+            basis = 2**0.5 * irr.sine_basis(x, self.frequencies[...])
         else:
-            basis = irr.bessel(x, config.radial_basis, cutoff)
+            basis = self.width**0.5 * irr.bessel(x, config.radial_basis, self.width)
+        if config.transform != "none":
+            basis = x[:, None] * basis
         return Neighbourhood(
             harmonics=irr.spherical_harmonics(irr.Irreps.spherical_harmonics(config.lmax), directions, normalize=True),
-            # The factor brings the basis to the order of one at the length of a bond, as the radial network expects.
-            radial=cutoff**0.5 * basis * envelope[:, None],
+            radial=basis * envelope[:, None],
             envelope=envelope,
             senders=jnp.asarray(batch.senders),
             receivers=jnp.asarray(batch.receivers),

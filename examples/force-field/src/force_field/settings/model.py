@@ -16,14 +16,15 @@ class ModelConfig:
         layers: number of interactions.
         lmax: highest degree.
         cutoff: radius of the neighbourhood of an atom, in Å.
-        radial_basis: number of Bessel functions.
+        radial_basis: number of radial functions.
         radial_hidden: neurons in each hidden layer of the radial network.
         parity: "natural": features of the parity of their spherical harmonic; "full": of both parities (nequip).
         correlation: highest order of the products of features of an atom (mace).
         lmax_hidden: highest degree of the features between interactions (mace).
         envelope: "polynomial", which falls from the atom on, or "xplor", from nine tenths of the cutoff.
-        transform: "none", or "agnesi": the basis is one of a distance in units of the covalent radii.
-        trained_frequencies: whether the frequencies of the Bessel functions are trained.
+        transform: "none": Bessel functions of the distance; "agnesi": sines of a distance that is transformed to (0, 1)
+            in units of the covalent radii.
+        trained_frequencies: whether the frequencies of the radial functions are trained.
         zbl: whether the repulsion of screened nuclei is added, which keeps atoms apart where there are no data.
     """
 
