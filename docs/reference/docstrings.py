@@ -62,6 +62,10 @@ class Docstrings(griffe.Extension):
                 _show_functions(pkg.modules_collection[module], module)
 
     def _adapt(self, obj: griffe.Object) -> None:
+        if isinstance(obj, griffe.Attribute) and not obj.docstring and obj.parent and obj.parent.is_module:
+            where = origin(obj.parent.path, obj.name)
+            if where is not None and where.summary:
+                obj.docstring = griffe.Docstring(where.summary, parent=obj)
         if obj.docstring:
             text = linked(obj.docstring.value)
             text = re.sub(r"^( *)\.\. math::\s+((?:.+\n?)+)", _formula, text, flags=re.MULTILINE)

@@ -138,7 +138,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Add the table of all modules to the first page of the reference."""
     if page.file.src_uri != f"{FOLDER}/index.md":
         return markdown
-    counts = {module: len(public_names(module)) for module in IN_ORDER}
+    counts = {module: len(public_names(module)) or "" for module in IN_ORDER}
     short = {module: module.replace("irreps_compat.e3nn_jax.", "e3nn_jax.") for module in counts}  # fits on a screen
     rows = [f"| {link(short[module], module)} | {n} | {cell(module_summary(module))} |" for module, n in counts.items()]
     return "\n".join([markdown, "| module | names | |", "|---|---|---|", *rows])

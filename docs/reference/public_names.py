@@ -7,6 +7,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
 
@@ -78,8 +79,19 @@ class Origin:
     @property
     def summary(self) -> str:
         """First line of the docstring; empty without one."""
-        text = None if isinstance(self.node, ast.Assign | ast.AnnAssign) else ast.get_docstring(self.node)
-        return (text or "").partition("\n")[0]
+        return self._docstring().partition("\n")[0]
+
+    def _docstring(self) -> str:
+        """Return the docstring; of data, the text after it, or a reference to the function that it wraps."""
+        if not isinstance(self.node, ast.Assign | ast.AnnAssign):
+            return ast.get_docstring(self.node) or ""
+        following = next((after for node, after in pairwise(body(self.module)) if node is self.node), None)
+        if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+            return str(following.value.value)
+        match self.node.value:
+            case ast.Call(args=[ast.Attribute(value=ast.Name(id="ic" | "irr" as package), attr=name)]):
+                return f"See :func:`{'irreps_core' if package == 'ic' else 'irreps_ops'}.{name}`."
+        return ""
 
 
 @cache
@@ -104,6 +116,12 @@ def source(module: str, suffix: str = ".py") -> Path | None:
 def tree(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
     return ast.parse(path.read_text(), str(path))
+
+
+def body(module: str) -> list[ast.stmt]:
+    """Return the statements of a module at its top level."""
+    path = source(module)
+    return tree(path).body if path else []
 
 
 def literal_all(module: str) -> list[str] | None:

@@ -17,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 Perm: TypeAlias = tuple[int, ...]
+"""A permutation of 0, ..., n-1: a tuple p that sends i to ``p[i]``."""
 
 
 def is_perm(p: Iterable[int]) -> bool:

@@ -185,6 +185,7 @@ class LinenBinding:
 
 
 binding = LinenBinding()
+"""The binding of Flax linen."""
 
 __getattr__ = irr.bindings.module_lookup(__name__, binding)
 

@@ -192,6 +192,7 @@ def _reseed(model: nnx.Module, key: jax.Array) -> None:
 
 
 binding = NnxBinding()
+"""The binding of Flax nnx."""
 
 __getattr__ = irr.bindings.module_lookup(__name__, binding)
 

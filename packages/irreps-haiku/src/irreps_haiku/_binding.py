@@ -132,3 +132,4 @@ def _like(part: Any, tree: irr.bindings.Parameters) -> dict[str, Any]:
 
 
 binding = HaikuBinding()
+"""The binding of Haiku."""

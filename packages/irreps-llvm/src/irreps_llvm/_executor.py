@@ -204,3 +204,4 @@ def _int32(index: jax.Array, rows: int) -> jax.Array:
 
 
 EXECUTOR = LlvmExecutor()
+"""The executor that irreps_ops finds as ``llvm``."""

@@ -44,10 +44,13 @@ from irreps_ops.scope._trees import check_tree, some, tree_leaves, tree_of_leave
 
 __all__ = ["CONVENTION", "FORMAT", "NORMALIZATION", "Checkpoint", "load", "read_header", "save", "write_file"]
 
-FORMAT = 1  # version of the header
+FORMAT = 1
+"""Version of the header of a file."""
 # The meaning of parameters depends on these; see docs/conventions.md.
 CONVENTION = "e3nn: polar axis y, components of degree l in the order -l .. l, multiplicity before component"
+"""Convention of the numbers in a file."""
 NORMALIZATION = "component"
+"""Normalization of the numbers in a file."""
 
 _KEY = "irreps"  # key of our header in the metadata of the file
 _CHECKSUM = "sha256"  # key of the checksum in our header

@@ -326,6 +326,7 @@ __getattr__ = module_lookup(__name__, _HAIKU)
 __version__ = "0.21.0"  # the release of e3nn-jax whose names these are
 
 legendre = _import_module(f"{__name__}._src.spherical_harmonics.legendre")
+"""The module that is called ``legendre`` in e3nn-jax; it contains a function of this name."""
 
 for _name in __all__:
     if getattr(globals()[_name], "__module__", "").startswith(f"{__name__}."):

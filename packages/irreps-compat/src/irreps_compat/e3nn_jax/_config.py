@@ -85,6 +85,7 @@ def _from_0_to_1(value: Any) -> bool:
 
 
 config = Config()
+"""The defaults of e3nn-jax; functions of this module read them in every call."""
 
 
 def default(name: str, value: Any) -> Any:

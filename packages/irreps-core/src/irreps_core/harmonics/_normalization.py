@@ -7,6 +7,7 @@ from irreps_core._inputs._degrees import check_degree
 from irreps_core._inputs._shown import shown
 
 HarmonicNormalization: TypeAlias = Literal["component", "norm", "integral"]
+"""Name of a normalization of harmonics, see :func:`harmonic_scale`."""
 
 
 def harmonic_scale(l: SupportsIndex, normalization: HarmonicNormalization) -> float:

@@ -438,9 +438,9 @@ class Irreps(HasMatrices, tuple[MulIrrep, ...]):
         return block_diagonal_of(self, {ir: ir.generators() for _, ir in self}, (3,))
 
 
-# The types that functions accept as irreps.
 IntoIrreps: TypeAlias = (
     Irreps | Irrep | MulIrrep | str | Iterable[str | Irrep | MulIrrep | tuple[int, IntoIrrep]] | None
 )
+"""What functions accept as irreps: anything of which :class:`Irreps` can be made, such as ``"8x0e + 4x1o"``."""
 # The types that `filter` accepts as a selection of irreps.
 Selection: TypeAlias = IntoIrreps | Iterable[IntoIrrep] | Callable[[MulIrrep], bool]

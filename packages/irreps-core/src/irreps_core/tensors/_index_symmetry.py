@@ -7,6 +7,7 @@ from irreps_core._inputs._shown import shown
 
 SignedPermutation: TypeAlias = tuple[int, perm.Perm]
 SymmetryGroup: TypeAlias = frozenset[SignedPermutation]
+"""Signed permutations of the indices of a tensor, closed under composition: pairs of a sign and a permutation."""
 
 _LARGEST = 50_000  # members of a group; eight indices have 40,320 permutations
 _LONGEST = 10_000  # characters of a formula

@@ -22,7 +22,9 @@ from ._terms import Access, Coefficients, Index, Operand, Path
 from ._views import Part, View, Views
 
 BATCHED = Access.BATCHED
+"""The operand has an entry for each element of the batch."""
 BROADCAST = Access.BROADCAST
+"""The operand has one entry for the whole batch."""
 
 __all__ = [
     "BATCHED",

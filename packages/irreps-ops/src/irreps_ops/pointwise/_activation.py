@@ -24,6 +24,7 @@ from irreps_ops.compute._tiled_map import map_in_tiles
 from ._cutoffs import sus
 
 Activation: TypeAlias = Callable[[jax.Array], jax.Array]
+"""An elementwise function of an array, such as ``jax.nn.silu``."""
 
 # Size of the sample that normalizes a function. It is that of e3nn-jax, so that networks and parameters carry over.
 _SAMPLE = 1_000_001

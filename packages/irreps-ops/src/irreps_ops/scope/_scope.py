@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from irreps_core import IntoIrreps, Irreps, IrrepsArray
 
 Initializer: TypeAlias = Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
+"""A function of a random key, a shape and a dtype that returns initial values, as in ``jax.nn.initializers``."""
 Parameters: TypeAlias = Mapping[str, Any]
+"""A tree of names: nested dicts of arrays."""
 
 
 @runtime_checkable

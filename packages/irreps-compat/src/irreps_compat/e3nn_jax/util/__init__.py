@@ -14,6 +14,7 @@ from . import decorators as decorators
 from . import test as test
 
 assert_output_dtype = assert_output_dtype_matches_input_dtype
+"""An earlier name of :func:`assert_output_dtype_matches_input_dtype`."""
 
 
 def prod(xs: Iterable[int]) -> int:

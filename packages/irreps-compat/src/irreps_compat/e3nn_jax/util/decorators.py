@@ -58,3 +58,4 @@ def overload_for_irreps_without_array(
 
 
 overload_for_irreps_without_data = overload_for_irreps_without_array
+"""An earlier name of :func:`overload_for_irreps_without_array`."""
