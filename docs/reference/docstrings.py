@@ -62,6 +62,8 @@ class Docstrings(griffe.Extension):
                 _show_functions(pkg.modules_collection[module], module)
 
     def _adapt(self, obj: griffe.Object) -> None:
+        if obj.docstring and obj.docstring.value == "See the class.":
+            obj.docstring = None
         if isinstance(obj, griffe.Attribute) and not obj.docstring and obj.parent and obj.parent.is_module:
             where = origin(obj.parent.path, obj.name)
             if where is not None and where.summary:

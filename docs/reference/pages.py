@@ -107,7 +107,8 @@ def module_text(module: str) -> str:
 
 def table(module: str, names: dict[str, Origin]) -> str:
     """Return a table of names, with links to their entries, and summaries."""
-    rows = [f"| {link(name, home(module, name))} | {cell(where.summary)} |" for name, where in names.items()]
+    wrapped = {name: re.sub(r"(?<=_)|(?<=[a-z])(?=[A-Z])", "<wbr>", name) for name in names}  # on a phone
+    rows = [f"| {link(wrapped[name], home(module, name))} | {cell(names[name].summary)} |" for name in names]
     return "\n".join(["| name | summary |", "|---|---|", *rows])
 
 
