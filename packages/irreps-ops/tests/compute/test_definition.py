@@ -25,8 +25,27 @@ def rows_of_edges() -> list[ExecutorCase]:
     return [ExecutorCase(f"rows of edges, transpose {n}", p) for n, p in enumerate([polynomial, *turned])]
 
 
+def parts_of_an_output() -> list[ExecutorCase]:
+    """Return paths into different components of one output, which may be in order, cover it, or overlap."""
+    found = []
+    for last in (False, True):
+        x, y, out = (Operand(n, (3,), components_last=last) for n in (2, 3, 5))
+        for of_x, of_y in (((0, 1), (2, 3, 4)), ((3, 4), (0, 1, 2)), ((0, 3), (1, 2, 4)), ((1,), (1, 3))):
+            paths = (
+                Path(
+                    (n,),
+                    0,
+                    ("u", "u"),
+                    Coefficients(np.array(list(enumerate(places))), np.arange(1.0, 1 + len(places))),
+                )
+                for n, places in enumerate((of_x, of_y))
+            )
+            found.append(ExecutorCase(f"components {of_x} and {of_y}", Polynomial((x, y), (out,), tuple(paths))))
+    return found
+
+
 RANDOM = 16
-CASES = [*executor_cases(), *rows_of_edges(), *random_cases(RANDOM, seed=1)]
+CASES = [*executor_cases(), *rows_of_edges(), *parts_of_an_output(), *random_cases(RANDOM, seed=1)]
 INPUTS = [case.inputs("float64") for case in CASES]
 
 
