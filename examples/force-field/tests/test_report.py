@@ -1,5 +1,6 @@
 """The report as HTML: complete, self-contained, and with the numbers that belong to the predictions."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 from ase import Atoms
 
 import irreps_ops as irr
-from force_field.evaluation import Prediction
+from force_field import report
+from force_field.evaluation import Errors, Prediction
 from force_field.graphs import AtomData, GraphData
 from force_field.reports.page import Content, page
 
@@ -105,6 +107,21 @@ def test_a_report_has_its_numbers_and_refers_to_nothing() -> None:
     assert "http" not in text.replace("http://www.w3.org/", "").replace("http://purl.org/", "").replace(
         "http://creativecommons.org/", ""
     )
+
+
+def test_words_judge_forces_only_where_the_data_have_them() -> None:
+    good = Errors(
+        5, 3.0, 4.0, 1.0, forces_mae=1.0, forces_rmse=2.0, forces_mae_by_element={}, forces_rms=900.0, stress_mae=None
+    )
+    training = replace(good, energy_mae=1.0, forces_mae=0.9)
+    with_forces = report.in_words(good, training, 7)
+    assert "very good" in with_forces
+    assert "training configurations is similar (0.9 meV/Å)" in with_forces
+    words = report.in_words(replace(good, forces_rms=0.0), replace(training, forces_rms=0.0), 7)
+    assert "error of energies is 3.0 meV" in words
+    assert "do not tell how accurate forces are" in words
+    assert "training configurations is much smaller (1.0 meV)" in words
+    assert not any(part in words for part in ("good", "suitable", "dynamics", "meV/Å"))
 
 
 def test_a_report_of_one_lone_atom_without_history() -> None:

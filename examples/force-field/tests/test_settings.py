@@ -1,5 +1,6 @@
 """Files of settings: what they set, and what is refused by one sentence that names the place."""
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,17 @@ def test_settings_of_a_file_are_used_and_options_overrule_them(tmp_path: Path) -
     assert (len(plan.train), len(plan.valid)) == (5, 3)
 
 
+def test_a_file_names_the_trained_model_to_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[argparse.Namespace] = []
+    monkeypatch.setattr(cli, "_command", lambda name: lambda options, *_: seen.append(options) or 0)
+    monkeypatch.setattr(cli, "check_checkpoint", lambda path, *_: None)
+    path = tmp_path / "settings.toml"
+    path.write_text('[model]\nfrom = "a.safetensors"\n')
+    words = ["train", "--config", str(path), "--out", str(tmp_path / "run")]
+    assert main(words) == main([*words, "--from", "b.safetensors"]) == 0
+    assert [str(options.start) for options in seen] == ["a.safetensors", "b.safetensors"]
+
+
 def test_a_limit_of_epochs_replaces_the_default_limit_of_minutes(tmp_path: Path) -> None:
     data = '[data]\nfiles = ["{data}"]\n'
     for text, options, limits in [
@@ -77,6 +89,7 @@ def test_a_limit_of_epochs_replaces_the_default_limit_of_minutes(tmp_path: Path)
         ("[model]\nsize = 'XXL'", "expected size to be S or M or L, got 'XXL'"),
         ("[model]\nsize = [1]", "expected size to be S or M or L"),
         ("[model]\nchannels = 'many'", "channels to be an integer, got 'many'"),
+        ("[model]\nfrom = 3", "expected from to be the file of a model, got 3"),
         ("[model]\nnetwork = 'schnet'", "network to be nequip or mace or allegro"),
         ("[training]\ndtype = 'float16'", "dtype float32 or float64"),
         ("[training]\nhuber = -1", "huber not below zero"),

@@ -2,16 +2,19 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from force_field import train
-from force_field.checkpoint import NAME
+from force_field.checkpoint import load
 from force_field.cli import main
 from force_field.training import logs
 
@@ -35,40 +38,40 @@ def curve(folder: Path) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_curve_of_one(data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_give_the_curve_of_one_until_one_is_stopped(
+    data_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    words = ["train", "--data", str(data_file), "--valid", "4", "--epochs", "2", "--minutes", "0", "--dtype", "float64"]
+        coordinator = f"localhost:{free.getsockname()[1]}"
+    settings, folder = tmp_path / "settings.toml", tmp_path / "two"
+    settings.write_text('[training]\nschedule = "constant"\nvalidations = 1\n')
+    words = ["train", "--data", str(data_file), "--valid", "4", "--config", str(settings), "--dtype", "float64"]
     words += ["--channels", "2", "--layers", "1", "--lmax", "0"]
-    several = [
-        "--out",
-        str(tmp_path / "two"),
-        "--processes",
-        "2",
-        "--coordinator",
-        f"localhost:{port}",
-        "--devices",
-        "0",
-    ]
-    command = [sys.executable, "-m", "force_field.cli", *words, *several, "--process"]
+    several = ["--processes", "2", "--coordinator", coordinator, "--devices", "0", "--save-every", "0.001"]
+    command = [sys.executable, "-m", "force_field.cli", *words, *several, "--epochs", "100000", "--out", str(folder)]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     env = {**os.environ, "JAX_PLATFORMS": "cpu"}
-    processes = [
-        subprocess.Popen([*command, number], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-        for number in "01"
-    ]
+    processes = [subprocess.Popen([*command, "--process", number], env=env, **pipes) for number in "01"]
+    log = folder / logs.NAME
     try:
+        while all(process.poll() is None for process in processes):
+            if log.exists() and log.read_text().count("\n") >= 8:
+                processes[1].send_signal(signal.SIGTERM)
+                break
+            time.sleep(0.1)
         results = [process.communicate(timeout=600) for process in processes]
     finally:
         for process in processes:
             process.kill()
-    assert [process.returncode for process in processes] == [0, 0], results
-    assert "Validation errors" in results[0][0]
-    assert "Validation errors" not in results[1][0]
+    assert [process.returncode for process in processes] == [143, 143], results
+    assert "Interrupted: saved" in results[0][0]
+    assert "Interrupted" not in results[1][0]
+    found = curve(folder)
+    assert load(folder).header["progress"]["steps"] == len(found)
     monkeypatch.setattr(train.Run, "finish", lambda *_: None)
-    assert main([*words, "--out", str(tmp_path / "one")]) == 0
-    np.testing.assert_allclose(curve(tmp_path / "two"), curve(tmp_path / "one"), rtol=1e-8)
-    assert (tmp_path / "two" / NAME).exists()
+    assert main([*words, "--epochs", "4", "--out", str(tmp_path / "one")]) == 0
+    np.testing.assert_allclose(found[:8], curve(tmp_path / "one"), rtol=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,13 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
         training: errors on training configurations.
         frames: number of training configurations.
     """
-    error = errors.forces_mae
-    if training.forces_mae < 0.6 * error:
-        reason = f"The error on training configurations is much smaller ({training.forces_mae:.1f} meV/Å):"
+    name, unit = ("forces_mae", "meV/Å") if errors.forces_rms > 0 else ("energy_mae", "meV")
+    error, of_training = getattr(errors, name), getattr(training, name)
+    if of_training < 0.6 * error:
+        reason = f"The error on training configurations is much smaller ({of_training:.1f} {unit}):"
         advice = f"more data (--train, now {frames}) helps more than longer training."
     else:
-        reason = f"The error on training configurations is similar ({training.forces_mae:.1f} meV/Å):"
+        reason = f"The error on training configurations is similar ({of_training:.1f} {unit}):"
         advice = "longer training (--minutes) helps, and so does a larger network (--size M or L)."
     return f"{quality(errors)}\n{reason} {advice}"
 
@@ -59,8 +60,12 @@ def in_words(errors: Errors, training: Errors, frames: int) -> str:
 def quality(errors: Errors) -> str:
     """Explain how accurate a force field with these errors on unseen configurations is."""
     error = errors.forces_mae
-    # Isolated atoms have no forces.
-    share = f"{100 * error / errors.forces_rms:.1f} % of their root mean square, " if errors.forces_rms > 0 else ""
+    if errors.forces_rms == 0:
+        return (
+            f"On unseen configurations, the mean absolute error of energies is {errors.energy_mae:.1f} meV. All their "
+            "forces are zero, as those of isolated atoms: they do not tell how accurate forces are."
+        )
+    share = f"{100 * error / errors.forces_rms:.1f} % of their root mean square, "
     if error < CHEMICAL_ACCURACY / 2:
         found = "very good: suitable for molecular dynamics near the temperature of the data"
     elif error < CHEMICAL_ACCURACY:

@@ -1,6 +1,7 @@
 """The command `force-field train`."""
 
 import argparse
+import signal
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -28,7 +29,7 @@ from .pretrained.config import PublicConfig
 from .reports.page import Content, page
 from .settings import ModelConfig, TrainingConfig
 from .training import DivergedError, Report, Trainer, logs
-from .training.devices import join_processes
+from .training.devices import in_any_process, join_processes
 from .training.low_rank import LowRank
 
 _PLOTS = ("learning-curve.png", "parity.png")
@@ -76,7 +77,7 @@ def train(options: argparse.Namespace, folder: Path, console: Console) -> int:
             console.print(
                 f"Interrupted: saved {path}. The same command with --resume continues the run.", soft_wrap=True
             )
-            return outputs.exit_code(caught)
+            return outputs.exit_code(caught or [signal.SIGTERM])  # which another process received
     if first:
         run.finish(folder)
     return 0
@@ -151,10 +152,12 @@ class Run:
                     self.log.write(trainer.progress.steps, trainer.progress.seconds, step)
                 if step.validation:
                     bar.console.print(self._validation_line(step), highlight=False)
-                if caught or time.perf_counter() - last > self.plan.training.save_every:
+                # A process that stopped alone would let the others wait for it without end.
+                stopped = in_any_process(bool(caught))
+                if stopped or time.perf_counter() - last > self.plan.training.save_every:
                     self.save()
                     last = time.perf_counter()
-                if caught:
+                if stopped:
                     return False
         self.save()
         if trainer.has_stalled():

@@ -14,7 +14,7 @@ from .training import TrainingConfig
 _KEYS = ("energy_key", "forces_key", "stress_key")
 SECTIONS = {
     "data": ("files", "train", "valid", *_KEYS),
-    "model": ("size", *(f.name for f in fields(ModelConfig) if f.name != "elements")),
+    "model": ("size", *(f.name for f in fields(ModelConfig) if f.name != "elements"), "from"),
     "training": tuple(f.name for f in fields(TrainingConfig)),
 }
 
@@ -29,6 +29,11 @@ def with_settings(options: argparse.Namespace) -> argparse.Namespace:
         return options
     given = read_settings(options.config, SECTIONS)
     from_file = {**_data(given["data"], options.config), **given["model"], **given["training"]}
+    start = from_file.pop("from", None)
+    if not isinstance(start, str | None):
+        raise SettingsError(f"{options.config}: expected from to be the file of a model, got {start!r:.100}")
+    if start is not None:
+        from_file["start"] = Path(start)
     if given["model"].get("size", "S") not in list(SIZES):
         sizes = " or ".join(SIZES)
         raise SettingsError(f"{options.config}: expected size to be {sizes}, got {given['model']['size']!r:.100}")

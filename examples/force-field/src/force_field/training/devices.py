@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from numpy.typing import DTypeLike
@@ -36,6 +37,13 @@ def join_processes(coordinator: str, processes: int, process: int) -> None:
         jax.distributed.initialize(coordinator, num_processes=processes, process_id=process)
     except (RuntimeError, ValueError) as error:
         raise UsageError(f"no connection with {processes} processes at {coordinator}: {error!s:.200}") from None
+
+
+def in_any_process(fact: bool) -> bool:
+    """Return whether a fact holds in one process of a run, at least. All processes must ask at the same step."""
+    if jax.process_count() == 1:
+        return fact
+    return bool(np.any(multihost_utils.process_allgather(np.array(fact))))
 
 
 class Devices:
