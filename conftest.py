@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 
 # Programs that tests start. To import them would change the environment of all later tests, or need PyTorch.
-collect_ignore = ["tests/several_devices.py", "examples/force-field/tests/small_mace/make.py"]
+collect_ignore = [
+    "tests/several_devices.py",
+    "examples/force-field/tests/partitioned.py",
+    "examples/force-field/tests/small_mace/make.py",
+]
 
 # Several test processes share one GPU: none may take all of its memory at the start.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
