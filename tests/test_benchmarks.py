@@ -46,6 +46,13 @@ def test_workload(workload: str) -> None:
             assert record["library"] in report.line(record)
 
 
+def test_mace() -> None:
+    report, side_by_side, mace = module("report"), module("side_by_side"), module("workloads.mace")
+    sizes = mace.Sizes(molecules=1, channels=2, lmax=1, correlation=2, cutoff=2.0)
+    for comparison in mace.comparisons(sizes, ("inference",)):
+        assert not report.disagreements(report.records(comparison, side_by_side.run(comparison, 1), bandwidth=1e9))
+
+
 def test_gate() -> None:
     report, side_by_side = module("report"), module("side_by_side")
     for comparison in module("gate").comparisons(batch=5, channels=2):

@@ -185,31 +185,45 @@ def shape_of(sizes: dict[str, int], cutoff: float) -> Shape:
     return Shape(natural(1, lmax), layers, cutoff, sizes["neighbors"])
 
 
+class Draw:
+    """Normal weights of variance one."""
+
+    def __init__(self) -> None:
+        self.rng = np.random.default_rng(0)
+
+    def normal(self, *size: int) -> jax.Array:
+        """Return an array."""
+        return jnp.asarray(self.rng.normal(size=size), jnp.float32)
+
+    def dense(self, *widths: int) -> list[jax.Array]:
+        """Return the matrices of a network, divided by the roots of the widths before."""
+        return [self.normal(a, b) / a**0.5 for a, b in itertools.pairwise(widths)]
+
+    def linear(self, irreps_in: Any, irreps_out: Any, *indices: int) -> list[jax.Array]:
+        """Return the weights of a linear map, or of one for each index."""
+        paths = irr.FunctionalLinear(irreps_in, irreps_out).weights
+        return [self.normal(*indices, *path.path_shape) for path in paths]
+
+
 def parameters(shape: Shape, channels: int) -> Any:
     """Return normal weights of variance one; the forward pass contains e3nn's normalization."""
-    rng = np.random.default_rng(0)
-
-    def normal(*size: int) -> jax.Array:
-        return jnp.asarray(rng.normal(size=size), jnp.float32)
-
-    def dense(*widths: int) -> list[jax.Array]:
-        return [normal(a, b) / a**0.5 for a, b in itertools.pairwise(widths)]
-
-    def linear(irreps_in: Any, irreps_out: Any, *indices: int) -> list[jax.Array]:
-        return [normal(*indices, *path.path_shape) for path in irr.FunctionalLinear(irreps_in, irreps_out).weights]
-
+    draw = Draw()
     layers = []
     for irreps_in, irreps_out, gated in shape.layers:
         received = irr.tensor_product(irreps_in, shape.harmonics, filter_ir_out=irr.Irreps(irreps_out))
         layers.append(
             {
-                "up": linear(irreps_in, irreps_in),
-                "radial": dense(BASIS, HIDDEN, HIDDEN, received.num_irreps),
-                "down": linear(received, gated),
-                "self": linear(irreps_in, gated, SPECIES),
+                "up": draw.linear(irreps_in, irreps_in),
+                "radial": draw.dense(BASIS, HIDDEN, HIDDEN, received.num_irreps),
+                "down": draw.linear(received, gated),
+                "self": draw.linear(irreps_in, gated, SPECIES),
             }
         )
-    return {"embedding": normal(SPECIES, channels), "layers": layers, "readout": dense(channels, channels // 2, 1)}
+    return {
+        "embedding": draw.normal(SPECIES, channels),
+        "layers": layers,
+        "readout": draw.dense(channels, channels // 2, 1),
+    }
 
 
 def molecules(count: int, atoms: int, neighbors: int) -> tuple[np.ndarray, Batch, float]:
