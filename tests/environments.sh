@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The tests of the packages under the oldest and the newest dependencies that pip resolves, under each Python, beside
-# other software with which they compare (e3nn-jax, ...), and on wheels alone.
+# other software with which they compare (e3nn-jax, ...), on wheels alone, and with the weights of a public model.
 #   tests/environments.sh            all of them; skips a Python that is neither here nor can be downloaded, and says so
-#   tests/environments.sh oldest     one of them: oldest, 3.11, 3.12, 3.13, 3.14, peers, wheels
+#   tests/environments.sh oldest     one of them: oldest, 3.11, 3.12, 3.13, 3.14, peers, wheels, weights
 #   tests/environments.sh quick      a part of oldest that takes less than a minute
 #   tests/environments.sh gpu        the tests that need an NVIDIA GPU; only where asked for
 set -euo pipefail
@@ -34,7 +34,7 @@ run() { # name, Python, options of the installation
 
 all=""
 [ $# -gt 0 ] || all=yes
-for name in "${@:-oldest 3.11 3.12 3.13 3.14 peers wheels}"; do
+for name in "${@:-oldest 3.11 3.12 3.13 3.14 peers wheels weights}"; do
     for one in $name; do
         case $one in
         oldest) run "oldest dependencies" 3.11 --resolution lowest-direct ;;
@@ -57,6 +57,10 @@ for name in "${@:-oldest 3.11 3.12 3.13 3.14 peers wheels}"; do
             requirement="import cuequivariance_jax, e3nn_jax, e3x, sphericart.jax"
             run "other software" 3.11 --group peers
         ) ;;
+        weights)
+            uv run --isolated --locked --group pretrained \
+                pytest --timeout=0 examples/force-field/tests/test_pretrained.py "tests/test_tutorials.py::test_tutorial[foundation-model]"
+            ;;
         wheels) IRREPS_EVERY_CASE=1 uv run pytest --timeout=0 tests/test_packages.py ;;
         *) run "newest dependencies, Python $one" "$one" ;;
         esac
