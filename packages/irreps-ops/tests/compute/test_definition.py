@@ -109,6 +109,19 @@ def test_values(executor: str) -> None:
     check(executor, capable, parts=False)
 
 
+@pytest.mark.parametrize("executor", ["reference", "xla"])
+def test_a_constant_needs_no_input(executor: str) -> None:
+    one = Coefficients(np.array([[0], [2]]), np.array([1.5, -2.0]))
+    accesses = (Access.BATCHED, Access.BROADCAST, Index("receivers"))
+    outputs = tuple(Operand(3, (2,), access) for access in accesses)
+    polynomial = Polynomial((), outputs, tuple(Path((), o, ("u",), one) for o in range(3)))
+    indices = {"receivers": jnp.array([0, 0, 2, -1])}
+    sizes, constant = {"receivers": 3}, np.broadcast_to(np.array([1.5, 0, -2.0])[:, None], (3, 2))
+    found = evaluate(polynomial, [], indices, sizes=sizes, dtype="float64", executor=executor)
+    for y, times in zip(found, (np.ones(4), np.array(4), np.array([2, 0, 1])), strict=True):
+        np.testing.assert_allclose(y, times[..., None, None] * constant)
+
+
 def test_edge_rows_refuses_what_it_cannot_compute() -> None:
     weights, x, y, out = Operand(1, (2, 3)), Operand(4, (2, 3)), Operand(3, (2,)), Operand(5, (3,))
     more = replace(out, channels=(3, 2))
