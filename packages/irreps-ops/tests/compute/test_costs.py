@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from irreps_ops.compute import (
 )
 from irreps_ops.compute._dispatch import choose, default_choice, may_take_whole_batches, takes_whole_batches
 from irreps_ops.compute._tiled_map import map_in_tiles
-from irreps_ops.compute.executors import _monomial_plan, _pairwise, _xla
+from irreps_ops.compute.executors import _monomial_contraction, _monomial_plan, _pairwise, _xla
 from irreps_ops.compute.executors._reference import ReferenceExecutor
 from irreps_ops.testing._executor_cases import executor_cases, random_cases
 
@@ -152,6 +153,15 @@ def test_long_products_take_the_cheapest_pair_first() -> None:
 
     assert first(*plan.pairs[0]) == min(first(a, b) for a, b in itertools.combinations(range(len(tensors)), 2))
     assert len(plan.pairs) == len(tensors) - 1
+
+
+@pytest.mark.parametrize(("components", "expected"), [((0, 1, 2, 3), set()), ((1, 2), {"slice"}), ((0, 3), {"gather"})])
+def test_components_are_gathered_only_where_they_are_apart(components: tuple[int, ...], expected: set[str]) -> None:
+    x, places = jnp.arange(8.0).reshape(2, 4), np.array(components)
+    for take, options in ((_pairwise._take, {"axis": 1}), (_monomial_contraction._take, {})):
+        program = str(jax.make_jaxpr(lambda x, take=take, options=options: take(x, places, **options))(x))
+        assert {name for name in ("slice", "gather") if f"{name}[" in program} == expected
+        np.testing.assert_array_equal(take(x, places, **options), np.asarray(x)[:, places])
 
 
 # Monomials -----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irreps_core import clebsch_gordan
-from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Path, Polynomial, evaluate
+from irreps_ops.compute import Access, Coefficients, Contraction, Index, Operand, Part, Path, Polynomial, View, evaluate
 
 U = 4
 C112 = Coefficients.from_dense(clebsch_gordan(1, 1, 2))
@@ -183,6 +183,52 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "complex": (lambda: evaluate(PRODUCT, [x * 1j for x in ARRAYS]), "one floating dtype"),
     "no dtype": (lambda: evaluate(PRODUCT, [None, None], batch=2), r"one floating dtype, got \[\]"),
 }  # fmt: skip
+
+
+LAST = Operand(3, (U,), name="x", components_last=True)
+EYE = Coefficients.from_dense(np.eye(3))
+COPIES = Polynomial((LAST,), (LAST, LAST), tuple(Path((0,), o, ("u", "u"), EYE) for o in (0, 1)))
+WIDE = np.ones((6, 40))
+
+
+def at(start: int, width: int = 40, array: int = 0) -> View:
+    return View(array, ((3, start),), 0, width)
+
+
+# Operands of 4 x 3 numbers in arrays of shape (batch, 40): parts of the input, and the two views of the outputs.
+BAD_PARTS: dict[str, tuple[Any, Any, str]] = {
+    "starts before": (Part(WIDE, ((3, -1),)), None, r"input 0 \(x\) must be within .* 40, got \[\(-1, 11\)\]"),
+    "ends behind": (Part(WIDE, ((3, 29),)), None, r"must be within an axis of length 40, got \[\(29, 41\)\]"),
+    "one ends behind": (Part(WIDE, ((1, 0), (2, 33))), None, r"of length 40, got \[\(0, 4\), \(33, 41\)\]"),
+    "too few components": (Part(WIDE, ((1, 0), (1, 4))), None, "must have 3 components, got"),
+    "another shape": (Part(np.ones((6, 2, 40)), ((3, 0),)), None, r"shape \(batch, 4, width\), got \(6, 2, 40\)"),
+    "no axis": (Part(np.ones(6), ((3, 0),)), None, r"must have shape \(batch, width\), got \(6,\)"),
+    "all axes": (Part(np.ones((6, 4, 3, 1)), ((3, 0),)), None, r"shape \(batch, 4, 3, width\), got \(6, 4, 3, 1\)"),
+    "axes before components": (Part(np.ones((6, 4, 9)), ((3, 0),)), None, r"\(\[batch,\] width\), got 1 axes more"),
+    "parts and axes": (Part(np.ones((6, 4, 9)), ((1, 0), (2, 1))), None, "parts only with its components last"),
+    "one view": (None, [at(0, 12)], "expected 2 views of outputs, got 1"),
+    "overlap": (None, [at(0), at(11)], r"not overlap, got \[\(0, 12\), \(11, 23\)\]"),
+    "widths": (None, [at(0), at(12, 41)], "must be of one shape and access"),
+    "numbers": (None, [at(0, 12), at(0, 12, 2)], r"numbered from 0, got \[0, 2\]"),
+    "view behind": (None, [at(0, 20), at(12, 20)], r"output 1 \(x\) must be within"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PARTS)
+def test_parts_that_do_not_fit(name: str) -> None:
+    part, joined, message = BAD_PARTS[name]
+    with pytest.raises(ValueError, match=message):
+        evaluate(COPIES, [np.ones((6, U, 3)) if part is None else part], joined=joined)
+
+
+def test_parts_that_just_fit() -> None:
+    """Neighbours that fill an axis; an empty part, and parts in another order."""
+    x = np.arange(6 * 24.0).reshape(6, 24)
+    (both,) = evaluate(COPIES, [Part(x, ((3, 12),))], joined=[at(12, 24), at(0, 24)])
+    np.testing.assert_array_equal(both, np.concatenate([x[:, 12:]] * 2, 1))
+    copy = Polynomial((LAST,), (LAST,), COPIES.paths[:1])
+    (alone,) = evaluate(copy, [Part(x, ((1, 20), (0, 22), (2, 0)))])
+    np.testing.assert_array_equal(alone, np.concatenate([x[:, 20:].reshape(6, U, 1), x[:, :8].reshape(6, U, 2)], -1))
 
 
 def test_an_access_of_another_kind_is_refused() -> None:
