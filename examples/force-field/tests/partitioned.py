@@ -69,7 +69,7 @@ def errors(atoms: Atoms, whole: ForceFieldCalculator, divided: ForceFieldCalcula
 def small() -> dict[str, dict[str, list[float]]]:
     """Return the errors of small systems, in two parts on each of eight devices."""
     model = force_field("nequip", 2)
-    whole, divided = ForceFieldCalculator(model), ForceFieldCalculator(model, devices=8, atoms_per_part=6)
+    whole, divided = ForceFieldCalculator(model), ForceFieldCalculator(model, devices=8, atoms_per_part=5)
     found = {name: errors(atoms, whole, divided) for name, atoms in SYSTEMS.items()}
     # Atoms that move are divided again only when their neighbours are found again, and the program stays.
     atoms, system = SYSTEMS["periodic"], divided.evaluator.system
