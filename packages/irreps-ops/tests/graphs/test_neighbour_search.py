@@ -86,6 +86,20 @@ def test_a_missing_vesin_is_named_with_the_command_that_installs_it(monkeypatch)
         irr.neighbour_list(np.zeros((2, 3)), 1.0)
 
 
+def test_the_radius_graph_compiles_nothing_for_another_number_of_edges(caplog: pytest.LogCaptureFixture) -> None:
+    x = np.random.default_rng(0).normal(size=(9, 3))
+
+    def compiled(r_max: float) -> tuple[int, int]:
+        caplog.clear()
+        with jax.log_compiles():
+            senders, _ = irr.radius_graph(x, r_max)
+        return len(senders), sum("Compiling" in record.getMessage() for record in caplog.records)
+
+    (few, programs), (many, again) = compiled(0.9), compiled(2.0)
+    assert few < many
+    assert programs > again == 0
+
+
 def test_the_radius_graph_connects_points_of_one_label_and_pads():
     x = np.random.default_rng(2).uniform(0, 2, size=(12, 3))
     x[5] = x[7]

@@ -1,10 +1,12 @@
 """Neighbour search by brute force, for few points: all pairs at once, also under ``jax.jit``."""
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.core
 import jax.numpy as jnp
+import numpy as np
 
 from irreps_core import IrrepsArray
 from irreps_ops._inputs import _checks as check
@@ -57,24 +59,34 @@ def radius_graph(
     x = check.float_array("radius_graph", pos.array if isinstance(pos, IrrepsArray) else pos)
     if x.ndim != 2:
         raise ValueError(f"radius_graph expects positions of shape (n, 3), got {x.shape}; use jax.vmap for more axes")
-    near = _are_near(widened(jax.lax.stop_gradient(x)), r_max)
-    if batch is not None:
-        labels = _per_point("batch", batch, x.shape[0])
-        near = near & (labels[:, None] == labels[None])
-    if mask is not None:
-        real = _per_point("mask", mask, x.shape[0])
-        near = near & real[:, None] & real[None]
-    if not loop:
-        near = near & ~jnp.eye(x.shape[0], dtype=bool)
+    labels = None if batch is None else _per_point("batch", batch, x.shape[0])
+    real = None if mask is None else _per_point("mask", mask, x.shape[0])
+    near = _near_pairs(widened(jax.lax.stop_gradient(x)), r_max, labels, real, loop=bool(loop))
     if size is not None:
         size = check.count("radius_graph", "size", size, 0)
     if isinstance(near, jax.core.Tracer):
         if size is None:
             raise ValueError("radius_graph expects size, the number of edges in the result, under jax.jit, got None")
-    elif size is not None and (found := int(jnp.sum(near))) > size:
+        senders, receivers = jnp.nonzero(near, size=size, fill_value=(fill_src, fill_dst))
+        return senders.astype(jnp.int32), receivers.astype(jnp.int32)
+    pairs = np.nonzero(np.asarray(near))  # in NumPy, which compiles nothing for a new number of edges
+    found = len(pairs[0])
+    if size is not None and found > size:
         raise ValueError(f"radius_graph expects a size of {found} or more, the number of edges, got {size}")
-    senders, receivers = jnp.nonzero(near, size=size, fill_value=(fill_src, fill_dst))
-    return senders.astype(jnp.int32), receivers.astype(jnp.int32)
+    edges = np.array([[fill_src], [fill_dst]], np.int32).repeat(found if size is None else size, axis=1)
+    edges[:, :found] = pairs
+    return jnp.asarray(edges[0], jnp.int32), jnp.asarray(edges[1], jnp.int32)
+
+
+@partial(jax.jit, static_argnames="loop")
+def _near_pairs(x: jax.Array, r_max: float, labels: Any, real: Any, *, loop: bool) -> jax.Array:
+    """Return for all pairs whether they are near, have the same label, are no padding, and no point with itself."""
+    near = _are_near(x, r_max)
+    if labels is not None:
+        near = near & (labels[:, None] == labels[None])
+    if real is not None:
+        near = near & real[:, None] & real[None]
+    return near if loop else near & ~jnp.eye(x.shape[0], dtype=bool)
 
 
 def _are_near(x: jax.Array, r_max: float) -> jax.Array:
