@@ -4,10 +4,13 @@ import ctypes
 import threading
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
 from irreps_llvm.runtime import DeviceKernel, Kernel, device_target_name, target_name
+from irreps_llvm.runtime import _targets as targets
+from irreps_llvm.runtime._compiler import FOR_KERNELS
 from irreps_llvm.runtime._interface import running_interface
 from irreps_llvm.runtime._targets import _registered
 
@@ -223,3 +226,16 @@ def test_errors_of_the_driver_and_of_xla_reach_the_caller() -> None:
     without_stream = Interface(streams=False)
     assert launch(refusing, without_stream)[0] == 5
     assert len(refusing.launches) == 1
+
+
+LEVELS = targets._levels  # which conftest.py replaces
+
+
+@pytest.mark.parametrize(("little", "expected"), [(True, (0, 0)), (False, FOR_KERNELS)])
+def test_jax_says_how_much_to_optimize(little: bool, expected: tuple[int, int]) -> None:
+    before = jax.config.read("jax_disable_most_optimizations")
+    try:
+        jax.config.update("jax_disable_most_optimizations", little)
+        assert LEVELS() == expected
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)

@@ -30,10 +30,11 @@ def content_name(text: str, machine: Machine, levels: Levels) -> str:
 def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
     """Compile a kernel unless its code is at hand, register it with JAX, and return the name for ``jax.ffi.ffi_call``.
 
-    The name is a hash of the IR, the handler, the version of LLVM, the processor and its features. Equal kernels are
-    compiled once in a process, and once for all processes where the environment variable ``IRREPS_LLVM_CACHE_DIR``
-    names a directory. The call must pass the arguments, results and attributes in the kernel's order, and
-    ``vmap_method="sequential"`` if it is to be vmapped.
+    The name is a hash of the IR, the handler, the version of LLVM, the processor, its features, and how much LLVM
+    optimizes: little if JAX's option ``jax_disable_most_optimizations`` is set. Equal kernels are compiled once in a
+    process, and once for all processes where the environment variable ``IRREPS_LLVM_CACHE_DIR`` names a directory.
+    The call must pass the arguments, results and attributes in the kernel's order, and ``vmap_method="sequential"``
+    if it is to be vmapped.
 
     Args:
         kernel: the kernel.
@@ -52,7 +53,8 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
         )
     shared, shared_ir = shared_handler(running_interface(), machine.triple)
     text = kernel.ir + handler(kernel, shared)
-    name = content_name(text, machine, FOR_KERNELS)
+    levels = _levels()
+    name = content_name(text, machine, levels)
     if name in _registered:
         return name
     with LLVM_LOCK:
@@ -60,7 +62,7 @@ def target_name(kernel: Kernel, machine: Machine | None = None) -> str:
             (_shared[shared],) = _addresses(shared_ir, [shared], machine, FOR_HANDLERS)
             load_llvm().add_symbol(shared, _shared[shared])
         if name not in _registered:
-            (address,) = _addresses(text, [HANDLER], machine, FOR_KERNELS)
+            (address,) = _addresses(text, [HANDLER], machine, levels)
             _register(name, address, "cpu")
             _registered[name] = address
     return name
@@ -133,6 +135,14 @@ def _addresses(text: str, functions: list[str], machine: Machine, levels: Levels
     name = content_name(text, machine, levels)
     code = cached(f"{name}.o", lambda: compile_ir(text, functions, machine, levels))
     return load_object(code, functions, machine)
+
+
+def _levels() -> Levels:
+    """Return how much to optimize kernels."""
+    # The other chapters do not need JAX.
+    import jax
+
+    return FOR_HANDLERS if jax.config.read("jax_disable_most_optimizations") else FOR_KERNELS
 
 
 def _register(name: str, address: int, platform: str) -> None:
