@@ -19,6 +19,9 @@ collect_ignore = [
 # Several test processes share one GPU: none may take all of its memory at the start.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+# Tracing and compiling make many objects, few of which form cycles.
+gc.set_threshold(50_000)
+
 if importlib.util.find_spec("jax"):
     import jax
 
@@ -26,13 +29,16 @@ if importlib.util.find_spec("jax"):
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_rank_promotion", "raise")
     # Most of the time goes to compiling programs that run once. So LLVM does not optimize them, and XLA uses the older
-    # of its two code generators for CPUs, which is four times as fast (JAX 0.12 lacks it). What takes long to compile,
-    # other processes and the next run find again. JAX_DISABLE_MOST_OPTIMIZATIONS=0 compiles as users do.
+    # of its two code generators for CPUs, which is four times as fast, or where there is only one, JAX 0.12, fewer
+    # passes. What takes long to compile, other processes and the next run find again.
+    # JAX_DISABLE_MOST_OPTIMIZATIONS=0 compiles as users do.
     # The programs that tests start begin as those of a user: XLA reads its variable once, before it is deleted.
     if "JAX_DISABLE_MOST_OPTIMIZATIONS" not in os.environ:
         jax.config.update("jax_disable_most_optimizations", True)
-        if "XLA_FLAGS" not in os.environ and jax.__version_info__ < (0, 11):
-            os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+        flags = {10: "--xla_cpu_use_fusion_emitters=false", 12: "--xla_cpu_opt_preset=CPU_OPT_PRESET_FAST_COMPILE"}
+        flag = flags.get(max(10, jax.__version_info__[1]))  # an unknown one would end the process
+        if "XLA_FLAGS" not in os.environ and flag is not None:
+            os.environ["XLA_FLAGS"] = flag
             jax.devices()
             del os.environ["XLA_FLAGS"]
     if jax.config.jax_compilation_cache_dir is None:
@@ -60,11 +66,13 @@ def _forget_compiled_programs() -> Iterator[None]:
     yield
     if "jax" in globals():
         jax.clear_caches()
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays: the garbage collector need not look at it, which JAX's search for leaked
-    tracers starts after each trace.
+    """What is imported and collected stays, as what the tests of a module leave: the garbage collector need not look
+    at it, which JAX's search for leaked tracers starts after each trace.
     """
     gc.freeze()
 
