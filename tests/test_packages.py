@@ -46,7 +46,7 @@ LARGEST = {
     "irreps-compat": 100_000,
     "irreps-llvm": 150_000,
 }
-# flatbuffers: what jax.export writes its files with; JAX does not install it.
+# Without NumPy and JAX. flatbuffers: what jax.export writes its files with; JAX does not install it.
 TEST_REQUIREMENTS = ("pytest", "hypothesis", "mpmath", "sympy", "flatbuffers")
 
 pytestmark = [
@@ -60,6 +60,8 @@ def run(*command: str | Path, cwd: Path, timeout: float = 2400, beside: Path | N
     hidden = ("VIRTUAL_ENV", "PYTHONPATH", "UV_PROJECT_ENVIRONMENT", "COVERAGE_PROCESS_START")
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
     environment.setdefault("JAX_PLATFORMS", "cpu")
+    # What a package's own tests compile, they compile here, too.
+    environment.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".jax_cache"))
     if beside is not None:
         environment["PYTHONPATH"] = str(beside)
     done = subprocess.run(
@@ -125,19 +127,31 @@ def _sorted_bounds(requirement: str) -> str:
 @pytest.fixture(scope="session")
 def environments(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """For each package an environment with nothing but its wheel and what that requires; one with both plugins."""
-    made = {}
+    made: dict[str, Path] = {}
     for package in (*PACKAGES, PLUGINS[0]):
         folder = tmp_path_factory.mktemp(f"only-{package}")
-        run(UV or "uv", "venv", "--python", sys.executable, folder / "venv", cwd=folder)
         python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        if "irreps-ops" in made:  # which all others require; with the bytecode of JAX, which takes long to compile
+            shutil.copytree(made["irreps-ops"].parent.parent, folder / "venv", symlinks=True, copy_function=os.link)
+        else:
+            run(UV or "uv", "venv", "--python", sys.executable, folder / "venv", cwd=folder)
         run(
             UV or "uv", "pip", "install", "--python", python, "--find-links", wheels,
             # uv would take wheels of the same version that it has seen before.
             *(word for each in (*PACKAGES, *PLUGINS) for word in ("--refresh-package", each)),
             *(wheel_of(each, wheels) for each in (PLUGINS if package in PLUGINS else [package])), cwd=folder,
         )  # fmt: skip
+        run(python, "-c", f"import {PLUGINS[0] if package in PLUGINS else package}".replace("-", "_"), cwd=folder)
         made[package] = python
     return made
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what tests require beyond their package."""
+    folder = tmp_path_factory.mktemp("tools")
+    run(UV or "uv", "pip", "install", "--python", sys.executable, "--target", folder, *TEST_REQUIREMENTS, cwd=folder)
+    return folder
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -244,33 +258,31 @@ raise SystemExit(main(["plugins"]))
             assert "failed" in failed["old"]
 
 
-def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], tmp_path: Path) -> None:
+def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], tools: Path, tmp_path: Path) -> None:
     """The command of the documentation, as an author of a plugin runs it."""
     python = environments["irreps-equinox"]
-    run(UV or "uv", "pip", "install", "--python", python, "pytest", cwd=tmp_path)
     words = ("--binding", "equinox", "--layer", "FeedForward", "--layer", "Dropout")
-    out = run(python, "-m", "irreps_ops.testing", *words, "-p", "no:cacheprovider", cwd=tmp_path)
+    out = run(python, "-m", "irreps_ops.testing", *words, "-p", "no:cacheprovider", cwd=tmp_path, beside=tools)
     rows = [line.split() for line in out.splitlines() if line.startswith(("FeedForward", "Dropout"))]
     assert len(rows) == 4
     assert all(row[-4:] == ["10", "passed"] * 2 for row in rows)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_own_tests_pass(package: str, environments: dict[str, Path], tmp_path: Path) -> None:
+def test_own_tests_pass(package: str, environments: dict[str, Path], tools: Path, tmp_path: Path) -> None:
     """A package's tests, copied away from the workspace, against its wheel alone.
 
     What may be missing there, files and requirements, importing each file and its first case show; environments.sh runs
     all cases.
     """
     python = environments[package]
-    run(UV or "uv", "pip", "install", "--python", python, *TEST_REQUIREMENTS, cwd=tmp_path)
     shutil.copytree(ROOT / "packages" / package / "tests", tmp_path / "tests")
     shutil.copy(ROOT / "conftest.py", tmp_path)
     options = ("--import-mode=importlib", "-q", "-ra", "-m", "not slow", "-p", "no:cacheprovider")
     if not os.environ.get("IRREPS_EVERY_CASE"):
         options += ("--first-cases",)
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nfilterwarnings = error\nmarkers =\n{_markers()}")
-    out = run(python, "-m", "pytest", *options, "tests", cwd=tmp_path)
+    out = run(python, "-m", "pytest", *options, "tests", cwd=tmp_path, beside=tools)
     assert " passed" in out
     skipped = [line for line in out.splitlines() if line.startswith("SKIPPED")]
     allowed: Sequence[str] = ("could not import", "JAX", "GPU")
