@@ -98,8 +98,7 @@ def test_an_operation_and_its_forces_run_on_it(installed: str) -> None:
     np.testing.assert_allclose(forces.array, jax.grad(energy)(b).array, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.slow
 def test_it_conforms(installed: str) -> None:
-    table = check_executor("numpy", dtypes=["float64"])
-    assert table.startswith("the executor 'numpy' in float64")
-    assert "refused" not in table
+    """In float64; the page runs all checks, in float32."""
+    table = check_executor("numpy", dtypes=["float64"], only="random polynomials")
+    assert table == "the executor 'numpy' in float64\nok       random polynomials and their gradients"
