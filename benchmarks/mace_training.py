@@ -10,6 +10,7 @@ features to degree 1 between the layers, products up to order 3 with weights for
 
 import argparse
 import json
+import pathlib
 import sys
 from dataclasses import replace
 
@@ -17,6 +18,8 @@ import jax
 import report
 from side_by_side import run
 from workloads import mace
+
+from irreps_ops.checkpoint import write_file
 
 
 def proof() -> list[str]:
@@ -36,7 +39,7 @@ def main() -> int:
     for name, default in mace.Sizes()._asdict().items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--repeat", type=int, help="turns of each library (default: 15 on a CPU, 50 on a GPU)")
-    parser.add_argument("--json", metavar="FILE", help="also write all results there")
+    parser.add_argument("--json", type=pathlib.Path, help="write all results to this file")
     options = parser.parse_args()
     jax.config.update("jax_default_matmul_precision", "highest")
     different = proof()
@@ -46,8 +49,7 @@ def main() -> int:
     sizes = mace.Sizes(**{name: getattr(options, name) for name in mace.Sizes._fields})
     found = report.run_all(mace.comparisons(sizes), options.repeat)
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump(found, file, indent=1)
+        write_file(options.json, json.dumps(found, indent=1))
     print("\n".join(different := report.disagreements(found["measurements"])))
     return 1 if different else 0
 
