@@ -101,6 +101,8 @@ def test_degrees_take_the_parity_of_the_vector():
         ("2o", jnp.ones(3), "component", "cannot give 2o"),
         ("1o + 3e", jnp.ones(3), "component", "one parity"),
         ([-1], ic.IrrepsArray("1o", jnp.ones(3)), "component", "got -1"),
+        ([1, "2e"], ic.IrrepsArray("1o", jnp.ones(3)), "component", r"either degrees or irreps, got both: \[1, '2e'\]"),
+        ([True], ic.IrrepsArray("1o", jnp.ones(3)), "component", "expected an irrep, .* got True"),
         ([1], ic.IrrepsArray("3x0e", jnp.ones(3)), "component", "single vector"),
         ([1], ic.IrrepsArray("1o + 0e", jnp.ones(4)), "component", "single vector"),
         ("1o", jnp.ones((2, 4)), "component", r"\(2, 4\)"),

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import irreps_core as ic
-from irreps_core import HarmonicNormalization, IntoIrreps, Irrep, Irreps, IrrepsArray, MulIrrep
+from irreps_core import HarmonicNormalization, IntoIrreps, Irrep, Irreps, IrrepsArray, MulIrrep, shown
 from irreps_ops._inputs import _checks as check
 
 Degrees: TypeAlias = IntoIrreps | int | Sequence[int]
@@ -63,7 +63,7 @@ def spherical_harmonics(
 
     Raises:
         ValueError: `input` is not a single vector or its last axis does not have length 3; a parity that :math:`Y(v)`
-            does not have; a negative degree; an unknown normalization.
+            does not have; a negative degree; degrees among irreps; an unknown normalization.
 
     Accuracy in float32, relative to :math:`\sqrt{2l + 1}`, poles included: the polynomials 5e-7 up to :math:`l = 16`,
     2e-6 up to :math:`l = 64`; with `normalize`, whose rounding errors they multiply by l, 2e-6 and 1e-5. The error
@@ -121,9 +121,11 @@ def _parse(irreps_out: Degrees, input: IrrepsArray | jax.Array) -> Irreps:
     if irreps_out is None or isinstance(irreps_out, (str, Irrep, MulIrrep, Irreps)):
         return Irreps(irreps_out)
     items = [irreps_out] if isinstance(irreps_out, (int, np.integer)) else list(irreps_out)
-    degrees = [int(l) for l in items if isinstance(l, (int, np.integer))]
-    if len(degrees) < len(items):
-        return Irreps([ir for ir in items if not isinstance(ir, (int, np.integer))])
+    degrees = [int(l) for l in items if isinstance(l, (int, np.integer)) and not isinstance(l, bool)]
+    if degrees and len(degrees) < len(items):
+        raise ValueError(f"spherical_harmonics expects either degrees or irreps, got both: {shown(items)}")
+    if not degrees and items:
+        return Irreps(items)
     if not isinstance(input, IrrepsArray):
         raise ValueError(_MSG_NO_PARITY.format(irreps_out=irreps_out))
     negative = [l for l in degrees if l < 0]
