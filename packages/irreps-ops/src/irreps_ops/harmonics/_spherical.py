@@ -5,7 +5,7 @@ The mathematics, and its derivatives, are :func:`irreps_core.spherical_harmonics
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -120,7 +120,7 @@ def sh(
 def _parse(irreps_out: Degrees, input: IrrepsArray | jax.Array) -> Irreps:
     if irreps_out is None or isinstance(irreps_out, (str, Irrep, MulIrrep, Irreps)):
         return Irreps(irreps_out)
-    items = [irreps_out] if isinstance(irreps_out, (int, np.integer)) else list(irreps_out)
+    items: list[Any] = [irreps_out] if isinstance(irreps_out, (int, np.integer)) else list(irreps_out)
     degrees = [int(l) for l in items if isinstance(l, (int, np.integer)) and not isinstance(l, bool)]
     if degrees and len(degrees) < len(items):
         raise ValueError(f"spherical_harmonics expects either degrees or irreps, got both: {shown(items)}")
