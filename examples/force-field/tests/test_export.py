@@ -87,7 +87,7 @@ def test_a_program_runs_with_jax_alone_at_any_size(model: ForceField, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_program_of_every_option_computes_what_the_model_does(network: str, tmp_path: Path) -> None:
-    """In float32, both differ from float64 by the rounding of their inputs, and less from each other."""
+    """In float32, both differ from float64 by the same rounding, of inputs and sums, and less from each other."""
     options = {**EVERY_OPTION, "parity": "full" if network == "nequip" else "natural"}
     config = ModelConfig((8, 6, 1), network, **options)
     model = ForceField(config, Scaling((-1.0, -2.0, -3.0), 1.0, 12.0), rngs=nnx.Rngs(0), dtype="float64")
