@@ -54,6 +54,11 @@ def gated(a: Irreps) -> Irreps:
     return scalars + Irreps(f"{others.num_irreps}x0e") + others
 
 
+def functions(a: Irreps, number: int) -> str:
+    """Irreps of some functions on the sphere, which have each irrep once."""
+    return str(Irreps([(number, ir) for ir in sorted({ir for _, ir in a})]))
+
+
 def contraction(a: Irreps) -> Any:
     once, out = a.set_mul(1), Irreps("0e") + a.set_mul(1)  # what one factor or two equal ones can make
     product = irr.FunctionalSymmetricContraction(once, (1, 2), out)
@@ -104,7 +109,7 @@ FAMILIES: dict[str, Callable[[Irreps, Irreps, int], Any]] = {
         lambda x: irr.from_s2grid(irr.SphericalSignal(x, "soft"), S2(l)), (2 * l + 2, 2 * l + 1), equivariant=False
     ),
     "gate": lambda a, b, l: row(irr.gate, str(gated(a))),
-    "gaunt_tensor_product": lambda a, b, l: row(irr.gaunt_tensor_product, str(a), str(b)),
+    "gaunt_tensor_product": lambda a, b, l: row(irr.gaunt_tensor_product, functions(a, 2), functions(b, 1)),
     "grad": lambda a, b, l: row(ic.vmap(irr.grad(lambda x: irr.spherical_harmonics([l], x, False))), "1o", order=1),
     "key_value_activation": lambda a, b, l: row(lambda k, v: irr.key_value_activation(jnp.tanh, k, v), str(a), str(a)),
     "layer_norm": lambda a, b, l: row(
