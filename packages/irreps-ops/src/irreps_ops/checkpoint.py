@@ -76,6 +76,16 @@ class Checkpoint(NamedTuple):
         parameters: a tree of names: nested dicts of arrays.
         state: a tree of state, for example of running statistics; empty if there is none.
         header: a description of the model, see :func:`save`.
+
+    Example:
+        >>> import os, tempfile
+        >>> import jax.numpy as jnp
+        >>> from irreps_ops import checkpoint
+        >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+        >>> checkpoint.save(path, {"w": jnp.ones(3)})
+        >>> found = checkpoint.load(path)
+        >>> found.parameters, found.state
+        ({'w': Array([1., 1., 1.], dtype=float...)}, {})
     """
 
     parameters: dict[str, Any]
@@ -183,6 +193,15 @@ def load(
         ValueError: the file is not a checkpoint, is damaged, or has a newer format, another convention or another
             model, where the message names both sides; or it contains float64 numbers while JAX has them disabled.
             Whatever the file contains, nothing else is raised, and memory is bounded by a multiple of its size.
+
+    Example:
+        >>> import os, tempfile
+        >>> import jax.numpy as jnp
+        >>> from irreps_ops import checkpoint
+        >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+        >>> checkpoint.save(path, {"w": jnp.ones(3)})
+        >>> checkpoint.load(path, like={"w": jnp.zeros(3)}).parameters
+        {'w': Array([1., 1., 1.], dtype=float...)}
     """
     module = _safetensors()
     data = read_file(path)
@@ -227,6 +246,15 @@ def read_header(path: PathLike) -> dict[str, Any]:
     Raises:
         FileNotFoundError: the file does not exist.
         ValueError: the file is not a checkpoint, or has a newer format.
+
+    Example:
+        >>> import os, tempfile
+        >>> import jax.numpy as jnp
+        >>> from irreps_ops import checkpoint
+        >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+        >>> checkpoint.save(path, {"w": jnp.ones(3)})
+        >>> checkpoint.read_header(path)["normalization"]
+        'component'
     """
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError(f"{path} is not a regular file")

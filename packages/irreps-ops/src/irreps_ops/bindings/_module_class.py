@@ -94,7 +94,16 @@ def _new_module_class(
 
 
 def describe_call(function: Any, layer_class: type) -> None:
-    """Give a module's ``__call__`` the documentation and, except for the scope, the signature of the layer's."""
+    """Give a module's ``__call__`` the documentation and, except for the scope, the signature of the layer's.
+
+    Example:
+        >>> import inspect
+        >>> import irreps_ops as irr
+        >>> def call(self, *inputs): ...
+        >>> irr.bindings.describe_call(call, irr.Dropout)
+        >>> list(inspect.signature(call).parameters)
+        ['self', 'inputs', 'is_training']
+    """
     own = inspect.signature(layer_class.__call__)
     function.__signature__ = own.replace(parameters=[p for p in own.parameters.values() if p.name != "scope"])
     function.__doc__ = layer_class.__call__.__doc__
@@ -170,6 +179,14 @@ def request_all(scope: Scope, specs: Mapping[str, Any]) -> None:
     Args:
         scope: scope of the framework, during initialization.
         specs: the result of :func:`layer_specs`.
+
+    Example:
+        >>> import jax
+        >>> import irreps_ops as irr
+        >>> specs = irr.bindings.layer_specs(irr.Linear("4x1o"), irr.ones("1o"))
+        >>> requested = irr.init(lambda scope: irr.bindings.request_all(scope, specs), jax.random.key(0))
+        >>> list(requested)
+        ['w[0,0] 1x1o,4x1o']
     """
     for name, spec in specs.items():
         if isinstance(spec, Mapping):

@@ -16,6 +16,11 @@ class Layer(Protocol):
 
     Its fields are its arguments. :func:`irreps_core.frozen` and :func:`irreps_core.converted` declare fields that are
     converted, and a method `validate` that checks them together.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> isinstance(irr.Linear("4x1o"), irr.bindings.Layer)
+        True
     """
 
     def example(self, *irreps_in: Any, dtype: Any = ...) -> tuple[Any, ...]:
@@ -39,6 +44,15 @@ class Binding(Protocol):
     other methods: they make and run a module of one layer as pure functions, and convert its parameters and state to
     and from trees of names, which are the same in all frameworks. Each framework defines what *variables* are: a model,
     or the result of its `init`.
+
+    Example:
+        >>> import jax
+        >>> import irreps_ops as irr
+        >>> haiku, layer, x = irr.bindings.binding("haiku"), irr.Linear("2x1o"), irr.ones("1o")
+        >>> variables = haiku.init(layer, jax.random.key(0), x.irreps)
+        >>> out, _ = haiku.apply(layer, variables, x)
+        >>> out.irreps, list(haiku.to_trees(variables)[0])
+        (2x1o, ['w[0,0] 1x1o,2x1o'])
     """
 
     def module(self, layer: type) -> type:

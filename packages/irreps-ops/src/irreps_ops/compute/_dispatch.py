@@ -23,6 +23,18 @@ class Executor(Protocol):
     """Computes contractions. A plugin of the group ``irreps.executors`` is one, with ``irreps_api = 1``.
 
     Derivatives, vmapped and pruned polynomials reach it as contractions of their own.
+
+    Example:
+        >>> from irreps_ops import compute
+        >>> class Refusing:
+        ...     irreps_api, name = 1, "refusing"
+        ...     def why_not(self, contraction):
+        ...         return "it computes nothing"
+        ...     def cost(self, contraction):
+        ...         return 0.0
+        ...     def run(self, contraction, inputs, indices): ...
+        >>> isinstance(Refusing(), compute.Executor)
+        True
     """
 
     name: str
@@ -62,7 +74,18 @@ class Executor(Protocol):
 
 @runtime_checkable
 class ViewsExecutor(Protocol):
-    """An executor that reads and writes parts of arrays, so that none is split or joined for it."""
+    """An executor that reads and writes parts of arrays, so that none is split or joined for it.
+
+    Example:
+        >>> from irreps_ops import compute
+        >>> class Refusing:
+        ...     irreps_api, name = 1, "refusing"
+        ...     def why_not(self, contraction):
+        ...         return "it computes nothing"
+        ...     def run_on_views(self, contraction, views, arrays, indices): ...
+        >>> isinstance(Refusing(), compute.ViewsExecutor)
+        True
+    """
 
     name: str
 
@@ -88,7 +111,25 @@ class ViewsExecutor(Protocol):
 
 
 class ExecutorRefused(ValueError):
-    """None of the requested executors can compute a contraction; the message gives the reason of each."""
+    """None of the requested executors can compute a contraction; the message gives the reason of each.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from irreps_ops.compute import Coefficients, ExecutorRefused, Operand, Path, Polynomial, evaluate
+        >>> same = Path((0,), 0, ("", ""), Coefficients.from_dense(np.eye(2)))
+        >>> polynomial = Polynomial((Operand(2),), (Operand(2),), (same,))
+        >>> class Refusing:
+        ...     irreps_api, name = 1, "refusing"
+        ...     def why_not(self, contraction):
+        ...         return "it computes nothing"
+        ...     cost = run = None
+        >>> try:
+        ...     evaluate(polynomial, [jnp.ones((1, 2))], executor=Refusing())
+        ... except ExecutorRefused as error:
+        ...     print("it computes nothing" in str(error))
+        True
+    """
 
 
 Named: TypeAlias = "str | Executor"

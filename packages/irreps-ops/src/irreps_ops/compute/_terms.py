@@ -20,6 +20,11 @@ class Access(enum.Enum):
         BATCHED: the array has a batch axis, one entry for each element of the batch.
         BROADCAST: the array has no batch axis. As an input it is the same for the whole batch; as an output it is the
             sum over the batch.
+
+    Example:
+        >>> from irreps_ops.compute import Access, Operand
+        >>> Operand(3, (8,), Access.BROADCAST, "weights").access
+        <Access.BROADCAST: 'broadcast'>
     """
 
     BATCHED = "batched"
@@ -41,6 +46,16 @@ class Index:
 
     Raises:
         ValueError: the name is empty or not a string.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from irreps_ops.compute import Coefficients, Index, Operand, Path, Polynomial, evaluate
+        >>> same = Path((0,), 0, ("", ""), Coefficients.from_dense(np.eye(1)))
+        >>> polynomial = Polynomial((Operand(1, (), Index("senders")),), (Operand(1),), (same,))
+        >>> out = evaluate(polynomial, [jnp.array([[5.0], [7.0]])], indices={"senders": jnp.array([1, 1, 0])})
+        >>> out[0][:, 0].tolist()
+        [7.0, 7.0, 5.0]
     """
 
     name: str
@@ -87,6 +102,11 @@ class Operand:
     Raises:
         ValueError: a count is negative or not an integer.
         TypeError: `access` is neither an :class:`Access` nor an :class:`Index`.
+
+    Example:
+        >>> from irreps_ops import compute
+        >>> compute.Operand(3, (8,), name="vectors").channels
+        (8,)
     """
 
     components: int = converted(_integer)
@@ -235,6 +255,13 @@ class Path:
 
     Raises:
         ValueError: subscripts or terms for another number of operands, or subscripts that are not distinct letters.
+
+    Example:
+        >>> import numpy as np
+        >>> from irreps_ops import compute
+        >>> dot = compute.Path((0, 1), 0, ("u", "u", "u"), compute.Coefficients.from_dense(np.eye(3)[:, :, None]))
+        >>> len(dot.coefficients.values)
+        3
     """
 
     inputs: tuple[int, ...] = converted(tuple)

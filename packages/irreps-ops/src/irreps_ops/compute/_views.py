@@ -30,6 +30,15 @@ class Part(NamedTuple):
         parts: ranges of the components, as pairs (number of components, start of the range in the last axis). Several
             ranges are only for an operand with its components last; each is laid out as (*channels, components). The
             array of such an operand has no further axes.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from irreps_ops.compute import Coefficients, Operand, Part, Path, Polynomial, evaluate
+        >>> double = Path((0,), 0, ("", ""), Coefficients.from_dense(2 * np.eye(2)))
+        >>> polynomial = Polynomial((Operand(2),), (Operand(2),), (double,))
+        >>> evaluate(polynomial, [Part(jnp.arange(10.0).reshape(2, 5), ((2, 3),))])[0].tolist()
+        [[6.0, 8.0], [16.0, 18.0]]
     """
 
     array: Any
@@ -45,6 +54,16 @@ class View:
         parts: see :class:`Part`.
         axes: how many axes of the operand come before the last axis of the array.
         width: length of the last axis of the array.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> import numpy as np
+        >>> from irreps_ops.compute import Coefficients, Operand, Path, Polynomial, View, evaluate
+        >>> double = Path((0,), 0, ("", ""), Coefficients.from_dense(2 * np.eye(2)))
+        >>> polynomial = Polynomial((Operand(2),), (Operand(2),), (double,))
+        >>> view = View(array=0, parts=((2, 3),), axes=0, width=5)
+        >>> evaluate(polynomial, [jnp.ones((1, 2))], joined=(view,))[0].tolist()
+        [[0.0, 0.0, 0.0, 2.0, 2.0]]
     """
 
     array: int
@@ -100,6 +119,12 @@ class Views:
     Attributes:
         inputs: for each input.
         outputs: for each output. What no view of an output array covers is zero.
+
+    Example:
+        >>> from irreps_ops.compute import View, Views
+        >>> both = tuple(View(array=0, parts=((1, start),), axes=0, width=2) for start in (0, 1))
+        >>> Views(inputs=both, outputs=(View(array=0, parts=((1, 0),), axes=0, width=1),)).inputs[1].parts
+        ((1, 1),)
     """
 
     inputs: tuple[View, ...]

@@ -20,6 +20,13 @@ class Neighbours(NamedTuple):
         senders: int32 of shape (edges,): the neighbours.
         receivers: int32 of shape (edges,), ascending: the points that have these neighbours.
         shifts: int32 of shape (edges, 3): the periodic image of the sender, in numbers of cells.
+
+    Example:
+        >>> import numpy as np
+        >>> import irreps_ops as irr
+        >>> line = irr.neighbour_list(np.array([[0.0, 0, 0]]), 1.5, cell=np.eye(3), periodic=(True, False, False))
+        >>> line.senders, line.receivers, line.shifts[:, 0]
+        (array([0, 0], dtype=int32), array([0, 0], dtype=int32), array([-1,  1], dtype=int32))
     """
 
     senders: np.ndarray

@@ -69,6 +69,13 @@ class Coupling:
             of the convention.
         weight_std: standard deviation of the initial weights.
         path_shape: shape of the weights: a length for each letter of the mode.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> product = irr.FunctionalFullyConnectedTensorProduct("2x0e", "1o", "3x1o")
+        >>> [coupling] = product.couplings
+        >>> coupling.connection_mode, coupling.path_shape
+        ('uvw', (2, 1, 3))
     """
 
     i_in1: int

@@ -32,6 +32,12 @@ class LinearWeights:
         path_shape: shape of the weights, (mul_in, mul_out); (mul_out,) for a bias.
         path_weight: factor of the weights in the forward pass.
         weight_std: standard deviation of the initial weights.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> [weights] = irr.FunctionalLinear("2x0e", "3x0e").weights
+        >>> weights.i_in, weights.i_out, weights.path_shape
+        (0, 0, (2, 3))
     """
 
     i_in: int

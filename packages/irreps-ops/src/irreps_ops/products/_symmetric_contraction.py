@@ -31,6 +31,12 @@ class SymmetricWeights:
         irrep: the irrep of the polynomials.
         multiplicity: the number of linearly independent polynomials.
         weight_std: standard deviation of the initial weights.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> weights = irr.FunctionalSymmetricContraction("0e + 1o", (1, 2), ["0e"]).weights
+        >>> [(w.order, w.irrep, w.multiplicity) for w in weights]
+        [(1, 0e, 1), (2, 0e, 2)]
     """
 
     order: int

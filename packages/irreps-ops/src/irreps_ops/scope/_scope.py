@@ -26,6 +26,14 @@ class Scope(Protocol):
 
     A scope may have an attribute `path`, its path in the tree of modules, for example "model/linear", for error
     messages.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> import irreps_ops as irr
+        >>> def scale(scope, x):
+        ...     return x * scope.child("inner").parameter("factor", (), jnp.float32, lambda key, *spec: jnp.ones(*spec))
+        >>> irr.init(scale, jax.random.key(0), irr.ones("1o"))
+        {'inner': {'factor': Array(1., dtype=float32)}}
     """
 
     def parameter(self, name: str, shape: tuple[int, ...], dtype: Any, initializer: Initializer) -> jax.Array:
@@ -103,7 +111,15 @@ def check_parameter(name: str, value: Any, shape: tuple[int, ...], kind: str = "
 
 
 def describe_layer(scope: Scope, layer: Any) -> str:
-    """Return the name of a layer and its path in the tree of modules, for error messages: ``Linear 'model/linear'``."""
+    """Return the name of a layer and its path in the tree of modules, for error messages: ``Linear 'model/linear'``.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> class Scope:
+        ...     path = "model/linear"
+        >>> irr.bindings.describe_layer(Scope(), irr.Linear("4x1o"))
+        "Linear 'model/linear'"
+    """
     path = getattr(scope, "path", "")
     return f"{type(layer).__name__} {path!r}" if path else type(layer).__name__
 
@@ -199,5 +215,15 @@ def example_inputs(*irreps_in: Any, dtype: Any = jnp.float32) -> tuple[Any, ...]
 
 
 def named_key(key: jax.Array, name: str) -> jax.Array:
-    """Return a random key that depends on a name, so that the order in which parameters are created is irrelevant."""
+    """Return a random key that depends on a name, so that the order in which parameters are created is irrelevant.
+
+    Example:
+        >>> import jax
+        >>> import irreps_ops as irr
+        >>> key = jax.random.key(0)
+        >>> irr.bindings.named_key(key, "w") == irr.bindings.named_key(key, "w")
+        Array(True, dtype=bool)
+        >>> irr.bindings.named_key(key, "w") == irr.bindings.named_key(key, "b")
+        Array(False, dtype=bool)
+    """
     return jax.random.fold_in(key, zlib.crc32(name.encode()))

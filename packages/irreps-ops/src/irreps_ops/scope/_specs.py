@@ -30,16 +30,34 @@ class ParameterSpec(_Spec):
         shape: shape of the parameter.
         dtype: dtype of the parameter.
         initializer: ``initializer(key, shape, dtype)`` returns the initial value.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> irr.bindings.parameter_specs(irr.Linear("4x1o"), irr.ones("1o"))["w[0,0] 1x1o,4x1o"].shape
+        (1, 4)
     """
 
 
 class StateSpec(_Spec):
-    """State that a layer requests, with the attributes of :class:`ParameterSpec`."""
+    """State that a layer requests, with the attributes of :class:`ParameterSpec`.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> specs = irr.bindings.layer_specs(irr.BatchNorm(), irr.ones("2x0e", (5,)))
+        >>> [name for name, spec in specs.items() if isinstance(spec, irr.bindings.StateSpec)]
+        ['running_mean', 'running_var']
+    """
 
 
 @dataclass(frozen=True)
 class KeySpec:
-    """A stream of random keys that a layer requests."""
+    """A stream of random keys that a layer requests.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> irr.bindings.layer_specs(irr.Dropout(0.5), irr.ones("2x0e"))
+        {'dropout': KeySpec()}
+    """
 
 
 class _RecordingScope:
@@ -176,6 +194,17 @@ def parameters_of(scope: Scope, layer: Callable[..., Any], *inputs: Any) -> dict
         scope: scope of the inner layer.
         layer: the inner layer, called as ``layer(scope, *inputs)``.
         inputs: inputs of the inner layer; only their shapes and dtypes matter, see :func:`layer_specs`.
+
+    Example:
+        >>> import jax
+        >>> import irreps_ops as irr
+        >>> inner, x = irr.Linear("1o"), irr.ones("1o")
+        >>> def repeated(scope, x):
+        ...     parameters = irr.bindings.parameters_of(scope.child("inner"), inner, x)
+        ...     return jax.lax.fori_loop(0, 3, lambda _, x: irr.apply(inner, parameters, x), x)
+        >>> parameters = irr.init(repeated, jax.random.key(0), x)
+        >>> list(parameters["inner"]), irr.apply(repeated, parameters, x).irreps
+        (['w[0,0] 1x1o,1x1o'], 1x1o)
     """
 
     def find(scope: Scope, specs: dict[str, Any]) -> dict[str, Any]:

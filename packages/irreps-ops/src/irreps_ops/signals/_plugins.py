@@ -23,6 +23,17 @@ class SphereTransform(Protocol):
     length ``(lmax+1)**2``. Values are those on the grid of :func:`irreps_ops.s2_grid`, of shape (..., res_beta,
     res_alpha). Results have the dtype of the argument, and JAX can differentiate and batch the methods. A plugin also
     has the attribute ``irreps_api = 1``.
+
+    Example:
+        >>> import irreps_ops as irr
+        >>> class Refusing:
+        ...     irreps_api, name = 1, "refusing"
+        ...     def why_not(self, lmax, res_beta, res_alpha, quadrature):
+        ...         return "it knows no grid"
+        ...     def to_grid(self, coeffs, res_beta, res_alpha, quadrature): ...
+        ...     def from_grid(self, values, lmax, quadrature): ...
+        >>> isinstance(Refusing(), irr.SphereTransform)
+        True
     """
 
     name: str

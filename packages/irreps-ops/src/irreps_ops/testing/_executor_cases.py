@@ -29,6 +29,12 @@ class ExecutorCase:
         batch: size of the batch.
         indices: for each index its numbers, some of them out of range.
         size: how many rows the operands of each index have.
+
+    Example:
+        >>> from irreps_ops.testing import executor_cases
+        >>> case = next(executor_cases())
+        >>> case.name, case.batch, case.shapes()
+        ('gather and scatter, indices out of range', 7, [(7, 2, 3), (4, 4, 3), (7, 3)])
     """
 
     name: str
@@ -125,7 +131,13 @@ def edges_of_rows() -> ExecutorCase:
 
 
 def executor_cases() -> Iterator[ExecutorCase]:
-    """All of them, the four above first."""
+    """All of them, the four above first.
+
+    Example:
+        >>> from irreps_ops.testing import executor_cases
+        >>> [case.name for case in executor_cases()][:2]
+        ['gather and scatter, indices out of range', 'fully connected (uvw), broadcast weights']
+    """
     yield from (convolution(), fully_connected(), powers(), edges_of_rows())
     for kind, subscripts in (
         ("outer product of channels (uv)", ("u", "v", "uv")),
