@@ -168,7 +168,7 @@ def clebsch_gordan_sparse(l1: SupportsIndex, l2: SupportsIndex, l3: SupportsInde
         l3: degree of the product.
 
     Returns:
-        (indices, values): an int64 array of shape (n, 3), the places :math:`(l_1 + m_1, l_2 + m_2, l_3 + m_3)` in
+        Indices and values: an int64 array of shape (n, 3), the places :math:`(l_1 + m_1, l_2 + m_2, l_3 + m_3)` in
         lexical order, and a float64 array of shape (n,). Both are read-only.
 
     Raises:
