@@ -28,7 +28,8 @@ def method() -> str:
     return "uniform_1d" if jax.default_backend() == "gpu" and optional("cuequivariance_ops_jax") else "naive"
 
 
-def _irreps(irreps: irr.Irreps) -> Any:
+def irreps_of(irreps: irr.Irreps) -> Any:
+    """Return its irreps."""
     return optional("cuequivariance").Irreps("O3", str(irreps))
 
 
@@ -68,7 +69,7 @@ class FullyConnected:
     ) -> None:
         descriptors = optional("cuequivariance").descriptors
         self.irreps1, self.irreps2, self.irreps_out = irreps1, irreps2, irreps_out
-        self.polynomial = descriptors.fully_connected_tensor_product(*map(_irreps, (irreps1, irreps2, irreps_out)))
+        self.polynomial = descriptors.fully_connected_tensor_product(*map(irreps_of, (irreps1, irreps2, irreps_out)))
         rng = np.random.default_rng(1)
         x, y = (jnp.asarray(rng.normal(size=(1, i.dim)), jnp.float32) for i in (irreps1, irreps2))
         shapes = [w.shape for w in weights]
@@ -87,7 +88,7 @@ class FullyConnected:
     def evaluate(self, weights: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
         cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
         factors = [
-            cuex.RepArray(_irreps(irreps), array, cue.ir_mul)
+            cuex.RepArray(irreps_of(irreps), array, cue.ir_mul)
             for irreps, array in ((self.irreps1, x), (self.irreps2, y))
         ]
         return cuex.equivariant_polynomial(self.polynomial, [weights[None], *factors], method="naive").array
@@ -151,11 +152,11 @@ class SymmetricContraction:
 
     def _polynomial(self, irreps: irr.Irreps, irreps_out: irr.Irreps) -> Any:
         descriptors = optional("cuequivariance").descriptors
-        return descriptors.symmetric_contraction(_irreps(irreps), _irreps(irreps_out), self.orders)
+        return descriptors.symmetric_contraction(irreps_of(irreps), irreps_of(irreps_out), self.orders)
 
     def _evaluate(self, polynomial: Any, irreps: irr.Irreps, weights: jax.Array, x: jax.Array) -> jax.Array:
         cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
-        x = cuex.RepArray(_irreps(irreps), x, cue.ir_mul)
+        x = cuex.RepArray(irreps_of(irreps), x, cue.ir_mul)
         return cuex.equivariant_polynomial(polynomial, [weights[None], x], method=method()).array
 
     def _split(self, weights: jax.Array) -> dict[str, jax.Array]:
@@ -198,7 +199,7 @@ class Convolution:
         cue = optional("cuequivariance")
         self.irreps, self.harmonics = irr.Irreps(irreps), irr.Irreps(harmonics)
         product = cue.descriptors.channelwise_tensor_product(
-            _irreps(self.irreps), _irreps(self.harmonics), _irreps(irr.Irreps(irreps_out))
+            irreps_of(self.irreps), irreps_of(self.harmonics), irreps_of(irr.Irreps(irreps_out))
         )
         # One chunk for each path.
         self.irreps_out = irr.Irreps([(mul, str(ir)) for mul, ir in product.outputs[0].irreps])
@@ -230,8 +231,8 @@ class Convolution:
         self, x: jax.Array, harmonics: jax.Array, weights: jax.Array, senders: jax.Array, receivers: jax.Array
     ) -> jax.Array:
         cue, cuex = optional("cuequivariance"), optional("cuequivariance_jax")
-        x = cuex.RepArray(_irreps(self.irreps), x, cue.ir_mul)
-        y = cuex.RepArray(_irreps(self.harmonics), harmonics, cue.ir_mul)
+        x = cuex.RepArray(irreps_of(self.irreps), x, cue.ir_mul)
+        y = cuex.RepArray(irreps_of(self.harmonics), harmonics, cue.ir_mul)
         shape = jax.ShapeDtypeStruct((x.shape[0], self.irreps_out.dim), x.dtype)
         indices = [None, senders, None, receivers]
         return cuex.equivariant_polynomial(self.product, [weights, x, y], shape, indices, method=method()).array
