@@ -209,7 +209,8 @@ class Views:
         pieces: dict[tuple[int, int, int], jax.Array] = {}
         by_array: dict[int, list[tuple[int, int]]] = {}
         for view, operand in zip(self.inputs, polynomial.inputs, strict=True):
-            by_array.setdefault(view.array, []).extend(view.ranges(operand))
+            # An empty range is no piece, and must not cut another.
+            by_array.setdefault(view.array, []).extend((a, b) for a, b in view.ranges(operand) if a < b)
         for n, ranges in by_array.items():
             cuts = sorted({0, arrays[n].shape[-1], *(end for pair in ranges for end in pair)})
             lengths = [stop - start for start, stop in itertools.pairwise(cuts)]
@@ -222,7 +223,7 @@ class Views:
             rows = array.shape[: operand.batch_axes + (0 if more is None else more[view.array])]
             for (components, _), (start, stop) in zip(view.parts, view.ranges(operand), strict=True):
                 shape = operand.shape if len(view.parts) == 1 else (*operand.channels, components)
-                piece = pieces.get((view.array, start, stop), array[..., :0])  # an empty range is no piece
+                piece = pieces[view.array, start, stop] if start < stop else array[..., :0]
                 parts.append(piece.reshape((*rows, *shape)))
             result.append(parts[0] if len(parts) == 1 else jnp.concatenate(parts, -1))
         return result
