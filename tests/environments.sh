@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/find_pythons.sh
-packages=(-e packages/irreps-core -e packages/irreps-ops -e packages/irreps-haiku -e packages/irreps-flax -e packages/irreps-compat -e packages/irreps-llvm)
+packages=(-e packages/irreps-core -e "packages/irreps-ops[neighbours]" -e packages/irreps-haiku -e packages/irreps-flax -e packages/irreps-compat -e packages/irreps-llvm)
 tests=(packages tests/test_bindings.py tests/test_imports.py)
 requirement="import jax" # A program that must succeed before the tests start.
 skipped=()

@@ -306,7 +306,8 @@ def test_truth_values_are_those_of_numpy(xp: Any) -> None:
     for ambiguous in (x, x[0], data(xp, "2x0e"), x[:0], x.filter(drop="0e + 1o"), x == x, x != x):
         with pytest.raises(ValueError, match=r"ambiguous.*allclose\(x\.array"):
             bool(ambiguous)
-        with pytest.raises(ValueError, match="ambiguous"):
+        # NumPy before 2.2 warns of an empty array.
+        with pytest.raises((ValueError, DeprecationWarning), match="ambiguous"):
             bool(np.asarray(ambiguous.array) == 0)
     for number in (0.0, 2.0):
         assert bool(IrrepsArray("0e", xp.full((1, 1), number))) is bool(number)

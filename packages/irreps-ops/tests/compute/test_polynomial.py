@@ -163,7 +163,7 @@ def test_derivatives_to_third_order(case: Any, transform: str) -> None:
         "jvp of grad of grad": lambda f: directional(jax.grad(grad_dot(f), argnums)),
         "grad of jvp of jvp": lambda f: jax.grad(directional(directional(f)), argnums),
     }
-    expected = jax.jit(transforms[transform](_scalar(by_hand)))(*inputs)
+    expected = transforms[transform](_scalar(by_hand))(*inputs)  # jit of JAX 0.8 gives wrong values here
     for executor in ("reference", "xla"):
         _close(jax.jit(transforms[transform](_scalar(_ours(polynomial, call, executor))))(*inputs), expected)
 

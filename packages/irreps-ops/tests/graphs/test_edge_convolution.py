@@ -375,3 +375,18 @@ def test_errors_name_the_expected_and_the_received_argument(case):
     changed, error, message = WRONG[case]
     with pytest.raises(error, match=message):
         wrong(tile_edges=8, **changed) if "tile_edges" not in changed else wrong(**changed)
+
+
+def test_gradients_of_tiles_accumulate_in_float32() -> None:
+    """Ones for each of 3,000 edges: in bfloat16 a sum of ones would stop at 256."""
+    edges = irr.EdgeIndex.from_edges(np.zeros(3000, int), np.zeros(3000, int), 1)
+    ones = irr.ones("0e", (3000,), dtype=jnp.bfloat16)
+
+    def total(x: jax.Array, matrix: jax.Array) -> jax.Array:
+        features = irr.IrrepsArray("0e", x)
+        out = irr.edge_convolution(features, ones, (ones.array, matrix), edges, tile_edges=64, executor="xla")
+        return jnp.sum(out.array)
+
+    one = jnp.ones((1, 1), jnp.bfloat16)
+    for found in (total(one, one), *jax.grad(total, (0, 1))(one, one)):
+        np.testing.assert_allclose(np.asarray(found, float), 3000, atol=8)

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import jaxpr_as_fun
 
+from irreps_ops._inputs._precision import rounded_to, widened
+
 from ._cost_model import is_accelerator, tiles_at_once
 from ._jax_compat import (
     ClosedJaxpr,
@@ -96,11 +98,16 @@ def tiled_sum(
     # Arrays that the function closes over become inputs, so that they can be differentiated.
     constants = [jnp.asarray(x) for x in body.consts]
 
-    def opened(*arguments: Any) -> list[jax.Array]:
-        return jaxpr_as_fun(closed(body.jaxpr, arguments[: len(constants)]))(*arguments[len(constants) :])
-
     arrays = [*constants, *inputs]
+    dtypes = [x.dtype for x in arrays]
+
+    def opened(*arguments: Any) -> list[jax.Array]:
+        given = [rounded_to(dtype, x) for dtype, x in zip(dtypes, arguments, strict=True)]
+        return jaxpr_as_fun(closed(body.jaxpr, given[: len(constants)]))(*given[len(constants) :])
+
     loop = replace(loop, reads=(*(Access.BROADCAST for _ in constants), *reads))
+    # The derivatives by arrays that many elements read are sums over these elements, so narrow ones are widened.
+    arrays = [x if r is Access.BATCHED else widened(x) for x, r in zip(arrays, loop.reads, strict=True)]
     count = -(-batch // tile) if count is None else count
     return _bind(_traced(opened, arrays, loop, indices), loop, arrays, indices, count)
 
