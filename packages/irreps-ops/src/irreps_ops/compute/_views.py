@@ -209,7 +209,7 @@ class Views:
         pieces: dict[tuple[int, int, int], jax.Array] = {}
         by_array: dict[int, list[tuple[int, int]]] = {}
         for view, operand in zip(self.inputs, polynomial.inputs, strict=True):
-            # An empty range is no piece, and must not cut another.
+            # An empty range has no piece and must not split another range.
             by_array.setdefault(view.array, []).extend((a, b) for a, b in view.ranges(operand) if a < b)
         for n, ranges in by_array.items():
             cuts = sorted({0, arrays[n].shape[-1], *(end for pair in ranges for end in pair)})
