@@ -178,7 +178,7 @@ def _other_version(path: Path) -> None:
         (_safetensors_without_header, ["not a checkpoint"]),
         (_damaged, ["is damaged"]),
         (_other_program, ["not a checkpoint", "['program']"]),
-        (_other_version, ["version 7", "expected version 5"]),
+        (_other_version, ["version 7", "expected version 6"]),
     ],
 )
 def test_bad_checkpoints_are_refused(

@@ -69,15 +69,16 @@ def test_evaluate_and_md_refuse_unknown_elements(
     assert "has Cl, which the model was not trained on" in capsys.readouterr().err
 
 
-def test_checkpoints_of_the_version_before_are_read_unless_their_functions_have_changed(
+def test_checkpoints_of_earlier_versions_are_read_unless_their_functions_have_changed(
     trained: Path, tmp_path: Path
 ) -> None:
     content = irreps_checkpoint.load(trained / checkpoint.NAME)
-    for transform, accepted in (("none", True), ("agnesi", False)):
-        about = {**content.header["about"], "force_field": 4}
-        about["model"] = {**about["model"], "transform": transform}
+    cases = [(4, "nequip", "none", True), (4, "nequip", "agnesi", False), (5, "nequip", "agnesi", True)]
+    for version, network, transform, accepted in [*cases, (4, "mace", "none", False), (5, "mace", "none", False)]:
+        about = {**content.header["about"], "force_field": version}
+        about["model"] = {**about["model"], "network": network, "transform": transform}
         irreps_checkpoint.save(tmp_path / checkpoint.NAME, content.parameters, content.state, about=about)
-        with contextlib.nullcontext() if accepted else pytest.raises(CheckpointError, match="version 4"):
+        with contextlib.nullcontext() if accepted else pytest.raises(CheckpointError, match=f"version {version}"):
             load_model(tmp_path, "float32")
 
 

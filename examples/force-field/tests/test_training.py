@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import jax
 import numpy as np
 import optax
 import pytest
@@ -121,6 +122,19 @@ def test_the_first_update_of_each_optimizer(name: str) -> None:
         assert along > 0.95
     else:
         np.testing.assert_allclose(step, np.sign(gradient["w"]), rtol=1e-3)
+
+
+def test_muon_sees_a_matrix_in_each_linear_map_of_a_species_and_in_nothing_else_of_three_axes() -> None:
+    rng = np.random.default_rng(0)
+    maps = rng.normal(size=(2, 6, 4)).astype(np.float32)
+    optimizer = make_optimizer(TrainingConfig(optimizer="muon", clip=0.0))
+    gradient = {"linear_self": {"w": maps}, "product": {"w": maps}, "first": {"w": maps[0]}, "last": {"w": maps[1]}}
+    params = jax.tree.map(np.ones_like, gradient)
+    update, _ = optimizer.update(gradient, optimizer.init(params), params)
+    alone = np.stack([update["first"]["w"], update["last"]["w"]])
+    np.testing.assert_allclose(update["linear_self"]["w"], alone, rtol=1e-2, atol=1e-3)
+    signs = -update["product"]["w"] / (0.9 * 0.1 / (1 - 0.9**2) + 1)
+    np.testing.assert_allclose(signs, np.sign(maps), rtol=1e-3)
 
 
 def test_gradients_are_clipped() -> None:

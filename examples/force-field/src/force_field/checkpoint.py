@@ -15,9 +15,10 @@ from irreps_ops import checkpoint
 from .errors import CheckpointError
 from .sources import CHECKPOINT as NAME
 
-VERSION = 5
-# Version 4 had other functions of transformed distances, and is the same without them.
-_WITHOUT_TRANSFORM = 4
+VERSION = 6
+# Version 5 had another network "mace", and version 4 also other functions of transformed distances; what has neither
+# is the same.
+_OTHER_MACE, _OTHER_TRANSFORM = 5, 4
 _VERSION_KEY = "force_field"  # its entry in the header is the version
 
 # The parts of the header that a training run writes, and the types of the entries that are read directly.
@@ -76,14 +77,19 @@ def load(path: Path, dtype: str | None = None) -> Checkpoint:
         raise CheckpointError(
             f"{path} is not a checkpoint of `force-field train`: its header is {sorted(header)!s:.200}"
         )
-    model = header.get("model")
-    old = version == _WITHOUT_TRANSFORM and isinstance(model, dict) and model.get("transform", "none") == "none"
-    if version != VERSION and not old:
+    if version != VERSION and not _is_readable(version, header.get("model")):
         raise CheckpointError(
             f"{path} has version {version!r:.100}, expected version {VERSION}: use the release of force-field that "
             "wrote it, or train again"
         )
     return found._replace(header=header)
+
+
+def _is_readable(version: Any, model: Any) -> bool:
+    """Return whether a model of an earlier version is the same in this one."""
+    if version not in (_OTHER_MACE, _OTHER_TRANSFORM) or not isinstance(model, dict):
+        return False
+    return model.get("network") != "mace" and (version == _OTHER_MACE or model.get("transform", "none") == "none")
 
 
 def load_run(path: Path, dtype: str | None = None) -> Checkpoint:

@@ -14,6 +14,11 @@ from force_field.settings import ModelConfig
 
 from .neighbourhood import Neighbourhood
 
+# The size of the features of which products are made. Where it is one, a random network is dominated by products of
+# the highest order, and few data do not correct that: with 50 configurations of aspirin the error of forces is 71
+# meV/Å instead of 54. (The paper divides messages by the number of neighbours, not by its root, to the same end.)
+_FEATURE_SIZE = 0.1
+
 
 class Interaction(nnx.Module):
     """One layer: a convolution over the neighbours, its symmetric powers, plus a linear map of the features before."""
@@ -49,7 +54,7 @@ class Interaction(nnx.Module):
 
     def __call__(self, x: irr.IrrepsArray, species: jax.Array, edges: Neighbourhood) -> irr.IrrepsArray:
         """Return new features of the atoms, of shape (atoms, irreps_out), from those of shape (atoms, irreps_in)."""
-        messages = self.convolution(x, edges.harmonics, edges.radial, edges.edge_index)
+        messages = _FEATURE_SIZE * self.convolution(x, edges.harmonics, edges.radial, edges.edge_index)
         residual = self.linear_self(species, x)
         return self.product(species, messages).rechunk(residual.irreps) + residual
 

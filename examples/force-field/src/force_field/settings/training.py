@@ -20,7 +20,7 @@ class TrainingConfig:
 
     Attributes:
         batch_size: configurations per step.
-        optimizer: "amsgrad", "adam", "adamw" (with `weight_decay`), or "muon" for matrices, with Adam for the rest.
+        optimizer: "amsgrad", "adam", "adamw" (with `weight_decay`), or "muon" for linear maps, with Adam for the rest.
         learning_rate: the highest learning rate. Adam moves each weight by about this much per step, and all weights
             start at the order of one. With small rates they stay near their initial values, which halves the benefit
             of 50 configurations.

@@ -1,7 +1,9 @@
 """Optimizers, the learning rate, and the weights of the loss: what the settings say of each moment of a run."""
 
 import math
+from typing import Any
 
+import jax
 import optax
 
 from force_field.settings import TrainingConfig
@@ -17,10 +19,29 @@ def make_optimizer(config: TrainingConfig) -> optax.GradientTransformation:
         "amsgrad": optax.amsgrad(1.0),
         "adam": optax.adam(1.0),
         "adamw": optax.adamw(1.0, weight_decay=config.weight_decay),
-        "muon": optax.contrib.muon(1.0, weight_decay=config.weight_decay, adam_weight_decay=config.weight_decay),
+        "muon": optax.contrib.muon(
+            1.0,
+            weight_decay=config.weight_decay,
+            adam_weight_decay=config.weight_decay,
+            muon_weight_dimension_numbers=_matrices,
+        ),
     }
     step = steps[config.optimizer]
     return optax.chain(optax.clip_by_global_norm(config.clip), step) if config.clip > 0 else step
+
+
+def _matrices(params: optax.Params) -> Any:
+    """Return the axes of the input and the output of each linear map, of which each species may have its own.
+
+    By default Muon leaves the maps of the species to Adam. With 50 configurations of aspirin, that makes the errors of
+    forces 5 % larger.
+    """
+
+    def axes(path: Any, parameter: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
+        linear = parameter.ndim == 2 or (parameter.ndim == 3 and "linear" in jax.tree_util.keystr(path))
+        return optax.contrib.MuonDimensionNumbers(parameter.ndim - 2, parameter.ndim - 1) if linear else None
+
+    return jax.tree_util.tree_map_with_path(axes, params)
 
 
 def in_second_stage(config: TrainingConfig, fraction: float) -> bool:
