@@ -52,6 +52,13 @@ def test_settings_of_a_file_are_used_and_options_overrule_them(tmp_path: Path) -
     assert (len(plan.train), len(plan.valid)) == (5, 3)
 
 
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[1].glob("few-data/*.toml")), ids=lambda path: path.stem)
+def test_the_settings_for_few_data_are_settings(path: Path, tmp_path: Path) -> None:
+    data = f"--data={tmp_path / 'water.extxyz'}"
+    plan = plan_of(path.read_text(), tmp_path, data, "--train=5", "--valid=2")
+    assert (plan.model.network, plan.model.lmax, plan.training.optimizer) == (path.stem, 3, "muon")
+
+
 def test_a_file_names_the_trained_model_to_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[argparse.Namespace] = []
     monkeypatch.setattr(cli, "_command", lambda name: lambda options, *_: seen.append(options) or 0)
