@@ -14,9 +14,10 @@ from force_field.settings import ModelConfig
 
 from .neighbourhood import Neighbourhood
 
-# The size of the features of which products are made. Where it is one, a random network is dominated by products of
-# the highest order, and few data do not correct that: with 50 configurations of aspirin the error of forces is 71
-# meV/Å instead of 54. (The paper divides messages by the number of neighbours, not by its root, to the same end.)
+# The size of the features of which products are made. If it is one, products of the highest order dominate a random
+# network, and few data do not correct that: with 50 configurations of aspirin, the error of forces is 71 meV/Å with a
+# size of 1, and 54 with 0.1 or 0.03. (The paper's messages are smaller, too: they are divided by the number of
+# neighbours, not by its root.)
 _FEATURE_SIZE = 0.05
 
 
