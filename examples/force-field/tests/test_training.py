@@ -214,3 +214,45 @@ def test_arrays_of_another_model_are_refused(tmp_path: Path) -> None:
         checkpoint.from_tree(template, {"w": np.zeros(3)}, Path("c"))
     with pytest.raises(checkpoint.CheckpointError, match=r"'w' .*\(4,\).*\(3,\)"):
         checkpoint.from_tree(template, {"w": np.zeros(4), "b": np.zeros(2)}, Path("c"))
+
+
+def state_of(path: Path) -> tuple[dict[str, bytes], dict]:
+    """Return the arrays of a checkpoint and its progress without times."""
+    saved = checkpoint.load(path)
+    arrays = checkpoint.irr.bindings.tree_leaves({"parameters": saved.parameters, "state": saved.state})
+    progress = saved.header["progress"]
+    progress["history"] = [{k: v for k, v in line.items() if k != "seconds"} for line in progress["history"]]
+    return {str(name): array.tobytes() for name, array in arrays}, {k: v for k, v in progress.items() if k != "seconds"}
+
+
+def test_every_checkpoint_of_a_run_leads_to_the_same_end(frames_of: MakeFrames, tmp_path: Path) -> None:
+    config = TrainingConfig(batch_size=2, epochs=3, minutes=0, validations=5, patience=5)
+    trainer = make_trainer(frames_of(["H2O"] * 4), config)
+
+    def save(name: str) -> None:
+        trainer.save(tmp_path / name, {})
+
+    save("0")
+    for _ in trainer.steps():
+        save(f"{trainer.progress.steps}")
+    save("end")
+    assert trainer.progress.steps == 6
+    whole = state_of(tmp_path / "end")
+    for step in range(7):
+        trainer.restore(checkpoint.load(tmp_path / f"{step}"), tmp_path)
+        assert trainer.progress.steps == step
+        for _ in trainer.steps():
+            pass
+        save("resumed")
+        assert state_of(tmp_path / "resumed") == whole
+
+
+def test_a_checkpoint_at_the_end_of_an_epoch_is_at_the_start_of_the_next(frames_of: MakeFrames, tmp_path: Path) -> None:
+    trainer = without_network(
+        make_trainer(frames_of(["H2O"] * 4), TrainingConfig(batch_size=2, epochs=3, minutes=0)), 1
+    )
+    trainer.progress.batch = 2  # as earlier versions could save it
+    trainer.save(tmp_path / "old", {})
+    trainer.restore(checkpoint.load(tmp_path / "old"), tmp_path)
+    assert (trainer.progress.epoch, trainer.progress.batch) == (1, 0)
+    assert len(list(trainer.steps())) == 4

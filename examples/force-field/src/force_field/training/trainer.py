@@ -135,6 +135,8 @@ class Trainer:
                     compiled.add(bucket)
                     self.on_compile(None)
                 progress.batch += 1
+                if progress.batch == len(batches):  # before the state can be saved: a saved epoch is never full
+                    progress.epoch, progress.batch = progress.epoch + 1, 0
                 progress.seconds += time.perf_counter() - start
                 start = time.perf_counter()
                 validation = self._validate_if_due(value)
@@ -142,8 +144,6 @@ class Trainer:
                 yield Report(self.fraction(), value, error, self.rate, validation)
                 if self.finished():
                     break
-            if progress.batch >= len(batches):
-                progress.epoch, progress.batch = progress.epoch + 1, 0
 
     def _batch(self, chosen: tuple[Bucket, list[int]]) -> irr.GraphBatch:
         bucket, indices = chosen
@@ -214,6 +214,9 @@ class Trainer:
             self.progress = Progress(**saved.header["progress"])
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be resumed: {error}") from None
+        # Earlier versions could save the end of an epoch, which is the start of the next one.
+        epochs, self.progress.batch = divmod(self.progress.batch, max(len(self.data), 1))
+        self.progress.epoch += epochs
 
 
 def _norm(tree: Parameters) -> jax.Array:
