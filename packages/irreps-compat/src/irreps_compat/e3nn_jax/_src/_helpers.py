@@ -110,7 +110,7 @@ def change_basis_real_to_complex(l: int) -> np.ndarray:
 
 def sh_alpha(l: int, alpha: jax.Array) -> jax.Array:
     """Return sqrt(2) sin(m alpha) for m = l, ..., 1, then 1, then sqrt(2) cos(m alpha): shape (..., 2l+1)."""
-    waves = alpha[..., None] * jnp.arange(1, l + 1)
+    waves = jnp.multiply.outer(alpha, jnp.arange(1, l + 1))
     one = jnp.ones_like(alpha[..., None])
     return jnp.concatenate([2**0.5 * jnp.sin(waves[..., ::-1]), one, 2**0.5 * jnp.cos(waves)], axis=-1)
 
