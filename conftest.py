@@ -78,7 +78,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--first-cases", action="store_true", help="of each test file run the first case alone")
+    parser.addoption("--first-cases", action="store_true", help="of each folder run the first quick case alone")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,8 +92,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: (item.get_closest_marker("slow") is None, -tests[item.path]))
     if config.getoption("first_cases"):
         first: dict[Path, pytest.Item] = {}
-        others = [item for item in items if first.setdefault(item.path, item) is not item]
-        config.hook.pytest_deselected(items=others)
+        for item in items:
+            if item.get_closest_marker("slow") is None:
+                first.setdefault(item.path.parent, item)
+        config.hook.pytest_deselected(items=[item for item in items if first.get(item.path.parent) is not item])
         items[:] = first.values()
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not _has_gpu():

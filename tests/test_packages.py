@@ -272,8 +272,8 @@ def test_the_plugin_of_an_environment_conforms(environments: dict[str, Path], to
 def test_own_tests_pass(package: str, environments: dict[str, Path], tools: Path, tmp_path: Path) -> None:
     """A package's tests, copied away from the workspace, against its wheel alone.
 
-    What may be missing there, files and requirements, importing each file and its first case show; environments.sh runs
-    all cases.
+    What may be missing there, files and requirements, importing each file and the first case of each folder show;
+    environments.sh runs all cases.
     """
     python = environments[package]
     shutil.copytree(ROOT / "packages" / package / "tests", tmp_path / "tests")
