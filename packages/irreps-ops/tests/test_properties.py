@@ -15,6 +15,7 @@ import runpy
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -263,7 +264,7 @@ GRAPHS: dict[str, Callable[[Irreps, Irreps], GraphRow]] = {
     ),
     "edge_convolution": lambda a, b: GraphRow(convolved, (str(a),), (str(b),)),
     "edge_softmax": lambda a, b: GraphRow(
-        lambda s, r, nodes, edges: (None, irr.edge_softmax(edges[0], r, len(nodes[0]), weights=edges[1])),
+        lambda s, r, nodes, edges: (None, irr.edge_softmax(edges[0], r, len(nodes[0]), weights=edges[1] ** 2)),
         ((),), ((2,), ()),
     ),
     "edge_vectors": lambda a, b: GraphRow(
@@ -272,7 +273,8 @@ GRAPHS: dict[str, Callable[[Irreps, Irreps], GraphRow]] = {
     "index_add": lambda a, b: GraphRow(
         lambda s, r, nodes, edges: (irr.index_add(r, edges[0], out_dim=len(nodes[0])), None), ((),), ((2,),)
     ),
-    "scatter_max": lambda a, b: GraphRow(scattered(irr.scatter_max), ((),), ((2,),)),
+    # From a finite number on: the sines of the results, whose derivatives are compared, are not defined at infinity.
+    "scatter_max": lambda a, b: GraphRow(scattered(partial(irr.scatter_max, initial=-1.0)), ((),), ((2,),)),
     "scatter_mean": lambda a, b: GraphRow(scattered(irr.scatter_mean), ((),), (str(a),)),
     "scatter_sum": lambda a, b: GraphRow(scattered(irr.scatter_sum), ((),), (str(a),)),
 }  # fmt: skip
