@@ -104,7 +104,7 @@ def test_a_limit_of_epochs_replaces_the_default_limit_of_minutes(tmp_path: Path)
         ("[training]\noptimiser = 'adam'", "did you mean 'optimizer'?"),
         ("[training]\nema = 1.0", "ema from 0 to below 1"),
         ("[training]\nsecond_stage = 1.5", "second_stage from 0 to below 1"),
-        ("[training]\nweight_decay = 0.1", "weight_decay needs the optimizer adamw or muon"),
+        ("[training]\noptimizer = 'adam'\nweight_decay = 0.1", "weight_decay needs the optimizer adamw or muon"),
         ("[training]\nper_element = 1", "per_element to be true or false"),
         ("[training]\nwarmup = -5", "warmup not below zero"),
         ("[training]\nlearning_rate = nan", "learning_rate to be a finite number"),

@@ -135,7 +135,7 @@ def test_training_on_stress_lowers_its_error() -> None:
     del frames[0].calc.results["stress"]  # data may have it in part
     graphs = to_graphs(frames, ELEMENTS, 3.0, "test")
     assert [g.globals.has_stress for g in graphs] == [False, True, True, True]
-    config = TrainingConfig(batch_size=4, epochs=100, minutes=0, energy_weight=0, forces_weight=0)
+    config = TrainingConfig(batch_size=4, epochs=100, minutes=0, warmup=5, energy_weight=0, forces_weight=0)
     model = ForceField(replace(CONFIG, layers=1, lmax=0), Scaling((0.0, 0.0), 1.0, 20.0), rngs=nnx.Rngs(0))
     batches = Batches(graphs, 4)
     batches.members = [(Bucket(4, 8, 160), [0, 1, 2, 3])]

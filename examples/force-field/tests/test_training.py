@@ -54,7 +54,9 @@ def test_training_lowers_the_error_and_compiles_once_per_bucket(frames_of: MakeF
 
 
 def test_training_in_float64(frames_of: MakeFrames) -> None:
-    trainer = make_trainer(frames_of(["H2O"] * 2), TrainingConfig(batch_size=2, epochs=30, minutes=0, dtype="float64"))
+    trainer = make_trainer(
+        frames_of(["H2O"] * 2), TrainingConfig(batch_size=2, epochs=30, minutes=0, warmup=5, dtype="float64")
+    )
     trainer.validate = lambda params: {}
     losses = [report.loss for report in trainer.steps()]
     assert losses[-1] < 0.5 * losses[0]

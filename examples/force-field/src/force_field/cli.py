@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
         dest="start",
         type=Path,
         metavar="MODEL",
-        help=f"begin with a trained model: {_CHECKPOINT}; then the default of --learning-rate is lower",
+        help=f"begin with a trained model: {_CHECKPOINT}; then the defaults of --optimizer and --learning-rate differ",
     )
     train.add_argument("--resume", action="store_true", help="continue from the checkpoint in the folder")
     train.add_argument(
@@ -94,7 +94,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--size", choices=tuple(SIZES), help=size_help)
     train.add_argument("--dtype", choices=("float32", "float64"), help="dtype of the computation (default: float32)")
     choices = TRAINING_CHOICES["optimizer"]
-    train.add_argument("--optimizer", choices=choices, help="method of optimization (default: amsgrad)")
+    train.add_argument(
+        "--optimizer", choices=choices, help="method of optimization (default: muon, or amsgrad with --from)"
+    )
     train.add_argument(
         "--tensorboard", action="store_const", const=True, help="also write the files of TensorBoard (tensorboardX)"
     )

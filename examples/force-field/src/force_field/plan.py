@@ -16,7 +16,8 @@ from .settings import FREE, LARGE_FROM, SIZES, ModelConfig, TrainingConfig, is_n
 from .sources import BUILT_IN
 from .training.start import Start, resumed, start_from
 
-CONTINUED_RATE = 0.01  # the default of the learning rate for a trained model
+# The defaults for a trained model. Muon makes steps of one size in all directions, also where nothing is to be changed.
+CONTINUED = {"optimizer": "amsgrad", "learning_rate": 0.01}
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _continued(options: argparse.Namespace, saved: checkpoint.Checkpoint | None,
     if "source" not in chosen:
         raise UsageError("a trained model does not say which data it is to be trained on: give --data")
     with _reported(path):
-        config = _training_config({"learning_rate": CONTINUED_RATE, **header["training"], **training})
+        config = _training_config({**CONTINUED, **header["training"], **training})
         names = Keys(**{**saved_keys, **keys})
         found = data.load_set(chosen["source"], names)
     start = resumed(saved, path, config.dtype) if saved else start_from(Path(chosen["from"]), config.dtype)
